@@ -1,0 +1,54 @@
+# `make help` lists what is here. Everything runs in .venv, which is made on first use.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Nothing is sent anywhere: no analytics of any library.
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := 1
+export GX_ANALYTICS_ENABLED := false
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench ui clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+install: $(VENV)/installed ## make the environment (.venv)
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "natstat needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Set PYTHON=python3.11.")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: install ## run the demo studies and print their discoveries
+	dvc repro report@docstrings report@docstrings-null
+	@python -m tasks show --study docstrings
+	@python -m tasks show --study docstrings-null
+
+test: install ## run the tests
+	python -m pytest
+
+check: install ## format, lint, types, layers
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports --no-logo
+	python -m pytest tests/docs
+
+bench: install ## measure every speed claim (last line of each: JSON)
+	python -m benchmarks.encode
+	python -m benchmarks.aggregate
+	@echo "With your own texts: python -m benchmarks.end_to_end --texts FILE; error rates: python -m benchmarks.coverage"
+
+ui: install ## start the Prefect UI with a deployment per study
+	python -m flows.serve
+
+clean: ## delete study results, reports, caches and the environment
+	rm -rf $(VENV) data/.cache data/discoveries.duckdb .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find data reports -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +

@@ -1,0 +1,210 @@
+"""Measures size and coverage of the tests in tasks/stats on simulated texts with known truth.
+
+    python -m benchmarks.coverage [--draws 4000] [--level 0.95] [--seed 0]
+
+Every row draws a two-group design many times: documents have a latent mean (beta-distributed, so that
+two rows of one document correlate by `rho`), rows are 0/1 or graded around it. Printed are a Markdown
+table and, as the last line, one JSON object.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from tasks.stats.differences import difference
+
+GRADED_SCALE = 0.6
+"""A graded score lies around 0.8 instead of 1 and around 0.2 instead of 0."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """How texts of both groups come about."""
+
+    documents_a: int
+    documents_b: int
+    rows: int = 1
+    """Mean rows per document."""
+    uneven: bool = False
+    """Document sizes are geometric instead of equal."""
+    paired: bool = False
+    """Every document has rows in both groups (documents_b is then not used)."""
+    rho: float = 0.0
+    """Correlation of two rows of one document."""
+    share: float = 0.2
+    """Mean of B; under no difference also of A."""
+    shift: float = 0.0
+    """Mean of A less mean of B, before `GRADED_SCALE`."""
+    binary: bool = True
+
+    @property
+    def difference(self) -> float:
+        """The true difference of the scores."""
+        return self.shift if self.binary else GRADED_SCALE * self.shift
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Shares over the draws of one design."""
+
+    covered: float
+    """The interval holds the true difference."""
+    rejected: float
+    """p <= 1 - level: the size where shift is 0, else the power."""
+    width: float
+    """Mean width of the interval."""
+    method: str
+
+
+DESIGNS = (
+    Design(20, 20),
+    Design(50, 200, share=0.05),
+    Design(400, 400, share=0.02),
+    Design(400, 400, share=0.2, shift=0.1),
+    Design(10, 40, binary=False),
+    Design(100, 100, binary=False, shift=0.1),
+    Design(200, 200, 4, True, rho=0.3),
+    Design(200, 200, 4, True, rho=0.3, share=0.02),
+    Design(200, 200, 4, True, rho=0.3, shift=0.1),
+    Design(30, 30, 10, True, rho=0.3),
+    Design(10, 10, 10, rho=0.3),
+    Design(10, 10, 10, True, rho=0.3, share=0.05),
+    Design(5, 5, 20, rho=0.3),
+    Design(3, 50, 10, True, rho=0.3),
+    Design(3, 3, 20, rho=0.3),
+    Design(2, 2, 20, rho=0.3),
+    Design(2, 2, 20, rho=0.0),
+    Design(20, 20, 10, True, True, rho=0.3),
+    Design(5, 5, 10, True, True, rho=0.3),
+    Design(200, 200, 4, True, rho=0.3, binary=False),
+    Design(10, 10, 10, True, rho=0.3, binary=False),
+    Design(3, 50, 10, True, rho=0.3, binary=False),
+    Design(3, 3, 20, rho=0.3, binary=False),
+    Design(2, 2, 20, rho=0.3, binary=False),
+    Design(20, 20, 10, True, True, rho=0.3, binary=False),
+    Design(5, 5, 10, True, True, rho=0.3, binary=False),
+)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--draws", type=int, default=4000)
+    parser.add_argument("--level", type=float, default=0.95)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    started = time.perf_counter()
+    rows = []
+    print("| scores | documents A, B | rows each | rho | B's mean | shift | test | covered | rejected |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for design in DESIGNS:
+        measured = measure(design, args.draws, args.level, np.random.default_rng(args.seed))
+        rows.append({**asdict(design), **asdict(measured)})
+        print(_line(design, measured), flush=True)
+    summary = {
+        "benchmark": "coverage",
+        "draws": args.draws,
+        "level": args.level,
+        "seed": args.seed,
+        "duration_s": round(time.perf_counter() - started, 1),
+        "designs": rows,
+    }
+    print(json.dumps(summary))
+
+
+def measure(design: Design, draws: int, level: float, rng: np.random.Generator) -> Measured:
+    """Gives coverage and rejections over `draws`; document sizes are drawn afresh in 20 batches."""
+    covered, rejected, width = [], [], []
+    method = ""
+    for _ in range(20):
+        in_a, document = layout(design, rng)
+        score = draw(design, in_a, document, max(1, draws // 20), rng)
+        found = difference(score, in_a, document, level, design.binary)
+        covered.append((found.lo <= design.difference + 1e-12) & (design.difference - 1e-12 <= found.hi))
+        rejected.append(found.p <= 1 - level)
+        width.append(found.hi - found.lo)
+        method = found.method[0]
+    means = [float(np.concatenate(part).mean()) for part in (covered, rejected, width)]
+    return Measured(round(means[0], 4), round(means[1], 4), round(means[2], 4), method)
+
+
+def layout(
+    design: Design, rng: np.random.Generator
+) -> tuple[Bool[np.ndarray, " text"], Int[np.ndarray, " text"]]:
+    """Gives each text's group and document."""
+    sizes, in_a = [], []
+    for group_a, documents in ((True, design.documents_a), (False, design.documents_b)):
+        even = np.full(documents, design.rows)
+        size = rng.geometric(1 / design.rows, documents) if design.uneven else even
+        sizes.append(size)
+        in_a.append(np.full(size.sum(), group_a))
+    first = np.repeat(np.arange(design.documents_a), sizes[0])
+    second = np.repeat(np.arange(design.documents_b), sizes[1])
+    return np.concatenate(in_a), np.concatenate(
+        [first, second if design.paired else second + first.max() + 1]
+    )
+
+
+def draw(
+    design: Design,
+    in_a: Bool[np.ndarray, " text"],
+    document: Int[np.ndarray, " text"],
+    draws: int,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "text draw"]:
+    """Gives scores whose rows correlate by rho inside a document, with the given means."""
+    mean_a, mean_b = design.share + design.shift, design.share
+    uniform = _document_quantiles(document, draws, rng)
+    latent = np.where(
+        in_a[:, None], _latent(mean_a, design.rho, uniform), _latent(mean_b, design.rho, uniform)
+    )
+    if design.binary:
+        return (rng.random(latent.shape) < latent).astype(float)
+    noise = rng.random((5, *latent.shape)).mean(axis=0)
+    return np.asarray(np.where(rng.random(latent.shape) < latent, 0.6 + 0.4 * noise, 0.4 * noise))
+
+
+def _document_quantiles(
+    document: Int[np.ndarray, " text"], draws: int, rng: np.random.Generator
+) -> Float[np.ndarray, "text draw"]:
+    return np.take(rng.random((int(document.max()) + 1, draws)), document, axis=0)
+
+
+def _latent(
+    mean: float, rho: float, uniform: Float[np.ndarray, "text draw"]
+) -> Float[np.ndarray, "text draw"]:
+    """A document's own mean: beta with this mean and variance rho mean (1 - mean)."""
+    if rho == 0:
+        return np.full(uniform.shape, mean)
+    from scipy import stats
+
+    total = 1 / rho - 1
+    drawn: Float[np.ndarray, "text draw"] = stats.beta.ppf(uniform, mean * total, (1 - mean) * total)
+    return drawn
+
+
+def _line(design: Design, measured: Measured) -> str:
+    documents = f"{design.documents_a}, {'same' if design.paired else design.documents_b}"
+    rows = f"{'about ' if design.uneven else ''}{design.rows}"
+    cells = (
+        "0/1" if design.binary else "graded",
+        documents,
+        rows,
+        design.rho,
+        design.share,
+        design.shift,
+        measured.method,
+        f"{measured.covered:.3f}",
+        f"{measured.rejected:.3f}",
+    )
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""A Prefect server for this project, with one deployment per study: `python -m flows.serve`.
+
+Runs can be started, retried and scheduled in its UI; it ends with Ctrl-C. Everything it keeps lies in
+data/.cache/prefect.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows import settings
+from tasks import paths
+from tasks.__main__ import exit_code
+from tasks.errors import EngineError, StoreError
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+
+HOST = "127.0.0.1"
+START_S = 180.0
+STOP_S = 15.0
+RUNS_AT_ONCE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serves until it is interrupted and gives its exit code."""
+    arguments = _parser().parse_args(argv)
+    return exit_code(lambda: serve(arguments.port))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.serve",
+        description="Start the Prefect UI with one deployment per study of params.yaml; Ctrl-C ends it.",
+    )
+    parser.add_argument("--port", type=_port, default=4200, metavar="N", help="where it listens (4200)")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"wanted a port from 1 to 65535, got {text!r}")
+    return int(text)
+
+
+def serve(port: int) -> None:
+    """Runs the server and its deployments until interrupted.
+
+    Raises:
+        EngineError: the port is taken, or the server does not come up.
+    """
+    from tasks import study
+
+    names = study.names()
+    _require_free(port)
+    url = f"http://{HOST}:{port}"
+    os.environ[settings.API_URL] = os.environ["PREFECT_SERVER_UI_API_URL"] = f"{url}/api"
+    settings.apply()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background job starts without.
+    signal.signal(signal.SIGTERM, _interrupt)
+    # An interrupt may fall between the making of Prefect's coroutine and its start: nothing to warn of.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+    try:
+        with _server(port, url):
+            print(
+                f"UI: {url}/deployments   (Ctrl-C ends it)\n"
+                f"Studies: {', '.join(names) or 'none yet in params.yaml'}\n"
+                f"For `dvc repro` and `python -m flows.study NAME` in another terminal to show there too:\n"
+                f"  export {settings.API_URL}={url}/api",
+                flush=True,
+            )
+            _serve_deployments(names)
+    except KeyboardInterrupt:
+        print("Stopped.", flush=True)
+
+
+def _serve_deployments(names: Sequence[str]) -> None:
+    """Starts runs that the UI asks for, until interrupted."""
+    from prefect.runner import Runner
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.pipeline import run_study
+
+    # Ending pauses the schedules, so that missed runs do not all start with the next server.
+    runner = Runner(limit=RUNS_AT_ONCE, pause_on_shutdown=True)
+    # Prefect's own handler exits before it has paused anything.
+    runner.handle_sigterm = _interrupt  # type: ignore[method-assign]
+    for name in names:
+        deployment = run_study.to_deployment(
+            name,
+            parameters={"name": name},
+            tags=[name],
+            paused=False,
+            schedules=_schedules_set_in_ui(f"{run_study.name}/{name}"),
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        runner.add_deployment(deployment)  # type: ignore[arg-type]
+    asyncio.run(runner.start())
+
+
+def _schedules_set_in_ui(deployment: str) -> "list[DeploymentScheduleCreate]":
+    """What an earlier server was told; registering a deployment anew would drop it."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            kept = client.read_deployment_by_name(deployment).schedules
+        except ObjectNotFound:
+            return []
+    return [
+        DeploymentScheduleCreate(schedule=s.schedule, active=s.active, parameters=s.parameters) for s in kept
+    ]
+
+
+@contextmanager
+def _server(port: int, url: str) -> Iterator[None]:
+    """A Prefect server in a process group of its own: Ctrl-C must end the deployments first, then it."""
+    log = Path(os.environ["PREFECT_HOME"]) / "server.log"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    try:
+        with log.open("w", encoding="utf-8") as output:
+            server = subprocess.Popen(  # noqa: S603 - our own interpreter and a checked number
+                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+    except OSError as error:
+        raise StoreError(
+            f"{log}: cannot be written: {error.strerror}. Free space or permissions, then rerun."
+        ) from error
+    try:
+        _wait_until_healthy(server, url, log)
+        yield
+    finally:
+        _stop(server)
+
+
+def _wait_until_healthy(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and server.poll() is None:
+        if is_healthy(url):
+            return
+        time.sleep(0.3)
+    how = "did not answer" if server.poll() is None else f"ended with code {server.returncode}"
+    raise EngineError(
+        f"{url}: wanted the Prefect server to come up within {START_S:.0f} s, but it {how}.",
+        hint=f"Its log: {log.relative_to(paths.root()) if log.is_relative_to(paths.root()) else log}",
+    )
+
+
+def is_healthy(url: str) -> bool:
+    """Whether a Prefect server answers there."""
+    try:
+        with urllib.request.urlopen(f"{url}/api/health", timeout=2) as answer:  # noqa: S310 - loopback http
+            return bool(answer.status == 200 and answer.read().strip() == b"true")
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _require_free(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            url = f"http://{HOST}:{port}"
+            there = "a Prefect server answers there already" if is_healthy(url) else error.strerror
+            raise EngineError(
+                f"--port {port}: wanted a free port, but {there}.",
+                hint=f"Stop what listens there, or write --port {port + 1 if port < 65535 else 4200}.",
+            ) from None
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        if server.poll() is None:
+            os.killpg(server.pid, how)
+            try:
+                server.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    """Makes `kill` end the server as Ctrl-C does."""
+    signal.raise_signal(signal.SIGINT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""A stage of `tasks` as a cached Prefect task; the shards of a big stage as tasks of their own.
+
+A stage is not run again while its fingerprint is the same and its output is what that run left.
+Shards carry no cache here: a finished part is kept by the stage itself, so a retry passes over it.
+"""
+
+import errno
+from typing import Any, TypedDict, cast
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.futures import as_completed
+from prefect.results import ResultStore
+
+from flows import artifacts, fingerprint
+from tasks import progress
+from tasks import stage as stages
+from tasks.errors import EngineError, StoreError
+from tasks.study import Study, load
+
+SHARDS_AT_ONCE = 2
+RETRY_DELAYS_S = (2.0, 10.0)
+_PASSING = {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ENOSPC, errno.ESTALE, errno.ETIMEDOUT}
+
+
+class Left(TypedDict):
+    """What a stage run leaves in the cache: its manifest, never its frames."""
+
+    manifest: dict[str, Any]
+    output_hash: str | None
+
+
+def run(study: str, stage: str, *, force: bool = False) -> dict[str, Any]:
+    """Runs a stage inside a flow, unless it is up to date, and gives its manifest."""
+    key = f"{study}.{stage}.{fingerprint.of(study, stage)}"
+    is_stale = force or not is_up_to_date(study, stage, key)
+    prepared = run_stage.with_options(
+        name=stage,
+        task_run_name=stage,
+        tags=[study, stage],
+        retries=len(RETRY_DELAYS_S),
+        retry_delay_seconds=list(RETRY_DELAYS_S),
+        refresh_cache=is_stale,
+    )
+    if is_stale and _is_sharded(stage):
+        loaded = load(study)
+        with stages.alone(loaded, stage):
+            _run_shards(loaded, stage)
+            return prepared(study, stage, key)["manifest"]
+    return prepared(study, stage, key)["manifest"]
+
+
+def is_up_to_date(study: str, stage: str, key: str) -> bool:
+    """Whether the output on disk is what the run of that key left.
+
+    DVC deletes outputs, and another run may have written others since: the cache alone is no proof.
+    """
+    store = ResultStore()
+    if not store.exists(key):
+        return False
+    left = cast(Left, store.read(key).result)
+    return left["output_hash"] is not None and left["output_hash"] == fingerprint.output_hash(study, stage)
+
+
+def is_worth_retrying(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
+    """Whether the same call may succeed later; a user's error never does."""
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, StoreError):
+        cause = error.__cause__
+        return isinstance(cause, OSError) and cause.errno in _PASSING
+    return isinstance(error, EngineError) and error.retryable
+
+
+def _cache_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    return str(parameters["key"])
+
+
+@task(
+    persist_result=True,
+    result_serializer="json",
+    cache_result_in_memory=False,
+    cache_key_fn=_cache_key,
+    retry_condition_fn=is_worth_retrying,
+)
+def run_stage(study: str, stage: str, key: str) -> Left:
+    """Runs the whole stage; of one with shards, what is left to do when they are finished.
+
+    The cache goes by `key` alone.
+    """
+    if _is_sharded(stage):
+        manifest = stages.module(stage).finish(load(study))
+    else:
+        manifest = stages.run(load(study), stage)
+    return {"manifest": manifest, "output_hash": fingerprint.output_hash(study, stage)}
+
+
+@task(
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=is_worth_retrying,
+)
+def run_shard(study: str, stage: str, shard: int) -> None:
+    """Leaves one finished part, or finds it there."""
+    stages.module(stage).run_shard(load(study), shard)
+
+
+def _is_sharded(stage: str) -> bool:
+    return hasattr(stages.module(stage), "run_shard")
+
+
+def _run_shards(study: Study, stage: str) -> None:
+    n_shards: int = stages.module(stage).shards(study)
+    futures = [
+        run_shard.with_options(
+            name=f"{stage} shard",
+            task_run_name=f"{stage} shard {shard + 1}/{n_shards}",
+            tags=[study.name, stage],
+            retries=len(RETRY_DELAYS_S),
+            retry_delay_seconds=list(RETRY_DELAYS_S),
+        ).submit(study.name, stage, shard)
+        for shard in range(n_shards)
+    ]
+    n_finished = 0
+    with (
+        progress.bar(f"{stage} {study.name}", n_shards) as advance,
+        artifacts.progress(study.name, stage, n_shards) as show_finished,
+    ):
+        for future in as_completed(futures):
+            future.wait()  # Until then `state` is what the server knew last.
+            n_finished += future.state.is_completed()
+            show_finished(n_finished)
+            advance()
+    for future in futures:
+        future.result()  # Raises the first failure, in the order of the shards.

@@ -1,0 +1,112 @@
+"""Encode every text.
+
+Reads:      1_texts/texts.parquet, the vector cache
+Writes:     2_embeddings/embeddings.npy: float32 unit rows aligned with texts.parquet; the vector cache
+Guarantees: a text is encoded once per encoder, whatever study or run it stands in; what a killed run
+            had encoded is kept; a row depends on its text alone
+Not here:   choosing, comparing or changing texts
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tasks import paths, progress
+from tasks.engines import encoder
+from tasks.engines.roles import Encoder
+from tasks.errors import CorpusError
+from tasks.store import frames, vectors
+from tasks.study import Study
+
+STORE_EVERY = 256
+"""Texts encoded between two writes to the cache: the most a killed run loses."""
+_ROWS = 4096  # of the output assembled at a time
+
+
+def run(study: Study) -> dict[str, Any]:
+    """Runs every shard, then assembles the output and gives its manifest."""
+    texts = _texts(study)
+    with progress.bar(f"embed {study.name}", texts.len()) as advance:
+        for shard in range(_n_shards(study, texts)):
+            _run_shard(study, texts, shard, advance)
+    return _finish(study, texts)
+
+
+def shards(study: Study) -> int:
+    """How many shards `run_shard` must be called for."""
+    return _n_shards(study, _texts(study))
+
+
+def run_shard(study: Study, shard: int) -> None:
+    """Encodes the texts of one shard that are not in the cache."""
+    _run_shard(study, _texts(study), shard, _unwatched)
+
+
+def finish(study: Study) -> dict[str, Any]:
+    """Assembles the cached vectors into the stage's output."""
+    return _finish(study, _texts(study))
+
+
+def _unwatched(steps: int = 1) -> None:
+    """A shard run alone has no bar to advance."""
+
+
+def _texts(study: Study) -> pl.Series:
+    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)["text"]
+    if texts.is_empty():
+        raise CorpusError(f"{study.name}: wanted texts to embed, 1_texts has none. Rerun collect.")
+    return texts
+
+
+def _n_shards(study: Study, texts: pl.Series) -> int:
+    return 0 if study.embed.encoder == "none" else -(-texts.len() // study.embed.shard_size)
+
+
+def _run_shard(study: Study, texts: pl.Series, shard: int, advance: progress.Advance) -> None:
+    size = study.embed.shard_size
+    part = texts.slice(shard * size, size)
+    model = encoder.load(study)
+    with vectors.opened(model.name, model.dim) as cache:
+        missing = _missing(cache, part)
+        advance(part.len() - len(missing))
+        for start in range(0, len(missing), STORE_EVERY):
+            batch = missing[start : start + STORE_EVERY]
+            cache.put_many([vectors.text_key(text) for text in batch], model.encode(batch))
+            advance(len(batch))
+
+
+def _missing(cache: vectors.VectorCache, texts: pl.Series) -> list[str]:
+    """Distinct texts the cache lacks, by length: each batch is then of nearly equal ones."""
+    distinct = sorted(set(texts.to_list()), key=lambda text: (len(text), text))
+    _, found = cache.get_many([vectors.text_key(text) for text in distinct])
+    return [text for text, is_there in zip(distinct, found, strict=True) if not is_there]
+
+
+def _finish(study: Study, texts: pl.Series) -> dict[str, Any]:
+    model = encoder.load(study)
+    manifest = {"encoder": model.name, "dim": model.dim, "n_texts": texts.len()}
+    header = {"descr": "<f4", "fortran_order": False, "shape": (texts.len(), model.dim)}
+    with frames.writing(paths.output(study.name, "embed")) as folder:
+        # Written in pieces: a memory map of the whole would count as this process's memory.
+        with (folder / "embeddings.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for rows in _assembled(model, texts):
+                file.write(rows.tobytes())
+        frames.write_manifest(folder, manifest)
+    return manifest
+
+
+def _assembled(model: Encoder, texts: pl.Series) -> Iterator[np.ndarray]:
+    """The vectors in the order of the texts; what the cache lost since is encoded again."""
+    if model.dim == 0:
+        return
+    with vectors.opened(model.name, model.dim) as cache:
+        for start in range(0, texts.len(), _ROWS):
+            part = texts.slice(start, _ROWS).to_list()
+            rows, found = cache.get_many([vectors.text_key(text) for text in part])
+            lost = np.flatnonzero(~found)
+            if lost.size:
+                rows[lost] = model.encode([part[i] for i in lost])
+            yield np.ascontiguousarray(rows, dtype="<f4")

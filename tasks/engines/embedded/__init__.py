@@ -1,0 +1,48 @@
+"""The embedded engine: no key, no network. Classical statistics and a small bundled encoder.
+
+proposing.py   harvest every family, gate, choose, name
+  words.py      words and phrases by weighted log-odds (grams.py counts, tokens.py reads)
+  style.py      patterns (programs.py) and measures (measures.py); tone.py, language.py
+  anchored.py   topics of the bank (bank.py) and tone axes (axes.py): proxies
+  themes.py     discriminative prototypes, named by their words
+  select.py     the gate on the exploration half, and the choice
+judging.py    every predicate by its own definition (definitions.py, similarity.py)
+rating.py     relevance and novelty, measured
+"""
+
+from tasks.engines.roles import Judge, Proposer, Rater
+from tasks.study import Study
+
+CANNOT_FIND = (
+    "implied meaning: irony, allusion, what a reader concludes but no word says",
+    "stance: who is for or against something",
+    "deception, and who wrote a text (authorship, party, person or model)",
+    "who does what to whom",
+    "style beyond its own list of patterns and measures",
+    "most differences of less than ten points in the share of texts, unless a word or pattern carries them",
+    "a topic difference in a few hundred texts unless it is large (forty points)",
+    "sentiment that is not carried by single words",
+    "the size of a difference in meaning: a proxy or theme gives its direction",
+)
+"""What this engine cannot find: for the README and every report."""
+
+
+def proposer(study: Study) -> Proposer:
+    """Proposes from words, style and embeddings of the exploration half."""
+    from tasks.engines.embedded.proposing import EmbeddedProposer
+
+    return EmbeddedProposer(study)
+
+
+def judge(study: Study) -> Judge:
+    """Judges each predicate by its definition."""
+    from tasks.engines.embedded.judging import EmbeddedJudge
+
+    return EmbeddedJudge(study)
+
+
+def rater(study: Study) -> Rater:
+    """Measures relevance and novelty."""
+    from tasks.engines.embedded.rating import EmbeddedRater
+
+    return EmbeddedRater(study)

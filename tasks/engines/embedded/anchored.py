@@ -1,0 +1,109 @@
+"""Proxies: topics of the bank and tone axes, anchored in sentences written beforehand.
+
+They are phrased against the corpus itself, "leans towards ... (top 25 %)": the ranking is sound, a
+level of its own ("is about ...") is not.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from tasks.engines.embedded import bank, similarity
+from tasks.engines.embedded.axes import AXES
+from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.contrast import Contrast
+from tasks.engines.roles import Encoder
+
+TOP_SHARES = (0.25, 0.1)
+NEAR_TOPIC = 0.2
+"""Least mean cosine of the members with the topic's own phrase; unrelated texts have 0.0 to 0.1."""
+NEAREST_TOPICS = 2
+"""The topic must be among so many that lie nearest to its members."""
+AT_POLE, OFF_POLE = 0.5, 0.25
+"""Where members must lie at least, and all others at most, on an axis: midpoint 0, the pole's examples 1."""
+
+
+def topics(
+    contrast: Contrast,
+    embeddings: Float[np.ndarray, "text dim"],
+    anchors: Float[np.ndarray, "topic dim"],
+    encoder_name: str,
+) -> Harvest:
+    """Topics of the bank: nearer to this topic, compared with the mean of all, than most texts.
+
+    A quarter of the texts is nearest to any topic, in a corpus that never speaks of it, too; so its
+    members must be near it by themselves.
+    """
+    names = list(bank.TOPICS)
+    phrases = [f"leans towards the topic {name}" for name in names]
+    cosine = similarity.projections(embeddings, anchors)
+
+    def fits(topic: int, member: Bool[np.ndarray, " text"]) -> bool:
+        mean = cosine[member].mean(axis=0)
+        return bool(mean[topic] >= NEAR_TOPIC and (mean > mean[topic]).sum() < NEAREST_TOPICS)
+
+    vectors = anchors - anchors.mean(axis=0)
+    return _measured(contrast, embeddings, vectors, phrases, names, "topic", encoder_name, fits)
+
+
+def tones(contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder) -> Harvest:
+    """Both poles of every axis, where some texts lie at the pole and the others do not."""
+    sides = [side for axis in AXES.values() for side in (axis.high_examples, axis.low_examples)]
+    encoded = encoder.encode([sentence for side in sides for sentence in side]).astype(np.float64)
+    ends = np.cumsum([len(side) for side in sides])
+    poles = np.stack([part.mean(axis=0) for part in np.split(encoded, ends[:-1])])
+    other = poles.reshape(-1, 2, poles.shape[1])[:, ::-1].reshape(poles.shape)
+    phrases = [f"leans towards {pole}" for axis in AXES.values() for pole in (axis.high, axis.low)]
+    names = [name for name in AXES for _ in range(2)]
+    along = poles - other
+    middle = ((poles + other) / 2 * along).sum(axis=1)
+    place = (similarity.projections(embeddings, along) - middle) / ((along**2).sum(axis=1) / 2)
+
+    def fits(pole: int, member: Bool[np.ndarray, " text"]) -> bool:
+        inside, outside = place[member, pole], place[~member, pole]
+        return bool(inside.mean() >= AT_POLE and outside.size and outside.mean() <= OFF_POLE)
+
+    return _measured(contrast, embeddings, along, phrases, names, "axis", encoder.name, fits)
+
+
+def topic_vectors(encoder: Encoder) -> Float[np.ndarray, "topic dim"]:
+    """Embeddings of the bank, in its order."""
+    result: Float[np.ndarray, "topic dim"] = encoder.encode(bank.anchors()).astype(np.float64)
+    return result
+
+
+def _measured(
+    contrast: Contrast,
+    embeddings: Float[np.ndarray, "text dim"],
+    vectors: Float[np.ndarray, "predicate dim"],
+    phrases: list[str],
+    anchors: list[str],
+    basis: str,
+    encoder_name: str,
+    fits: Callable[[int, Bool[np.ndarray, " text"]], bool],
+) -> Harvest:
+    vectors = np.stack([similarity.rounded(vector) for vector in vectors])
+    projection = similarity.projections(embeddings, vectors)
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    columns, fitting = [], []
+    for i, phrase in enumerate(phrases):
+        for share in TOP_SHARES:
+            cut = similarity.threshold(projection[:, i], share)
+            found.append((f"{phrase} (top {share:.0%})".replace("%", " %"), {
+                "kind": "similarity", "basis": basis, "anchor": anchors[i],
+                "encoder": encoder_name, "vector": vectors[i].tolist(), "threshold": cut,
+            }))  # fmt: skip
+            column = similarity.beyond(projection[:, i], cut, embeddings)
+            columns.append(column)
+            fitting.append(bool(column.any()) and fits(i, column))
+    effect, z = contrast.measure(np.column_stack(columns))
+    family = "axis" if basis == "axis" else "theme"
+    candidates = [
+        Candidate(phrase, family, "proxy", definition, column, float(e), float(s))
+        for (phrase, definition), column, e, s, fit in zip(found, columns, effect, z, fitting, strict=True)
+        if fit
+    ]
+    # The gate counts everything measured, named or not.
+    return Harvest(candidates, z)

@@ -1,0 +1,35 @@
+"""A candidate predicate of the proposer, before selection."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from tasks.records import Grade
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A predicate, how to judge it, and what that says on the exploration half."""
+
+    phrase: str
+    family: str
+    grade: Grade
+    definition: Mapping[str, Any]
+    held: Bool[np.ndarray, " text"] = field(repr=False)
+    effect: float
+    z: float
+    gate_z: float | None = None
+    """The z that must pass the gate where it is not z: candidates put together from others, chosen for
+    their z, pass as the strongest of their parts does."""
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """What one family of predicates brought."""
+
+    candidates: list[Candidate]
+    z_measured: Float[np.ndarray, " predicate"] = field(repr=False)
+    """z of all that was looked at, kept or not: the gate counts every look."""

@@ -1,0 +1,112 @@
+"""Reading a predicate's definition: JSON that says completely how the predicate is judged.
+
+{"kind": "words", "terms": ["covid", "pandemic"]}
+{"kind": "style", "program": "url"}            {"kind": "style", "program": "words", "more_than": 18}
+{"kind": "sentiment", "pole": "positive", "least": 0.05}
+{"kind": "language", "code": "fr", "among": ["en", "fr"]}
+{"kind": "similarity", "basis": "theme", "encoder": NAME, "vector": [...], "threshold": 0.1, ...}
+
+Further keys of a similarity (anchor, exemplars, fidelity, words, topic) say where it comes from.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tasks.engines.embedded import tokens
+from tasks.engines.embedded.language import LANGUAGES
+from tasks.engines.embedded.measures import MEASURES
+from tasks.engines.embedded.programs import PROGRAMS
+from tasks.errors import EngineError
+
+Definition = Mapping[str, Any]
+
+
+def written(definition: Definition) -> str:
+    """Compact JSON with sorted keys: equal definitions are equal strings."""
+    return json.dumps(
+        dict(definition), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
+
+
+def read(text: str, predicate: str) -> Definition:
+    """The definition, checked.
+
+    Raises:
+        EngineError: it is not one that this engine can judge.
+    """
+    try:
+        definition = json.loads(text)
+    except ValueError:
+        raise _refused(predicate, "JSON", text) from None
+    kind = definition.get("kind") if isinstance(definition, dict) else None
+    check = _CHECKS.get(kind) if isinstance(kind, str) else None
+    if check is None:
+        raise _refused(predicate, f"a kind out of {', '.join(_CHECKS)}", text)
+    wanted = check(definition)
+    if wanted:
+        raise _refused(predicate, wanted, text)
+    checked: Definition = definition
+    return checked
+
+
+def _refused(predicate: str, wanted: str, got: str) -> EngineError:
+    shown = got if len(got) <= 200 else f"{got[:200]}..."
+    return EngineError(
+        f"predicate `{predicate}`: wanted a definition with {wanted}, got {shown}.",
+        hint="Propose again with this engine: `dvc repro -f propose`.",
+    )
+
+
+def _words(definition: Definition) -> str:
+    terms = definition.get("terms")
+    fine = (
+        isinstance(terms, list)
+        and terms
+        and all(isinstance(term, str) and _canonical(term) for term in terms)
+    )
+    return "" if fine else "terms: a list of casefolded words or phrases"
+
+
+def _canonical(term: str) -> bool:
+    return bool(term.strip()) and tokens.joined(term) == f" {term} "
+
+
+def _style(definition: Definition) -> str:
+    name, known = definition.get("program"), MEASURES if "more_than" in definition else PROGRAMS
+    fine = isinstance(name, str) and name in known and _number(definition.get("more_than", 0))
+    return "" if fine else f"program: one of {', '.join(known)}, and for a measure more_than: a number"
+
+
+def _sentiment(definition: Definition) -> str:
+    fine = definition.get("pole") in ("positive", "negative") and _number(definition.get("least"))
+    return "" if fine and definition["least"] > 0 else "pole: positive or negative, and least: above 0"
+
+
+def _language(definition: Definition) -> str:
+    among, code = definition.get("among"), definition.get("code")
+    known = isinstance(among, list) and all(isinstance(c, str) and c in LANGUAGES for c in among)
+    if known and isinstance(among, list) and len(among) > 1 and code in among:
+        return ""
+    return "among: two or more language codes, and code: one of them"
+
+
+def _similarity(definition: Definition) -> str:
+    vector = definition.get("vector")
+    fine = isinstance(vector, list) and vector and all(map(_number, vector))
+    fine = fine and _number(definition.get("threshold")) and isinstance(definition.get("encoder"), str)
+    return "" if fine else "vector: a list of numbers, threshold: a number, and encoder: its name"
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_CHECKS: dict[str, Callable[[Definition], str]] = {
+    "words": _words,
+    "style": _style,
+    "sentiment": _sentiment,
+    "language": _language,
+    "similarity": _similarity,
+}

@@ -1,0 +1,111 @@
+"""Which words and phrases of two and three words occur in which texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int
+
+from tasks.engines.embedded.lexicon import FUNCTION_WORDS
+
+MAX_TOKENS = 8_000_000
+"""Longer corpora are counted on the first words of each text (the judge reads all of it)."""
+MAX_TERMS = 30_000
+_LONGEST = 3
+
+
+@dataclass(frozen=True)
+class Grams:
+    """Terms of one to three words, and the texts they occur in."""
+
+    terms: list[str]
+    held: Any
+    """SciPy csc array, text x term, of 0 and 1."""
+
+
+def count(joined: Sequence[str], min_texts: int) -> Grams:
+    """Every term that stands in at least `min_texts` texts, most frequent first where there are too many.
+
+    Terms of single letters and digits, and those that begin or end with a function word, are left out.
+    """
+    from scipy import sparse
+
+    words, text, code = _coded(joined, min_texts)
+    names, current = words, code
+    columns: list[Int[np.ndarray, " hit"]] = []
+    rows: list[Int[np.ndarray, " hit"]] = []
+    terms: list[str] = []
+    n_texts = len(joined)
+    for n in range(1, _LONGEST + 1):
+        if n > 1:
+            names, current = _extended(names, current, words, code, text, n, min_texts)
+        hits = np.unique(text[current >= 0] * max(len(names), 1) + current[current >= 0])
+        row, column = np.divmod(hits, max(len(names), 1))
+        rows.append(row)
+        columns.append(column + len(terms))
+        terms.extend(names)
+    held = sparse.csc_array(
+        (np.ones(sum(map(len, rows))), (np.concatenate(rows), np.concatenate(columns))),
+        shape=(n_texts, len(terms)),
+    )
+    frequency = np.diff(held.indptr)
+    wanted = np.array([_is_worth_naming(term) for term in terms], dtype=bool) if terms else np.zeros(0, bool)
+    order = np.lexsort((np.arange(len(terms)), -frequency))
+    keep = np.sort(order[wanted[order]][:MAX_TERMS])
+    return Grams([terms[i] for i in keep], held[:, keep])
+
+
+def _coded(
+    joined: Sequence[str], min_texts: int
+) -> tuple[list[str], Int[np.ndarray, " token"], Int[np.ndarray, " token"]]:
+    """Frequent words in order, and for each token its text and its word (-1: rare, or a break)."""
+    per_text = max(MAX_TOKENS // max(len(joined), 1), 50)
+    tokens = (
+        pl.DataFrame({"text": np.arange(len(joined)), "word": pl.Series(joined, dtype=pl.String)})
+        .with_columns(pl.col("word").str.strip_chars(" ").str.split(" ").list.head(per_text))
+        .explode("word")
+    )
+    frequent = (
+        tokens.group_by("word")
+        .agg(pl.col("text").n_unique())
+        .filter((pl.col("text") >= min_texts) & pl.col("word").str.contains(r"^[\w\p{M}]"))["word"]
+        .sort()
+    )
+    numbered = pl.DataFrame({"word": frequent, "code": np.arange(len(frequent))}).cast({"code": pl.Int64})
+    coded = tokens.join(numbered, on="word", how="left", maintain_order="left")
+    return frequent.to_list(), coded["text"].to_numpy(), coded["code"].fill_null(-1).to_numpy()
+
+
+def _extended(
+    names: list[str],
+    current: Int[np.ndarray, " token"],
+    words: list[str],
+    code: Int[np.ndarray, " token"],
+    text: Int[np.ndarray, " token"],
+    n: int,
+    min_texts: int,
+) -> tuple[list[str], Int[np.ndarray, " token"]]:
+    """Terms one word longer: names, and at each token the term of n words that begins there, or -1."""
+    longer = np.full(len(code), -1, dtype=np.int64)
+    if len(code) < n or not names:
+        return [], longer
+    head, tail = current[: len(code) - n + 1], code[n - 1 :]
+    fits = (head >= 0) & (tail >= 0) & (text[: len(head)] == text[n - 1 :])
+    key = head[fits] * len(words) + tail[fits]
+    pairs = np.unique(np.stack([key, text[: len(head)][fits]]), axis=1)
+    kept, texts_with = np.unique(pairs[0], return_counts=True)
+    kept = kept[texts_with >= min_texts]
+    if not len(kept):
+        return [], longer
+    place = np.minimum(np.searchsorted(kept, key), len(kept) - 1)
+    longer[: len(head)][fits] = np.where(kept[place] == key, place, -1)
+    return [f"{names[k // len(words)]} {words[k % len(words)]}" for k in kept.tolist()], longer
+
+
+def _is_worth_naming(term: str) -> bool:
+    words = term.split(" ")
+    if all(len(word) == 1 and (word.isascii() or word.isdigit()) for word in words):
+        return False
+    return words[0] not in FUNCTION_WORDS and words[-1] not in FUNCTION_WORDS

@@ -1,0 +1,61 @@
+"""Measures of a text that a stylistic predicate holds against a threshold.
+
+Every measure of an empty text is 0.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+SENTENCE_END = r"[.!?。！？؟]+(?:[\s\"'”’)]|$)"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a text, and how to say that it is above a threshold."""
+
+    phrase: str
+    """Completes 'the text ...', with {} for the threshold."""
+    expression: pl.Expr
+    digits: int
+    """Digits a threshold is rounded to."""
+
+
+def _per(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    return pl.when(whole > 0).then(part / whole).otherwise(0.0)
+
+
+def _count(pattern: str) -> pl.Expr:
+    return pl.col("text").str.count_matches(pattern)
+
+
+_SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}"
+_RUN = rf"[\w&&[^{_SPACELESS}]][\w'’\-&&[^{_SPACELESS}]]*"
+_WORD = rf"[{_SPACELESS}]|{_RUN}"
+_CHARS = pl.col("text").str.len_chars()
+_WORDS = _count(_WORD)
+_LETTERS = _count(r"\p{L}")
+_DISTINCT = pl.col("text").str.to_lowercase().str.extract_all(_WORD).list.n_unique()
+_SENTENCES = pl.max_horizontal(_count(SENTENCE_END), pl.lit(1))
+
+MEASURES: dict[str, Measure] = {
+    "words": Measure("is longer than {} words", _WORDS, 0),
+    "characters": Measure("is longer than {} characters", _CHARS, 0),
+    "lines": Measure("has more than {} lines", _count(r"(?m)^.*\S"), 0),
+    "sentences": Measure("has more than {} sentence ends", _count(SENTENCE_END), 0),
+    "word_length": Measure("has words longer than {} letters on average", _per(_LETTERS, _WORDS), 1),
+    "sentence_length": Measure("has more than {} words per sentence", _per(_WORDS, _SENTENCES), 1),
+    "capitals": Measure(
+        "has more than {} % of its letters in capitals", _per(100 * _count(r"\p{Lu}"), _LETTERS), 1
+    ),
+    "digits": Measure(
+        "has digits for more than {} % of its characters", _per(100 * _count(r"\p{Nd}"), _CHARS), 1
+    ),
+    "punctuation": Measure(
+        "has punctuation or symbols for more than {} % of its characters",
+        _per(100 * _count(r"[\p{P}\p{S}]"), _CHARS),
+        1,
+    ),
+    "commas": Measure("has more than {} commas", _count(r"[,，、،]"), 0),
+    "repetition": Measure("repeats more than {} % of its words", _per(100 * (_WORDS - _DISTINCT), _WORDS), 0),
+}

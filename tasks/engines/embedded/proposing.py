@@ -1,0 +1,118 @@
+"""Proposing from the exploration half: harvest every family, gate, choose, name."""
+
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from tasks.engines import encoder as encoders
+from tasks.engines.embedded import (
+    anchored,
+    definitions,
+    grams,
+    language,
+    select,
+    style,
+    themes,
+    tokens,
+    tone,
+    words,
+)
+from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.contrast import Contrast
+from tasks.engines.roles import Encoder, Exploration
+from tasks.errors import EngineError
+from tasks.records import Proposal
+from tasks.study import Study
+
+N_EXAMPLES = 3
+
+
+class EmbeddedProposer:
+    """Classical statistics on words, style and embeddings; needs no key and no network."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
+        """Proposals, best first, at most study.propose.max_predicates; row order is immaterial."""
+        params = self._study.propose
+        order = exploration.texts["text_id"].arg_sort()
+        texts = exploration.texts[order]
+        embeddings = exploration.embeddings[order.to_numpy()]
+        if not 0 < (texts["group"] == "A").sum() < texts.height:
+            return []
+        encoder = encoders.load(self._study) if embeddings.shape[1] else None
+        if encoder and exploration.encoder and encoder.name != exploration.encoder:
+            raise EngineError(
+                f"texts were embedded by {exploration.encoder}, but `embed.encoder` is now {encoder.name}.",
+                hint="Embed again: dvc repro --force --single-item embed@NAME.",
+            )
+        look = _Look(texts, embeddings, encoder)
+        harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
+        chosen = select.choose(harvests, params.max_predicates, params.max_phi, params.gate_z, look.naming())
+        return [look.proposal(candidate) for candidate in chosen]
+
+
+class _Look:
+    """The exploration half, prepared once for all families."""
+
+    def __init__(
+        self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder | None
+    ) -> None:
+        self._texts, self._text_ids = texts["text"], texts["text_id"].to_list()
+        self._contrast, self._embeddings, self._encoder = Contrast.of(texts), embeddings, encoder
+        self._joined = tokens.joined_all(self._texts.to_list())
+
+    @cached_property
+    def _counted(self) -> grams.Grams:
+        return grams.count(self._joined, words.min_texts(len(self._text_ids)))
+
+    @cached_property
+    def _anchors(self) -> Float[np.ndarray, "topic dim"]:
+        return anchored.topic_vectors(self._encoder) if self._encoder else np.zeros((0, 0))
+
+    def harvests(self, family: str, rng: np.random.Generator) -> list[Harvest]:
+        """What this family brings; nothing from the semantic ones without an encoder."""
+        contrast, embeddings, encoder = self._contrast, self._embeddings, self._encoder
+        if family == "words":
+            return [words.harvest(contrast, self._counted, encoder)]
+        if family == "style":
+            return [
+                style.harvest(contrast, self._texts),
+                tone.harvest(contrast, self._joined),
+                language.harvest(contrast, self._texts.to_list()),
+            ]
+        if encoder is None:
+            return []
+        if family == "axis":
+            return [anchored.tones(contrast, embeddings, encoder)]
+        return [
+            anchored.topics(contrast, embeddings, self._anchors, encoder.name),
+            themes.harvest(contrast, embeddings, encoder.name, rng),
+        ]
+
+    def naming(self) -> select.Naming:
+        """Names themes; all others have their names."""
+        encoder = self._encoder
+        if encoder is None:
+            return lambda candidate: candidate
+        namer = themes.Namer(self._counted, self._embeddings, self._text_ids, encoder, self._anchors)
+        return lambda candidate: namer.named(candidate) if candidate.grade == "theme" else candidate
+
+    def proposal(self, candidate: Candidate) -> Proposal:
+        """The candidate as a row, with texts that meet it."""
+        exemplars = candidate.definition.get("exemplars")
+        side = candidate.held & (self._contrast.in_a if candidate.effect >= 0 else ~self._contrast.in_a)
+        examples = exemplars or [self._text_ids[i] for i in side.nonzero()[0][:N_EXAMPLES]]
+        return Proposal(
+            predicate=candidate.phrase,
+            direction="A" if candidate.effect >= 0 else "B",
+            family=candidate.family,
+            grade=candidate.grade,
+            definition=definitions.written(candidate.definition),
+            explore_effect=candidate.effect,
+            explore_z=candidate.z,
+            example_ids=tuple(examples),
+        )

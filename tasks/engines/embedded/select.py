@@ -1,0 +1,106 @@
+"""Choosing among candidates: the strongest that are not said already.
+
+Marginal |z| with a cap on verdict correlation beat greedy conditional gain in trials: more of the
+choice held up on new data. Exact predicates are preferred to proxies and themes of like strength,
+since they can be checked by reading; and words and patterns to measures, since a length or a share
+moves with whatever is said.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.contrast import significant
+
+Naming = Callable[[Candidate], Candidate | None]
+
+GATE_RATE = 0.1
+"""False discovery rate of the gate on the exploration half, over everything measured there."""
+LEAST_KEPT = 5
+"""So many go on to the test even where nothing passes: a study without a difference must end and say so."""
+PREFERENCE = {"exact": 1.0, "proxy": 0.7, "theme": 1.0}
+"""What |z| counts. Themes need no discount: theirs comes from half of the texts (themes.py)."""
+MEASURE_PREFERENCE = 0.85
+
+
+def choose(
+    harvests: Sequence[Harvest], most: int, max_phi: float, gate_z: float, name: Naming
+) -> list[Candidate]:
+    """At most `most` candidates, best first.
+
+    Args:
+        name: gives a candidate its name, or None where it can have none and is passed over.
+    """
+    candidates = [candidate for harvest in harvests for candidate in harvest.candidates]
+    if not candidates:
+        return []
+    measured = np.concatenate([harvest.z_measured for harvest in harvests])
+    passed = significant(measured, GATE_RATE)
+    least_z = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
+    rank = sorted(range(len(candidates)), key=lambda i: _order(candidates[i]))
+    eligible = [i for i in rank if abs(_gated(candidates[i])) >= least_z]
+    chosen = _spread(candidates, eligible, most, max_phi, name)
+    if len(chosen) < min(LEAST_KEPT, most):
+        rest = [i for i in rank if i not in set(eligible)]
+        chosen = _spread(candidates, [*eligible, *rest], min(LEAST_KEPT, most), max_phi, name)
+    return chosen
+
+
+def _gated(candidate: Candidate) -> float:
+    return candidate.z if candidate.gate_z is None else candidate.gate_z
+
+
+def _order(candidate: Candidate) -> tuple[float, int, str]:
+    """Strongest first; among equals the shorter, then by name."""
+    discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
+    strength = round(abs(candidate.z) * discount, 6)
+    return -strength, len(candidate.phrase), candidate.phrase
+
+
+def _spread(
+    candidates: Sequence[Candidate], rank: Sequence[int], most: int, max_phi: float, name: Naming
+) -> list[Candidate]:
+    """Candidates in this order that correlate little enough with those before and repeat none of them."""
+    chosen: list[Candidate] = []
+    said: set[str] = set()
+    columns: list[Float[np.ndarray, " text"]] = []
+    for i in rank:
+        if len(chosen) >= most:
+            break
+        column = _standard(candidates[i].held)
+        if any(abs(float(column @ other)) > max_phi for other in columns):
+            continue
+        if not said.isdisjoint(_says(candidates[i])):
+            continue
+        named = name(candidates[i])
+        if named is not None and not any(_is_twin(named, other) for other in chosen):
+            chosen.append(named)
+            columns.append(column)
+            said |= _says(named)
+    return chosen
+
+
+def _says(candidate: Candidate) -> set[str]:
+    """What no second predicate should be about: each word, each measure, each topic or axis."""
+    definition = candidate.definition
+    if definition["kind"] == "words":
+        return set(definition["terms"])
+    if "more_than" in definition or definition["kind"] == "sentiment":
+        return {f"measure {definition.get('program', 'sentiment')}"}
+    return {f"{definition['basis']} {definition['anchor']}"} if "anchor" in definition else set()
+
+
+def _is_twin(candidate: Candidate, other: Candidate) -> bool:
+    """Whether two predicates read alike: one phrase, or themes that share most of their words."""
+    shared = set(candidate.definition.get("words", ())) & set(other.definition.get("words", ()))
+    return candidate.phrase == other.phrase or len(shared) >= 2
+
+
+def _standard(held: Bool[np.ndarray, " text"]) -> Float[np.ndarray, " text"]:
+    """Centred and of unit length, so that dot products are correlations."""
+    column: Float[np.ndarray, " text"] = held.astype(np.float64) - float(held.mean())
+    length = float(np.sqrt(column @ column))
+    column /= length or 1.0
+    return column

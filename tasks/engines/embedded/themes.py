@@ -1,0 +1,261 @@
+"""Themes: prototypes of what sets the groups apart, found by clustering the most telling texts.
+
+The documents are split in two. In either part a cross-fitted ridge classifier ranks the texts from
+A-like to B-like, the outer quarters are clustered, clusters are merged in a Ward tree, and every node
+is a prototype. Its effect and z come from the other part: measured where they were made, prototypes
+reach |z| of 6 on random halves.
+
+Names are where similarity misleads. Each selected theme is named by the words that set its texts
+apart, half of the texts giving the words and the other half the fidelity: the correlation between
+belonging to the theme and holding one of these words. "is about <topic>" is said only where both the
+words and a topic of the bank agree with the theme; else it "resembles texts about" those words.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from tasks.engines.embedded import bank, grams, similarity, tokens, words
+from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.contrast import Contrast, log_odds_z
+from tasks.engines.roles import Encoder
+
+TOP_SHARES = (0.2, 0.1, 0.05)
+MAX_CLUSTERS = 16
+MIN_TEXTS = 100
+MAX_CLUSTERED = 8_000
+N_FOLDS = 5
+N_NAME_WORDS = 3
+N_EXEMPLARS = 5
+LEAST_FIDELITY = 0.2
+"""Themes below it are left out: no few words say what they are."""
+NAMED_FIDELITY = 0.35
+NAMED_AUROC = 0.9
+NAMED_COSINE, NAMED_RANK = 0.3, 3
+"""The words of a theme must mean its topic: at this cosine, and among its so many nearest topics."""
+_RIDGE = 1.0
+_ROUNDS = 15
+
+
+def harvest(
+    contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder_name: str, rng: np.random.Generator
+) -> Harvest:
+    """Prototypes at three thresholds each, still without their names."""
+    if contrast.n_texts < MIN_TEXTS:
+        return Harvest([], np.zeros(0))
+    part = rng.permutation(contrast.n_documents)[contrast.document] % 2 == 0
+    candidates = []
+    for made_from in (part, ~part):
+        made, other = contrast.among(made_from), contrast.among(~made_from)
+        if min(made.in_a.sum(), (~made.in_a).sum(), other.in_a.sum(), (~other.in_a).sum()) < MIN_TEXTS // 10:
+            continue
+        prototypes = _prototypes(made, embeddings[made_from], rng)
+        vectors = np.stack([similarity.rounded(vector) for vector in prototypes])
+        candidates += _measured(vectors, embeddings, other, ~made_from, encoder_name)
+    return Harvest(candidates, np.array([candidate.z for candidate in candidates]))
+
+
+def _measured(
+    vectors: Float[np.ndarray, "predicate dim"],
+    embeddings: Float[np.ndarray, "text dim"],
+    contrast: Contrast,
+    measured_on: Bool[np.ndarray, " text"],
+    encoder_name: str,
+) -> list[Candidate]:
+    """Each prototype at each threshold; thresholds from all texts, effect and z from some."""
+    projection = similarity.projections(embeddings, vectors)
+    definitions, columns = [], []
+    for i in range(len(vectors)):
+        for share in TOP_SHARES:
+            cut = similarity.threshold(projection[:, i], share)
+            definitions.append({
+                "kind": "similarity", "basis": "theme", "encoder": encoder_name,
+                "vector": vectors[i].tolist(), "threshold": cut,
+            })  # fmt: skip
+            columns.append(similarity.beyond(projection[:, i], cut, embeddings))
+    effect, z = contrast.measure(np.column_stack(columns)[measured_on])
+    return [
+        Candidate("", "theme", "theme", definition, column, float(e), float(s))
+        for definition, column, e, s in zip(definitions, columns, effect, z, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Namer:
+    """Names themes by the words of their texts and, where that is true, by a topic of the bank."""
+
+    counted: grams.Grams
+    embeddings: Float[np.ndarray, "text dim"]
+    text_ids: Sequence[str]
+    encoder: Encoder
+    anchors: Float[np.ndarray, "topic dim"]
+
+    def named(self, candidate: Candidate) -> Candidate | None:
+        """The candidate with its name, exemplars and fidelity; None where no words tell it apart."""
+        member = candidate.held
+        telling, fidelity = _telling(member, self.counted)
+        if fidelity < LEAST_FIDELITY:
+            return None
+        vector = np.array(candidate.definition["vector"])[None]
+        projection = similarity.projections(self.embeddings, vector)[:, 0]
+        exemplars = np.lexsort((np.arange(len(member)), -projection))[:N_EXEMPLARS]
+        topic, auroc, agrees = self._topic(vector[0], member, telling)
+        quoted = [f'"{tokens.shown(word)}"' for word in telling]
+        if agrees and fidelity >= NAMED_FIDELITY and auroc >= NAMED_AUROC:
+            phrase = f"is about {topic} (e.g. {', '.join(quoted)})"
+        else:
+            listed = f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
+            phrase = f"resembles texts about {listed}"
+        definition = {
+            **candidate.definition, "exemplars": [self.text_ids[i] for i in exemplars],
+            "fidelity": round(fidelity, 2), "words": telling, "topic": topic, "topic_auroc": round(auroc, 2),
+        }  # fmt: skip
+        return replace(candidate, phrase=phrase, definition=definition)
+
+    def _topic(
+        self, vector: Float[np.ndarray, " dim"], member: Bool[np.ndarray, " text"], telling: Sequence[str]
+    ) -> tuple[str, float, bool]:
+        """Nearest topic of the bank, how well it tells the members (AUROC), and whether the words agree."""
+        relative = self.anchors - self.anchors.mean(axis=0)
+        nearest = int(np.argmax(np.round(relative @ vector / np.linalg.norm(relative, axis=1), 6)))
+        auroc = _auroc(similarity.projections(self.embeddings, relative[[nearest]])[:, 0], member)
+        spoken = self.encoder.encode([", ".join(telling)]).astype(np.float64)[0]
+        cosine = np.round(self.anchors @ spoken, 6)
+        agrees = cosine[nearest] >= NAMED_COSINE and int((cosine > cosine[nearest]).sum()) < NAMED_RANK
+        return list(bank.TOPICS)[nearest], auroc, bool(agrees)
+
+
+def _prototypes(
+    contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], rng: np.random.Generator
+) -> Float[np.ndarray, "predicate dim"]:
+    """Centroids of the clusters of either outer quarter and of their unions, minus the mean of all."""
+    lean = _cross_fitted(contrast, embeddings, rng)
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    order = np.lexsort((np.arange(len(lean)), lean))
+    quarter = len(order) // 4
+    found = []
+    for side in (order[-quarter:], order[:quarter]):
+        chosen = np.sort(rng.choice(side, MAX_CLUSTERED, replace=False) if quarter > MAX_CLUSTERED else side)
+        centred = embeddings[chosen].astype(np.float64) - mean
+        n_clusters = int(np.clip(len(chosen) // 25, 2, MAX_CLUSTERS))
+        centres, sizes = _k_means(centred, n_clusters, rng)
+        found.append(_tree(centres, sizes))
+    return np.concatenate(found)
+
+
+def _cross_fitted(
+    contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], rng: np.random.Generator
+) -> Float[np.ndarray, " text"]:
+    """How A-like each text is, by a ridge classifier fitted without its document."""
+    x = embeddings.astype(np.float64)
+    x = x - x.mean(axis=0)
+    y = contrast.weights * contrast.n_texts
+    fold = rng.integers(N_FOLDS, size=contrast.n_documents)[contrast.document]
+    gram = [x[fold == k].T @ x[fold == k] for k in range(N_FOLDS)]
+    moment = [x[fold == k].T @ y[fold == k] for k in range(N_FOLDS)]
+    penalty = _RIDGE * np.eye(x.shape[1]) * max(len(x) / x.shape[1], 1.0) * 0.05
+    lean = np.zeros(len(x))
+    for k in range(N_FOLDS):
+        others = [j for j in range(N_FOLDS) if j != k]
+        weight = np.linalg.solve(
+            sum((gram[j] for j in others), start=penalty), sum(moment[j] for j in others)
+        )
+        lean[fold == k] = x[fold == k] @ weight
+    # Rounded, so that equal inputs rank equally whatever the order of the sums.
+    return np.round(lean, 9)
+
+
+def _k_means(
+    x: Float[np.ndarray, "text dim"], n_clusters: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "cluster dim"], Int[np.ndarray, " cluster"]]:
+    """Centres and sizes of the clusters that hold a text, from a k-means++ start."""
+    from scipy.cluster.vq import kmeans2
+
+    # More clusters than distinct points cannot be started.
+    n_clusters = min(n_clusters, len(np.unique(np.round(x, 9), axis=0)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")
+        centres, label = kmeans2(x, n_clusters, iter=_ROUNDS, minit="++", rng=rng)
+    sizes = np.bincount(label, minlength=len(centres))
+    return centres[sizes > 0], sizes[sizes > 0]
+
+
+def _tree(
+    centres: Float[np.ndarray, "cluster dim"], sizes: Int[np.ndarray, " cluster"]
+) -> Float[np.ndarray, "node dim"]:
+    """The centres and the centres of every union in a Ward tree over them, the root left out."""
+    nodes, weights = list(centres), [int(size) for size in sizes]
+    open_nodes = list(range(len(nodes)))
+    while len(open_nodes) > 2:
+        pairs = [(a, b) for i, a in enumerate(open_nodes) for b in open_nodes[i + 1 :]]
+        cost = [
+            weights[a] * weights[b] / (weights[a] + weights[b]) * float(((nodes[a] - nodes[b]) ** 2).sum())
+            for a, b in pairs
+        ]
+        a, b = pairs[int(np.argmin(cost))]
+        total = weights[a] + weights[b]
+        nodes.append((nodes[a] * weights[a] + nodes[b] * weights[b]) / total)
+        weights.append(total)
+        open_nodes = [node for node in open_nodes if node not in (a, b)] + [len(nodes) - 1]
+    return np.stack(nodes)
+
+
+def _telling(member: Bool[np.ndarray, " text"], counted: grams.Grams) -> tuple[list[str], float]:
+    """Words that set the members apart, found on even rows; their fidelity, measured on odd rows."""
+    even = np.arange(len(member)) % 2 == 0
+    n_in, n_out = int((member & even).sum()), int((~member & even).sum())
+    if not n_in or not n_out or not counted.terms:
+        return [], 0.0
+    inside = counted.held.T @ (member & even).astype(np.float64)
+    outside = counted.held.T @ (~member & even).astype(np.float64)
+    odds = log_odds_z(inside, outside, n_in, n_out)
+    ranked = np.lexsort((np.arange(len(odds)), -odds))[: 8 * N_NAME_WORDS]
+    best: list[int] = []
+    for i in ranked.tolist():
+        if odds[i] > 0 and len(best) < N_NAME_WORDS and _is_fresh(counted, i, best, ranked, inside):
+            best.append(i)
+    if not best:
+        return [], 0.0
+    spoken = np.asarray(counted.held[:, best].sum(axis=1)).ravel() > 0
+    return [counted.terms[i] for i in best], _correlation(spoken[~even], member[~even])
+
+
+def _is_fresh(
+    counted: grams.Grams,
+    term: int,
+    chosen: Sequence[int],
+    ranked: Int[np.ndarray, " term"],
+    inside: Float[np.ndarray, " term"],
+) -> bool:
+    """Whether the term is a word of its own: no number, no part of a better name, no inflection of one."""
+    name = counted.terms[term]
+    if name.replace(" ", "").isdigit():
+        return False
+    stems = {words.stem(word) for other in chosen for word in counted.terms[other].split(" ")}
+    if any(words.stem(word) in stems for word in name.split(" ")):
+        return False
+    longer = (
+        other for other in ranked.tolist() if f" {name} " in f" {counted.terms[other]} " and other != term
+    )
+    return not any(inside[other] >= words.SAME_TEXTS * inside[term] for other in longer)
+
+
+def _correlation(a: Any, b: Any) -> float:
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    a, b = a - a.mean(), b - b.mean()
+    spread = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / spread if spread > 0 else 0.0
+
+
+def _auroc(score: Float[np.ndarray, " text"], member: Bool[np.ndarray, " text"]) -> float:
+    from scipy.stats import rankdata
+
+    n_in = int(member.sum())
+    if not 0 < n_in < len(member):
+        return 0.5
+    ranks = rankdata(score)[member].sum()
+    return float((ranks - n_in * (n_in + 1) / 2) / (n_in * (len(member) - n_in)))

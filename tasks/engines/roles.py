@@ -1,0 +1,138 @@
+"""Who proposes, judges, rates and encodes: the protocols, and loading an engine by name.
+
+An engine is a package `tasks/engines/<name>` whose `__init__` defines
+`proposer(study)`, `judge(study)` and `rater(study)`; nothing heavy is imported until one is called.
+"""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, UInt8
+
+from tasks.records import Predicate, Proposal
+from tasks.study import Study
+
+VALUE, REFUSAL, UNPARSABLE, ABSENT = range(4)
+STATUSES = ("value", "refusal", "unparsable", "absent")
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """All a proposer ever sees: the exploration half."""
+
+    texts: pl.DataFrame
+    """Rows of store/frames.TEXTS, half == "explore" only."""
+    embeddings: Float[np.ndarray, "text dim"]
+    """Unit rows aligned with `texts`; zero columns without an encoder."""
+    confirm_documents: int
+    """How many documents the confirmation half has (a size, not its content)."""
+    encoder: str = ""
+    """Name of the encoder that made the embeddings; empty where it is not known."""
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """Verdicts of several predicates on several texts."""
+
+    score: Float[np.ndarray, "text predicate"]
+    """0-1; NaN wherever status is not VALUE."""
+    status: UInt8[np.ndarray, "text predicate"]
+    """Index into STATUSES."""
+
+
+@dataclass(frozen=True)
+class Rating:
+    """0-2 each; None where this engine cannot measure it."""
+
+    relevance: float | None
+    novelty: float | None
+    significance: float | None
+
+
+class Proposer(Protocol):
+    """Suggests hypotheses."""
+
+    def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
+        """Proposals from the exploration half, best first, at most study.propose.max_predicates."""
+        ...
+
+
+class Judge(Protocol):
+    """Says whether a predicate holds for a text."""
+
+    name: str
+    """Engine and version; frozen into every predicate."""
+    model: str
+
+    def judge(
+        self,
+        predicates: Sequence[Predicate],
+        texts: pl.DataFrame,
+        embeddings: Float[np.ndarray, "text dim"],
+    ) -> Judgements:
+        """Verdicts for every pair; never a default in place of a missing one."""
+        ...
+
+    def strength(
+        self,
+        predicates: Sequence[Predicate],
+        texts: pl.DataFrame,
+        embeddings: Float[np.ndarray, "text dim"],
+    ) -> Float[np.ndarray, "text predicate"]:
+        """How clearly each text meets each predicate: orders the evidence, enters no test.
+
+        Comparable within a predicate only; 0 throughout where all that hold hold alike.
+        """
+        ...
+
+    def spans(self, predicate: Predicate, text: str) -> list[tuple[int, int]]:
+        """Character ranges of the text that the verdict rests on; empty where that is not known."""
+        ...
+
+
+class Rater(Protocol):
+    """Rates what a discovery is worth to the reader."""
+
+    rated_by: str
+    """Who rated, and what was measured rather than judged."""
+
+    def rate(self, predicates: Sequence[Predicate]) -> list[Rating]:
+        """One rating per predicate."""
+        ...
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors."""
+
+    name: str
+    """Model and precision: two encoders of one name give the same vectors."""
+    dim: int
+
+    def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "text dim"]:
+        """Unit vectors, float32."""
+        ...
+
+
+class Engine(Protocol):
+    """What an engine package defines."""
+
+    def proposer(self, study: Study) -> Proposer:
+        """Its proposer for this study."""
+        ...
+
+    def judge(self, study: Study) -> Judge:
+        """Its judge for this study."""
+        ...
+
+    def rater(self, study: Study) -> Rater:
+        """Its rater for this study."""
+        ...
+
+
+def load(name: str) -> Engine:
+    """The engine package of that name."""
+    return cast(Engine, importlib.import_module(f"tasks.engines.{name}"))

@@ -1,0 +1,75 @@
+"""Make each proposal testable and freeze it.
+
+Reads:      3_proposals, 1_texts (sizes and the split's hash)
+Writes:     4_predicates/predicates.parquet: one frozen row per predicate
+Guarantees: judge, threshold, direction, planned test and split are fixed before any verdict
+Not here:   judging, testing, or dropping a predicate for what the confirmation half says
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import polars as pl
+
+from tasks import kinds, paths
+from tasks.engines import roles
+from tasks.records import Predicate
+from tasks.store import frames
+from tasks.study import Study
+
+
+def run(study: Study) -> dict[str, Any]:
+    """Runs the stage and gives its manifest."""
+    proposals = frames.read(paths.output(study.name, "propose"), "proposals.parquet", frames.PROPOSALS)
+    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
+    predicates = formalise(study, proposals, texts)
+    frame = frames.from_records(predicates, frames.PREDICATES)
+    manifest = {
+        "n_proposals": proposals.height,
+        "n_predicates": len(predicates),
+        "n_repeated": proposals.height - len(predicates),
+        "judge": predicates[0].judge,
+        "planned_test": predicates[0].planned_test,
+        "split_hash": predicates[0].split_hash,
+        "frozen_hash": frames.frozen_hash(frame),
+    }
+    with frames.writing(paths.output(study.name, "formalise")) as folder:
+        frames.write(frame, folder / "predicates.parquet", frames.PREDICATES)
+        frames.write_manifest(folder, manifest)
+    return manifest
+
+
+def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> list[Predicate]:
+    """Frozen predicates, best proposal first; what is proposed twice is frozen once."""
+    kind = kinds.load(study.kind)
+    judge = roles.load(study.engine).judge(study)
+    planned_test = kind.planned_test(kind.held_out(study, texts), study.formalise.threshold)
+    split_hash = frames.split_hash(texts)
+    return [
+        Predicate(
+            predicate_id=frames.hashed(row["predicate"], row["definition"]),
+            predicate=row["predicate"],
+            direction=row["direction"],
+            family=row["family"],
+            grade=row["grade"],
+            definition=row["definition"],
+            judge=judge.name,
+            threshold=study.formalise.threshold,
+            planned_test=planned_test,
+            split_hash=split_hash,
+            prompt_hash=row["prompt_hash"],
+            explore_effect=row["explore_effect"],
+            explore_z=row["explore_z"],
+        )
+        for row in _first_of_each(proposals.iter_rows(named=True))
+    ]
+
+
+def _first_of_each(rows: Iterable[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        sentence = " ".join(unicodedata.normalize("NFKC", row["predicate"]).casefold().split())
+        # Two definitions are two predicates, however alike their sentences.
+        kept.setdefault((sentence, row["definition"]), row)
+    return list(kept.values())

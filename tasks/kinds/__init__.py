@@ -1,0 +1,83 @@
+"""What differs between kinds of study: one Protocol, one module per kind, loaded by name."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, UInt8
+
+from tasks.engines.roles import Exploration
+from tasks.records import Predicate
+from tasks.study import Study
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Rows as read, before any cleaning."""
+
+    rows: pl.DataFrame
+    """Columns text, group ("A" or "B"), document_id (null where the source names none)."""
+    names: dict[str, str]
+    """What groups A and B are called."""
+    read: dict[str, Any]
+    """What was read: files, row counts, versions; goes into the manifest."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One predicate's test, before multiplicity."""
+
+    n_a: int
+    n_b: int
+    n_documents: int
+    mean_a: float
+    mean_b: float
+    validity: float
+    lo: float
+    hi: float
+    p: float
+    missing_lo: float
+    missing_hi: float
+    method: str
+
+
+class Kind(Protocol):
+    """The members in which kinds differ."""
+
+    unit: str
+    """What a judge sees at once."""
+
+    def gather(self, study: Study) -> Gathered:
+        """Sources -> rows."""
+        ...
+
+    def evidence(self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"]) -> Exploration:
+        """What the proposer is shown, from the exploration half only."""
+        ...
+
+    def held_out(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+        """The rows each predicate is tested on."""
+        ...
+
+    def planned_test(self, texts: pl.DataFrame, threshold: float | None) -> str:
+        """Which test formalise freezes for these confirmation texts."""
+        ...
+
+    def estimand(
+        self,
+        texts: pl.DataFrame,
+        score: Float[np.ndarray, "text predicate"],
+        status: UInt8[np.ndarray, "text predicate"],
+        predicates: Sequence[Predicate],
+        level: float,
+    ) -> list[Estimate]:
+        """Verdicts -> estimate, interval, p for each predicate."""
+        ...
+
+
+def load(name: str) -> Kind:
+    """The kind of that name."""
+    return cast(Kind, importlib.import_module(f"tasks.kinds.{name}"))

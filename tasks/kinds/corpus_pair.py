@@ -1,0 +1,100 @@
+"""Kind corpus_pair: how do corpora A and B differ, given a goal?
+
+Unit judged: one text. Estimand: share of A's texts for which the predicate holds minus B's
+(validity V of Zhong et al. 2022, 2023), on the confirmation half, clustered by document.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, UInt8
+
+from tasks.engines.roles import REFUSAL, UNPARSABLE, VALUE, Exploration
+from tasks.kinds import Estimate, Gathered
+from tasks.records import Predicate
+from tasks.stats.differences import difference
+from tasks.stats.missing import share_difference_bounds_missing
+from tasks.store import sources
+from tasks.store.frames import hashed
+from tasks.study import Study
+
+unit = "text"
+
+
+def gather(study: Study) -> Gathered:
+    """Rows of both groups, as the sources hold them."""
+    rows, names, read = sources.read_groups(study)
+    return Gathered(rows, names, read)
+
+
+def evidence(texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"]) -> Exploration:
+    """The exploration half, with its vectors; of the other half only its size."""
+    explored = (texts["half"] == "explore").to_numpy()
+    confirm_documents = texts.filter(pl.col("half") == "confirm")["document_id"].n_unique()
+    return Exploration(
+        texts.filter(pl.col("half") == "explore"),
+        embeddings[explored],
+        confirm_documents=confirm_documents,
+    )
+
+
+def held_out(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+    """The confirmation half, or a seeded sample of `verify.max_texts` per group, in text_id order.
+
+    The sample goes by hash, so it does not depend on row order and grows without replacing anyone.
+    """
+    confirm = texts.filter(pl.col("half") == "confirm").sort("text_id")
+    most = study.verify.max_texts
+    if most is None or confirm.height <= most:
+        return confirm
+    draw = [hashed("held_out", str(study.seed), text_id) for text_id in confirm["text_id"]]
+    rank = pl.Series("draw", draw)
+    return (
+        confirm.with_columns(rank.alias("_draw"))
+        .filter(pl.col("_draw").rank("ordinal").over("group") <= most)
+        .drop("_draw")
+    )
+
+
+def planned_test(texts: pl.DataFrame, threshold: float | None) -> str:
+    """The test these confirmation texts call for: 0/1 or graded, clustered or not."""
+    clustered = texts["document_id"].n_unique() < texts.height
+    if threshold is None:
+        return "cluster_robust" if clustered else "welch"
+    return "cluster_score" if clustered else "fisher_mn"
+
+
+def estimand(
+    texts: pl.DataFrame,
+    score: Float[np.ndarray, "text predicate"],
+    status: UInt8[np.ndarray, "text predicate"],
+    predicates: Sequence[Predicate],
+    level: float,
+) -> list[Estimate]:
+    """Share in A minus share in B with interval and two-sided p, for each predicate."""
+    threshold = predicates[0].threshold
+    verdict = score if threshold is None else np.where(np.isnan(score), np.nan, score >= threshold)
+    in_a = (texts["group"] == "A").to_numpy()
+    document = texts["document_id"].rank("dense").to_numpy().astype(np.int64)
+    found = difference(verdict, in_a, document, level, binary=threshold is not None)
+    asked_in_vain = (status == REFUSAL) | (status == UNPARSABLE)
+    judged = np.where(status == VALUE, verdict, np.nan)
+    lowest, highest = share_difference_bounds_missing(judged, asked_in_vain, in_a)
+    return [
+        Estimate(
+            n_a=int(found.n_a[i]),
+            n_b=int(found.n_b[i]),
+            n_documents=int(found.n_documents[i]),
+            mean_a=float(found.mean_a[i]),
+            mean_b=float(found.mean_b[i]),
+            validity=float(found.validity[i]),
+            lo=float(found.lo[i]),
+            hi=float(found.hi[i]),
+            p=float(found.p[i]),
+            missing_lo=float(lowest[i]),
+            missing_hi=float(highest[i]),
+            method=found.method[i],
+        )
+        for i in range(len(predicates))
+    ]

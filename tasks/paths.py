@@ -1,0 +1,70 @@
+"""The only place that knows folder names. Everything is relative to the folder of params.yaml."""
+
+from pathlib import Path
+
+STAGES = ("collect", "embed", "propose", "formalise", "verify", "score", "record", "report")
+
+_FOLDERS = {
+    "collect": "1_texts",
+    "embed": "2_embeddings",
+    "propose": "3_proposals",
+    "formalise": "4_predicates",
+    "verify": "5_verdicts",
+    "score": "6_scores",
+    "record": "7_discoveries",
+}
+
+
+def root() -> Path:
+    """The project folder: where the command was started."""
+    return Path.cwd()
+
+
+def params_file() -> Path:
+    """What the studies are."""
+    return root() / "params.yaml"
+
+
+def data() -> Path:
+    """Stage outputs, caches and the database."""
+    return root() / "data"
+
+
+def reports() -> Path:
+    """One folder per study."""
+    return root() / "reports"
+
+
+def output(study: str, stage: str) -> Path:
+    """The folder a stage writes, e.g. `data/press/5_verdicts` or `reports/press`."""
+    return reports() / study if stage == "report" else data() / study / _FOLDERS[stage]
+
+
+def cache() -> Path:
+    """What may be deleted at the price of computing it again; DVC does not track it."""
+    return data() / ".cache"
+
+
+def vector_cache() -> Path:
+    """Every vector ever made, by encoder and content."""
+    return cache() / "vectors.sqlite"
+
+
+def parts(study: str, stage: str, fingerprint: str) -> Path:
+    """Finished shards of an unfinished stage run."""
+    return cache() / "parts" / study / f"{stage}-{fingerprint}"
+
+
+def lock(study: str, stage: str) -> Path:
+    """Held while a stage runs."""
+    return cache() / "locks" / f"{study}.{stage}.lock"
+
+
+def timings() -> Path:
+    """One JSON line per stage run: wall time and peak memory (not tracked: never the same twice)."""
+    return cache() / "timings.jsonl"
+
+
+def discoveries_db() -> Path:
+    """The team's memory over all studies and runs."""
+    return data() / "discoveries.duckdb"

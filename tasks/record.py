@@ -1,0 +1,201 @@
+"""Check the results, write them as discoveries, and remember them in DuckDB.
+
+Reads:      1_texts, 2_embeddings (to order the evidence), 4_predicates, 5_verdicts, 6_scores
+Writes:     7_discoveries/{discoveries,evidence,runs}.parquet, and data/discoveries.duckdb by run_id
+Guarantees: nothing unfrozen, out of range or too full of refusals is recorded; the database can be
+            rebuilt from the Parquet
+Not here:   estimates, tests or any choice of what counts as a discovery
+"""
+
+import importlib.metadata
+import json
+import platform
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from tasks import paths
+from tasks.engines import roles
+from tasks.errors import NatstatError
+from tasks.records import Predicate
+from tasks.store import duck, expectations, frames
+from tasks.study import Study
+from tasks.version import code_version
+
+PACKAGES = (
+    "polars",
+    "duckdb",
+    "numpy",
+    "scipy",
+    "sentence-transformers",
+    "torch",
+    "prefect",
+    "dvc",
+)
+
+
+def run(study: Study) -> dict[str, Any]:
+    """Runs the stage and gives its manifest."""
+    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
+    predicates = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)
+    scores = frames.read(paths.output(study.name, "score"), "scores.parquet", frames.SCORES)
+    verdicts = frames.scan_verdicts(paths.output(study.name, "verify"))
+    engine = roles.load(study.engine)
+    judge = engine.judge(study)
+    rater = engine.rater(study)
+    frozen = [Predicate(**row) for row in predicates.iter_rows(named=True)]
+    this_run = run_row(study, judge.model, texts, predicates, scores)
+    run_id = this_run["run_id"].item()
+    discoveries = discovery_rows(this_run, predicates, scores, rater.rate(frozen), rater.rated_by)
+    expectations.check_record(study, predicates, expectations.summarise(verdicts), discoveries)
+    confirms = texts["half"] == "confirm"
+    embeddings = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)[confirms.to_numpy()]
+    evidence = evidence_rows(study, run_id, texts.filter(confirms), embeddings, frozen, verdicts, judge)
+    manifest = {
+        "run_id": run_id,
+        "names": frames.read_manifest(paths.output(study.name, "collect"))["names"],
+        "n_judgements": this_run["n_judgements"].item(),
+        "cost_usd": this_run["cost_usd"].item(),
+        "alpha": study.score.alpha,
+        "level": study.score.level,
+        "min_effect": study.score.min_effect,
+        "cannot_find": list(getattr(engine, "CANNOT_FIND", ())),
+        "versions": versions(),
+    }
+    output = paths.output(study.name, "record")
+    with frames.writing(output) as folder:
+        frames.write(this_run, folder / "runs.parquet", frames.RUNS)
+        frames.write(discoveries, folder / "discoveries.parquet", frames.DISCOVERIES)
+        frames.write(evidence, folder / "evidence.parquet", frames.EVIDENCE)
+        frames.write_manifest(folder, manifest)
+    try:
+        duck.record(study.name)
+    except NatstatError:
+        # What the database does not remember must not look recorded.
+        shutil.rmtree(output, ignore_errors=True)
+        raise
+    return manifest
+
+
+def run_row(
+    study: Study, model: str, texts: pl.DataFrame, predicates: pl.DataFrame, scores: pl.DataFrame
+) -> pl.DataFrame:
+    """The run as one row; its id follows from what was asked and what came out, never from the clock."""
+    params = study.model_dump(mode="json", exclude={"report", "name"})
+    split_hash = frames.split_hash(texts)
+    n_judgements = (
+        scores.select(pl.col("n_a", "n_b", "n_refused", "n_unparsable").sum()).sum_horizontal().item()
+    )
+    row = {
+        "study": study.name,
+        "kind": study.kind,
+        "engine": study.engine,
+        "model": model,
+        "goal": study.goal,
+        "params": json.dumps(params, sort_keys=True, ensure_ascii=False),
+        "split_hash": split_hash,
+        "n_texts": texts.height,
+        "n_predicates": predicates.height,
+        "n_discoveries": int(scores["is_discovery"].sum()),
+        "n_judgements": n_judgements,
+        "cost_usd": 0.0,
+        "code_version": code_version(),
+    }
+    run_id = frames.hashed(
+        json.dumps(row, sort_keys=True), frames.frozen_hash(predicates), scores.write_ndjson()
+    )
+    return pl.DataFrame([{"run_id": run_id, **row}], schema=frames.RUNS)
+
+
+def discovery_rows(
+    run: pl.DataFrame,
+    predicates: pl.DataFrame,
+    scores: pl.DataFrame,
+    ratings: Sequence[roles.Rating],
+    rated_by: str,
+) -> pl.DataFrame:
+    """One row per tested predicate, discoveries and rejected alike."""
+    rated = predicates.select("predicate_id").with_columns(
+        pl.Series("relevance", [r.relevance for r in ratings], dtype=pl.Float64),
+        pl.Series("novelty", [r.novelty for r in ratings], dtype=pl.Float64),
+        pl.Series("significance", [r.significance for r in ratings], dtype=pl.Float64),
+        pl.lit(rated_by).alias("rated_by"),
+        pl.lit(0.0).alias("cost_usd"),
+        *[pl.lit(None, dtype=pl.Float64).alias(name) for name in _LATER],
+    )
+    asked = pl.sum_horizontal("n_a", "n_b", "n_refused", "n_unparsable").alias("n_judgements")
+    joined = (
+        predicates.drop("split_hash")
+        .join(scores.with_columns(asked), on="predicate_id", maintain_order="left")
+        .join(rated, on="predicate_id", maintain_order="left")
+        .join(run.drop("n_judgements", "cost_usd"), how="cross")
+    )
+    return frames.conform(joined, frames.DISCOVERIES)
+
+
+_LATER = ("e_value", "corrected_validity", "corrected_lo", "corrected_hi")
+"""Columns of the table that sequential plans and gold samples fill; NULL without them."""
+
+
+def evidence_rows(
+    study: Study,
+    run_id: str,
+    confirm: pl.DataFrame,
+    embeddings: Float[np.ndarray, "text dim"],
+    predicates: Sequence[Predicate],
+    verdicts: pl.LazyFrame,
+    judge: roles.Judge,
+) -> pl.DataFrame:
+    """The strongest confirmation texts for each predicate (where it should hold) and against it."""
+    wanted = pl.DataFrame(
+        [
+            {"predicate_id": p.predicate_id, "direction": p.direction, "least": p.threshold}
+            for p in predicates
+        ],
+        schema={"predicate_id": pl.String, "direction": pl.String, "least": pl.Float64},
+    ).with_row_index("column")
+    supports = pl.col("group") == pl.col("direction")
+    held = (
+        verdicts.join(wanted.lazy(), on="predicate_id")
+        .filter(pl.col("score") >= pl.col("least").fill_null(0.5))
+        .join(confirm.lazy().select("text_id", "group", "n_merged").with_row_index("row"), on="text_id")
+        .with_columns(role=pl.when(supports).then(pl.lit("supports")).otherwise(pl.lit("contradicts")))
+        .collect()
+    )
+    strength = judge.strength(predicates, confirm, embeddings)
+    by_id = {p.predicate_id: p for p in predicates}
+    shown = (
+        held.with_columns(strength=strength[held["row"].to_numpy(), held["column"].to_numpy()])
+        # Among equals the texts that stand for most rows, then by hash: no cherry-picking.
+        .sort(
+            "predicate_id",
+            "role",
+            "score",
+            "strength",
+            "n_merged",
+            "text_id",
+            descending=[False, True, True, True, True, False],
+        )
+        .group_by("predicate_id", "role", maintain_order=True)
+        .head(study.record.n_evidence)
+        .with_columns(rank=pl.int_range(pl.len()).over("predicate_id", "role") + 1, run_id=pl.lit(run_id))
+        .join(confirm.select("text_id", "text"), on="text_id", maintain_order="left")
+    )
+    spans = [
+        json.dumps(judge.spans(by_id[predicate_id], text))
+        for predicate_id, text in shown.select("predicate_id", "text").iter_rows()
+    ]
+    return frames.conform(shown.with_columns(pl.Series("spans", spans, dtype=pl.String)), frames.EVIDENCE)
+
+
+def versions() -> dict[str, str]:
+    """natstat, Python and the packages whose version can change a result."""
+    return {
+        "natstat": code_version(),
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+    }

@@ -1,0 +1,168 @@
+"""One frozen record per table row. Tables are their plurals; schemas are in store/frames.py.
+
+Text -> Proposal -> Predicate -> Verdict -> Score -> Discovery, with Exhibit as evidence.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["A", "B"]
+Half = Literal["explore", "confirm"]
+Grade = Literal["exact", "proxy", "theme"]
+Status = Literal["value", "refusal", "unparsable", "absent"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """One distinct text of one group, after duplicates were merged."""
+
+    text_id: str
+    """Hex hash of group and normalised text; the rows' sort order."""
+    text_hash: str
+    """Hex hash of the normalised text alone: what the two halves may not share."""
+    text: str
+    group: Group
+    document_id: str
+    half: Half
+    n_merged: int
+    """How many input rows this text stands for."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A sentence a proposer suggests, with how to judge it and what it saw."""
+
+    predicate: str
+    """Natural language, completing 'the text ...': `mentions "covid"`."""
+    direction: Group
+    """The group in which it is said to hold more often."""
+    family: str
+    """Which proposer: words, style, theme, axis, recorded."""
+    grade: Grade
+    """exact: the definition is the claim. proxy: a stand-in for it. theme: named by its exemplars."""
+    definition: str
+    """JSON that the engine's own judge evaluates."""
+    explore_effect: float
+    """Share in A minus share in B on the exploration half."""
+    explore_z: float
+    example_ids: tuple[str, ...] = ()
+    """text_ids of the exploration half it was made from."""
+    prompt_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """A frozen hypothesis: nothing else may be tested."""
+
+    predicate_id: str
+    predicate: str
+    direction: Group
+    family: str
+    grade: Grade
+    definition: str
+    judge: str
+    """Engine and version that judges it."""
+    threshold: float | None
+    """A score at or above this counts as 1; None keeps graded scores."""
+    planned_test: str
+    split_hash: str
+    prompt_hash: str
+    explore_effect: float
+    explore_z: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge said of one predicate and one text."""
+
+    predicate_id: str
+    text_id: str
+    score: float | None
+    """0-1, None unless status is 'value'."""
+    status: Status
+
+
+@dataclass(frozen=True)
+class Score:
+    """The test of one predicate on the confirmation half."""
+
+    predicate_id: str
+    n_a: int
+    n_b: int
+    n_documents: int
+    n_refused: int
+    n_unparsable: int
+    n_absent: int
+    mean_a: float
+    mean_b: float
+    validity: float
+    """mean_a - mean_b, in [-1, 1]."""
+    lo: float
+    hi: float
+    p: float
+    q: float
+    missing_lo: float
+    """Validity if every refused or unparsable verdict had gone against A ..."""
+    missing_hi: float
+    """... and for A."""
+    method: str
+    group_id: str
+    """Paraphrase group: the predicate_id of its leader."""
+    conditional_validity: float | None
+    """Effect within strata of the leader's verdict; None for the leader."""
+    is_discovery: bool
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """One tested predicate of one run: the row analysts query (design: section 5)."""
+
+    run_id: str
+    study: str
+    kind: str
+    goal: str
+    predicate_id: str
+    predicate: str
+    direction: Group
+    n_a: int
+    n_b: int
+    validity: float
+    lo: float
+    hi: float
+    p: float
+    q: float
+    e_value: float | None
+    corrected_validity: float | None
+    corrected_lo: float | None
+    corrected_hi: float | None
+    relevance: float | None
+    novelty: float | None
+    significance: float | None
+    rated_by: str
+    group_id: str
+    is_discovery: bool
+    n_judgements: int
+    cost_usd: float
+    engine: str
+    model: str
+    grade: Grade
+    family: str
+    prompt_hash: str
+    split_hash: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A confirmation text shown for or against a predicate (table `evidence`)."""
+
+    run_id: str
+    predicate_id: str
+    role: Literal["supports", "contradicts"]
+    rank: int
+    text_id: str
+    group: Group
+    text: str
+    score: float
+    spans: str
+    """JSON [[start, end], ...] of the matched parts, in characters."""

@@ -1,0 +1,383 @@
+"""Write the page a person reads, and the figures `dvc metrics` and `dvc plots` show.
+
+Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries
+Writes:     reports/<study>/{index.html, metrics.json, forest.json}
+Guarantees: one file that needs no network and no script; corpora are escaped and neutralised;
+            equal input gives equal bytes
+Not here:   estimates, tests, or any choice of what counts as a discovery
+"""
+
+import base64
+import hashlib
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from tasks import paths
+from tasks.errors import StoreError
+from tasks.records import Group
+from tasks.store import frames
+from tasks.study import Study
+from tasks.templates import filters
+
+Row = dict[str, Any]
+"""One tested predicate: its rows of predicates, scores and discoveries side by side."""
+
+TEMPLATES = Path(filters.__file__).parent
+MAX_FINDINGS, MAX_TEXTS = 100, 600
+"""Findings whose texts are shown, and texts in all: the page stays under 2 MB. The rest is in the tables."""
+MAX_FOREST_NULL = 12
+"""Hypotheses drawn on the first screen where none held."""
+LABELS = {
+    "n_rows": "rows read",
+    "n_blank": "blank rows left out",
+    "n_merged": "duplicate rows merged",
+    "n_overlap": "texts that stood in both groups",
+    "n_texts": "texts kept",
+    "n_documents": "documents",
+    "n_without_document": "rows without a document, each its own",
+    "n_cut": "long texts cut",
+    "n_nul": "texts with NUL characters, replaced",
+}
+"""What collect's counts are called; a count that is not here is shown under its own name."""
+IN_TABLE = {"study", "names", "texts", "explore_texts", "confirm_texts", "documents"}
+"""Entries of collect's manifest that the table of sizes already shows."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything the report is made of."""
+
+    rows: list[Row]
+    baselines: list[Row]
+    evidence: dict[str, dict[str, list[Row]]]
+    """predicate_id -> role -> exhibits by rank."""
+    run: Row
+    split: list[Row]
+    """Texts, documents and input rows by half and group."""
+    collected: dict[str, Any]
+    scored: dict[str, Any]
+    recorded: dict[str, Any]
+
+
+def run(study: Study) -> dict[str, Any]:
+    """Writes the page and the figures; gives the figures."""
+    inputs = read(study.name)
+    figures = metrics(inputs)
+    files = {
+        "index.html": page(study, inputs, figures),
+        "metrics.json": _json(figures),
+        "forest.json": _json(forest(inputs.rows)),
+    }
+    with frames.writing(paths.output(study.name, "report")) as folder:
+        for name, content in files.items():
+            (folder / name).write_text(content, encoding="utf-8", errors="replace", newline="\n")
+    return figures
+
+
+def read(name: str) -> Inputs:
+    """The outputs of the earlier stages.
+
+    Raises:
+        MissingStageError: one of them has not run.
+        StoreError: they belong to different runs.
+    """
+    collect, score, record = (paths.output(name, stage) for stage in ("collect", "score", "record"))
+    texts = frames.read(collect, "texts.parquet", frames.TEXTS)
+    predicates = frames.read(paths.output(name, "formalise"), "predicates.parquet", frames.PREDICATES)
+    scores = frames.read(score, "scores.parquet", frames.SCORES)
+    discoveries = frames.read(record, "discoveries.parquet", frames.DISCOVERIES)
+    rows = discoveries.join(
+        scores.select("predicate_id", *sorted(set(frames.SCORES) - set(frames.DISCOVERIES))),
+        on="predicate_id",
+        maintain_order="left",
+    ).join(
+        predicates.select("predicate_id", *sorted(set(frames.PREDICATES) - set(frames.DISCOVERIES))),
+        on="predicate_id",
+        maintain_order="left",
+    )
+    # NULL where a group had no verdict; a number that is none, so that comparisons stay comparisons.
+    rows = rows.with_columns(pl.col("validity", "mean_a", "mean_b").fill_null(float("nan")))
+    if not rows.height == discoveries.height == scores.height == predicates.height:
+        raise StoreError(
+            f"{record}: wanted one discovery row for each of {scores.height} scores and "
+            f"{predicates.height} frozen predicates, got {rows.height}. Rerun score and record."
+        )
+    evidence: dict[str, dict[str, list[Row]]] = {}
+    exhibits = frames.read(record, "evidence.parquet", frames.EVIDENCE).sort("predicate_id", "role", "rank")
+    for exhibit in exhibits.iter_rows(named=True):
+        evidence.setdefault(exhibit["predicate_id"], {}).setdefault(exhibit["role"], []).append(exhibit)
+    counted = texts.group_by("half", "group").agg(
+        pl.len().alias("n_texts"),
+        pl.col("document_id").n_unique().alias("n_documents"),
+        pl.col("n_merged").sum().alias("n_rows"),
+    )
+    return Inputs(
+        rows=sorted(rows.iter_rows(named=True), key=by_certainty),
+        baselines=list(frames.read(score, "baselines.parquet", frames.BASELINES).iter_rows(named=True)),
+        evidence=evidence,
+        run=frames.read(record, "runs.parquet", frames.RUNS).row(0, named=True),
+        split=list(counted.sort("half", "group", descending=[True, False]).iter_rows(named=True)),
+        collected=frames.read_manifest(collect),
+        scored=frames.read_manifest(score),
+        recorded=frames.read_manifest(record),
+    )
+
+
+def by_certainty(row: Row) -> tuple[bool, float, str]:
+    """Sort key: the end of the interval nearest to zero, in the claimed direction, largest first."""
+    nearest = row["lo"] if row["direction"] == "A" else -row["hi"]
+    return (not row["is_discovery"], -nearest if math.isfinite(nearest) else math.inf, row["predicate_id"])
+
+
+def findings(rows: Sequence[Row]) -> list[Row]:
+    """Discoveries by paraphrase group: the leader (or the best that held) with `members` folded under it."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["is_discovery"]:
+            groups.setdefault(row["group_id"], []).append(row)
+    found = []
+    for group_id, members in groups.items():
+        head = next((row for row in members if row["predicate_id"] == group_id), members[0])
+        folded = [row for row in members if row is not head]
+        found.append({**head, "members": folded})
+    return [{**row, "number": i} for i, row in enumerate(sorted(found, key=by_certainty), start=1)]
+
+
+def why_rejected(row: Row, alpha: float, min_effect: float) -> str:
+    """Which of the conditions of a discovery failed first: untested, q, against or small."""
+    if not math.isfinite(row["q"]) or not math.isfinite(row["validity"]):
+        return "untested"
+    if row["q"] > alpha:
+        return "q"
+    towards = row["validity"] if row["direction"] == "A" else -row["validity"]
+    return "against" if towards < 0 else "small"
+
+
+def metrics(inputs: Inputs) -> dict[str, Any]:
+    """The figures `dvc metrics show` compares between runs."""
+    rows, found = inputs.rows, findings(inputs.rows)
+    gaps = {name: sum(row[f"n_{name}"] for row in rows) for name in ("refused", "unparsable", "absent")}
+    asked = sum(row["n_a"] + row["n_b"] for row in rows) + gaps["refused"] + gaps["unparsable"]
+    widths = [row["hi"] - row["lo"] for row in rows if math.isfinite(row["hi"] - row["lo"])]
+    surface = [abs(row["validity"]) for row in inputs.baselines if math.isfinite(row["validity"])]
+    shuffles = inputs.scored.get("null_shuffles")
+    return {
+        "n_texts": sum(part["n_texts"] for part in inputs.split),
+        "n_texts_confirm": sum(part["n_texts"] for part in inputs.split if part["half"] == "confirm"),
+        "n_tested": len(rows),
+        "n_discoveries": sum(row["is_discovery"] for row in rows),
+        "n_findings": len(found),
+        "strongest_validity": _rounded(found[0]["validity"]) if found else None,
+        "median_interval_width": _rounded(statistics.median(widths)) if widths else None,
+        "baseline_max_abs_validity": _rounded(max(surface)) if surface else None,
+        "null_rate": _rounded(inputs.scored["null_runs_with_discovery"] / shuffles) if shuffles else None,
+        "share_refused": _rounded(gaps["refused"] / asked) if asked else None,
+        "share_unparsable": _rounded(gaps["unparsable"] / asked) if asked else None,
+        "n_absent": gaps["absent"],
+        "n_judgements": inputs.recorded["n_judgements"],
+        "cost_usd": inputs.recorded["cost_usd"],
+    }
+
+
+def missing(inputs: Inputs) -> dict[str, Any]:
+    """How far the refused and unparsable verdicts could move the estimates."""
+    least = inputs.recorded["min_effect"]
+    asked = [row for row in inputs.rows if row["n_refused"] or row["n_unparsable"]]
+    worst = max(asked, key=_shift, default=None)
+    fallen = [
+        row["is_discovery"] and (row["missing_lo"] if row["direction"] == "A" else -row["missing_hi"]) < least
+        for row in asked
+    ]
+    return {
+        "n_refused": sum(row["n_refused"] for row in asked),
+        "n_unparsable": sum(row["n_unparsable"] for row in asked),
+        "largest_shift": _shift(worst) if worst else 0.0,
+        "predicate": worst["predicate"] if worst else "",
+        "n_fallen": sum(fallen),
+    }
+
+
+def _shift(row: Row) -> float:
+    if math.isnan(row["validity"]):
+        return 0.0
+    return float(max(row["validity"] - row["missing_lo"], row["missing_hi"] - row["validity"]))
+
+
+def forest(rows: Sequence[Row]) -> list[Row]:
+    """Every tested predicate with its interval, for `dvc plots`."""
+    return [
+        {
+            "predicate": filters.neutral(row["predicate"]),
+            **{name: _rounded(row[name]) for name in ("validity", "lo", "hi", "q")},
+            "is_discovery": row["is_discovery"],
+        }
+        for row in rows
+    ]
+
+
+def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
+    """The report as one HTML file."""
+    import jinja2
+
+    width = figures["median_interval_width"]
+    decimals = 3 if width is not None and width < 0.02 else 2
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=filters.neutral,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        effect=lambda value: filters.effect(value, decimals),
+        end=lambda value: filters.end(value, decimals),
+        share=lambda value: filters.share(value, decimals),
+        **{name: getattr(filters, name) for name in filters.PLAIN},
+    )
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return environment.get_template("report.html").render(
+        **results(study, inputs),
+        **background(study, inputs),
+        figures=figures,
+        script=script,
+        # The page's policy lets this script run and no other, whatever a corpus holds.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def results(study: Study, inputs: Inputs) -> dict[str, Any]:
+    """What held and what did not, as the template shows it."""
+    alpha, min_effect = inputs.recorded["alpha"], inputs.recorded["min_effect"]
+    found = findings(inputs.rows)
+    rejected = [row for row in inputs.rows if not row["is_discovery"]]
+    rejected.sort(key=lambda row: (_last(row["q"]), _last(row["p"]), row["predicate_id"]))
+    first = found or rejected[:MAX_FOREST_NULL]
+    listed = rejected[: study.report.n_rejected]
+    n_evidence = study.report.n_evidence
+    return {
+        "findings": found,
+        "first": first,
+        "shown": found[: min(MAX_FINDINGS, max(1, MAX_TEXTS // max(1, 2 * n_evidence)))],
+        "n_evidence": n_evidence,
+        "evidence": inputs.evidence,
+        "rejected": listed,
+        "n_rejected": len(rejected),
+        "reasons": {row["predicate_id"]: why_rejected(row, alpha, min_effect) for row in rejected},
+        "n_intervals_off_zero": sum(row["lo"] > 0 or row["hi"] < 0 for row in rejected),
+        "baselines": inputs.baselines,
+        "surface": max(inputs.baselines, key=lambda row: _size(row["validity"]), default=None),
+        "missing": missing(inputs),
+        "graded": any(row["threshold"] is None for row in inputs.rows),
+        "scale": Scale.over([*first, *listed, *inputs.baselines], min_effect),
+    }
+
+
+def background(study: Study, inputs: Inputs) -> dict[str, Any]:
+    """What was asked, of which data, and how to ask it again."""
+    names: dict[Group, str] = inputs.recorded["names"]
+    params = json.loads(inputs.run["params"])
+    return {
+        "study": study.name,
+        "title": study.report.title or f"{names['A']} and {names['B']}",
+        "goal": study.goal,
+        "user": study.user,
+        "names": names,
+        "is_null": params["collect"]["group"] == "random",
+        "overlap": params["collect"]["overlap"],
+        "max_texts": params["verify"]["max_texts"],
+        "split": inputs.split,
+        "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
+        "collected": collected(inputs.collected),
+        "scored": inputs.scored,
+        "recorded": inputs.recorded,
+        "run": inputs.run,
+        "entry": entry(study, inputs.run),
+    }
+
+
+def entry(study: Study, run: Row) -> str:
+    """The study as it stands under `studies:` in params.yaml, every default written out."""
+    params = {**json.loads(run["params"]), "report": study.report.model_dump(mode="json")}
+    order = [key for key in Study.model_fields if key in params]
+    ordered = {study.name: {key: params[key] for key in order}}
+    return yaml.safe_dump({"studies": ordered}, sort_keys=False, allow_unicode=True, width=88)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where an effect lies on the one axis that every bar of a report shares."""
+
+    lo: float
+    hi: float
+    ticks: tuple[float, ...]
+
+    @classmethod
+    def over(cls, rows: Sequence[Row], min_effect: float) -> "Scale":
+        """The shortest axis with round ticks that holds all intervals, zero and the minimum effect."""
+        ends = [value for row in rows for value in (row["lo"], row["hi"]) if math.isfinite(value)]
+        least, most = min([-1.5 * min_effect, -0.01, *ends]), max([1.5 * min_effect, 0.01, *ends])
+        span = most - least
+        step = next((s for s in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if span / s <= 6), 1.0)
+        first, last = math.ceil(least / step - 1e-9), math.floor(most / step + 1e-9)
+        pad = 0.03 * span
+        return cls(least - pad, most + pad, tuple(round(i * step, 3) for i in range(first, last + 1)))
+
+    def label(self, tick: float) -> str:
+        """The tick with its sign and no more digits than the step has."""
+        return f"{tick:+.3f}".rstrip("0").rstrip(".").replace("-", "−") if tick else "0"
+
+    def at(self, value: float) -> str:
+        """Percent of the axis from its left end."""
+        share_of_axis = (min(max(value, self.lo), self.hi) - self.lo) / (self.hi - self.lo)
+        return f"{100 * share_of_axis:.2f}"
+
+
+def collected(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What collect counted: the known counts in reading order, then whatever else it wrote."""
+    known = [(label, manifest[key]) for key, label in LABELS.items() if key in manifest]
+    return known + flat({key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)})
+
+
+def flat(manifest: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """The manifest's entries with nested names joined and hashes left out."""
+    found: list[tuple[str, Any]] = []
+    for key, value in sorted(manifest.items()):
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, dict) and any(isinstance(inner, dict | list) for inner in value.values()):
+            found += flat(value, f"{name}: ")
+        elif isinstance(value, dict):
+            found.append((name, ", ".join(f"{k} {filters.figure(v)}" for k, v in value.items())))
+        elif isinstance(value, list):
+            found.append((name, "; ".join(map(_item, value)) or "none"))
+        elif not key.endswith("hash"):
+            found.append((name, value))
+    return found
+
+
+def _item(value: Any) -> str:
+    return " · ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
+
+
+def _last(value: float) -> float:
+    return value if math.isfinite(value) else math.inf
+
+
+def _size(value: float) -> float:
+    return abs(value) if math.isfinite(value) else -1.0
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

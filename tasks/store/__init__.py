@@ -1,0 +1,1 @@
+"""Sources in, Parquet and vectors between stages, DuckDB at the end."""

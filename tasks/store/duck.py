@@ -1,0 +1,294 @@
+"""The team's memory: every run of every study, in one DuckDB file that SQL can ask.
+
+Loaded from the recorded Parquet, idempotently by run_id; what earlier runs found stays. A change is
+made in a copy that then takes the file's place, so analysts may keep it open (read-only) meanwhile.
+`texts` and `verdicts` are views on the Parquet of all studies that are there.
+"""
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+from filelock import FileLock, Timeout
+
+from tasks import paths
+from tasks.errors import MissingStageError, ParamsError, StoreError, nearest
+from tasks.store import frames, tables
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_WAIT_S = 300.0
+_RETRY_S = 10.0  # how long to try while somebody else holds the file
+# Nothing is fetched from the network: what is not built in is an error.
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+_QUESTIONS = Path(__file__).parent / "sql"
+
+
+def record(study: str) -> None:
+    """Loads what this study recorded; the same run twice changes nothing but `recorded_at`.
+
+    Raises:
+        MissingStageError: the study has not been recorded.
+        StoreError: the database cannot be written.
+    """
+    with _changed() as connection:
+        _load_study(connection, study)
+
+
+def load_all() -> int:
+    """Loads what every study recorded, and says how many studies that were.
+
+    Runs that no Parquet holds any more stay, if the file that remembers them can be read.
+
+    Raises:
+        MissingStageError: no study has been recorded.
+        StoreError: the database cannot be written, or a study's Parquet is damaged.
+    """
+    studies = _recorded()
+    if not studies:
+        raise MissingStageError(
+            f"{paths.data()}: wanted a study with recorded discoveries, there is none. Run `dvc repro`."
+        )
+    with _changed() as connection:
+        for study in studies:
+            _load_study(connection, study)
+    return len(studies)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A ready question: SQL with a title, and parameters with their defaults."""
+
+    title: str
+    parameters: dict[str, str]
+    sql: str
+
+
+def questions() -> dict[str, str]:
+    """Names and titles of the ready questions."""
+    return {name: question(name).title for name in _names()}
+
+
+def question(name: str) -> Question:
+    """The ready question of that name.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    if name not in _names():
+        raise ParamsError(
+            f"query {name}: wanted a ready question or SQL{nearest(name, _names())}. There are: "
+            f"{', '.join(_names())}."
+        )
+    sql = (_QUESTIONS / f"{name}.sql").read_text(encoding="utf-8")
+    title = re.search(r"^-- title: (.+)$", sql, re.MULTILINE)
+    parameters = re.findall(r"^-- parameter: (\w+) = '(.*?)'", sql, re.MULTILINE)
+    return Question(title[1] if title else name, dict(parameters), sql)
+
+
+def query(name_or_sql: str, params: Mapping[str, str] | None = None) -> pl.DataFrame:
+    """The answer to a ready question, or to SQL of one's own; values are bound, never pasted in.
+
+    Raises:
+        MissingStageError: nothing has been recorded yet.
+        ParamsError: no such question or parameter, a value that does not fit, or wrong SQL.
+        StoreError: the database is damaged or held by another program.
+    """
+    given = dict(params or {})
+    if re.search(r"\s", name_or_sql.strip()):
+        sql, bound = name_or_sql, given
+    else:
+        ready = question(name_or_sql)
+        for key in given:
+            if key not in ready.parameters:
+                known = ", ".join(ready.parameters) or "none"
+                raise ParamsError(
+                    f"query {name_or_sql}: unknown parameter {key!r}{nearest(key, ready.parameters)}. "
+                    f"It takes: {known}."
+                )
+        sql, bound = ready.sql, {**ready.parameters, **given}
+    return _answer(name_or_sql, sql, bound)
+
+
+def _answer(name: str, sql: str, bound: dict[str, str]) -> pl.DataFrame:
+    import duckdb
+
+    file = paths.discoveries_db()
+    if not file.is_file():
+        raise MissingStageError(
+            f"{file}: wanted the recorded discoveries, not there. Run `dvc repro`, or `python -m tasks load` "
+            "where studies have been recorded."
+        )
+    with _opened(file, read_only=True) as connection:
+        try:
+            answer = connection.sql(sql, params=bound) if bound else connection.sql(sql)
+            found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
+        except duckdb.IOException as error:  # a view whose Parquet is gone or damaged
+            raise StoreError(f"query: {_first_line(error)}. Run `python -m tasks load`.") from None
+        except duckdb.Error as error:
+            raise ParamsError(f"query {name.strip().splitlines()[0]}: {_first_line(error)}.") from None
+    return found
+
+
+def _names() -> list[str]:
+    return sorted(file.stem for file in _QUESTIONS.glob("*.sql"))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")
+
+
+def _recorded() -> list[str]:
+    return sorted(
+        folder.name
+        for folder in paths.data().glob("*")
+        if (paths.output(folder.name, "record") / "runs.parquet").is_file()
+    )
+
+
+@contextmanager
+def _opened(file: Path, *, read_only: bool = False) -> Iterator["DuckDBPyConnection"]:
+    """A connection, tried again for a while if another program holds the file.
+
+    Raises:
+        StoreError: it is damaged, or held too long.
+    """
+    import duckdb
+
+    deadline = time.monotonic() + _RETRY_S
+    while True:
+        try:
+            connection = duckdb.connect(str(file), read_only=read_only, config=_CONFIG)
+            break
+        except duckdb.Error as error:
+            held = "could not set lock" in str(error).lower()
+            if held and time.monotonic() < deadline:
+                time.sleep(0.2)
+                continue
+            advice = "Close it there." if held else "Run `python -m tasks load`."
+            raise StoreError(f"{file}: cannot be opened: {_first_line(error)}. {advice}") from None
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _changed() -> Iterator["DuckDBPyConnection"]:
+    """A connection to a copy, in a transaction; the copy takes the file's place if all goes well."""
+    import duckdb
+
+    file = paths.discoveries_db()
+    copy = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    lock = paths.cache() / "locks" / "duckdb.lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=_WAIT_S):
+            _copy(file, copy)
+            with _opened(copy) as connection:
+                connection.begin()
+                tables.create(connection)
+                yield connection
+                tables.create_views(connection)
+                connection.commit()
+                connection.execute("CHECKPOINT")
+            _put(copy, file)
+    except Timeout:
+        raise StoreError(
+            f"{file}: another process has been writing it for {_WAIT_S:.0f} s. Stop that one."
+        ) from None
+    except (OSError, duckdb.Error) as error:
+        raise StoreError(
+            f"{file}: cannot be written: {_first_line(error)}. Free space or permissions."
+        ) from error
+    finally:
+        for left in (copy, _wal(copy)):
+            left.unlink(missing_ok=True)
+
+
+def _copy(file: Path, copy: Path) -> None:
+    """Copies the database as it stands; one that cannot be opened is kept aside and begun anew."""
+    if not file.is_file():
+        return
+    shutil.copyfile(file, copy)
+    if _wal(file).is_file():  # another program was stopped while it changed the file
+        shutil.copyfile(_wal(file), _wal(copy))
+    try:
+        with _opened(copy) as connection:
+            connection.sql("SELECT count(*) FROM runs").fetchall()
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file raises
+        copy.unlink()
+        _wal(copy).unlink(missing_ok=True)
+        aside = next(
+            a for n in range(1, 10_000) if not (a := file.with_name(f"{file.name}.unreadable-{n}")).exists()
+        )
+        shutil.copyfile(file, aside)
+        print(
+            f"warning: {file}: cannot be read ({_first_line(error)}); kept as {aside.name} and begun anew. "
+            "`python -m tasks load` loads what the studies recorded.",
+            file=sys.stderr,
+        )
+
+
+def _put(copy: Path, file: Path) -> None:
+    with copy.open("rb") as opened:
+        os.fsync(opened.fileno())
+    copy.replace(file)
+    _wal(file).unlink(missing_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _wal(file: Path) -> Path:
+    return file.with_name(f"{file.name}.wal")
+
+
+def _load_study(connection: "DuckDBPyConnection", study: str) -> None:
+    folder = paths.output(study, "record")
+    runs = frames.read(folder, "runs.parquet", frames.RUNS)
+    discoveries = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
+    run_id: str = runs["run_id"].item()
+    written = datetime.fromtimestamp((folder / "runs.parquet").stat().st_mtime, UTC).replace(tzinfo=None)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    known = connection.execute("SELECT min(found_at) FROM runs WHERE run_id = ?", [run_id]).fetchone()
+    found_at = pl.lit(known[0] if known and known[0] else written, pl.Datetime("us")).alias("found_at")
+    _replace(connection, "runs", run_id, runs.with_columns(found_at, recorded_at=now))
+    _replace(connection, "discoveries", run_id, discoveries.with_columns(found_at))
+    _replace(connection, "evidence", run_id, frames.read(folder, "evidence.parquet", frames.EVIDENCE))
+    of_run = [pl.lit(run_id).alias("run_id"), pl.lit(study).alias("study")]
+    for table, stage, schema in (
+        ("predicates", "formalise", frames.PREDICATES),
+        ("scores", "score", frames.SCORES),
+    ):
+        rows = frames.read(paths.output(study, stage), f"{table}.parquet", schema)
+        if _made(rows, discoveries):
+            _replace(connection, table, run_id, rows.select(*of_run, *schema.names()))
+
+
+def _made(rows: pl.DataFrame, discoveries: pl.DataFrame) -> bool:
+    """Whether the discoveries were made from these rows, or the stage has run again since."""
+    shared = [name for name in rows.columns if name in discoveries.columns]
+    return rows.select(shared).sort("predicate_id").equals(discoveries.select(shared).sort("predicate_id"))
+
+
+def _replace(connection: "DuckDBPyConnection", table: str, run_id: str, rows: pl.DataFrame) -> None:
+    connection.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])  # noqa: S608 - our own names
+    connection.register("incoming", rows)
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608
+    connection.unregister("incoming")

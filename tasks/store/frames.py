@@ -1,0 +1,339 @@
+"""Parquet schemas of every table, and the only way stages write and read them.
+
+A stage writes into a temporary folder that takes the real name at the end, so a folder that is
+there is whole. Parquet bytes depend on the rows alone.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from tasks.errors import MissingStageError, StoreError
+
+TEXTS = pl.Schema(
+    {
+        "text_id": pl.String,
+        "text_hash": pl.String,
+        "text": pl.String,
+        "group": pl.String,
+        "document_id": pl.String,
+        "half": pl.String,
+        "n_merged": pl.Int64,
+    }
+)
+PROPOSALS = pl.Schema(
+    {
+        "predicate": pl.String(),
+        "direction": pl.String(),
+        "family": pl.String(),
+        "grade": pl.String(),
+        "definition": pl.String(),
+        "explore_effect": pl.Float64(),
+        "explore_z": pl.Float64(),
+        "example_ids": pl.List(pl.String),
+        "prompt_hash": pl.String(),
+    }
+)
+RECORDED = pl.Schema(
+    {
+        "predicate": pl.String,
+        "text_hash": pl.String,
+        "score": pl.Float64,
+        "status": pl.String,
+    }
+)
+"""Verdicts brought along for `engine: replay` (`1_texts/recorded.parquet`)."""
+PREDICATES = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "predicate": pl.String,
+        "direction": pl.String,
+        "family": pl.String,
+        "grade": pl.String,
+        "definition": pl.String,
+        "judge": pl.String,
+        "threshold": pl.Float64,
+        "planned_test": pl.String,
+        "split_hash": pl.String,
+        "prompt_hash": pl.String,
+        "explore_effect": pl.Float64,
+        "explore_z": pl.Float64,
+    }
+)
+VERDICTS = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "text_id": pl.String,
+        "score": pl.Float64,
+        "status": pl.String,
+    }
+)
+SCORES = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "n_a": pl.Int64,
+        "n_b": pl.Int64,
+        "n_documents": pl.Int64,
+        "n_refused": pl.Int64,
+        "n_unparsable": pl.Int64,
+        "n_absent": pl.Int64,
+        "mean_a": pl.Float64,
+        "mean_b": pl.Float64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "p": pl.Float64,
+        "q": pl.Float64,
+        "missing_lo": pl.Float64,
+        "missing_hi": pl.Float64,
+        "method": pl.String,
+        "group_id": pl.String,
+        "conditional_validity": pl.Float64,
+        "is_discovery": pl.Boolean,
+    }
+)
+BASELINES = pl.Schema(
+    {
+        "baseline": pl.String,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "p": pl.Float64,
+    }
+)
+"""Surface features on the same confirmation texts (`6_scores/baselines.parquet`)."""
+DISCOVERIES = pl.Schema(
+    {
+        "run_id": pl.String,
+        "study": pl.String,
+        "kind": pl.String,
+        "goal": pl.String,
+        "predicate_id": pl.String,
+        "predicate": pl.String,
+        "direction": pl.String,
+        "n_a": pl.Int64,
+        "n_b": pl.Int64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "p": pl.Float64,
+        "q": pl.Float64,
+        "e_value": pl.Float64,
+        "corrected_validity": pl.Float64,
+        "corrected_lo": pl.Float64,
+        "corrected_hi": pl.Float64,
+        "relevance": pl.Float64,
+        "novelty": pl.Float64,
+        "significance": pl.Float64,
+        "rated_by": pl.String,
+        "group_id": pl.String,
+        "is_discovery": pl.Boolean,
+        "n_judgements": pl.Int64,
+        "cost_usd": pl.Float64,
+        "engine": pl.String,
+        "model": pl.String,
+        "grade": pl.String,
+        "family": pl.String,
+        "prompt_hash": pl.String,
+        "split_hash": pl.String,
+        "code_version": pl.String,
+    }
+)
+EVIDENCE = pl.Schema(
+    {
+        "run_id": pl.String,
+        "predicate_id": pl.String,
+        "role": pl.String,
+        "rank": pl.Int64,
+        "text_id": pl.String,
+        "group": pl.String,
+        "text": pl.String,
+        "score": pl.Float64,
+        "spans": pl.String,
+    }
+)
+RUNS = pl.Schema(
+    {
+        "run_id": pl.String,
+        "study": pl.String,
+        "kind": pl.String,
+        "engine": pl.String,
+        "model": pl.String,
+        "goal": pl.String,
+        "params": pl.String,
+        "split_hash": pl.String,
+        "n_texts": pl.Int64,
+        "n_predicates": pl.Int64,
+        "n_discoveries": pl.Int64,
+        "n_judgements": pl.Int64,
+        "cost_usd": pl.Float64,
+        "code_version": pl.String,
+    }
+)
+
+
+def hashed(*parts: str) -> str:
+    """16 hex digits of BLAKE2b over the parts, which cannot run into each other."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "little"))
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The frame's columns in the schema's order and types."""
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+
+def from_records(records: Sequence[Any], schema: pl.Schema) -> pl.DataFrame:
+    """Dataclass records as a frame of exactly this schema."""
+    return pl.DataFrame({name: [getattr(r, name) for r in records] for name in schema}, schema=schema)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """Gives a temporary folder that becomes `folder` when the block ends well, and is removed when not.
+
+    Raises:
+        StoreError: the place cannot be written (permission, full disk).
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be written: {error.strerror or error}. Free space or permissions, then rerun."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write(frame: pl.DataFrame, file: Path, schema: pl.Schema) -> None:
+    """Writes rows as Parquet, bytes decided by the rows alone."""
+    conform(frame, schema).write_parquet(file, compression="zstd", statistics=True)
+
+
+def read(folder: Path, name: str, schema: pl.Schema) -> pl.DataFrame:
+    """Rows of `folder/name`.
+
+    Raises:
+        MissingStageError: the stage that writes it has not run.
+        StoreError: the file is damaged or of another version.
+    """
+    file = folder / name
+    if not file.is_file():
+        raise MissingStageError(
+            f"{file}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
+        )
+    try:
+        frame = pl.read_parquet(file, glob=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise StoreError(f"{file}: damaged ({error}). Delete it and rerun its stage.") from None
+    if frame.schema != schema:
+        raise StoreError(f"{file}: written by another version of natstat. Rerun its stage.")
+    return frame
+
+
+def write_file_whole(frame: pl.DataFrame, file: Path, schema: pl.Schema) -> None:
+    """Writes rows to a file that either is there whole or is not there.
+
+    Raises:
+        StoreError: the place cannot be written.
+    """
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write(frame, temporary, schema)
+        temporary.replace(file)
+    except OSError as error:
+        raise StoreError(
+            f"{file}: cannot be written: {error.strerror or error}. Free space or permissions, then rerun."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_embeddings(folder: Path, n_texts: int) -> Float[np.ndarray, "text dim"]:
+    """The vectors of `2_embeddings`, memory-mapped, one row per text.
+
+    Raises:
+        MissingStageError: embed has not run.
+        StoreError: they belong to other texts.
+    """
+    file = folder / "embeddings.npy"
+    if not file.is_file():
+        raise MissingStageError(
+            f"{file}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
+        )
+    vectors: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+    if vectors.ndim != 2 or vectors.shape[0] != n_texts:
+        raise StoreError(f"{file}: has shape {vectors.shape}, wanted {n_texts} rows. Rerun embed.")
+    return vectors
+
+
+def scan_verdicts(folder: Path) -> pl.LazyFrame:
+    """All verdict rows of `5_verdicts`, lazily: they may not fit in memory at once.
+
+    Raises:
+        MissingStageError: verify has not run.
+    """
+    files = sorted(folder.glob("part-*.parquet"))
+    if not files:
+        raise MissingStageError(
+            f"{folder}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
+        )
+    return pl.scan_parquet(files, glob=False)
+
+
+def file_hash(file: Path) -> str:
+    """16 hex digits of BLAKE2b over a file's bytes, read in blocks."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+
+
+def split_hash(texts: pl.DataFrame) -> str:
+    """What formalise freezes: which text lies in which half."""
+    ordered = texts.sort("text_id")
+    return hashed("\n".join(ordered["text_id"]), "\n".join(ordered["half"]))
+
+
+def frozen_hash(predicates: pl.DataFrame) -> str:
+    """Hash over every cell of the frozen predicates."""
+    return hashed(predicates.select(PREDICATES.names()).write_ndjson())
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Writes what a stage counted, as sorted JSON."""
+    text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a stage counted.
+
+    Raises:
+        MissingStageError: the stage has not run.
+    """
+    file = folder / "manifest.json"
+    try:
+        loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MissingStageError(
+            f"{file}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
+        ) from None
+    return loaded

@@ -1,0 +1,19 @@
+"""Everything that is read from outside: `data`, as params.yaml says (`collect`), and recorded verdicts.
+
+groups.py       rows -> groups A and B
+  locate.py       which files; formats by suffix
+  columns.py      columns, values and SQL filters
+  tables.py       CSV, TSV, JSON, Parquet, Arrow, plain text
+  databases.py    a query on a DuckDB or SQLite file
+  problem.py      an OpenD5 problem file, without running it
+  docstrings.py   documentation of installed packages
+recorded.py     recorded verdicts
+hashing.py      when two texts are the same; draws that depend on an id alone
+wording.py      how errors name things
+"""
+
+from tasks.store.sources.groups import read_groups
+from tasks.store.sources.hashing import hashes, normalised, uniform
+from tasks.store.sources.recorded import read_verdicts
+
+__all__ = ["hashes", "normalised", "read_groups", "read_verdicts", "uniform"]

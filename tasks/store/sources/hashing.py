@@ -1,0 +1,45 @@
+"""What makes two texts the same text, and draws that depend on an id alone."""
+
+import unicodedata
+
+import polars as pl
+
+from tasks.store.frames import hashed
+
+
+def normalised(texts: pl.Series) -> pl.Series:
+    """Texts in the form in which duplicates are equal: NFKC, case folded, white space collapsed."""
+    distinct = texts.unique()
+    folded = [None if text is None else _normalise(text) for text in distinct]
+    return _looked_up(texts, distinct, pl.Series(folded, dtype=pl.String))
+
+
+def _normalise(text: str) -> str:
+    if text.isascii():
+        return " ".join(text.lower().split())
+    # Folding can undo NFKC (and the other way round), hence twice.
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def hashes(ids: pl.Series, *salt: str) -> pl.Series:
+    """`frames.hashed(*salt, id)` of every id."""
+    distinct = ids.unique()
+    return _looked_up(ids, distinct, pl.Series([hashed(*salt, i) for i in distinct], dtype=pl.String))
+
+
+def uniform(ids: pl.Series, *salt: str) -> pl.Series:
+    """A number in [0, 1) per id: the same id and salt give the same number whatever else is there."""
+    distinct = ids.unique()
+    drawn = [int(hashed(*salt, i), 16) / 2**64 for i in distinct]
+    return _looked_up(ids, distinct, pl.Series(drawn, dtype=pl.Float64))
+
+
+def _looked_up(keys: pl.Series, distinct: pl.Series, values: pl.Series) -> pl.Series:
+    table = pl.DataFrame({"key": distinct, "value": values})
+    found = (
+        keys.alias("key")
+        .to_frame()
+        .join(table, on="key", how="left", nulls_equal=True, maintain_order="left")
+    )
+    return found["value"].alias(keys.name)

@@ -1,0 +1,158 @@
+"""Which files a source means: `data` itself, a file or glob inside it, or a folder of one format."""
+
+from pathlib import Path
+
+from tasks import paths
+from tasks.errors import SourceError, nearest
+from tasks.store.sources.wording import listed, shown
+from tasks.study import Study
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "ipc",
+    ".feather": "ipc",
+    ".ipc": "ipc",
+    ".txt": "text",
+    ".duckdb": "database",
+    ".ddb": "database",
+    ".db": "database",
+    ".sqlite": "database",
+    ".sqlite3": "database",
+    ".pkl": "problem",
+    ".pickle": "problem",
+    ".yaml": "docstrings",
+    ".yml": "docstrings",
+}
+"""Suffix -> reader. A text format may end in .gz as well."""
+_GZIPPED = {"csv", "jsonl", "json", "text"}
+
+
+def format_of(file: Path) -> str | None:
+    """The reader a file's name asks for, None where there is none."""
+    suffixes = [s.lower() for s in file.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        inner = FORMATS.get(suffixes[-2]) if len(suffixes) > 1 else None
+        return inner if inner in _GZIPPED else None
+    return FORMATS.get(suffixes[-1]) if suffixes else None
+
+
+def files_of(study: Study, pattern: str | None) -> list[Path]:
+    """The files to read, sorted; at least one.
+
+    Raises:
+        SourceError: nothing is there, the path leaves the data folder, or the choice is not clear.
+    """
+    base = study.data_path
+    if not base.exists():
+        beside = [p.name for p in base.parent.iterdir()] if base.parent.is_dir() else []
+        raise SourceError(
+            f"studies.{study.name}.data: wanted a file or folder, {shown(base)} is not there"
+            f"{nearest(base.name, beside)}. Paths are relative to the folder of params.yaml."
+        )
+    if base.is_file():
+        if pattern is not None:
+            raise SourceError(
+                f"studies.{study.name}.collect: path {pattern!r}, but data is the file {shown(base)}. "
+                "Leave path out, or let data name the folder."
+            )
+        return [base]
+    # Recorded verdicts may lie beside the texts and are no texts themselves.
+    verdicts = verdicts_file(study)
+    if pattern is None:
+        return _of_one_format(base, verdicts)
+    found = _inside(study, base, pattern)
+    if len(found) == 1 and found[0].is_dir():
+        return _of_one_format(found[0], verdicts)
+    return found
+
+
+def verdicts_file(study: Study) -> Path | None:
+    """The file of recorded verdicts, by its path from the project or from the data folder.
+
+    Raises:
+        SourceError: it is neither `data` nor inside it, so DVC would not notice a change.
+    """
+    if study.verdicts is None:
+        return None
+    data = study.data_path.resolve()
+    for file in (paths.root() / study.verdicts, study.data_path / study.verdicts):
+        resolved = file.resolve()
+        if resolved.is_file() and resolved.is_relative_to(data):
+            return file
+    raise SourceError(
+        f"studies.{study.name}.verdicts: wanted a file that is data ({shown(study.data_path)}) or inside it, "
+        f"got {study.verdicts!r}. Put it there, so that a change of it is noticed."
+    )
+
+
+def _inside(study: Study, base: Path, pattern: str) -> list[Path]:
+    """What a path or glob inside the data folder names."""
+    where = f"studies.{study.name}.collect: path {pattern!r}"
+    wanted = Path(pattern)
+    if wanted.is_absolute() or ".." in wanted.parts:
+        raise SourceError(
+            f"{where}: leaves the data folder {shown(base)}. Let data name a folder above both."
+        )
+    try:
+        found = sorted(base.glob(pattern)) if any(c in pattern for c in "*?[") else [base / pattern]
+    except (ValueError, NotImplementedError) as error:
+        raise SourceError(f"{where}: no glob that can be meant: {error}.") from None
+    if len(found) > 1:
+        found = [f for f in found if f.is_file() and format_of(f)]
+    if not found or not found[0].exists():
+        there = sorted(p.relative_to(base).as_posix() for p in base.rglob("*") if p.is_file())
+        raise SourceError(
+            f"{where}: nothing readable in {shown(base)}{nearest(pattern, there)}. There: {listed(there)}."
+        )
+    for file in found:
+        if not file.resolve().is_relative_to(base.resolve()):
+            raise SourceError(
+                f"{where}: {shown(file)} links out of the data folder. Let data name its place."
+            )
+    return found
+
+
+def _of_one_format(folder: Path, apart: Path | None) -> list[Path]:
+    """All readable files of a folder, which must be of one format: two would be a guess."""
+    every = sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p.relative_to(folder)))
+    left_out = apart.resolve() if apart else None
+    by_format: dict[str, list[Path]] = {}
+    for file in every:
+        name = format_of(file)
+        if name and file.resolve() != left_out:
+            by_format.setdefault(name, []).append(file)
+    if not by_format:
+        raise SourceError(
+            f"{shown(folder)}: wanted files that can be read ({_suffixes()}), the folder has: "
+            f"{listed(p.relative_to(folder).as_posix() for p in every)}."
+        )
+    if len(by_format) > 1:
+        examples = [files[0].relative_to(folder).as_posix() for files in by_format.values()]
+        raise SourceError(
+            f"{shown(folder)}: holds files of several formats ({listed(examples)}). "
+            "Write path: NAME or a glob under collect."
+        )
+    return next(iter(by_format.values()))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _suffixes() -> str:
+    return " ".join(FORMATS)
+
+
+def no_reader(file: Path) -> SourceError:
+    """The error for a file whose name no reader knows."""
+    hint = " Save the sheet as CSV." if file.suffix.lower() in {".xlsx", ".xls", ".ods"} else ""
+    return SourceError(
+        f"{shown(file)}: wanted a name that ends in one of {_suffixes()}, got {file.suffix!r}.{hint}"
+    )

@@ -1,0 +1,32 @@
+-- title: Which discoveries held up when they were tested again, in a later run or another study
+-- parameter: study = '' where it was first discovered; empty: all
+-- other_split: whether the later test used another split; texts may still be shared, so only data that are
+-- new make it an independent test.
+WITH
+first_found AS (
+    SELECT * FROM discoveries
+    WHERE is_discovery AND $study IN ('', study)
+    QUALIFY row_number() OVER (
+        PARTITION BY study, predicate, direction ORDER BY found_at, run_id
+    ) = 1
+)
+SELECT
+    f.predicate,
+    f.study,
+    f.direction,
+    f.validity,
+    f.found_at,
+    again.study AS again_in,
+    again.validity AS again_validity,
+    again.lo AS again_lo,
+    again.hi AS again_hi,
+    again.q AS again_q,
+    again.split_hash <> f.split_hash AS other_split,
+    again.is_discovery AND again.direction = f.direction AS held_up,
+    again.found_at AS again_found_at
+FROM first_found AS f
+JOIN discoveries AS again
+    ON again.predicate = f.predicate
+    AND again.run_id <> f.run_id
+    AND again.found_at > f.found_at
+ORDER BY f.predicate, f.study, again.found_at, again.study, again.run_id

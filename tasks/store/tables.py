@@ -1,0 +1,84 @@
+"""Tables and views of `data/discoveries.duckdb` (design: section 5)."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tasks import paths
+from tasks.store import frames
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def _schema(*parts: Mapping[str, Any]) -> pl.Schema:
+    return pl.Schema({name: dtype for part in parts for name, dtype in part.items()})
+
+
+_RUN = {"run_id": pl.String, "study": pl.String}
+_FOUND = {"found_at": pl.Datetime("us")}
+"""UTC; when the run was first recorded."""
+TABLES: dict[str, pl.Schema] = {
+    "runs": _schema(frames.RUNS, _FOUND, {"recorded_at": pl.Datetime("us")}),
+    "predicates": _schema(_RUN, frames.PREDICATES),
+    "scores": _schema(_RUN, frames.SCORES),
+    "discoveries": _schema(frames.DISCOVERIES, _FOUND),
+    "evidence": frames.EVIDENCE,
+    "llm_calls": _schema(
+        _RUN,
+        dict.fromkeys(("stage", "role", "predicate_id", "model", "request_hash"), pl.String),
+        dict.fromkeys(("tokens_in", "tokens_out", "tokens_cached"), pl.Int64),
+        dict.fromkeys(("cost_usd", "latency_s"), pl.Float64),
+        {"attempts": pl.Int64, "status": pl.String, "called_at": pl.Datetime("us")},
+    ),
+}
+_TYPES: dict[pl.DataType, str] = {
+    pl.String(): "VARCHAR",
+    pl.Int64(): "BIGINT",
+    pl.Float64(): "DOUBLE",
+    pl.Boolean(): "BOOLEAN",
+    pl.Datetime("us"): "TIMESTAMP",
+}
+# The newest recorded run speaks for its study.
+_STUDIES = """
+CREATE OR REPLACE VIEW studies AS
+SELECT study, kind, engine, goal, run_id, n_texts, n_predicates, n_discoveries,
+    count(*) OVER of_study AS n_runs, sum(cost_usd) OVER of_study AS cost_usd, recorded_at
+FROM runs
+WINDOW of_study AS (PARTITION BY study)
+QUALIFY row_number() OVER (PARTITION BY study ORDER BY recorded_at DESC, run_id) = 1
+"""
+
+
+def create(connection: "DuckDBPyConnection") -> None:
+    """Makes what is missing: tables, or columns that a file of an earlier release lacks."""
+    for table, schema in TABLES.items():
+        columns = ", ".join(f'"{name}" {_TYPES[dtype]}' for name, dtype in schema.items())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+        for name, dtype in schema.items():
+            connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {_TYPES[dtype]}')
+
+
+def create_views(connection: "DuckDBPyConnection") -> None:
+    """Makes the views anew: which studies there are may have changed."""
+    connection.execute(_STUDIES)
+    _create_view(connection, "texts", f"{paths.output('*', 'collect').name}/texts.parquet", frames.TEXTS)
+    _create_view(
+        connection, "verdicts", f"{paths.output('*', 'verify').name}/part-*.parquet", frames.VERDICTS
+    )
+
+
+def _create_view(connection: "DuckDBPyConnection", view: str, files: str, schema: pl.Schema) -> None:
+    """A view on the Parquet of all studies, by absolute path; a study that goes or comes is seen at once."""
+    if any(paths.data().glob(f"*/{files}")):
+        columns = ", ".join(f'"{name}"' for name in schema)
+        data = re.sub(r"([\[\]*?])", r"[\1]", str(paths.data().resolve())).replace("'", "''")
+        source = f"read_parquet('{data}/*/{files}', union_by_name = true)"
+        study = "parse_path(filename)[-3]"
+    else:
+        columns = ", ".join(f'NULL::{_TYPES[dtype]} AS "{name}"' for name, dtype in schema.items())
+        source, study = "(SELECT 1 WHERE false)", "NULL::VARCHAR"
+    select = f"SELECT {study} AS study, {columns} FROM {source}"  # noqa: S608 - our own names
+    connection.execute(f"CREATE OR REPLACE VIEW {view} AS {select}")

@@ -1,0 +1,1 @@
+"""The report page in parts, and how values are written on it."""

@@ -1,0 +1,191 @@
+"""Judge every frozen predicate on the confirmation half.
+
+Reads:      4_predicates, 1_texts, 2_embeddings
+Writes:     5_verdicts/part-*.parquet: one row per predicate and confirmation text
+Guarantees: exploration and confirmation share no text, or nothing is judged; only what was frozen is
+            judged, by the judge it was frozen with; a missing verdict is a row
+Not here:   proposing, changing a threshold, any test
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tasks import kinds, paths, progress
+from tasks.engines import roles
+from tasks.errors import EngineError, FrozenError, SplitError
+from tasks.records import Predicate
+from tasks.store import frames
+from tasks.study import Study
+from tasks.version import code_version
+
+ROUNDING = 1e-3
+"""How far outside 0-1 a judge's arithmetic may take a score; it is clipped."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one run of the stage judges, checked against the freeze."""
+
+    study: Study
+    texts: pl.DataFrame
+    predicates: list[Predicate]
+    frozen_hash: str
+
+    @cached_property
+    def held_out(self) -> pl.DataFrame:
+        numbered = self.texts.with_row_index("row")
+        return kinds.load(self.study.kind).held_out(self.study, numbered)
+
+    @cached_property
+    def judge(self) -> roles.Judge:
+        """One for all shards: a judge may have read a file of verdicts."""
+        return roles.load(self.study.engine).judge(self.study)
+
+    @property
+    def n_shards(self) -> int:
+        return -(-self.held_out.height // self.study.verify.shard_size)
+
+    @cached_property
+    def parts(self) -> Path:
+        fingerprint = frames.hashed(
+            self.frozen_hash,
+            *(frames.file_hash(file) for file in judged_files(self.study)),
+            self.study.verify.model_dump_json(),
+            str(self.study.seed),
+            code_version(),
+        )
+        return paths.parts(self.study.name, "verify", fingerprint)
+
+
+def run(study: Study) -> dict[str, Any]:
+    """Runs the stage, shard by shard, and gives its manifest."""
+    plan = _plan(study)
+    for shard in progress.track(range(plan.n_shards), f"verify {study.name}", plan.n_shards):
+        _run_shard(plan, shard)
+    return _finish(plan)
+
+
+def shards(study: Study) -> int:
+    """How many shards `run_shard` must be called for."""
+    return _plan(study).n_shards
+
+
+def run_shard(study: Study, shard: int) -> None:
+    """Judges one shard unless it is there already."""
+    _run_shard(_plan(study), shard)
+
+
+def finish(study: Study) -> dict[str, Any]:
+    """Turns the finished shards into the stage's output."""
+    return _finish(_plan(study))
+
+
+def judged_files(study: Study) -> list[Path]:
+    """All that a verdict follows from beside the predicate: texts, recorded verdicts, vectors."""
+    collected = sorted(paths.output(study.name, "collect").glob("*.parquet"))
+    return [*collected, paths.output(study.name, "embed") / "embeddings.npy"]
+
+
+def _plan(study: Study) -> _Plan:
+    """The plan, made once for all shards that this process runs while its inputs stay as they are."""
+    files = [*judged_files(study), paths.output(study.name, "formalise") / "predicates.parquet"]
+    stamps = tuple((file, file.stat().st_mtime_ns) for file in files if file.is_file())
+    return _planned(study, stamps)
+
+
+@lru_cache(maxsize=1)
+def _planned(study: Study, stamps: tuple[tuple[Path, int], ...]) -> _Plan:
+    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
+    folder = paths.output(study.name, "formalise")
+    frame = frames.read(folder, "predicates.parquet", frames.PREDICATES)
+    frozen_hash = frames.read_manifest(folder)["frozen_hash"]
+    if frames.frozen_hash(frame) != frozen_hash:
+        raise FrozenError(f"{folder}: predicates changed after they were frozen. Rerun formalise.")
+    predicates = [Predicate(**row) for row in frame.iter_rows(named=True)]
+    check_halves(texts, predicates)
+    return _Plan(study, texts, predicates, frozen_hash)
+
+
+def check_halves(texts: pl.DataFrame, predicates: Sequence[Predicate]) -> None:
+    """Refuses to go on unless the halves are disjoint and the split is the frozen one.
+
+    Raises:
+        SplitError: a text (by hash) stands in both halves.
+        FrozenError: the split is not the one the predicates were frozen with.
+    """
+    halves = texts.group_by("text_hash").agg(pl.col("half").n_unique()).filter(pl.col("half") > 1)
+    if halves.height:
+        some = ", ".join(halves["text_hash"].sort().head(5))
+        raise SplitError(f"{halves.height} texts stand in both halves (text_hash {some}). Rerun collect.")
+    split_hash = frames.split_hash(texts)
+    if any(p.split_hash != split_hash for p in predicates):
+        raise FrozenError("the split changed after the predicates were frozen. Rerun propose and formalise.")
+
+
+def _run_shard(plan: _Plan, shard: int) -> None:
+    file = plan.parts / f"part-{shard:04d}.parquet"
+    if file.is_file():
+        return
+    study = plan.study
+    size = study.verify.shard_size
+    texts = plan.held_out.slice(shard * size, size)
+    embeddings = frames.read_embeddings(paths.output(study.name, "embed"), plan.texts.height)
+    judge = plan.judge
+    if any(p.judge != judge.name for p in plan.predicates):
+        raise FrozenError(f"predicates were frozen for judge {plan.predicates[0].judge}, not {judge.name}.")
+    judged = judge.judge(plan.predicates, texts.drop("row"), embeddings[texts["row"].to_numpy()])
+    frames.write_file_whole(verdict_frame(plan.predicates, texts["text_id"], judged), file, frames.VERDICTS)
+
+
+def verdict_frame(
+    predicates: Sequence[Predicate], text_ids: pl.Series, judged: roles.Judgements
+) -> pl.DataFrame:
+    """The judge's matrices as rows, predicate by predicate.
+
+    Raises:
+        EngineError: a score outside 0-1, or a verdict that is neither value nor named gap.
+    """
+    shape = (len(text_ids), len(predicates))
+    if judged.score.shape != shape or judged.status.shape != shape:
+        raise EngineError(f"judge gave {judged.score.shape} verdicts, wanted {shape}.")
+    is_value = judged.status == roles.VALUE
+    if np.isnan(judged.score[is_value]).any():
+        raise EngineError("judge gave a value that is not a number.")
+    if ((judged.score[is_value] < -ROUNDING) | (judged.score[is_value] > 1 + ROUNDING)).any():
+        raise EngineError("judge gave a score outside 0-1.")
+    values = np.where(is_value, judged.score.clip(0, 1), np.nan)
+    score = pl.Series("score", values.T.ravel()).fill_nan(None)
+    return pl.DataFrame(
+        {
+            "predicate_id": np.repeat([p.predicate_id for p in predicates], len(text_ids)),
+            "text_id": np.tile(text_ids.to_numpy(), len(predicates)),
+            "score": score,
+            "status": np.array(roles.STATUSES)[judged.status.T.ravel()],
+        },
+        schema=frames.VERDICTS,
+    )
+
+
+def _finish(plan: _Plan) -> dict[str, Any]:
+    files = [plan.parts / f"part-{shard:04d}.parquet" for shard in range(plan.n_shards)]
+    counts = dict(pl.scan_parquet(files, glob=False).group_by("status").agg(pl.len()).collect().iter_rows())
+    manifest = {
+        "n_predicates": len(plan.predicates),
+        "n_texts": plan.held_out.height,
+        "n_verdicts": {status: int(counts.get(status, 0)) for status in roles.STATUSES},
+        "frozen_hash": plan.frozen_hash,
+        "judge": plan.predicates[0].judge,
+    }
+    with frames.writing(paths.output(plan.study.name, "verify")) as folder:
+        for file in files:
+            shutil.copyfile(file, folder / file.name)
+        frames.write_manifest(folder, manifest)
+    shutil.rmtree(plan.parts.parent, ignore_errors=True)
+    return manifest

@@ -1,0 +1,116 @@
+"""Fixtures for all tests: a project folder of its own, and small corpora with a planted difference."""
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+REPO = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("NATSTAT_SHARED", REPO.parent / "shared"))
+
+STAGES = ("collect", "embed", "propose", "formalise", "verify", "score", "record", "report")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models come from disk; nothing is looked up on a hub."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+
+
+class Project:
+    """A folder with params.yaml, as a user has one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def params(self, **studies: dict[str, Any]) -> None:
+        """Writes params.yaml with these studies, every block present as DVC wants it."""
+        blank: dict[str, Any] = {
+            "kind": "corpus_pair",
+            "engine": "embedded",
+            "seed": 0,
+            "user": None,
+            "verdicts": None,
+            **{stage: {} for stage in STAGES},
+        }
+        content = {"studies": {name: {**blank, **study} for name, study in studies.items()}}
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def table(self, name: str, rows: list[dict[str, Any]]) -> str:
+        """Writes rows as Parquet and gives the file's name."""
+        pl.DataFrame(rows).write_parquet(self.folder / name)
+        return name
+
+    def run(self, study: str, *stages: str) -> None:
+        """Runs stages in this process (all of them by default); raises what they raise."""
+        from tasks import stage
+        from tasks.study import load
+
+        for name in stages or STAGES:
+            stage.run(load(study), name)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
+
+
+SUBJECTS = ("the council", "our team", "a farmer", "the minister", "my neighbour", "the court", "a school")
+VERBS = ("opens", "plans", "reviews", "closes", "paints", "repairs", "visits", "sells")
+OBJECTS = ("the old bridge", "a new road", "the harbour", "its budget", "a garden", "the hall", "the railway")
+PLANTED = "during the covid outbreak"
+
+
+def sentences(n: int, share_planted: float, seed: int) -> list[str]:
+    """Distinct small sentences, a share of them with the planted phrase."""
+    rng = random.Random(seed)
+    made: dict[str, None] = {}
+    while len(made) < n:
+        words = [
+            rng.choice(SUBJECTS),
+            rng.choice(VERBS),
+            rng.choice(OBJECTS),
+            f"in week {rng.randrange(10_000)}",
+        ]
+        # As long as the planted one, so that length gives nothing away.
+        words.append(PLANTED if rng.random() < share_planted else "after the spring holiday")
+        made[" ".join(words)] = None
+    return list(made)
+
+
+def pair(n: int, planted_a: float, planted_b: float, seed: int = 0) -> list[dict[str, Any]]:
+    """Rows text, year: n of 2020 (group A) and n of 2019 (group B)."""
+    return [{"text": t, "year": 2020} for t in sentences(n, planted_a, seed)] + [
+        {"text": t, "year": 2019} for t in sentences(n, planted_b, seed + 1)
+    ]
+
+
+PAIR_STUDY: dict[str, Any] = {
+    "goal": "what changed in the news from year to year",
+    "data": "news.parquet",
+    "collect": {"group": "year", "a": 2020, "b": 2019},
+    "embed": {"encoder": "none"},
+    "propose": {"families": ["words", "style"]},
+}
+"""A study of `pair` rows that needs no encoder."""
+
+
+@pytest.fixture
+def planted(project: Project) -> Project:
+    """A project with one study, `news`, that has a planted difference of 0.3."""
+    project.table("news.parquet", pair(300, 0.3, 0.0))
+    project.params(news=PAIR_STUDY)
+    return project
+
+
+def shared_file(name: str) -> Callable[..., Any]:
+    """Skips a test where the development data is absent."""
+    return pytest.mark.skipif(not (SHARED / "data" / name).is_file(), reason=f"{name} is not here")

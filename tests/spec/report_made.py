@@ -1,0 +1,250 @@
+"""A study's outputs as report reads them, drawn by hand; and the page it writes, as a tree."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from typing import Any, Union
+
+import polars as pl
+
+from tasks import paths, report
+from tasks.store import frames
+from tasks.study import load
+from tests.conftest import Project
+
+COLLECTED = {
+    "names": {"A": "2020", "B": "2019"},
+    "n_rows": 844,
+    "n_blank": 3,
+    "n_merged": 41,
+    "n_overlap": 0,
+    "n_texts": 800,
+    "new_kind_of_count": 5,
+    "read": {"files": [{"file": "news.csv", "rows": 900}], "rows": {"A": 430, "B": 414}},
+    "split_hash": "5b117",
+}
+CANNOT_FIND = ["irony and other implied meaning", "who does what to whom"]
+
+
+def held(name: str, **changes: Any) -> dict[str, Any]:
+    """One tested predicate: a strong discovery in A unless told otherwise."""
+    row = {
+        "predicate_id": hashlib.sha256(name.encode()).hexdigest()[:16],
+        "predicate": name,
+        "direction": "A",
+        "family": "words",
+        "grade": "exact",
+        "definition": json.dumps({"words": [name]}, ensure_ascii=False),
+        "judge": "embedded/1",
+        "threshold": 0.5,
+        "planned_test": "fisher_mn",
+        "method": "fisher_mn",
+        "prompt_hash": "",
+        "explore_effect": 0.21,
+        "explore_z": 9.0,
+        "n_a": 210,
+        "n_b": 190,
+        "n_documents": 400,
+        "n_refused": 0,
+        "n_unparsable": 0,
+        "n_absent": 0,
+        "mean_a": 0.26,
+        "mean_b": 0.0,
+        "validity": 0.26,
+        "lo": 0.21,
+        "hi": 0.31,
+        "p": 1e-9,
+        "q": 2e-9,
+        "conditional_validity": None,
+        "is_discovery": True,
+        "relevance": 1.2,
+        "novelty": None,
+        "significance": None,
+        **changes,
+    }
+    row.setdefault("group_id", row["predicate_id"])
+    row.setdefault("missing_lo", row["validity"])
+    row.setdefault("missing_hi", row["validity"])
+    return row
+
+
+def weak(name: str, **changes: Any) -> dict[str, Any]:
+    """A tested predicate that did not hold."""
+    flat = {"validity": 0.01, "lo": -0.03, "hi": 0.05, "mean_a": 0.11, "mean_b": 0.10, "p": 0.6, "q": 0.8}
+    return held(name, **{**flat, "is_discovery": False, **changes})
+
+
+def exhibit(row: dict[str, Any], role: str, text: str, spans: str = "[]", rank: int = 1) -> dict[str, Any]:
+    group = row["direction"] if role == "supports" else "AB".replace(row["direction"], "")
+    return {
+        "run_id": "run1",
+        "predicate_id": row["predicate_id"],
+        "role": role,
+        "rank": rank,
+        "text_id": f"t{rank}",
+        "group": group,
+        "text": text,
+        "score": 1.0,
+        "spans": spans,
+    }
+
+
+def put(
+    project: Project,
+    rows: list[dict[str, Any]],
+    exhibits: Sequence[dict[str, Any]] = (),
+    *,
+    record: Mapping[str, Any] | None = None,
+    score: Mapping[str, Any] | None = None,
+    **study: Any,
+) -> str:
+    """Writes everything report reads, runs it, and gives the page."""
+    groups = {"group": "year", "a": 2020, "b": 2019}
+    entry = {"goal": "what changed in the news", "data": "news.csv", "collect": groups, **study}
+    project.params(news=entry)
+    whole = [{**run_row(rows), **row} for row in rows]
+    texts = [
+        {"text_id": name, "text_hash": name, "text": "x", "group": name[1], "document_id": name, "half": half}
+        for half in ("explore", "confirm")
+        for name in [f"{half[0]}A{i}" for i in range(210)] + [f"{half[0]}B{i}" for i in range(190)]
+    ]
+    baseline = {"baseline": "longer than 40 characters", "validity": -0.03, "lo": -0.06, "hi": 0.0, "p": 0.05}
+    tables: dict[str, dict[str, Any]] = {
+        "collect": {"texts": [{**text, "n_merged": 2} for text in texts]},
+        "formalise": {"predicates": whole},
+        "score": {"scores": whole, "baselines": [baseline]},
+        "record": {"discoveries": whole, "evidence": exhibits, "runs": [run_row(rows)]},
+    }
+    recorded = {
+        "names": {"A": "2020", "B": "2019"},
+        "cannot_find": CANNOT_FIND,
+        "versions": {"polars": "2.1.0"},
+    }
+    figures = {
+        "n_judgements": 400 * len(rows),
+        "cost_usd": 0.0,
+        "alpha": 0.05,
+        "level": 0.95,
+        "min_effect": 0.02,
+    }
+    manifests = {
+        "collect": COLLECTED,
+        "score": score or {"null_shuffles": 100, "null_runs_with_discovery": 3},
+        "record": {**recorded, **figures, **(record or {})},
+    }
+    for stage, files in tables.items():
+        folder = paths.output("news", stage)
+        folder.mkdir(parents=True, exist_ok=True)
+        frames.write_manifest(folder, manifests.get(stage, {}))
+        for name, content in files.items():
+            schema = getattr(frames, name.upper())
+            columns = {column: [row[column] for row in content] for column in schema}
+            frames.write(pl.DataFrame(columns, schema=schema), folder / f"{name}.parquet", schema)
+    report.run(load("news"))
+    return written("index.html")
+
+
+def run_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The run, with what all its discoveries share."""
+    params = load("news").model_dump(mode="json", exclude={"report", "name"})
+    same: dict[str, Any] = dict.fromkeys(("e_value", "corrected_validity", "corrected_lo", "corrected_hi"))
+    return {
+        **same,
+        "run_id": "run1",
+        "study": "news",
+        "kind": "corpus_pair",
+        "engine": "embedded",
+        "model": "MiniLM",
+        "goal": "what changed in the news",
+        "params": json.dumps(params, sort_keys=True),
+        "split_hash": "5b117",
+        "code_version": "0.1.0+abc",
+        "rated_by": "embedded",
+        "n_texts": 800,
+        "n_predicates": len(rows),
+        "n_discoveries": sum(row["is_discovery"] for row in rows),
+        "n_judgements": 400,
+        "cost_usd": 0.0,
+    }
+
+
+def written(name: str) -> str:
+    return (paths.output("news", "report") / name).read_text(encoding="utf-8")
+
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+BLOCKS = {
+    "td",
+    "th",
+    "tr",
+    "dt",
+    "dd",
+    "li",
+    "p",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "blockquote",
+    "summary",
+    "svg",
+}
+
+
+class Node(HTMLParser):
+    """The page as a tree; every tag must close the one it opened."""
+
+    def __init__(self, html: str = "", tag: str = "", attrs: Sequence[tuple[str, str | None]] = ()) -> None:
+        super().__init__()
+        self.tag, self.attrs, self.children = tag, dict(attrs), list[Union["Node", str]]()
+        if html:
+            self.open = [self]
+            self.feed(html)
+            self.close()
+            assert len(self.open) == 1, f"not closed: {[node.tag for node in self.open[1:]]}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        node = Node(tag=tag, attrs=attrs)
+        self.open[-1].children.append(node)
+        if tag not in VOID:
+            self.open.append(node)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open[-1].children.append(Node(tag=tag, attrs=attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop().tag == tag
+
+    def handle_data(self, data: str) -> None:
+        self.open[-1].children.append(data)
+
+    def nodes(self, tag: str = "", **attrs: str) -> list["Node"]:
+        """All nodes below with this tag and these words among their attributes (class_ for class)."""
+        found = [
+            node for child in self.children if isinstance(child, Node) for node in (child, *child.nodes())
+        ]
+        wanted = {name.rstrip("_"): word for name, word in attrs.items()}
+        return [
+            node
+            for node in found
+            if tag in ("", node.tag)
+            and all(w in (node.attrs.get(a) or "").split() for a, w in wanted.items())
+        ]
+
+    def one(self, tag: str = "", **attrs: str) -> "Node":
+        (node,) = self.nodes(tag, **attrs)
+        return node
+
+    @property
+    def text(self) -> str:
+        """What is read, on one line; style and script are not."""
+        return " ".join(self._raw.split())
+
+    @property
+    def _raw(self) -> str:
+        if self.tag in ("style", "script"):
+            return ""
+        inner = "".join(child if isinstance(child, str) else child._raw for child in self.children)
+        return f" {inner} " if self.tag in BLOCKS else inner

