@@ -1,5 +1,6 @@
 """The only place that knows folder names. Everything is relative to the folder of params.yaml."""
 
+import os
 from pathlib import Path
 
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score", "record", "report")
@@ -43,6 +44,14 @@ def output(study: str, stage: str) -> Path:
 def cache() -> Path:
     """What may be deleted at the price of computing it again; DVC does not track it."""
     return data() / ".cache"
+
+
+def answers() -> Path:
+    """Every answer of a language model that was ever paid for, and its ledger; absolute.
+
+    NATSTAT_ANSWERS names another place, e.g. one that a team shares or that `dvc exp run --temp` keeps.
+    """
+    return Path(os.environ.get("NATSTAT_ANSWERS") or data() / "answers.sqlite").absolute()
 
 
 def vector_cache() -> Path:

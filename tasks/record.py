@@ -122,6 +122,8 @@ def discovery_rows(
     rated = predicates.select("predicate_id").with_columns(
         pl.Series("relevance", [r.relevance for r in ratings], dtype=pl.Float64),
         pl.Series("novelty", [r.novelty for r in ratings], dtype=pl.Float64),
+        pl.Series("novelty_blind", [r.novelty_blind for r in ratings], dtype=pl.Float64),
+        pl.Series("novelty_past", [r.novelty_past for r in ratings], dtype=pl.Float64),
         pl.Series("significance", [r.significance for r in ratings], dtype=pl.Float64),
         pl.lit(rated_by).alias("rated_by"),
         pl.lit(0.0).alias("cost_usd"),

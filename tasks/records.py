@@ -72,6 +72,23 @@ class Predicate:
 
 
 @dataclass(frozen=True)
+class Call:
+    """An answer of a language model that a result rests on, paid now or earlier."""
+
+    request_hash: str
+    """Key of the answer in the cache."""
+    stage: str
+    role: str
+    model: str
+    predicate_ids: tuple[str, ...]
+    """The predicates it was about, each with an equal share of its cost; empty: the whole study."""
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    """Of tokens_in, those the server had cached."""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the judge said of one predicate and one text."""
 
@@ -137,6 +154,10 @@ class Discovery:
     corrected_hi: float | None
     relevance: float | None
     novelty: float | None
+    novelty_blind: float | None
+    """0-2, measured: distance to what was guessed from the goal alone."""
+    novelty_past: float | None
+    """0-2, measured: distance to the discoveries of other studies."""
     significance: float | None
     rated_by: str
     group_id: str

@@ -10,10 +10,19 @@ Not here:   whether files exist or columns are there (store/sources.py), any def
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tasks import paths
 from tasks.errors import ParamsError, nearest
@@ -23,6 +32,37 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 class _Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())  # A mapping inside has no hash of its own.
+
+
+def _may_be_asked(base_url: str | None) -> str | None:
+    """An address of http or https without a key in it; what is wrong with one is told without showing it."""
+    if base_url is None:
+        return None
+    try:
+        parts = urlsplit(base_url)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("wanted an address like http://localhost:8000/v1")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("wanted an address without a user, password or query; keys come from key_env")
+    return base_url.rstrip("/")
+
+
+def _is_a_variable(key_env: str | None) -> str | None:
+    if key_env is not None and not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", key_env):
+        # What stands there may be the key itself: never shown.
+        raise ValueError("wanted the name of an environment variable in capitals, never the key itself")
+    return key_env
+
+
+BaseUrl = Annotated[str, AfterValidator(_may_be_asked)]
+KeyEnv = Annotated[str, AfterValidator(_is_a_variable)]
+Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
 
 
 class Source(_Block):
@@ -108,6 +148,112 @@ class Embed(_Block):
     """Texts per Prefect task."""
 
 
+class Role(_Block):
+    """A model and how it is asked; what a role leaves out is as `llm` says."""
+
+    base_url: BaseUrl | None = None
+    """Any server that speaks OpenAI's chat completions; https://api.openai.com/v1 where none is named."""
+    model: str | None = None
+    """The name the server knows the model by; answers are remembered under it, whatever the address."""
+    key_env: KeyEnv | None = None
+    """Environment variable that holds the key (OPENAI_API_KEY); a server without keys needs none."""
+    temperature: Temperature | None = None
+    """0-2, 0 where none is named; `server` leaves it out, for models that accept none."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens of one answer, a model's reasoning included; 4096 where none is named."""
+    extra: dict[str, Any] | None = None
+    """Further fields of the request, e.g. {reasoning_effort: low}."""
+
+
+class Endpoint(Role):
+    """A role with every default filled in: all that an answer follows from, beside what is asked."""
+
+    base_url: BaseUrl = "https://api.openai.com/v1"
+    model: str
+    key_env: KeyEnv = "OPENAI_API_KEY"
+    temperature: Temperature = 0.0
+    max_tokens: int = Field(default=4096, ge=1)
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
+RoleName = Literal["proposer", "judge", "rater", "generator"]
+
+
+class Llm(Role):
+    """Which models `engine: llm` asks; every key can be set for a role of its own."""
+
+    proposer: Role = Role()
+    """Who suggests hypotheses."""
+    judge: Role | Panel = Role()
+    """Who judges texts; a list is a panel whose scores are averaged."""
+    rater: Role = Role()
+    """Who rates relevance, novelty and significance."""
+    generator: Role = Role()
+    """Who writes new texts."""
+    logprobs: bool = False
+    """Judge by the probability of `yes` (a graded score) where the server returns log-probabilities."""
+
+    def names_model(self, role: RoleName) -> tuple[bool, ...]:
+        """Whether a model is known for each one asked in that role."""
+        own: Role | tuple[Role, ...] = getattr(self, role)
+        panel = own if isinstance(own, tuple) else (own,)
+        return tuple(bool(one.model or self.model) for one in panel)
+
+    def endpoints(self, role: RoleName) -> tuple[Endpoint, ...]:
+        """Whom to ask in that role: one, or a panel of judges.
+
+        Raises:
+            ValidationError: no model is named.
+        """
+        own: Role | tuple[Role, ...] = getattr(self, role)
+        panel = own if isinstance(own, tuple) else (own,)
+        shared = {name: getattr(self, name) for name in Role.model_fields}
+        return tuple(
+            Endpoint.model_validate(
+                {
+                    name: value
+                    for name in Role.model_fields
+                    if (value := getattr(one, name) if getattr(one, name) is not None else shared[name])
+                    is not None
+                }
+            )
+            for one in panel
+        )
+
+
+class Price(_Block):
+    """USD per million tokens of one model."""
+
+    input: float = Field(ge=0)
+    """Tokens of the prompt."""
+    output: float = Field(ge=0)
+    """Tokens of the answer."""
+    cached: float | None = Field(default=None, ge=0)
+    """Tokens of the prompt that the server had cached; as `input` without it."""
+
+
+class Spend(_Block):
+    """How much and how fast a paid endpoint is asked; never what it answers."""
+
+    budget_usd: float | None = Field(default=None, gt=0)
+    """Most this study may ever cost; it stops there and can go on with a higher one."""
+    prices: dict[str, Price] = Field(default_factory=dict)
+    """Price by model name; without one, cost is unknown and stays empty."""
+    concurrency: int = Field(default=32, ge=1, le=1024)
+    """Calls in flight at once."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Most calls begun in a minute."""
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    """Most tokens asked for in a minute (estimated before a call)."""
+    timeout_s: float = Field(default=60.0, gt=0)
+    """Seconds until a call without an answer is tried again."""
+    attempts: int = Field(default=8, ge=1)
+    """Most tries of one call; being told to wait (429) is no try."""
+    patience_s: float = Field(default=60.0, ge=0)
+    """Seconds without a single answer after which the endpoint counts as down."""
+
+
 class Propose(_Block):
     """What the proposer may suggest."""
 
@@ -121,6 +267,20 @@ class Propose(_Block):
     """Candidates whose verdicts correlate more than this with a better one are dropped."""
     gate_z: float = Field(default=2.0, ge=0)
     """Least |z| on the exploration half; weaker candidates only fill up to five, so that a study can end."""
+    about: str | None = None
+    """How the texts came about, told to a language model."""
+    examples: tuple[str, ...] = Field(default=(), strict=False)
+    """Hypotheses of the kind that is wanted, shown to a language model."""
+    rounds: int = Field(default=3, ge=1)
+    """How often a language model is shown a new sample of each group."""
+    error_rounds: int = Field(default=1, ge=0)
+    """Further rounds on texts that the proposals so far do not explain."""
+    samples: int = Field(default=25, ge=1)
+    """Texts of each group shown in a round."""
+    per_round: int = Field(default=10, ge=1)
+    """Hypotheses asked for in a round, both directions together."""
+    judged: int = Field(default=100, ge=0)
+    """Exploration texts of each group judged to rank proposals and to find unexplained texts; 0: none."""
 
 
 class Formalise(_Block):
@@ -137,6 +297,14 @@ class Verify(_Block):
     """Texts per Prefect task."""
     max_texts: int | None = Field(default=None, ge=2)
     """Most texts judged per group (a seeded random sample); null judges all."""
+    form: Literal["one_text", "two_text"] = "one_text"
+    """Whether a language model judges a text alone, or one text of each group against the other, twice."""
+    predicates_per_call: int = Field(default=10, ge=1)
+    """Predicates a language model judges in one call on one text."""
+    texts_per_call: int = Field(default=1, ge=1)
+    """Texts it judges in one call on one predicate; only one of the two may be over 1."""
+    max_chars: int = Field(default=20_000, ge=100)
+    """A longer text is cut to this many characters for the language model, and counted."""
 
 
 class ScoreParams(_Block):
@@ -178,8 +346,8 @@ class Study(_Block):
     name: str
     kind: Literal["corpus_pair"] = "corpus_pair"
     """What is asked: corpus_pair."""
-    engine: Literal["embedded", "replay"] = "embedded"
-    """Who proposes and judges: embedded (offline) or replay (recorded verdicts)."""
+    engine: Literal["embedded", "replay", "llm"] = "embedded"
+    """Who proposes and judges: embedded (offline), llm (a language model) or replay (recorded verdicts)."""
     seed: int = Field(default=0, ge=0)
     """Decides the split and every draw; one per study."""
     data: str
@@ -191,6 +359,8 @@ class Study(_Block):
     user: str | None = None
     """Who reads the result."""
     collect: Collect
+    llm: Llm = Llm()
+    spend: Spend = Spend()
     embed: Embed = Embed()
     propose: Propose = Propose()
     formalise: Formalise = Formalise()
@@ -210,6 +380,33 @@ class Study(_Block):
     def _replay_has_verdicts(self) -> "Study":
         if (self.engine == "replay") != (self.verdicts is not None):
             raise ValueError("wanted `verdicts: FILE` together with `engine: replay`, got one alone")
+        return self
+
+    @model_validator(mode="after")
+    def _llm_can_be_asked(self) -> "Study":
+        verify = self.verify
+        if verify.form == "two_text" and (self.engine != "llm" or self.formalise.threshold is not None):
+            raise ValueError("wanted `engine: llm` and `formalise: {threshold: null}` with `form: two_text`")
+        if verify.predicates_per_call > 1 and verify.texts_per_call > 1:
+            raise ValueError(
+                "wanted verify.predicates_per_call or verify.texts_per_call to be 1, got both over 1"
+            )
+        if self.engine != "llm":
+            return self
+        if self.llm.logprobs and (verify.predicates_per_call > 1 or verify.texts_per_call > 1):
+            raise ValueError("wanted verify.predicates_per_call and texts_per_call of 1 with llm.logprobs")
+        nameless = [r for r in get_args(RoleName) if not all(self.llm.names_model(r))]
+        if nameless:
+            raise ValueError(
+                f"wanted llm.model, or a model for the {nameless[0]}; write `llm: {{model: NAME}}`"
+            )
+        if self.spend.budget_usd is not None:
+            models = {e.model for r in get_args(RoleName) for e in self.llm.endpoints(r)}
+            if unpriced := sorted(models - set(self.spend.prices)):
+                raise ValueError(
+                    f"wanted spend.prices for `{unpriced[0]}` to keep a budget; write "
+                    f"`prices: {{{unpriced[0]}: {{input: USD, output: USD}}}}` per million tokens"
+                )
         return self
 
     @property
@@ -295,11 +492,12 @@ def _explain(name: str, error: ValidationError) -> str:
     return "\n".join(dict.fromkeys(_explain_one(name, dict(e)) for e in error.errors()))
 
 
+_UNION_MEMBER = re.compile(r"(Source|Role|str|int|float|bool|literal|tuple|constrained|function)\b")
+
+
 def _explain_one(name: str, error: dict[str, Any]) -> str:
     # Union members appear in the location by type name; they are no keys of params.yaml.
-    location = [
-        str(part) for part in error["loc"] if str(part) not in {"Source", "str", "int", "float", "bool"}
-    ]
+    location = [str(part) for part in error["loc"] if not _UNION_MEMBER.match(str(part))]
     where = ".".join(["studies", name, *location])
     got, context, kind = error["input"], error.get("ctx", {}), error["type"]
     if kind == "extra_forbidden":
@@ -312,7 +510,9 @@ def _explain_one(name: str, error: dict[str, Any]) -> str:
     message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     default = _default_at(location)
     advice = f" Write {default}." if default is not None else ""
-    return f"{where}: wanted {message}, got {got!r}.{advice}"
+    # Under `llm` what stands in the wrong place may be a key: never shown.
+    came = f"a {type(got).__name__}" if location[:1] == ["llm"] else repr(got)
+    return f"{where}: wanted {message}, got {came}.{advice}"
 
 
 def _home(location: list[str]) -> str:
@@ -368,9 +568,13 @@ def _documented(model: type[BaseModel], prefix: str) -> list[tuple[str, str]]:
         inner = field.annotation
         if key == "name":
             continue
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
+        if inner is Role:
+            rows.append((f"{prefix}{key}", f"{field.description} Takes the keys of llm. (default {{}})"))
+        elif isinstance(inner, type) and issubclass(inner, BaseModel):
             rows += [(f"{prefix}{key}", inner.__doc__ or ""), *_documented(inner, f"{prefix}{key}.")]
         else:
-            default = "required" if field.is_required() else f"default {json.dumps(field.default)}"
+            fallback = field.get_default(call_default_factory=True)
+            fallback = {} if isinstance(fallback, BaseModel) else fallback
+            default = "required" if field.is_required() else f"default {json.dumps(fallback)}"
             rows.append((f"{prefix}{key}", f"{field.description or ''} ({default})".strip()))
     return rows

@@ -38,6 +38,8 @@ class Project:
             "seed": 0,
             "user": None,
             "verdicts": None,
+            "llm": {},
+            "spend": {},
             **{stage: {} for stage in STAGES},
         }
         content = {"studies": {name: {**blank, **study} for name, study in studies.items()}}

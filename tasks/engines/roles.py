@@ -1,7 +1,8 @@
 """Who proposes, judges, rates and encodes: the protocols, and loading an engine by name.
 
-An engine is a package `tasks/engines/<name>` whose `__init__` defines
-`proposer(study)`, `judge(study)` and `rater(study)`; nothing heavy is imported until one is called.
+An engine is a package `tasks/engines/<name>` whose `__init__` defines `proposer(study)`,
+`judge(study)`, `rater(study)` and, where it can write texts, `generator(study)`;
+nothing heavy is imported until one is called.
 """
 
 import importlib
@@ -13,7 +14,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, UInt8
 
-from tasks.records import Predicate, Proposal
+from tasks.records import Call, Predicate, Proposal
 from tasks.study import Study
 
 VALUE, REFUSAL, UNPARSABLE, ABSENT = range(4)
@@ -42,6 +43,10 @@ class Judgements:
     """0-1; NaN wherever status is not VALUE."""
     status: UInt8[np.ndarray, "text predicate"]
     """Index into STATUSES."""
+    first: Float[np.ndarray, "text predicate"] | None = None
+    """Two-text form: the score of each text when it was shown first; `score` is the mean of both orders."""
+    calls: tuple[Call, ...] = ()
+    """The paid answers these verdicts rest on."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,17 @@ class Rating:
     relevance: float | None
     novelty: float | None
     significance: float | None
+    novelty_blind: float | None = None
+    novelty_past: float | None = None
 
 
 class Proposer(Protocol):
     """Suggests hypotheses."""
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The paid answers its proposals rest on; empty where nothing is paid."""
+        ...
 
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals from the exploration half, best first, at most study.propose.max_predicates."""
@@ -97,11 +109,31 @@ class Judge(Protocol):
 class Rater(Protocol):
     """Rates what a discovery is worth to the reader."""
 
-    rated_by: str
-    """Who rated, and what was measured rather than judged."""
+    @property
+    def rated_by(self) -> str:
+        """Who rated, and what was measured rather than judged."""
+        ...
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The paid answers its ratings rest on; empty where nothing is paid."""
+        ...
 
     def rate(self, predicates: Sequence[Predicate]) -> list[Rating]:
         """One rating per predicate."""
+        ...
+
+
+class Generator(Protocol):
+    """Writes new texts from a description alone."""
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The paid answers its texts rest on."""
+        ...
+
+    def generate(self, description: str, n: int) -> list[str]:
+        """At most n distinct texts that fit the description."""
         ...
 
 

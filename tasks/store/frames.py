@@ -77,6 +77,29 @@ VERDICTS = pl.Schema(
         "status": pl.String,
     }
 )
+ORDERS = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "text_id": pl.String,
+        "first": pl.Float64,
+        "second": pl.Float64,
+    }
+)
+"""Two-text form only (`5_verdicts/orders-*.parquet`): what a text scored when it was shown first, and
+when it was shown second."""
+CALLS = pl.Schema(
+    {
+        "request_hash": pl.String(),
+        "stage": pl.String(),
+        "role": pl.String(),
+        "model": pl.String(),
+        "predicate_ids": pl.List(pl.String),
+        "tokens_in": pl.Int64(),
+        "tokens_out": pl.Int64(),
+        "tokens_cached": pl.Int64(),
+    }
+)
+"""The answers of language models that a stage's output rests on (`calls*.parquet`), paid now or earlier."""
 SCORES = pl.Schema(
     {
         "predicate_id": pl.String,
@@ -133,6 +156,8 @@ DISCOVERIES = pl.Schema(
         "corrected_hi": pl.Float64,
         "relevance": pl.Float64,
         "novelty": pl.Float64,
+        "novelty_blind": pl.Float64,
+        "novelty_past": pl.Float64,
         "significance": pl.Float64,
         "rated_by": pl.String,
         "group_id": pl.String,

@@ -60,6 +60,8 @@ def held(name: str, **changes: Any) -> dict[str, Any]:
         "is_discovery": True,
         "relevance": 1.2,
         "novelty": None,
+        "novelty_blind": None,
+        "novelty_past": None,
         "significance": None,
         **changes,
     }

@@ -32,6 +32,8 @@ N_EXAMPLES = 3
 class EmbeddedProposer:
     """Classical statistics on words, style and embeddings; needs no key and no network."""
 
+    calls = ()
+
     def __init__(self, study: Study) -> None:
         self._study = study
 

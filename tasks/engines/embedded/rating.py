@@ -23,6 +23,8 @@ class EmbeddedRater:
     the topics of the bank that are nearest to the goal, and generic guesses of style.
     """
 
+    calls = ()
+
     def __init__(self, study: Study) -> None:
         self._study = study
         self._measures = study.embed.encoder != "none"

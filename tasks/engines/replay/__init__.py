@@ -40,6 +40,7 @@ class Recorded:
 
     name = "replay/1"
     model = "recorded"
+    calls = ()
 
     def __init__(self, study: Study) -> None:
         self._study = study
@@ -110,6 +111,7 @@ class Unrated:
     """Look-up cannot rate."""
 
     rated_by = ""
+    calls = ()
 
     def rate(self, predicates: Sequence[Predicate]) -> list[roles.Rating]:
         """All None."""
