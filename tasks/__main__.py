@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     add("check", _check, "tell what would be used, before anything runs").add_argument(
         "--json", action="store_true", help="as JSON"
     )
-    add("cost", _cost, "preview judgements and money before spending")
+    add("cost", _cost, "preview judgements, calls, tokens and money before spending").add_argument(
+        "--json", action="store_true", help="as JSON"
+    )
     add("show", _show, "print the discoveries of a finished study")
     explain = add("explain", _explain, "describe the keys of params.yaml", study=False)
     explain.add_argument("key", nargs="?", default="", help="a block or key, e.g. score.alpha")
@@ -106,17 +108,14 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _cost(arguments: argparse.Namespace) -> None:
-    from tasks import check, study
+    from tasks import cost, study
 
-    loaded = study.load(arguments.study)
-    confirm = check.preview(loaded)["confirm_texts"]
-    most = loaded.verify.max_texts
-    n_texts = sum(min(n, most) if most else n for n in confirm.values())
-    n_judgements = n_texts * loaded.propose.max_predicates
-    print(
-        f"at most {loaded.propose.max_predicates} predicates x {n_texts:,} confirmation texts = "
-        f"{n_judgements:,} judgements, 0.00 USD (engine {loaded.engine} calls no paid service)"
-    )
+    found = cost.preview(study.load(arguments.study))
+    if arguments.json:
+        print(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False))
+        return
+    for line in cost.told(found):
+        print(line)
 
 
 def _show(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ Guarantees: a text is encoded once per encoder, whatever study or run it stands 
 Not here:   choosing, comparing or changing texts
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def finish(study: Study) -> dict[str, Any]:
     return _finish(study, _texts(study))
 
 
-def _unwatched(steps: int = 1) -> None:
+def _unwatched(steps: int = 1, note: Callable[[], str] | None = None) -> None:
     """A shard run alone has no bar to advance."""
 
 

@@ -1,7 +1,9 @@
 """Check the results, write them as discoveries, and remember them in DuckDB.
 
-Reads:      1_texts, 2_embeddings (to order the evidence), 4_predicates, 5_verdicts, 6_scores
-Writes:     7_discoveries/{discoveries,evidence,runs}.parquet, and data/discoveries.duckdb by run_id
+Reads:      1_texts, 2_embeddings (to order the evidence), 4_predicates, 5_verdicts, 6_scores, the calls
+            of 3_proposals and 5_verdicts, and other studies' discoveries in data/discoveries.duckdb
+Writes:     7_discoveries/{discoveries,evidence,runs}.parquet, calls.parquet where rating is paid, and
+            data/discoveries.duckdb by run_id
 Guarantees: nothing unfrozen, out of range or too full of refusals is recorded; the database can be
             rebuilt from the Parquet
 Not here:   estimates, tests or any choice of what counts as a discovery
@@ -11,7 +13,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from tasks import paths
 from tasks.engines import roles
 from tasks.errors import NatstatError
 from tasks.records import Predicate
-from tasks.store import duck, expectations, frames
+from tasks.store import calls, duck, expectations, frames
 from tasks.study import Study
 from tasks.version import code_version
 
@@ -48,9 +50,15 @@ def run(study: Study) -> dict[str, Any]:
     judge = engine.judge(study)
     rater = engine.rater(study)
     frozen = [Predicate(**row) for row in predicates.iter_rows(named=True)]
-    this_run = run_row(study, judge.model, texts, predicates, scores)
+    ratings = rater.rate(frozen)
+    rater_calls = frames.from_records(rater.calls, frames.CALLS).sort("request_hash")
+    paid = calls.once([calls.read(study.name, ("propose", "verify")), rater_calls])
+    this_run = run_row(
+        study, judge.model, texts, predicates, scores, calls.cost_usd(paid, study.spend.prices)
+    )
     run_id = this_run["run_id"].item()
-    discoveries = discovery_rows(this_run, predicates, scores, rater.rate(frozen), rater.rated_by)
+    cost_usd = calls.cost_usd_by_predicate(paid, study.spend.prices)
+    discoveries = discovery_rows(this_run, predicates, scores, ratings, rater.rated_by, cost_usd)
     expectations.check_record(study, predicates, expectations.summarise(verdicts), discoveries)
     confirms = texts["half"] == "confirm"
     embeddings = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)[confirms.to_numpy()]
@@ -60,6 +68,8 @@ def run(study: Study) -> dict[str, Any]:
         "names": frames.read_manifest(paths.output(study.name, "collect"))["names"],
         "n_judgements": this_run["n_judgements"].item(),
         "cost_usd": this_run["cost_usd"].item(),
+        "calls": calls.totals(paid),
+        "prices": priced(study, paid),
         "alpha": study.score.alpha,
         "level": study.score.level,
         "min_effect": study.score.min_effect,
@@ -71,6 +81,8 @@ def run(study: Study) -> dict[str, Any]:
         frames.write(this_run, folder / "runs.parquet", frames.RUNS)
         frames.write(discoveries, folder / "discoveries.parquet", frames.DISCOVERIES)
         frames.write(evidence, folder / "evidence.parquet", frames.EVIDENCE)
+        if rater_calls.height:
+            frames.write(rater_calls, folder / "calls.parquet", frames.CALLS)
         frames.write_manifest(folder, manifest)
     try:
         duck.record(study.name)
@@ -81,11 +93,25 @@ def run(study: Study) -> dict[str, Any]:
     return manifest
 
 
+def priced(study: Study, paid: pl.DataFrame) -> dict[str, dict[str, float | None]]:
+    """The prices that the cost was made with: what belongs to it as params belong to a result."""
+    models = set(paid["model"])
+    return {model: price.model_dump() for model, price in study.spend.prices.items() if model in models}
+
+
 def run_row(
-    study: Study, model: str, texts: pl.DataFrame, predicates: pl.DataFrame, scores: pl.DataFrame
+    study: Study,
+    model: str,
+    texts: pl.DataFrame,
+    predicates: pl.DataFrame,
+    scores: pl.DataFrame,
+    cost_usd: float | None = 0.0,
 ) -> pl.DataFrame:
-    """The run as one row; its id follows from what was asked and what came out, never from the clock."""
-    params = study.model_dump(mode="json", exclude={"report", "name"})
+    """The run as one row; its id follows from what was asked and what came out, never from the clock.
+
+    How fast and how dear it was asked (`spend`) makes no other run, but what it cost does.
+    """
+    params = study.model_dump(mode="json", exclude={"report", "name", "spend"})
     split_hash = frames.split_hash(texts)
     n_judgements = (
         scores.select(pl.col("n_a", "n_b", "n_refused", "n_unparsable").sum()).sum_horizontal().item()
@@ -102,7 +128,7 @@ def run_row(
         "n_predicates": predicates.height,
         "n_discoveries": int(scores["is_discovery"].sum()),
         "n_judgements": n_judgements,
-        "cost_usd": 0.0,
+        "cost_usd": cost_usd,
         "code_version": code_version(),
     }
     run_id = frames.hashed(
@@ -117,8 +143,11 @@ def discovery_rows(
     scores: pl.DataFrame,
     ratings: Sequence[roles.Rating],
     rated_by: str,
+    cost_usd: Mapping[str, float | None] | None = None,
 ) -> pl.DataFrame:
-    """One row per tested predicate, discoveries and rejected alike."""
+    """One row per tested predicate, discoveries and rejected alike; one that no call was about cost 0."""
+    of_calls = cost_usd or {}
+    costs = [of_calls.get(predicate_id, 0.0) for predicate_id in predicates["predicate_id"]]
     rated = predicates.select("predicate_id").with_columns(
         pl.Series("relevance", [r.relevance for r in ratings], dtype=pl.Float64),
         pl.Series("novelty", [r.novelty for r in ratings], dtype=pl.Float64),
@@ -126,7 +155,7 @@ def discovery_rows(
         pl.Series("novelty_past", [r.novelty_past for r in ratings], dtype=pl.Float64),
         pl.Series("significance", [r.significance for r in ratings], dtype=pl.Float64),
         pl.lit(rated_by).alias("rated_by"),
-        pl.lit(0.0).alias("cost_usd"),
+        pl.Series("cost_usd", costs, dtype=pl.Float64),
         *[pl.lit(None, dtype=pl.Float64).alias(name) for name in _LATER],
     )
     asked = pl.sum_horizontal("n_a", "n_b", "n_refused", "n_unparsable").alias("n_judgements")
@@ -163,7 +192,8 @@ def evidence_rows(
     supports = pl.col("group") == pl.col("direction")
     held = (
         verdicts.join(wanted.lazy(), on="predicate_id")
-        .filter(pl.col("score") >= pl.col("least").fill_null(0.5))
+        # Graded, a half says neither: a tie of two texts, a judge that cannot tell.
+        .filter((pl.col("score") >= pl.col("least")).fill_null(pl.col("score") > 0.5))
         .join(confirm.lazy().select("text_id", "group", "n_merged").with_row_index("row"), on="text_id")
         .with_columns(role=pl.when(supports).then(pl.lit("supports")).otherwise(pl.lit("contradicts")))
         .collect()

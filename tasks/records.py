@@ -37,7 +37,7 @@ class Proposal:
     direction: Group
     """The group in which it is said to hold more often."""
     family: str
-    """Which proposer: words, style, theme, axis, recorded."""
+    """Which proposer: words, style, theme, axis, recorded, llm."""
     grade: Grade
     """exact: the definition is the claim. proxy: a stand-in for it. theme: named by its exemplars."""
     definition: str
@@ -163,7 +163,8 @@ class Discovery:
     group_id: str
     is_discovery: bool
     n_judgements: int
-    cost_usd: float
+    cost_usd: float | None
+    """Its share of what the answers cost; None where a price is not known."""
     engine: str
     model: str
     grade: Grade

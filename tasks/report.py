@@ -1,6 +1,7 @@
 """Write the page a person reads, and the figures `dvc metrics` and `dvc plots` show.
 
-Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries
+Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries; of 5_verdicts the manifest
+            where two texts were compared
 Writes:     reports/<study>/{index.html, metrics.json, forest.json}
 Guarantees: one file that needs no network and no script; corpora are escaped and neutralised;
             equal input gives equal bytes
@@ -65,6 +66,8 @@ class Inputs:
     collected: dict[str, Any]
     scored: dict[str, Any]
     recorded: dict[str, Any]
+    compared: dict[str, Any]
+    """verify's manifest where two texts were compared, else empty."""
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -119,15 +122,18 @@ def read(name: str) -> Inputs:
         pl.col("document_id").n_unique().alias("n_documents"),
         pl.col("n_merged").sum().alias("n_rows"),
     )
+    this_run = frames.read(record, "runs.parquet", frames.RUNS).row(0, named=True)
+    compares = json.loads(this_run["params"])["verify"]["form"] == "two_text"
     return Inputs(
         rows=sorted(rows.iter_rows(named=True), key=by_certainty),
         baselines=list(frames.read(score, "baselines.parquet", frames.BASELINES).iter_rows(named=True)),
         evidence=evidence,
-        run=frames.read(record, "runs.parquet", frames.RUNS).row(0, named=True),
+        run=this_run,
         split=list(counted.sort("half", "group", descending=[True, False]).iter_rows(named=True)),
         collected=frames.read_manifest(collect),
         scored=frames.read_manifest(score),
         recorded=frames.read_manifest(record),
+        compared=frames.read_manifest(paths.output(name, "verify")) if compares else {},
     )
 
 
@@ -293,20 +299,26 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "names": names,
         "is_null": params["collect"]["group"] == "random",
         "overlap": params["collect"]["overlap"],
-        "max_texts": params["verify"]["max_texts"],
+        "max_texts": inputs.compared["n_texts"] // 2 if inputs.compared else params["verify"]["max_texts"],
+        "position": inputs.compared.get("position_bias"),
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
         "collected": collected(inputs.collected),
         "scored": inputs.scored,
         "recorded": inputs.recorded,
         "run": inputs.run,
-        "entry": entry(study, inputs.run),
+        "asked": inputs.recorded.get("calls", {"n_calls": 0}),
+        "entry": entry(study, inputs.run, inputs.recorded.get("prices", {})),
     }
 
 
-def entry(study: Study, run: Row) -> str:
-    """The study as it stands under `studies:` in params.yaml, every default written out."""
-    params = {**json.loads(run["params"]), "report": study.report.model_dump(mode="json")}
+def entry(study: Study, run: Row, prices: dict[str, Any]) -> str:
+    """The study as it stands under `studies:` in params.yaml, every default written out.
+
+    Of how it was asked (`spend`) only the prices belong to the result.
+    """
+    shown = {"spend": {"prices": prices} if prices else {}, "report": study.report.model_dump(mode="json")}
+    params = {**json.loads(run["params"]), **shown}
     order = [key for key in Study.model_fields if key in params]
     ordered = {study.name: {key: params[key] for key in order}}
     return yaml.safe_dump({"studies": ordered}, sort_keys=False, allow_unicode=True, width=88)

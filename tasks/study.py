@@ -393,6 +393,8 @@ class Study(_Block):
             )
         if self.engine != "llm":
             return self
+        if self.llm.logprobs and verify.form == "two_text":
+            raise ValueError("wanted `form: one_text` with llm.logprobs: a pair is no question of yes or no")
         if self.llm.logprobs and (verify.predicates_per_call > 1 or verify.texts_per_call > 1):
             raise ValueError("wanted verify.predicates_per_call and texts_per_call of 1 with llm.logprobs")
         nameless = [r for r in get_args(RoleName) if not all(self.llm.names_model(r))]

@@ -1,7 +1,8 @@
 """Judge every frozen predicate on the confirmation half.
 
 Reads:      4_predicates, 1_texts, 2_embeddings
-Writes:     5_verdicts/part-*.parquet: one row per predicate and confirmation text
+Writes:     5_verdicts/part-*.parquet: one row per predicate and confirmation text; where a language
+            model was asked calls-*.parquet, and where it compared two texts orders-*.parquet
 Guarantees: exploration and confirmation share no text, or nothing is judged; only what was frozen is
             judged, by the judge it was frozen with; a missing verdict is a row
 Not here:   proposing, changing a threshold, any test
@@ -16,17 +17,21 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 
 from tasks import kinds, paths, progress
 from tasks.engines import roles
-from tasks.errors import EngineError, FrozenError, SplitError
+from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
 from tasks.records import Predicate
+from tasks.stats.differences import difference
 from tasks.store import frames
 from tasks.study import Study
 from tasks.version import code_version
 
 ROUNDING = 1e-3
 """How far outside 0-1 a judge's arithmetic may take a score; it is clipped."""
+POSITION_BIAS_LEVEL = 0.95
+"""Coverage of the interval of the position bias."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,28 @@ class _Plan:
         return roles.load(self.study.engine).judge(self.study)
 
     @property
+    def shard_size(self) -> int:
+        """Texts per shard; where they come in pairs, no pair is cut."""
+        size = self.study.verify.shard_size
+        return max(2, size - size % 2) if self.paired else size
+
+    @property
+    def paired(self) -> bool:
+        """Whether texts are compared with each other."""
+        return "pair" in self.held_out.columns
+
+    @property
     def n_shards(self) -> int:
-        return -(-self.held_out.height // self.study.verify.shard_size)
+        return -(-self.held_out.height // self.shard_size)
+
+    def files(self, name: str) -> list[Path]:
+        """The finished shards' files of that name."""
+        every = [self.parts / f"{name}-{shard:04d}.parquet" for shard in range(self.n_shards)]
+        return [file for file in every if file.is_file()]
 
     @cached_property
     def parts(self) -> Path:
+        # The frozen predicates name the judge, whose name holds a hash of models, sampling and prompt.
         fingerprint = frames.hashed(
             self.frozen_hash,
             *(frames.file_hash(file) for file in judged_files(self.study)),
@@ -133,15 +155,21 @@ def _run_shard(plan: _Plan, shard: int) -> None:
     file = plan.parts / f"part-{shard:04d}.parquet"
     if file.is_file():
         return
-    study = plan.study
-    size = study.verify.shard_size
-    texts = plan.held_out.slice(shard * size, size)
-    embeddings = frames.read_embeddings(paths.output(study.name, "embed"), plan.texts.height)
+    texts = plan.held_out.slice(shard * plan.shard_size, plan.shard_size)
+    embeddings = frames.read_embeddings(paths.output(plan.study.name, "embed"), plan.texts.height)
     judge = plan.judge
     if any(p.judge != judge.name for p in plan.predicates):
         raise FrozenError(f"predicates were frozen for judge {plan.predicates[0].judge}, not {judge.name}.")
     judged = judge.judge(plan.predicates, texts.drop("row"), embeddings[texts["row"].to_numpy()])
-    frames.write_file_whole(verdict_frame(plan.predicates, texts["text_id"], judged), file, frames.VERDICTS)
+    verdicts = verdict_frame(plan.predicates, texts["text_id"], judged)
+    # The part comes last: where it is, the others are.
+    if judged.calls:
+        calls = frames.from_records(judged.calls, frames.CALLS)
+        frames.write_file_whole(calls, plan.parts / f"calls-{shard:04d}.parquet", frames.CALLS)
+    if judged.first is not None:
+        orders = order_frame(verdicts, judged.first)
+        frames.write_file_whole(orders, plan.parts / f"orders-{shard:04d}.parquet", frames.ORDERS)
+    frames.write_file_whole(verdicts, file, frames.VERDICTS)
 
 
 def verdict_frame(
@@ -173,8 +201,20 @@ def verdict_frame(
     )
 
 
+def order_frame(verdicts: pl.DataFrame, first: Float[np.ndarray, "text predicate"]) -> pl.DataFrame:
+    """What each text scored when it was shown first and when second, where both are known."""
+    shown = pl.Series("first", first.T.ravel()).fill_nan(None)
+    second = (2 * pl.col("score") - pl.col("first")).clip(0, 1)  # the score is the mean of both
+    orders = verdicts.with_columns(shown).filter(pl.col("score").is_not_null() & shown.is_not_null())
+    return frames.conform(orders.with_columns(second=second), frames.ORDERS)
+
+
 def _finish(plan: _Plan) -> dict[str, Any]:
-    files = [plan.parts / f"part-{shard:04d}.parquet" for shard in range(plan.n_shards)]
+    files = plan.files("part")
+    if len(files) < plan.n_shards:
+        raise MissingStageError(
+            f"{plan.parts}: {len(files)} of {plan.n_shards} shards are judged. Rerun verify."
+        )
     counts = dict(pl.scan_parquet(files, glob=False).group_by("status").agg(pl.len()).collect().iter_rows())
     manifest = {
         "n_predicates": len(plan.predicates),
@@ -182,10 +222,41 @@ def _finish(plan: _Plan) -> dict[str, Any]:
         "n_verdicts": {status: int(counts.get(status, 0)) for status in roles.STATUSES},
         "frozen_hash": plan.frozen_hash,
         "judge": plan.predicates[0].judge,
+        **_asked(plan),
+        **({"position_bias": _position_bias(plan)} if plan.paired else {}),
     }
     with frames.writing(paths.output(plan.study.name, "verify")) as folder:
-        for file in files:
+        for file in (*files, *plan.files("calls"), *plan.files("orders")):
             shutil.copyfile(file, folder / file.name)
         frames.write_manifest(folder, manifest)
     shutil.rmtree(plan.parts.parent, ignore_errors=True)
     return manifest
+
+
+def _asked(plan: _Plan) -> dict[str, Any]:
+    """What a language model was asked, each answer counted once; nothing where none was."""
+    files = plan.files("calls")
+    if not files:
+        return {}
+    calls = pl.scan_parquet(files, glob=False).unique("request_hash")
+    tokens = calls.select(pl.len(), pl.col("^tokens_.*$").sum()).collect().row(0, named=True)
+    chars = plan.held_out["text"].str.len_chars()
+    return {
+        "n_calls": tokens.pop("len"),
+        "tokens": {name.removeprefix("tokens_"): count for name, count in tokens.items()},
+        "n_cut": int((chars > plan.study.verify.max_chars).sum()),
+    }
+
+
+def _position_bias(plan: _Plan) -> dict[str, Any]:
+    """How much more a text scores when it is shown first, over all pairs and predicates; by pair."""
+    pairs = plan.held_out.select("text_id", pair=pl.col("pair").rank("dense")).lazy()
+    orders = pl.scan_parquet(plan.files("orders"), glob=False).join(pairs, on="text_id").collect()
+    if orders.is_empty():
+        return {"bias": None, "lo": None, "hi": None, "n_pairs": 0}
+    score = np.concatenate([orders["first"].to_numpy(), orders["second"].to_numpy()])
+    is_first = np.repeat([True, False], orders.height)
+    pair = np.tile(orders["pair"].to_numpy().astype(np.int64), 2)
+    found = difference(score[:, None], is_first, pair, POSITION_BIAS_LEVEL, binary=False)
+    estimate = {name: float(getattr(found, name)[0]) for name in ("validity", "lo", "hi")}
+    return {"bias": estimate.pop("validity"), **estimate, "n_pairs": int(found.n_documents[0])}

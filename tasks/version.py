@@ -6,7 +6,7 @@ from pathlib import Path
 from tasks.store.frames import hashed
 
 VERSION = "0.1.0"
-_ONLY_SHOWS = {"__main__.py", "report.py", "filters.py"}
+_ONLY_SHOWS = {"__main__.py", "check.py", "cost.py", "filters.py", "report.py"}
 
 
 @lru_cache(maxsize=1)

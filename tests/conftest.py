@@ -1,8 +1,10 @@
 """Fixtures for all tests: a project folder of its own, and small corpora with a planted difference."""
 
+import ipaddress
 import os
 import random
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import yaml
 REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("NATSTAT_SHARED", REPO.parent / "shared"))
 
+# Here, not in a fixture: the processes that tests start inherit it, whatever fixtures they use.
+os.environ["NATSTAT_LOOPBACK_ONLY"] = "1"
+
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score", "record", "report")
 
 
@@ -22,6 +27,41 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+
+
+def _is_outside(sock: socket.socket, address: Any) -> bool:
+    """Whether a connection would leave this machine; a datagram socket sends nothing when it connects."""
+    if (
+        sock.family not in {socket.AF_INET, socket.AF_INET6}
+        or sock.type & socket.SOCK_DGRAM == socket.SOCK_DGRAM
+    ):
+        return False
+    try:
+        return not ipaddress.ip_address(address[0].split("%")[0]).is_loopback
+    except ValueError:
+        return address[0] not in {"", "localhost"}
+
+
+@pytest.fixture(autouse=True)
+def tried_to_leave(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Refuses every connection to another machine, and fails the test even where the error is swallowed."""
+    tried: list[str] = []
+
+    def guarded(name: str) -> Callable[[socket.socket, Any], Any]:
+        connect = getattr(socket.socket, name)
+
+        def connect_inside(sock: socket.socket, address: Any) -> Any:
+            if _is_outside(sock, address):
+                tried.append(f"{address[0]}:{address[1]}")
+                raise PermissionError(f"tests reach this machine alone, not {tried[-1]}: see tests/loopback.py")
+            return connect(sock, address)
+
+        return connect_inside
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(name))
+    yield tried
+    assert not tried, f"the test tried to reach {', '.join(tried)}: tests reach this machine alone"
 
 
 class Project:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from tasks import paths
-from tasks.store import frames
+from tasks.records import Call
+from tasks.store import calls, frames
+from tasks.study import Price
 
 FOUND, NOT_FOUND = True, False
 # predicate, direction, validity, half width of the interval, q, is it a discovery, leader of its group
@@ -27,9 +29,14 @@ def put_study(
     rows: Sequence[Row] = PRESS,
     goal: str = "what changed from year to year",
     split_hash: str = "split-1",
-    cost_usd: float = 0.0,
+    cost_usd: float | None = 0.0,
+    asked: Sequence[Call] = (),
+    prices: dict[str, Price] | None = None,
 ) -> None:
-    """Writes the folders that formalise, verify, score and record leave, as far as DuckDB reads them."""
+    """Writes the folders that formalise, verify, score and record leave, as far as DuckDB reads them.
+
+    `asked` are the paid answers that verify rests on.
+    """
     ids = {row[0]: frames.hashed(row[0]) for row in rows}
     table = pl.DataFrame(
         [
@@ -63,3 +70,12 @@ def put_study(
         folder.mkdir(parents=True, exist_ok=True)
         missing = [pl.lit(None).alias(name) for name in schema if name not in table.columns]
         frames.write((table if n is None else table.head(n)).with_columns(missing), folder / file, schema)
+    paid = frames.from_records(asked, frames.CALLS)
+    frames.write(paid, paths.output(study, "verify") / "calls-0000.parquet", frames.CALLS)
+    frames.write_manifest(
+        paths.output(study, "record"),
+        {
+            "calls": calls.totals(paid),
+            "prices": {model: price.model_dump() for model, price in (prices or {}).items()},
+        },
+    )

@@ -1,18 +1,37 @@
 """The one gateway to language models: concurrency, retries, structured answers, cache, ledger, budget.
 
 Every answer is in the store (store/answers.py) before it is used; a rerun asks only what is not there.
+How a call is made, tried again and stopped is in calling.py; one exchange with a server in transport.py.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+import anyio
+from anyio.from_thread import start_blocking_portal
 from pydantic import BaseModel
 
+from tasks import progress
+from tasks.engines import roles
+from tasks.engines.gateway import completion, dialect
+from tasks.engines.gateway.calling import Calling, Message, StoppedError
+from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.records import Call
+from tasks.store import answers, frames
 from tasks.study import Endpoint, RoleName, Study
 
 T = TypeVar("T")
+
+_one_run = threading.Lock()
+"""One run at a time in a process: limits on calls hold for all its threads together."""
+_inside = threading.local()
+_LOOK_UP_S = 0.5
+_KEY_VERSION = "chat/1"
 
 
 @dataclass(frozen=True)
@@ -46,9 +65,27 @@ class Answer:
     text: str
     """The message as it came, without the key."""
     first_token: tuple[tuple[str, float], ...]
-    """Alternatives of the first token with their log-probabilities; empty where not wanted or not returned."""
+    """Alternatives of the first token with their log-probabilities, where wanted and returned."""
     calls: tuple[Call, ...]
     """The paid answers it rests on: one, or two after a repair."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A completion as it was understood."""
+
+    status: int
+    parsed: BaseModel | None = None
+    problem: str = ""
+    """What is wrong with it, in words for the model."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is open while jobs run."""
+
+    store: answers.Answers
+    calling: Calling
 
 
 class Gateway:
@@ -56,6 +93,7 @@ class Gateway:
 
     def __init__(self, study: Study, stage: str) -> None:
         self._study, self._stage = study, stage
+        self._run: _Run | None = None
 
     def run(
         self,
@@ -66,18 +104,191 @@ class Gateway:
     ) -> None:
         """Runs jobs, `spend.concurrency` at once, taken as they are needed; gives each result to `handle`.
 
-        A job awaits `ask` as often as it needs, one call after the other.
+        A job awaits `ask` as often as it needs, one call after the other. Jobs and `handle` run in a
+        thread of their own, never two at once; results come in the order in which jobs end.
 
         Raises:
             EngineError: the endpoint is down, refuses the key or the request, or the budget is reached.
                 What was answered until then is kept: a rerun goes on from there.
+            StoreError: answers cannot be kept.
         """
-        raise NotImplementedError
+        _refuse_nesting()
+        with _one_run, progress.bar(description, total) as advance:
+            self._finish(jobs, handle, advance)
 
     async def ask(self, request: Request) -> Answer:
-        """The answer, from the store or from the endpoint, validated, with one repair."""
-        raise NotImplementedError
+        """The answer, from the store or from the endpoint, validated, with one repair. Only inside `run`."""
+        messages = [
+            {"role": "system", "content": request.system},
+            {"role": "user", "content": request.user},
+        ]
+        found, read, calls = await self._answered(request, messages)
+        if read.problem and found is not None:
+            messages += completion.repair(found.content, read.problem)
+            repaired, read, more = await self._answered(request, messages)
+            found, calls = repaired or found, calls + more
+        if found is None:
+            return Answer(read.status, None, "", (), calls)
+        return Answer(read.status, read.parsed, found.content or found.refusal, found.first_token, calls)
 
     def ask_now(self, request: Request) -> Answer:
-        """`ask` for a single request outside of `run`."""
-        raise NotImplementedError
+        """`ask` for a single request outside of `run`; waits until no other run goes on in the process.
+
+        Raises:
+            EngineError: as `run`.
+            StoreError: answers cannot be kept.
+        """
+        _refuse_nesting()
+        got: list[Answer] = []
+        with _one_run:
+            self._finish([lambda: self.ask(request)], got.append, lambda steps=1, note=None: None)
+        return got[0]
+
+    def _finish(
+        self,
+        jobs: Iterable[Callable[[], Awaitable[T]]],
+        handle: Callable[[T], None],
+        advance: progress.Advance,
+    ) -> None:
+        """Runs jobs in an event loop of their own thread: the caller's may have a loop that is running."""
+        with start_blocking_portal("asyncio") as portal:
+            future = portal.start_task_soon(self._drive, iter(jobs), handle, advance)
+            try:
+                # Not every system wakes a thread that waits without end when Ctrl-C is pressed.
+                while not wait([future], timeout=_LOOK_UP_S).done:
+                    pass
+                error = future.result()
+            except BaseException:
+                future.cancel()
+                raise
+        if error is not None:
+            raise error
+
+    async def _drive(
+        self,
+        jobs: Iterator[Callable[[], Awaitable[T]]],
+        handle: Callable[[T], None],
+        advance: progress.Advance,
+    ) -> BaseException | None:
+        _inside.of_run = True
+        with answers.opened() as store, anyio.CancelScope() as scope:
+            calling = Calling(self._study, store, scope.cancel)
+            self._run = _Run(store, calling)
+            try:
+                async with anyio.create_task_group() as workers:
+                    for _ in range(self._study.spend.concurrency):
+                        workers.start_soon(_work, calling, jobs, handle, advance)
+            finally:
+                self._run = None
+                with anyio.CancelScope(shield=True):
+                    await calling.close()
+        return calling.error
+
+    async def _answered(
+        self, request: Request, messages: list[Message]
+    ) -> tuple[Completion | None, _Read, tuple[Call, ...]]:
+        """The completion, what it says, and the call it came from; from the store where it is there."""
+        if self._run is None:
+            raise RuntimeError("ask is for jobs of run; elsewhere use ask_now")
+        key = _key(request, messages)
+        stored = self._run.store.get(key)
+        found = completion.from_stored(stored) if stored is not None else None
+        if found is not None:
+            return found, _read(found, request), (self._call(request, key, found),)
+        keep = partial(self._keep, request, key)
+        called = await self._run.calling.call(
+            request.endpoint, messages, request.answer, request.logprobs, partial(keep, None, "failed")
+        )
+        if called.completion is None:
+            return None, _Read(roles.UNPARSABLE), ()
+        found = called.completion
+        read, used = _read(found, request), (found.tokens_in, found.tokens_out, found.tokens_cached)
+        keep(found.stored(), roles.STATUSES[read.status], used, called.latency_s, called.attempts)
+        return found, read, (self._call(request, key, found),)
+
+    def _keep(
+        self,
+        request: Request,
+        key: str,
+        response: str | None,
+        status: str,
+        tokens: Tokens,
+        latency_s: float,
+        attempts: int,
+    ) -> None:
+        """Writes down what was paid for."""
+        assert self._run is not None  # noqa: S101 - only called while running
+        model = request.endpoint.model
+        paid = answers.Paid(
+            request_hash=key,
+            study=self._study.name,
+            stage=self._stage,
+            role=request.role,
+            predicate_ids=request.predicate_ids,
+            model=model,
+            tokens_in=tokens[0],
+            tokens_out=tokens[1],
+            tokens_cached=tokens[2],
+            cost_usd=self._run.calling.purse.cost_usd(model, *tokens),
+            latency_s=latency_s,
+            attempts=attempts,
+            status=status,
+        )
+        self._run.store.put(paid, response)
+
+    def _call(self, request: Request, key: str, found: Completion) -> Call:
+        return Call(
+            request_hash=key,
+            stage=self._stage,
+            role=request.role,
+            model=request.endpoint.model,
+            predicate_ids=request.predicate_ids,
+            tokens_in=found.tokens_in,
+            tokens_out=found.tokens_out,
+            tokens_cached=found.tokens_cached,
+        )
+
+
+def _refuse_nesting() -> None:
+    if getattr(_inside, "of_run", False):
+        raise RuntimeError("jobs and handle await ask; run and ask_now would wait for each other")
+
+
+async def _work(
+    calling: Calling,
+    jobs: Iterator[Callable[[], Awaitable[T]]],
+    handle: Callable[[T], None],
+    advance: progress.Advance,
+) -> None:
+    """Takes jobs until there are none, or the run stops."""
+    try:
+        while calling.error is None and (job := next(jobs, None)) is not None:
+            handle(await job())
+            advance(1, calling.purse.shown)
+            await asyncio.sleep(0)  # A job that was in the store waits for nothing: let others in.
+    except StoppedError:
+        pass
+    except Exception as error:  # noqa: BLE001 - raised by `run`, when all others have ended
+        calling.stop(error)
+
+
+def _read(found: Completion, request: Request) -> _Read:
+    if found.refusal:
+        return _Read(roles.REFUSAL)
+    if request.answer is None:
+        return _Read(roles.VALUE if found.content.strip() else roles.UNPARSABLE)
+    checked = completion.checked(found.content, request.answer)
+    if isinstance(checked, str):
+        return _Read(roles.UNPARSABLE, problem=checked)
+    return _Read(roles.VALUE, checked)
+
+
+def _key(request: Request, messages: list[Message]) -> str:
+    """Names an answer by all that it follows from; not by who served the model."""
+    return frames.hashed(
+        _KEY_VERSION,
+        *dialect.identity(request.endpoint, request.answer),
+        str(request.logprobs),
+        request.prompt_hash,
+        *(part for message in messages for part in (message["role"], message["content"])),
+    )

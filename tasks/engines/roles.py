@@ -6,7 +6,7 @@ nothing heavy is imported until one is called.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -66,6 +66,11 @@ class Proposer(Protocol):
     @property
     def calls(self) -> Sequence[Call]:
         """The paid answers its proposals rest on; empty where nothing is paid."""
+        ...
+
+    @property
+    def noted(self) -> Mapping[str, int]:
+        """What it counted on the way, for the manifest."""
         ...
 
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:

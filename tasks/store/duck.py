@@ -22,7 +22,8 @@ from filelock import FileLock, Timeout
 
 from tasks import paths
 from tasks.errors import MissingStageError, ParamsError, StoreError, nearest
-from tasks.store import frames, tables
+from tasks.store import answers, calls, frames, tables
+from tasks.study import Price
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -279,6 +280,22 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> None:
         rows = frames.read(paths.output(study, stage), f"{table}.parquet", schema)
         if _made(rows, discoveries):
             _replace(connection, table, run_id, rows.select(*of_run, *schema.names()))
+    manifest = frames.read_manifest(folder)
+    paid = calls.read(study)
+    # A stage that ran again since may rest on other answers.
+    if manifest.get("calls") == calls.totals(paid):
+        prices = {model: Price(**price) for model, price in manifest["prices"].items()}
+        _replace(connection, "llm_calls", run_id, _with_ledger(paid, prices).select(*of_run, pl.all()))
+
+
+def _with_ledger(paid: pl.DataFrame, prices: calls.Prices) -> pl.DataFrame:
+    """Calls with their price, and how they went as far as the ledger remembers."""
+    priced = paid.with_columns(pl.Series("cost_usd", calls.price_of_each(paid, prices), dtype=pl.Float64))
+    # One answer may have been paid twice, by two studies at once: the later is the one that is kept.
+    went = answers.ledger(paid["request_hash"].to_list()).filter(pl.col("status") != "failed")
+    newest = went.unique("request_hash", keep="last", maintain_order=True)
+    columns = ("request_hash", "latency_s", "attempts", "status", "called_at")
+    return priced.join(newest.select(columns), on="request_hash", how="left", maintain_order="left")
 
 
 def _made(rows: pl.DataFrame, discoveries: pl.DataFrame) -> bool:

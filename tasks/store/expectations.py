@@ -157,7 +157,8 @@ def _check_verdicts(
 def _check_figures(suite: "_Suite", expect: Any, discoveries: pl.DataFrame, frozen: list[str]) -> None:
     between = expect.ExpectColumnValuesToBeBetween
     ranges = {"validity": (-1, 1), "lo": (-1, 1), "hi": (-1, 1), "p": (0, 1), "q": (0, 1)}
-    rated = dict.fromkeys(("relevance", "novelty", "significance"), (0, 2))
+    # A rating or a cost that is not known is NULL, which passes.
+    rated = dict.fromkeys(("relevance", "novelty", "novelty_blind", "novelty_past", "significance"), (0, 2))
     # The ends and the estimate, and p and q, are rounded apart.
     in_interval = (pl.col("lo") <= pl.col("validity") + 1e-9) & (pl.col("validity") <= pl.col("hi") + 1e-9)
     # Where a group has no verdict at all there is no effect to speak of, and only there.
@@ -167,6 +168,7 @@ def _check_figures(suite: "_Suite", expect: Any, discoveries: pl.DataFrame, froz
         "predicate_id",
         *[pl.col(name).fill_nan(None) for name in ranges],
         *rated,
+        "cost_usd",
         "n_a",
         "n_b",
         (~judged | known).alias("effect_is_known"),
@@ -190,6 +192,7 @@ def _check_figures(suite: "_Suite", expect: Any, discoveries: pl.DataFrame, froz
             expect.ExpectColumnValuesToBeInSet(column="q_at_least_p", value_set=[True]),
             between(column="n_a", min_value=0),
             between(column="n_b", min_value=0),
+            between(column="cost_usd", min_value=0),
         ],
     )
 

@@ -28,8 +28,7 @@ TABLES: dict[str, pl.Schema] = {
     "evidence": frames.EVIDENCE,
     "llm_calls": _schema(
         _RUN,
-        dict.fromkeys(("stage", "role", "predicate_id", "model", "request_hash"), pl.String),
-        dict.fromkeys(("tokens_in", "tokens_out", "tokens_cached"), pl.Int64),
+        frames.CALLS,
         dict.fromkeys(("cost_usd", "latency_s"), pl.Float64),
         {"attempts": pl.Int64, "status": pl.String, "called_at": pl.Datetime("us")},
     ),
@@ -40,13 +39,24 @@ _TYPES: dict[pl.DataType, str] = {
     pl.Float64(): "DOUBLE",
     pl.Boolean(): "BOOLEAN",
     pl.Datetime("us"): "TIMESTAMP",
+    pl.List(pl.String): "VARCHAR[]",
 }
-# The newest recorded run speaks for its study.
+# The newest recorded run speaks for its study. Several runs may rest on one answer, which was paid once;
+# calls that are not remembered any more cost at least what the dearest run did.
 _STUDIES = """
 CREATE OR REPLACE VIEW studies AS
+WITH
+answers AS (SELECT DISTINCT ON (study, request_hash) study, cost_usd FROM llm_calls),
+paid AS (SELECT study, sum(cost_usd) AS cost_usd FROM answers GROUP BY study)
 SELECT study, kind, engine, goal, run_id, n_texts, n_predicates, n_discoveries,
-    count(*) OVER of_study AS n_runs, sum(cost_usd) OVER of_study AS cost_usd, recorded_at
+    count(*) OVER of_study AS n_runs,
+    CASE
+        WHEN count(runs.cost_usd) OVER of_study = count(*) OVER of_study
+        THEN greatest(max(runs.cost_usd) OVER of_study, coalesce(paid.cost_usd, 0))
+    END AS cost_usd,
+    recorded_at
 FROM runs
+LEFT JOIN paid USING (study)
 WINDOW of_study AS (PARTITION BY study)
 QUALIFY row_number() OVER (PARTITION BY study ORDER BY recorded_at DESC, run_id) = 1
 """

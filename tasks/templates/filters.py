@@ -54,8 +54,10 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def cost(value: float) -> str:
-    """US dollars to the cent."""
+def cost(value: float | None) -> str:
+    """US dollars to the cent; a dash where no price is known."""
+    if value is None:
+        return "–"
     return "$0" if value == 0 else "<$0.01" if value < 0.01 else f"${value:,.2f}"
 
 

@@ -10,7 +10,7 @@ from tasks import paths
 from tests.conftest import REPO
 
 KIND = "corpus_pair"
-ENGINES = ("embedded", "replay")
+ENGINES = ("embedded", "replay", "llm")
 LOADS_KIND = {"collect", "propose", "formalise", "verify", "score"}
 LOADS_ENGINE = {"propose", "formalise", "verify", "record"}
 # Imported by every package on the way down, with nothing in it that could change a result.

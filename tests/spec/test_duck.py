@@ -5,6 +5,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,9 @@ import pytest
 
 from tasks import paths
 from tasks.errors import MissingStageError, ParamsError, StoreError
-from tasks.store import duck, frames, tables
+from tasks.records import Call
+from tasks.store import answers, duck, frames, past, tables
+from tasks.study import Price
 from tests.conftest import REPO, Project
 from tests.recorded_study import PRESS, put_study
 
@@ -236,10 +241,9 @@ def test_a_damaged_database_is_kept_aside_and_said(capsys: pytest.CaptureFixture
         assert f"kept as discoveries.duckdb.unreadable-{n}" in capsys.readouterr().err
 
 
-def test_a_database_held_for_writing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    put_study()
-    duck.record("press")
-    monkeypatch.setattr(duck, "_RETRY_S", 0.5)
+@contextmanager
+def held() -> Iterator[None]:
+    """Another program has the database open for writing."""
     hold = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     holder = subprocess.Popen(
         [sys.executable, "-c", hold, str(paths.discoveries_db())],
@@ -247,10 +251,18 @@ def test_a_database_held_for_writing_is_named(monkeypatch: pytest.MonkeyPatch) -
     )  # fmt: skip
     assert holder.stdout is not None
     holder.stdout.readline()
-    with pytest.raises(StoreError, match=r"cannot be opened.*Close it there"):
-        ask("SELECT 1")
-    duck.record("press")  # writes a copy: not in anybody's way
+    yield
     holder.communicate("")
+
+
+def test_a_database_held_for_writing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_study()
+    duck.record("press")
+    monkeypatch.setattr(duck, "_RETRY_S", 0.5)
+    with held():
+        with pytest.raises(StoreError, match=r"cannot be opened.*Close it there"):
+            ask("SELECT 1")
+        duck.record("press")  # writes a copy: not in anybody's way
     assert n_rows()["runs"] == 1
 
 
@@ -266,6 +278,82 @@ def test_a_file_of_an_earlier_release_gains_columns() -> None:
     duck.record("press")
     assert ask("SELECT count(*), count(e_value) FROM discoveries") == [(12, 0)]
     assert ask("SELECT count(*) FROM llm_calls") == [(0,)]
+
+
+ASKED = [
+    Call("h1", "verify", "judge", "small", (frames.hashed("is long"), frames.hashed("is short")), 900, 60, 0),
+    Call("h2", "verify", "judge", "small", (frames.hashed("is long"),), 400, 30, 300),
+]
+
+
+def paid(request_hash: str, status: str = "value", attempts: int = 1) -> None:
+    with answers.opened() as opened:
+        row = answers.Paid(
+            request_hash, "press", "verify", "judge", (), "small", 900, 60, 0, 0.1, 0.25, attempts, status
+        )
+        opened.put(row, "{}" if status == "value" else None)
+
+
+def test_calls_are_remembered_with_what_the_ledger_knows() -> None:
+    paid("h1", attempts=3)
+    paid("h1", status="failed", attempts=8)
+    put_study(asked=ASKED, prices={"small": Price(input=1.0, output=10.0)})
+    duck.record("press")
+    columns = "request_hash, predicate_ids, tokens_in, tokens_cached, cost_usd, latency_s, attempts, status"
+    found = ask(f"SELECT {columns}, called_at IS NULL FROM llm_calls ORDER BY request_hash")
+    about = [frames.hashed("is long"), frames.hashed("is short")]
+    assert found == [
+        ("h1", about, 900, 0, 0.0015, 0.25, 3, "value", False),
+        ("h2", about[:1], 400, 300, 0.0007, None, None, None, True),
+    ]
+    paths.discoveries_db().unlink()
+    duck.load_all()
+    assert ask(f"SELECT {columns}, called_at IS NULL FROM llm_calls ORDER BY request_hash") == found
+
+
+def test_calls_of_a_later_unrecorded_run_are_not_mixed_in() -> None:
+    put_study(asked=ASKED)
+    duck.record("press")
+    more = frames.from_records([*ASKED, replace(ASKED[0], request_hash="h3")], frames.CALLS)
+    frames.write(more, paths.output("press", "verify") / "calls-0000.parquet", frames.CALLS)
+    duck.load_all()
+    assert ask("SELECT request_hash FROM llm_calls ORDER BY ALL") == [("h1",), ("h2",)]
+
+
+def test_calls_of_an_earlier_release_gain_the_list_of_predicates() -> None:
+    put_study()
+    duck.record("press")
+    connection = duckdb.connect(str(paths.discoveries_db()))
+    connection.execute("ALTER TABLE llm_calls DROP COLUMN predicate_ids")
+    connection.execute("ALTER TABLE llm_calls ADD COLUMN predicate_id VARCHAR")
+    connection.close()
+    put_study(asked=ASKED)
+    duck.record("press")
+    assert ask("SELECT sum(len(predicate_ids)) FROM llm_calls") == [(3,)]
+
+
+def test_past_discoveries_are_those_of_other_studies_in_their_newest_runs() -> None:
+    assert past.discoveries("press") == []
+    put_study("press", "run-1")
+    duck.record("press")
+    assert past.discoveries("press") == []
+    assert past.discoveries("reviews") == ["is a question", 'mentions "covid"', 'mentions "virus"']
+    put_study("press", "run-2", PRESS[:1])
+    duck.record("press")
+    assert past.discoveries("reviews") == ['mentions "covid"']
+
+
+def test_past_discoveries_are_read_while_another_program_holds_the_file() -> None:
+    put_study()
+    duck.record("press")
+    with held():
+        assert len(past.discoveries("reviews")) == 3
+
+
+def test_a_damaged_database_holds_no_past_discoveries() -> None:
+    paths.data().mkdir()
+    paths.discoveries_db().write_bytes(b"no database" * 1000)
+    assert past.discoveries("press") == []
 
 
 def test_nothing_recorded_says_what_to_run() -> None:

@@ -3,11 +3,22 @@
 import pytest
 
 from tasks.errors import ParamsError
+from tasks.records import Call
 from tasks.store import duck, frames
+from tasks.study import Price
 from tests.conftest import Project
 from tests.recorded_study import FOUND, NOT_FOUND, PRESS, Row, put_study
 
 pytestmark = pytest.mark.usefixtures("project")
+
+
+SMALL = Price(input=1.0, output=2.0, cached=0.5)
+
+
+def call(request_hash: str, model: str, tokens_in: int = 1000) -> Call:
+    """A judge's answer of 100 tokens to 1,000, of which the server had 800."""
+    about = (frames.hashed('mentions "covid"'),)
+    return Call(request_hash, "verify", "judge", model, about, tokens_in, 100, 800)
 
 
 @pytest.fixture
@@ -25,14 +36,27 @@ def memory(project: Project) -> None:
         ('mentions "covid"', "B", -0.1, 0.05, 0.01, FOUND, 'mentions "covid"'),
         ("has a positive tone", "A", 0.79, 0.02, 0.001, FOUND, "has a positive tone"),
     ]
-    put_study("reviews", "run-3", reviews, goal="what makes 100% of guests happy", split_hash="split-3")
+    put_study(
+        "reviews",
+        "run-3",
+        reviews,
+        goal="what makes 100% of guests happy",
+        split_hash="split-3",
+        asked=[
+            call("h1", "judge-small"),
+            call("h2", "judge-small"),
+            call("h3", "judge-large", tokens_in=2000),
+        ],
+        prices={"judge-small": SMALL},
+        cost_usd=None,
+    )
     duck.record("reviews")
 
 
 @pytest.mark.usefixtures("memory")
 def test_every_question_answers_with_its_defaults() -> None:
     assert sorted(duck.questions()) == [
-        "cost", "evidence", "held-up", "past-discoveries", "rejected", "strongest", "studies",
+        "calls", "cost", "evidence", "held-up", "past-discoveries", "rejected", "strongest", "studies",
     ]  # fmt: skip
     for name, title in duck.questions().items():
         assert title != name
@@ -44,8 +68,17 @@ def test_studies() -> None:
     columns = ["study", "n_predicates", "n_discoveries", "n_runs", "cost_usd"]
     assert duck.query("studies").select(columns).rows() == [
         ("press", 2, 1, 2, 3.0),
-        ("reviews", 2, 2, 1, 0.0),
+        ("reviews", 2, 2, 1, None),
     ]
+
+
+def test_an_answer_that_two_runs_rest_on_counts_once_in_its_study() -> None:
+    for run_id, hashes in (("run-1", ("h1", "h2")), ("run-2", ("h2", "h3"))):
+        asked = [call(h, "judge-small") for h in hashes]
+        put_study(run_id=run_id, asked=asked, prices={"judge-small": SMALL}, cost_usd=0.0016)
+        duck.record("press")
+    assert duck.query("studies")["cost_usd"].to_list() == [pytest.approx(0.0024)]
+    assert duck.query("cost").select("n_calls", "n_tokens", "cost_usd").rows() == [(2, 2200, 0.0016)] * 2
 
 
 def test_strongest_orders_by_the_nearer_end_and_folds_paraphrases() -> None:
@@ -114,6 +147,23 @@ def test_cost() -> None:
     ]
 
 
+@pytest.mark.usefixtures("memory")
+def test_cost_is_unknown_where_a_price_is() -> None:
+    columns = ["n_calls", "n_tokens", "cost_usd", "cost_usd_per_discovery"]
+    assert duck.query("cost", {"study": "reviews"}).select(columns).rows() == [(3, 4300, None, None)]
+
+
+@pytest.mark.usefixtures("memory")
+def test_calls_by_stage_role_and_model() -> None:
+    columns = ["stage", "role", "model", "n_calls", "tokens_in", "tokens_out", "share_cached", "cost_usd"]
+    assert duck.query("calls", {"study": "reviews"}).select(columns).rows() == [
+        ("verify", "judge", "judge-large", 1, 2000, 100, 0.4, None),
+        # 200 tokens at 1, 800 at 0.5 and 100 at 2 USD per million, twice
+        ("verify", "judge", "judge-small", 2, 2000, 200, 0.8, pytest.approx(0.0016)),
+    ]
+    assert duck.query("calls", {"study": "press"}).is_empty()
+
+
 def test_rejected_says_why() -> None:
     put_study()
     duck.record("press")
@@ -138,7 +188,11 @@ def test_evidence_by_id_or_words() -> None:
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("strongst", {}, r"did you mean `strongest`\?.*There are: cost, evidence, held-up, past-discoveries"),
+        (
+            "strongst",
+            {},
+            r"did you mean `strongest`\?.*There are: calls, cost, evidence, held-up",
+        ),
         (
             "strongest",
             {"stody": "press"},

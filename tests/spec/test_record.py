@@ -1,18 +1,21 @@
 """record: which texts are shown, and what stops it."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from tasks import paths
 from tasks.engines.embedded.judging import EmbeddedJudge
 from tasks.errors import GuardError
-from tasks.record import evidence_rows
-from tasks.records import Predicate
-from tasks.store import frames
-from tasks.study import Study
-from tests.conftest import PAIR_STUDY, Project, pair
+from tasks.record import evidence_rows, run_row
+from tasks.records import Call, Predicate
+from tasks.store import calls, frames
+from tasks.study import Price, Spend, Study, load
+from tests.conftest import PAIR_STUDY, STAGES, Project, pair
 from tests.spec.test_score import held_out, rows
 from tests.spec.test_verify import predicate
 
@@ -57,6 +60,102 @@ def test_what_holds_nowhere_has_no_evidence() -> None:
     assert shown.schema == frames.EVIDENCE
 
 
+CHEAP, DEAR = Price(input=1.0, output=10.0, cached=0.1), Price(input=4.0, output=40.0)
+
+
+def call(request_hash: str, about: Sequence[str], model: str = "cheap", cached: int = 0) -> Call:
+    """An answer of 10,000 tokens to 100,000."""
+    return Call(request_hash, "verify", "judge", model, tuple(about), 100_000, 10_000, cached)
+
+
+def test_a_call_is_shared_equally_by_the_predicates_it_is_about() -> None:
+    paid = frames.from_records(
+        [call("h1", ["x", "y"]), call("h2", ["x"], cached=90_000), call("h3", [], "dear")], frames.CALLS
+    )
+    prices = {"cheap": CHEAP, "dear": DEAR}
+    by_predicate = calls.cost_usd_by_predicate(paid, prices)
+    assert by_predicate == pytest.approx({"x": 0.1 + 0.01 + 0.009 + 0.1, "y": 0.1})
+    common = 0.4 + 0.4
+    assert calls.cost_usd(paid, prices) == pytest.approx(sum(by_predicate.values()) + common)
+
+
+def test_a_cost_is_unknown_where_a_price_is_and_only_there() -> None:
+    paid = frames.from_records([call("h1", ["x", "y"]), call("h2", ["x"], "dear")], frames.CALLS)
+    assert calls.cost_usd(paid, {"cheap": CHEAP}) is None
+    assert calls.cost_usd_by_predicate(paid, {"cheap": CHEAP}) == {"x": None, "y": pytest.approx(0.1)}
+    assert calls.cost_usd(frames.CALLS.to_frame(), {}) == 0.0
+
+
+def test_cost_does_not_depend_on_the_order_of_the_calls() -> None:
+    many = [call(f"h{i}", ["x", "y", "z"][: i % 3 + 1], cached=7 * i) for i in range(500)]
+    prices = {"cheap": Price(input=0.1, output=0.3, cached=0.07)}
+    forth, back = (frames.from_records(some, frames.CALLS) for some in (many, many[::-1]))
+    assert calls.cost_usd(forth, prices) == calls.cost_usd(back, prices)
+    assert calls.cost_usd_by_predicate(forth, prices) == calls.cost_usd_by_predicate(back, prices)
+
+
+def test_an_answer_that_two_stages_rest_on_is_paid_once() -> None:
+    one, two = (frames.from_records([call("h1", about)], frames.CALLS) for about in (["x"], ["y"]))
+    assert calls.once([one, two])["predicate_ids"].to_list() == [["x"]]
+
+
+def test_how_fast_a_study_is_asked_makes_no_other_run_and_what_it_cost_does(planted: Project) -> None:
+    planted.run("news", *(stage for stage in STAGES if stage not in ("record", "report")))
+    texts = frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
+    predicates = frames.read(paths.output("news", "formalise"), "predicates.parquet", frames.PREDICATES)
+    scores = frames.read(paths.output("news", "score"), "scores.parquet", frames.SCORES)
+
+    def run_id(cost_usd: float | None, **spend: Any) -> str:
+        study = load("news").model_copy(update={"spend": Spend(**spend)})
+        row = run_row(study, "m", texts, predicates, scores, cost_usd)
+        assert row["cost_usd"].item() == cost_usd
+        return str(row["run_id"].item())
+
+    assert run_id(1.0) == run_id(1.0, concurrency=2, budget_usd=9.0)
+    assert len({run_id(1.0), run_id(2.0), run_id(None)}) == 3
+
+
+def test_a_recorded_study_without_a_paid_model_costs_nothing(planted: Project) -> None:
+    planted.run("news")
+    folder = paths.output("news", "record")
+    found = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
+    assert set(found["cost_usd"]) == {0.0}
+    assert frames.read_manifest(folder)["calls"]["n_calls"] == 0
+    assert not (folder / "calls.parquet").exists()
+
+
+def test_the_price_of_answers_is_on_the_run_its_predicates_and_its_page(planted: Project) -> None:
+    planted.run("news", *(stage for stage in STAGES if stage not in ("record", "report")))
+    ids = frames.read(paths.output("news", "formalise"), "predicates.parquet", frames.PREDICATES)
+    first, second = ids["predicate_id"].head(2)
+    for stage, asked in (
+        ("propose", [call("p1", [], "dear"), call("p2", ["never frozen", first])]),
+        ("verify", [call("v1", [first, second], "dear")]),
+    ):
+        paid = frames.from_records(asked, frames.CALLS)
+        frames.write(paid, paths.output("news", stage) / "calls.parquet", frames.CALLS)
+    prices = {"cheap": {"input": 1.0, "output": 10.0}, "dear": {"input": 4.0, "output": 40.0}}
+    planted.params(news={**PAIR_STUDY, "spend": {"prices": prices}})
+    planted.run("news", "record", "report")
+    folder = paths.output("news", "record")
+    found = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
+    cost = dict(found.select("predicate_id", "cost_usd").iter_rows())
+    assert (cost.pop(first), cost.pop(second)) == pytest.approx((0.1 + 0.4, 0.4))
+    assert set(cost.values()) == {0.0}
+    assert frames.read(folder, "runs.parquet", frames.RUNS)["cost_usd"].item() == pytest.approx(1.8)
+    page = (paths.output("news", "report") / "index.html").read_text(encoding="utf-8")
+    assert "$1.80" in page
+    assert "3 to language models, 300,000 tokens in (0 cached), 30,000 out" in page
+    assert "input: 4.0" in page
+
+    planted.params(news={**PAIR_STUDY, "spend": {"prices": {"cheap": prices["cheap"]}}})
+    planted.run("news", "record", "report")
+    assert frames.read(folder, "runs.parquet", frames.RUNS)["cost_usd"].item() is None
+    assert "a price is not known" in (paths.output("news", "report") / "index.html").read_text(
+        encoding="utf-8"
+    )
+
+
 def test_too_many_refusals_stop_the_recording_and_leave_nothing(project: Project) -> None:
     recorded = [
         {**row, "predicate": "holds", "score": None, "status": "refusal"}
@@ -71,3 +170,26 @@ def test_too_many_refusals_stop_the_recording_and_leave_nothing(project: Project
         project.run("news")
     assert not (project.folder / "data/news/7_discoveries").exists()
     assert not (project.folder / "data/discoveries.duckdb").exists()
+
+
+def test_measured_novelty_is_told_with_the_evidence_and_in_no_column(project: Project) -> None:
+    from tests.spec.report_made import Node, held, put
+
+    told = held('mentions "covid"', novelty=2.0, novelty_blind=0.4, novelty_past=None)
+    page = Node(
+        put(
+            project,
+            [told],
+            record={"calls": {"n_calls": 7, "tokens_in": 1200, "tokens_out": 90, "tokens_cached": 600}},
+        )
+    )
+    detail = page.one("details", id="finding-1").text
+    assert "novelty, measured 0.4 from what is guessed without the texts, – from what other" in detail
+    assert "cost $0 for" in detail
+    assert "0.4" not in page.one("section", id="figures").one("tbody").text
+    assert (
+        "7 to language models, 1,200 tokens in (600 cached), 90 out"
+        in page.one("section", id="reproduce").text
+    )
+    plain = Node(put(project, [held('mentions "covid"')]))
+    assert "novelty, measured" not in plain.text and "language models" not in plain.text

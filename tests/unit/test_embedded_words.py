@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import grams, tokens, words
-from tasks.engines.embedded.contrast import Contrast
 
 
 @pytest.mark.parametrize(

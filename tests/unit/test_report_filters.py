@@ -62,9 +62,10 @@ def test_share(value: float, decimals: int, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [(0, "$0"), (0.004, "<$0.01"), (1.239, "$1.24"), (1234.5, "$1,234.50")]
+    ("value", "written"),
+    [(0, "$0"), (0.004, "<$0.01"), (1.239, "$1.24"), (1234.5, "$1,234.50"), (None, "–")],
 )
-def test_cost(value: float, written: str) -> None:
+def test_cost(value: float | None, written: str) -> None:
     assert filters.cost(value) == written
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import bank, similarity
 from tasks.engines.embedded.axes import AXES
 from tasks.engines.embedded.candidate import Candidate, Harvest
-from tasks.engines.embedded.contrast import Contrast
 from tasks.engines.roles import Encoder
 
 TOP_SHARES = (0.25, 0.1)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded.candidate import Candidate, Harvest
-from tasks.engines.embedded.contrast import Contrast
 
 LEAST_SHARE = 0.03
 SAMPLE = 2_000

@@ -1,12 +1,14 @@
 """Proposing from the exploration half: harvest every family, gate, choose, name."""
 
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from tasks.engines import encoder as encoders
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import (
     anchored,
     definitions,
@@ -20,7 +22,6 @@ from tasks.engines.embedded import (
     words,
 )
 from tasks.engines.embedded.candidate import Candidate, Harvest
-from tasks.engines.embedded.contrast import Contrast
 from tasks.engines.roles import Encoder, Exploration
 from tasks.errors import EngineError
 from tasks.records import Proposal
@@ -33,6 +34,7 @@ class EmbeddedProposer:
     """Classical statistics on words, style and embeddings; needs no key and no network."""
 
     calls = ()
+    noted = MappingProxyType[str, int]({})
 
     def __init__(self, study: Study) -> None:
         self._study = study

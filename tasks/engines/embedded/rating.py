@@ -1,18 +1,20 @@
 """Measured relevance and novelty: cosines of sentence embeddings, not opinions."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
 
 from tasks.engines import encoder as encoders
+from tasks.engines import novelty
 from tasks.engines.embedded import bank
 from tasks.engines.roles import Encoder, Rating
 from tasks.records import Predicate
+from tasks.store import past
 from tasks.study import Study
 
 N_GUESSED_TOPICS = 10
-_DIGITS = 3
 
 
 class EmbeddedRater:
@@ -21,6 +23,7 @@ class EmbeddedRater:
     relevance: twice the cosine of predicate and goal, 0 where it is negative.
     novelty: twice one minus the greatest cosine of the predicate to what a blind proposer would guess:
     the topics of the bank that are nearest to the goal, and generic guesses of style.
+    novelty_past: the same distance to what other studies discovered, where there are such.
     """
 
     calls = ()
@@ -39,23 +42,28 @@ class EmbeddedRater:
         if not self._measures or not predicates:
             return [Rating(None, None, None) for _ in predicates]
         encoder = encoders.load(self._study)
-        goal = encoder.encode([self._study.goal]).astype(np.float64)
-        said = encoder.encode([f"The text {predicate.predicate}" for predicate in predicates]).astype(
-            np.float64
-        )
-        relevance = 2 * np.clip(said @ goal[0], 0, 1)
-        guessed = blind_guesses(encoder, goal[0])
-        novelty = 2 * np.clip(1 - (said @ guessed.T).max(axis=1), 0, 1)
+        goal = encoder.encode([self._study.goal]).astype(np.float64)[0]
+        said = novelty.said(encoder, [predicate.predicate for predicate in predicates])
+        relevance = novelty.rounded(2 * np.clip(said @ goal, 0, 1))
+        blind = novelty.distances(said, blind_guesses(encoder, goal))
+        known = novelty.from_past(encoder, said, past.discoveries(self._study.name))
         return [
-            Rating(round(float(r), _DIGITS), round(float(n), _DIGITS), None)
-            for r, n in zip(relevance, novelty, strict=True)
+            Rating(r, guessed, None, novelty_blind=guessed, novelty_past=before)
+            for r, guessed, before in zip(relevance, blind, known, strict=True)
         ]
 
 
 def blind_guesses(encoder: Encoder, goal: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "guess dim"]:
     """Embeddings of what one would say knowing the goal and none of the texts."""
-    topics = encoder.encode([f"The text is about {name}" for name in bank.TOPICS]).astype(np.float64)
+    # Any object has a hash, which the protocol does not say.
+    topics, styles = _guessable(encoder)  # type: ignore[arg-type]
     nearest = np.argsort(-np.round(topics @ goal, 6), kind="stable")[:N_GUESSED_TOPICS]
-    styles = encoder.encode([f"The text {guess}" for guess in bank.STYLE_GUESSES]).astype(np.float64)
     result: Float[np.ndarray, "guess dim"] = np.concatenate([topics[nearest], styles])
     return result
+
+
+@lru_cache(maxsize=1)
+def _guessable(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of the bank's topics, and of guesses of style: the same for every goal."""
+    topics = novelty.said(encoder, [f"is about {name}" for name in bank.TOPICS])
+    return topics, novelty.said(encoder, bank.STYLE_GUESSES)

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded.candidate import Candidate, Harvest
-from tasks.engines.embedded.contrast import Contrast
 from tasks.engines.embedded.measures import MEASURES
 from tasks.engines.embedded.programs import PROGRAMS
 

@@ -19,16 +19,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from tasks.engines.contrast import Contrast, cross_fitted, log_odds_z
 from tasks.engines.embedded import bank, grams, similarity, tokens, words
 from tasks.engines.embedded.candidate import Candidate, Harvest
-from tasks.engines.embedded.contrast import Contrast, log_odds_z
 from tasks.engines.roles import Encoder
 
 TOP_SHARES = (0.2, 0.1, 0.05)
 MAX_CLUSTERS = 16
 MIN_TEXTS = 100
 MAX_CLUSTERED = 8_000
-N_FOLDS = 5
 N_NAME_WORDS = 3
 N_EXEMPLARS = 5
 LEAST_FIDELITY = 0.2
@@ -37,7 +36,6 @@ NAMED_FIDELITY = 0.35
 NAMED_AUROC = 0.9
 NAMED_COSINE, NAMED_RANK = 0.3, 3
 """The words of a theme must mean its topic: at this cosine, and among its so many nearest topics."""
-_RIDGE = 1.0
 _ROUNDS = 15
 
 
@@ -133,7 +131,7 @@ def _prototypes(
     contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], rng: np.random.Generator
 ) -> Float[np.ndarray, "predicate dim"]:
     """Centroids of the clusters of either outer quarter and of their unions, minus the mean of all."""
-    lean = _cross_fitted(contrast, embeddings, rng)
+    lean = cross_fitted(contrast, embeddings, rng)
     mean = embeddings.mean(axis=0, dtype=np.float64)
     order = np.lexsort((np.arange(len(lean)), lean))
     quarter = len(order) // 4
@@ -145,28 +143,6 @@ def _prototypes(
         centres, sizes = _k_means(centred, n_clusters, rng)
         found.append(_tree(centres, sizes))
     return np.concatenate(found)
-
-
-def _cross_fitted(
-    contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], rng: np.random.Generator
-) -> Float[np.ndarray, " text"]:
-    """How A-like each text is, by a ridge classifier fitted without its document."""
-    x = embeddings.astype(np.float64)
-    x = x - x.mean(axis=0)
-    y = contrast.weights * contrast.n_texts
-    fold = rng.integers(N_FOLDS, size=contrast.n_documents)[contrast.document]
-    gram = [x[fold == k].T @ x[fold == k] for k in range(N_FOLDS)]
-    moment = [x[fold == k].T @ y[fold == k] for k in range(N_FOLDS)]
-    penalty = _RIDGE * np.eye(x.shape[1]) * max(len(x) / x.shape[1], 1.0) * 0.05
-    lean = np.zeros(len(x))
-    for k in range(N_FOLDS):
-        others = [j for j in range(N_FOLDS) if j != k]
-        weight = np.linalg.solve(
-            sum((gram[j] for j in others), start=penalty), sum(moment[j] for j in others)
-        )
-        lean[fold == k] = x[fold == k] @ weight
-    # Rounded, so that equal inputs rank equally whatever the order of the sums.
-    return np.round(lean, 9)
 
 
 def _k_means(

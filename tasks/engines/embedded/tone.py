@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import lexicon, tokens
 from tasks.engines.embedded.candidate import Candidate, Harvest
-from tasks.engines.embedded.contrast import Contrast
 
 THRESHOLDS = (0.05, 0.5)
 _FLIP, _REACH, _SCALE = -0.74, 3, 15.0

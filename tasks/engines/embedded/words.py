@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from tasks.engines.contrast import Contrast, log_odds_z
 from tasks.engines.embedded import grams, tokens
 from tasks.engines.embedded.candidate import Candidate, Harvest
-from tasks.engines.embedded.contrast import Contrast, log_odds_z
 from tasks.engines.roles import Encoder
 
 MAX_CANDIDATES_PER_SIDE = 300

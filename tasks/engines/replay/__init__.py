@@ -7,6 +7,7 @@ recorded is `absent`: not asked, hence neither a value nor a refusal; it is coun
 import json
 from collections.abc import Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -41,6 +42,7 @@ class Recorded:
     name = "replay/1"
     model = "recorded"
     calls = ()
+    noted = MappingProxyType[str, int]({})
 
     def __init__(self, study: Study) -> None:
         self._study = study

@@ -1,0 +1,169 @@
+"""What a chat completion says: read from a server's JSON, kept in the store, checked against a schema."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+Tokens = tuple[int, int, int]
+"""In, out, and how many of those in the server had cached."""
+
+_THOUGHT = re.compile(r"\A.*</think>", re.DOTALL)  # Some servers leave out the opening tag.
+_FENCE = re.compile(r"\A```[a-z]*\s*\n(.*)\n?```\Z", re.DOTALL | re.IGNORECASE)
+_STARTS = 50
+"""How many opening braces are tried in the search for an object: bounds the work on a hostile answer."""
+_PROBLEMS = 3
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A message of a model, with what it took."""
+
+    content: str
+    refusal: str
+    """Why it declined; empty where it did not."""
+    first_token: tuple[tuple[str, float], ...]
+    """Alternatives of the first token with their log-probabilities."""
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+
+    def stored(self) -> str:
+        """As one line of JSON."""
+        values = (self.content, self.refusal, self.first_token, self.tokens_in, self.tokens_out)
+        return json.dumps((*values, self.tokens_cached), ensure_ascii=False, separators=(",", ":"))
+
+
+def from_stored(text: str) -> Completion | None:
+    """What was stored; None where it is something else."""
+    try:
+        content, refusal, first, tokens_in, tokens_out, cached = json.loads(text)
+        alternatives = tuple((str(token), float(logprob)) for token, logprob in first)
+        return Completion(
+            str(content), str(refusal), alternatives, int(tokens_in), int(tokens_out), int(cached)
+        )
+    except (ValueError, TypeError):
+        return None
+
+
+def from_content(content: Any, n_chars: int, clean: Callable[[str], str]) -> Completion | None:
+    """The completion in a server's JSON; None where it is none.
+
+    Args:
+        content: the body.
+        n_chars: characters that were asked, to estimate tokens where the server does not count them.
+        clean: takes the key out of a text.
+    """
+    try:
+        choice = content["choices"][0]
+        message = choice["message"]
+        text = _text(message.get("content"))
+        finish = choice.get("finish_reason")
+        refusal = _text(message.get("refusal"))
+        if finish == "content_filter" and not refusal:
+            refusal = "content filter"
+        first = tuple((clean(token), logprob) for token, logprob in _first_token(choice.get("logprobs")))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return None
+    used = tokens(content) or (n_chars // 4, len(text) // 4, 0)
+    return Completion(clean(text), clean(refusal), first, *used)
+
+
+def tokens(content: Any) -> Tokens | None:
+    """Tokens in, out and cached as the server counted them; None where it did not."""
+    usage = content.get("usage") if isinstance(content, dict) else None
+    if not isinstance(usage, dict):
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    tokens_in, tokens_out = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    if tokens_in is None or tokens_out is None:
+        return None
+    return tokens_in, tokens_out, min(_count(cached) or 0, tokens_in)
+
+
+def parsed_json(body: bytes) -> Any:
+    """The JSON of a body.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return from_json(body)
+    except ValueError:
+        # Half of a surrogate pair, escaped, is JSON to some servers; no file could hold it.
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+        return json.loads(text.encode("utf-8", "replace"))
+
+
+def checked(content: str, schema: type[BaseModel]) -> BaseModel | str:
+    """The one JSON object in an answer as a record of the schema, or what is wrong with it, in words."""
+    try:
+        return schema.model_validate_json(content)
+    except ValidationError as error:
+        problem = error
+    inner = _THOUGHT.sub("", content).strip()
+    if fenced := _FENCE.match(inner):
+        inner = fenced[1]
+    objects = _objects(inner)
+    if len(objects) != 1:
+        return "it holds no JSON object" if not objects else f"it holds {len(objects)} JSON objects, not one"
+    if objects[0] != content:
+        try:
+            return schema.model_validate_json(objects[0])
+        except ValidationError as error:
+            problem = error
+    wrong = problem.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the object'}: {e['msg']}" for e in wrong[:_PROBLEMS])
+
+
+def repair(content: str, problem: str) -> list[dict[str, str]]:
+    """Messages that show a model its answer and ask for a better one."""
+    wanted = f"That cannot be read: {problem}. Answer again in full, with the JSON object alone."
+    return [{"role": "assistant", "content": content or "(nothing)"}, {"role": "user", "content": wanted}]
+
+
+def _objects(text: str) -> list[str]:
+    """The JSON objects that stand side by side in a text, outermost ones only."""
+    decoder = json.JSONDecoder()
+    found: list[str] = []
+    at = text.find("{")
+    for _ in range(_STARTS):
+        if at < 0:
+            break
+        try:
+            end = decoder.raw_decode(text, at)[1]
+            found.append(text[at:end])
+        except (ValueError, RecursionError):
+            end = at + 1
+        at = text.find("{", end)
+    return found
+
+
+def _text(content: Any) -> str:
+    """A message's content: a text, parts of one, or nothing."""
+    if isinstance(content, list):
+        content = "".join(part.get("text") or "" for part in content)
+    if content is not None and not isinstance(content, str):
+        raise TypeError
+    return content or ""
+
+
+def _first_token(logprobs: Any) -> list[tuple[str, float]]:
+    if not logprobs or not logprobs.get("content"):
+        return []
+    first = logprobs["content"][0]
+    alternatives = {str(first["token"]): float(first["logprob"])}
+    for other in first.get("top_logprobs") or ():
+        alternatives.setdefault(str(other["token"]), float(other["logprob"]))
+    return [(token, logprob) for token, logprob in alternatives.items() if not math.isnan(logprob)]
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens that can be one."""
+    return value if isinstance(value, int) and 0 <= value < 2**40 else None

@@ -1,0 +1,169 @@
+"""What a fault means for the call it met, and when faults mean that an endpoint is down."""
+
+import json
+import random
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from tasks.errors import EngineError
+from tasks.study import Endpoint
+
+GOES_ON = "Rerun goes on where it stopped: what was answered is kept."
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+QUICK_S, QUICK_FAILURES = 5.0, 5
+_STATUS_TRIED_AGAIN = {408, 409, 425}
+_BAD_REQUEST = {400, 422}
+_DECLINED = {400, 403, 422}
+_FILTER_WORDS = ("content_filter", "content filter", "content management policy", "flagged", "moderation")
+_LENGTH_WORDS = ("context_length", "context length", "context window", "context size", "maximum model length")
+_NONE_FITS = 5
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What came in place of an answer."""
+
+    words: str
+    """The server's own, or what the network did: without control characters and key."""
+    status: int | None = None
+    """HTTP status; None where no answer came at all."""
+    code: str = ""
+    """The server's name for it, e.g. insufficient_quota."""
+    wait_s: float | None = None
+    """How long the server asks to be left alone."""
+    is_unreachable: bool = False
+    """Whether nobody took the connection."""
+    tokens: tuple[int, int, int] | None = None
+    """In, out and cached, where it was paid for all the same."""
+
+
+class Meaning(Enum):
+    """What to do about a fault."""
+
+    WAIT = auto()
+    """Told to wait: no try was used."""
+    RETRY = auto()
+    REFUSAL = auto()
+    """The server declined the content: an answer."""
+    TOO_LONG = auto()
+    """The texts do not fit into the model: no other try would help."""
+    COMPLAINT = auto()
+    """The server may want it put in another way; the run stops if that is not so."""
+    STOP = auto()
+
+
+def told(content: Any) -> tuple[str, str] | None:
+    """The words and the name of an error, in the shapes that servers send; None where it is none."""
+    error = content.get("error", content) if isinstance(content, dict) else None
+    if isinstance(error, str):
+        return error, ""
+    if not isinstance(error, dict) or not (words := error.get("message") or error.get("detail")):
+        return None
+    name = error.get("code") or error.get("type") or ""
+    return words if isinstance(words, str) else json.dumps(words), str(name)
+
+
+def meaning(fault: Fault) -> Meaning:
+    """What a fault means for its call."""
+    status, words = fault.status, f"{fault.code} {fault.words}".lower()
+    if status == 429:
+        return Meaning.STOP if "insufficient_quota" in words else Meaning.WAIT
+    if status is None or status >= 500 or status in _STATUS_TRIED_AGAIN:
+        return Meaning.RETRY
+    if status in _DECLINED and any(name in words for name in _FILTER_WORDS):
+        return Meaning.REFUSAL
+    if status not in _BAD_REQUEST:
+        return Meaning.STOP
+    if any(name in words for name in _LENGTH_WORDS):
+        return Meaning.TOO_LONG
+    return Meaning.COMPLAINT
+
+
+def pause_s(fault: Fault, failures: int) -> float:
+    """Seconds until the next try: what the server asks for and up to as much again, else full jitter."""
+    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures - 1, 20))
+    jitter = random.uniform(0, longest)  # noqa: S311 - spreads calls, hides nothing
+    # Who was told the same time to wait must not come back at the same moment.
+    return jitter if fault.wait_s is None else fault.wait_s + min(jitter, max(fault.wait_s, FIRST_WAIT_S))
+
+
+def stopped(endpoint: Endpoint, fault: Fault) -> EngineError:
+    """The error of a server that will not be won over by another try."""
+    status, words = fault.status, fault.words.lower()
+    said = f"{endpoint.base_url}: model {endpoint.model}: HTTP {status}: {fault.words}"
+    if status in {401, 403}:
+        hint = f"Check the key in the environment variable {endpoint.key_env}."
+    elif status in {402, 429}:
+        hint = "The account has no money or quota left: top it up."
+    elif status == 404:
+        hint = "Check llm.base_url (it mostly ends in /v1) and llm.model."
+    elif status is not None and 300 <= status < 400:
+        hint = "Write the final address as llm.base_url."
+    elif meaning(fault) is Meaning.TOO_LONG:
+        hint = "No text fits into the model: lower llm.max_tokens, verify.max_chars or propose.samples."
+    elif "temperature" in words:
+        hint = "Write `temperature: server` under llm."
+    elif "logprobs" in words:
+        hint = "Write `logprobs: false` under llm."
+    else:
+        hint = "Check the keys under llm in params.yaml."
+    return EngineError(said, hint=f"{hint} {GOES_ON}")
+
+
+class Circuit:
+    """Whether one endpoint still answers."""
+
+    def __init__(self, endpoint: Endpoint, patience_s: float) -> None:
+        self._endpoint, self._patience_s = endpoint, patience_s
+        self.answered = 0
+        self._too_long = 0
+        self._failing_since: float | None = None
+        self._failures = 0
+        self._last: Fault | None = None
+
+    def succeeded(self) -> None:
+        """An answer came, of whatever use."""
+        self.answered += 1
+        self._failing_since = None
+        self._failures = 0
+
+    def may_fit(self) -> bool:
+        """Whether a text that is too long may be an exception: not after several, and none that fitted."""
+        self._too_long += 1
+        return self.answered > 0 or self._too_long < _NONE_FITS
+
+    def failed(self, fault: Fault, now: float) -> None:
+        """None came."""
+        if self._failing_since is None:
+            self._failing_since = now
+        self._failures += 1
+        self._last = fault
+
+    def gives_up_at(self) -> float | None:
+        """When to stop unless an answer comes first (monotonic seconds); None while nothing is wrong.
+
+        Counted from the first failure, so that neither a pause nor a model that is slow to load counts.
+        """
+        if self._failing_since is None or self._last is None:
+            return None
+        nobody_there = self._last.is_unreachable and not self.answered and self._failures >= QUICK_FAILURES
+        return self._failing_since + (min(QUICK_S, self._patience_s) if nobody_there else self._patience_s)
+
+    def down(self) -> EngineError:
+        """The error of an endpoint that does not answer."""
+        fault = self._last
+        assert fault is not None  # noqa: S101 - asked only after a failure
+        said = fault.words if fault.status is None else f"HTTP {fault.status}: {fault.words}"
+        if fault.wait_s is not None and fault.wait_s > self._patience_s:
+            hint = f"It asks to be left alone for {fault.wait_s:.0f} s."
+        elif fault.is_unreachable:
+            hint = "Start the server, or check llm.base_url."
+        else:
+            hint = "See whether the server is well, or raise spend.patience_s and spend.timeout_s."
+        return EngineError(
+            f"{self._endpoint.base_url}: model {self._endpoint.model} does not answer"
+            f" ({self._failures} failures in a row): {said}.",
+            retryable=True,
+            hint=f"{hint} {GOES_ON}",
+        )

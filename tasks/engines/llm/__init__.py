@@ -1,0 +1,56 @@
+"""A language model as engine: any server that speaks OpenAI's chat completions.
+
+proposing.py   rounds of samples and hypotheses, rewritten into predicates of one text
+  sampling.py   which texts of the exploration half are shown
+  wording.py    which sentences can be judged on one text, and which say the same
+  ranking.py    the best of them by verdicts on the exploration half
+judging.py     every predicate on every text, or two texts against each other
+  packing.py    which of them share a call
+rating.py      the 0-2 rubric, and novelty measured
+generating.py  new texts from a description
+prompts.py     what is asked (tasks/prompts), with data as JSON lines
+schemas.py     what may be answered
+"""
+
+from tasks.engines.roles import Generator, Judge, Proposer, Rater
+from tasks.study import Study
+
+CANNOT_FIND = (
+    "whether the model judges rightly: its verdicts count as they are until people label a sample",
+    "what it never proposes: hypotheses come from what it was shown and from what it has read",
+    "a difference that no sample of the exploration half shows, above all a rare one",
+    "whether it knows these texts from its training and judges from memory",
+    "a text that talks its judge into a verdict about that text: only the model can resist",
+    "facts outside the text: who wrote it, when, and whether it is true",
+    "what stands behind the point at which a long text is cut for the judge",
+    "prejudices of the model (a dialect, a name, a language) that differ between the groups",
+)
+"""What this engine cannot find: for the README and every report."""
+
+
+def proposer(study: Study) -> Proposer:
+    """Proposes hypotheses from samples of the exploration half."""
+    from tasks.engines.llm.proposing import LlmProposer
+
+    return LlmProposer(study)
+
+
+def judge(study: Study) -> Judge:
+    """Asks about each predicate and text."""
+    from tasks.engines.llm.judging import LlmJudge
+
+    return LlmJudge(study)
+
+
+def rater(study: Study) -> Rater:
+    """Rates relevance, novelty and significance."""
+    from tasks.engines.llm.rating import LlmRater
+
+    return LlmRater(study)
+
+
+def generator(study: Study) -> Generator:
+    """Writes texts from a description."""
+    from tasks.engines.llm.generating import LlmGenerator
+
+    return LlmGenerator(study)

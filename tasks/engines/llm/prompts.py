@@ -1,0 +1,100 @@
+"""What is asked of a model: prompt files with a versioned header, and data that cannot leave its line.
+
+A prompt file has a header (`version`, `purpose`) between `---` lines, then `# system`, the part that stays
+the same from call to call, and `# user`, the part that changes.
+"""
+
+import json
+import re
+from base64 import b32encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import yaml
+
+from tasks.errors import EngineError
+from tasks.store.frames import hashed
+
+FOLDER = Path(__file__).resolve().parents[2] / "prompts"
+
+# Messages are no HTML: nothing is to be escaped here, and data is escaped by `lines`.
+_ENVIRONMENT = jinja2.Environment(  # noqa: S701
+    undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_FILE = re.compile(r"---\n(.*?)\n---\n+# system\n+(.*?)\n+# user\n+(.*)", re.DOTALL)
+# Line ends that JSON leaves as they are, and what a server may read as its own marks around a message
+# (`<|im_end|>`, `</s>`, `[INST]`): in a JSON string the escape means the same.
+_UNSAFE = re.compile(r"[\u0085\u2028\u2029]|<(?=[|｜/!?A-Za-z_])|\[(?=/?[A-Z_]+\])")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt file."""
+
+    name: str
+    """Stage and file, e.g. verify/predicates."""
+    version: int
+    hash: str
+    """Of the whole file, header included: answers are remembered under it."""
+    _system: jinja2.Template = field(repr=False, compare=False)
+    _user: jinja2.Template = field(repr=False, compare=False)
+
+    def render(self, **values: object) -> tuple[str, str]:
+        """The system and the user message; values are put in as they are, never read as templates.
+
+        Raises:
+            jinja2.UndefinedError: the file names a value that is not given.
+        """
+        return self._system.render(values).strip(), self._user.render(values).strip()
+
+
+@cache
+def load(name: str) -> Prompt:
+    """The prompt in `tasks/prompts/<name>.md`.
+
+    Raises:
+        EngineError: the file is not there or not of this form.
+    """
+    file = FOLDER / f"{name}.md"
+    try:
+        content = file.read_text(encoding="utf-8").strip()
+        parts = _FILE.fullmatch(content)
+        header = yaml.safe_load(parts[1]) if parts else None
+        if parts is None or not isinstance(header, dict) or set(header) != {"version", "purpose"}:
+            raise ValueError("wanted a header with version and purpose, `# system` and `# user`")
+        version = int(header["version"])
+        system, user = (_ENVIRONMENT.from_string(parts[part]) for part in (2, 3))
+    except (OSError, ValueError, TypeError, yaml.YAMLError, jinja2.TemplateSyntaxError) as error:
+        raise EngineError(f"{file}: no usable prompt: {error}.") from None
+    return Prompt(name, version, hashed(content), system, user)
+
+
+def lines(rows: Iterable[Mapping[str, object]]) -> str:
+    """Data for a message: one JSON object per line, which nothing inside it can end."""
+    return "\n".join(
+        _UNSAFE.sub(
+            lambda found: f"\\u{ord(found[0]):04x}",
+            json.dumps(row, ensure_ascii=False, separators=(",", ":")),
+        )
+        for row in rows
+    )
+
+
+def item_ids(keys: Sequence[str], *salt: str) -> list[str]:
+    """Six letters and digits for each key: distinct, the same in every run, unknown without the salt."""
+    given: list[str] = []
+    taken: set[str] = set()
+    for key in keys:
+        again = 0
+        while (made := _item_id(key, *salt, *["again"] * again)) in taken:
+            again += 1
+        given.append(made)
+        taken.add(made)
+    return given
+
+
+def _item_id(*parts: str) -> str:
+    return b32encode(bytes.fromhex(hashed("item", *parts)))[:6].decode().lower()

@@ -1,0 +1,176 @@
+"""Relevance, novelty and significance by a rubric of 0-2 (D5: Zhong et al. 2023), and novelty measured.
+
+A blind proposer, who knows the goal and the names of the groups and sees no text, guesses first. What it
+guessed and what other studies discovered is shown to the rater, and is what novelty is measured against.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+from jaxtyping import Float
+
+from tasks import paths
+from tasks.engines import encoder as encoders
+from tasks.engines import novelty
+from tasks.engines.chat import Answer, Gateway, Request
+from tasks.engines.llm import prompts
+from tasks.engines.llm.schemas import Guesses, PredicateRating, Ratings
+from tasks.engines.roles import Rating
+from tasks.records import Call, Predicate
+from tasks.store import frames, past
+from tasks.study import Study
+
+STAGE = "record"
+PER_CALL = 20
+"""Predicates rated in one call: seen side by side, they are rated on one scale."""
+N_GUESSES = 20
+N_SHOWN = 40
+"""Past discoveries that the rater is shown: those nearest to what it rates."""
+
+Batch = Sequence[tuple[str, Predicate]]
+"""What is rated in one call: ids as the model sees them, and predicates."""
+
+
+class LlmRater:
+    """Rates on 0-2; None where the model refused or gave no rating of that form, twice."""
+
+    def __init__(self, study: Study, names: Mapping[str, str] | None = None) -> None:
+        """`names` of groups A and B are those that collect found where they are not given."""
+        self._study = study
+        self._given_names = names
+        self._measures = study.embed.encoder != "none"
+        (self._endpoint, *_) = study.llm.endpoints("rater")
+        measured = "measured" if self._measures else "not measured (no encoder)"
+        self.rated_by = f"llm: {self._endpoint.model}; novelty_blind, novelty_past {measured}"
+        self.calls: tuple[Call, ...] = ()
+
+    @cached_property
+    def _gateway(self) -> Gateway:
+        return Gateway(self._study, STAGE)
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        if self._given_names is not None:
+            return self._given_names
+        found: dict[str, str] = frames.read_manifest(paths.output(self._study.name, "collect"))["names"]
+        return found
+
+    @property
+    def _about(self) -> str:
+        """Goal, reader and groups as data, on one line."""
+        reader = {"reader": self._study.user} if self._study.user else {}
+        return prompts.lines([{"goal": self._study.goal, **reader, **self._names}])
+
+    def rate(self, predicates: Sequence[Predicate]) -> list[Rating]:
+        """One rating for each predicate.
+
+        Raises:
+            EngineError: the endpoint cannot be used, or the budget is reached.
+        """
+        self.calls = ()
+        if not predicates:
+            return []
+        guesses = self._guesses()
+        before = past.discoveries(self._study.name)
+        blind, known, shown = self._measured(predicates, guesses, before)
+        rated = self._rated(predicates, [*guesses, *shown])
+        return [
+            _rating(said, guessed, found) for said, guessed, found in zip(rated, blind, known, strict=True)
+        ]
+
+    def _guesses(self) -> list[str]:
+        """What comes to mind without the texts; nothing where the model refused."""
+        prompt = prompts.load("record/blind")
+        system, user = prompt.render(study=self._about, n=N_GUESSES)
+        answer = self._gateway.ask_now(Request("rater", self._endpoint, system, user, Guesses, prompt.hash))
+        self.calls += answer.calls
+        guesses = answer.parsed.guesses if isinstance(answer.parsed, Guesses) else []
+        return [said for guess in guesses[:N_GUESSES] if (said := guess.strip())]
+
+    def _measured(
+        self, predicates: Sequence[Predicate], guesses: Sequence[str], before: Sequence[str]
+    ) -> tuple[list[float | None], list[float | None], list[str]]:
+        """Distances to the guesses and to past discoveries, and which of these to show."""
+        nothing: list[float | None] = [None] * len(predicates)
+        if not self._measures:
+            return nothing, nothing, list(before[:N_SHOWN])
+        encoder = encoders.load(self._study)
+        said = novelty.said(encoder, [predicate.predicate for predicate in predicates])
+        blind = novelty.distances(said, novelty.said(encoder, guesses)) if guesses else nothing
+        if not before:
+            return blind, nothing, []
+        known = novelty.said(encoder, before)
+        return blind, novelty.distances(said, known), [before[i] for i in _nearest(said, known)]
+
+    def _rated(self, predicates: Sequence[Predicate], known: Sequence[str]) -> list[PredicateRating | None]:
+        keys = prompts.item_ids([p.predicate_id for p in predicates], str(self._study.seed), STAGE)
+        items = list(zip(keys, predicates, strict=True))
+        batches = [items[i : i + PER_CALL] for i in range(0, len(items), PER_CALL)]
+        done: dict[str, _Rated] = {}
+        self._gateway.run(
+            [partial(self._rate_batch, batch, known) for batch in batches],
+            lambda rated: done.update({rated.first_id: rated}),
+            len(batches),
+            f"rate {self._study.name}",
+        )
+        in_order = [done[batch[0][0]] for batch in batches]  # whatever order they were answered in
+        self.calls += tuple(call for rated in in_order for call in rated.calls)
+        found = {key: rating for rated in in_order for key, rating in rated.ratings.items()}
+        return [found.get(key) for key in keys]
+
+    async def _rate_batch(self, batch: Batch, known: Sequence[str]) -> "_Rated":
+        """Ratings by id; what was left out is asked again once: together, or each alone if nothing came."""
+        answer = await self._gateway.ask(self._request(batch, known))
+        found, calls = ratings_of(answer, batch), answer.calls
+        missing = [item for item in batch if item[0] not in found]
+        again = [missing] if found else [[item] for item in missing]
+        for part in again if missing and len(batch) > 1 else []:
+            answer = await self._gateway.ask(self._request(part, known))
+            found |= ratings_of(answer, part)
+            calls += answer.calls
+        return _Rated(batch[0][0], found, calls)
+
+    def _request(self, batch: Batch, known: Sequence[str]) -> Request:
+        prompt = prompts.load("record/rate")
+        system, user = prompt.render(
+            study=self._about,
+            known=prompts.lines({"known": sentence} for sentence in known),
+            hypotheses=prompts.lines(
+                {"id": key, "predicate": p.predicate, "more_in": self._names[p.direction]} for key, p in batch
+            ),
+        )
+        about = tuple(p.predicate_id for _, p in batch)
+        return Request("rater", self._endpoint, system, user, Ratings, prompt.hash, about)
+
+
+@dataclass(frozen=True)
+class _Rated:
+    """What one batch came to."""
+
+    first_id: str
+    ratings: dict[str, PredicateRating]
+    calls: tuple[Call, ...]
+
+
+def _rating(said: PredicateRating | None, blind: float | None, known: float | None) -> Rating:
+    if said is None:
+        return Rating(None, None, None, blind, known)
+    return Rating(float(said.relevance), float(said.novelty), float(said.significance), blind, known)
+
+
+def ratings_of(answer: Answer, batch: Batch) -> dict[str, PredicateRating]:
+    """The ratings of an answer by id: only what was asked about, and nothing that was rated in two ways."""
+    found: dict[str, PredicateRating] = {}
+    twice: set[str] = set()
+    for rating in answer.parsed.ratings if isinstance(answer.parsed, Ratings) else []:
+        if found.setdefault(rating.id, rating) != rating:
+            twice.add(rating.id)
+    return {key: found[key] for key, _ in batch if key in found and key not in twice}
+
+
+def _nearest(said: Float[np.ndarray, "predicate dim"], known: Float[np.ndarray, "known dim"]) -> list[int]:
+    """Which past discoveries come nearest to any predicate, nearest first."""
+    closeness = np.round((said @ known.T).max(axis=0), 6)
+    return [int(i) for i in np.argsort(-closeness, kind="stable")[:N_SHOWN]]

@@ -1,0 +1,116 @@
+"""The sentences a proposer gives: in one form, about one text alone, and each said once.
+
+A predicate is judged on one text. What compares ("is more formal than group B") has no truth value
+there, so it is found here, to be rewritten by the model or left out. Of 199 published hypotheses (Zhong
+et al. 2023) 34 are found: all that compare, and one that reports a comparison. Only English is looked for.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from tasks.engines.roles import Encoder
+from tasks.records import Group
+
+MAX_CHARS = 200
+"""A longer sentence says several things at once."""
+NEAR = 0.8
+"""Cosine from which two sentences with the same content words are one.
+
+MiniLM's cosine alone does not tell opposites from paraphrases: "a rise in the number of coronavirus cases"
+and "a fall in ..." have 0.97, and of 29 paraphrases 28 have less. Both together merge 5 of these 29, and none
+of 39 pairs that differ in meaning; what else says the same shows in the verdicts (ranking.py).
+"""
+_BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_STRAIGHT = str.maketrans("“”„‘’", '"""\'\'')
+_SUBJECT = re.compile(r"^\W{0,3}(?:(?:the|this|a|each) (?:text|sample|document|snippet)s?\b\W{0,5})+", re.I)
+_VERB_FIRST = re.compile(r"[A-Z][a-z-]*s\b(?! (?:is|are|was|were|has|have|had)\b)")
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|(?<!\w)'[^']*'(?!\w)|(?<!\w)‘[^’]*’(?!\w)")
+_REPORTED = re.compile(
+    r"\b(?:says?|states?|claims?|argues?|implies|imply|reports?|asks?|believes?|expects?|complains?|notes?|"
+    r"predicts?|asserts?|mentions?|thinks?|hopes?|fears?|denies|suggests?) (?:that|whether|how|why)\b.*",
+    re.I | re.S,
+)
+_COUNTED = r"(?:\d|an?\b|one\b|two\b|three\b|four\b|five\b|six\b|ten\b|half\b|once\b|twice\b|just\b|simply\b)"
+_OTHER_GROUP = re.compile(
+    r"\b(?:group|corpus|samples?|texts?) [AB]\b|\bthan (?:(?:the|those|texts|in|of|from) )*[AB]\b"
+    r"|\bthe other (?:group|corpus|texts|samples)\b"
+    r"|\b(?:[Cc]ompared (?:to|with)|in comparison (?:to|with)|relative to)\b"
+)
+_DEGREE = re.compile(
+    rf"(?<!one )(?<!two )(?<!any )(?<!no )(?<!once )\b(?:more|less|fewer)\b"
+    rf"(?! or less\b| about\b| than {_COUNTED}|\s*$|\s*[,.;:!?)])"
+    rf"|(?<!more or )\bless than (?!{_COUNTED})"
+    r"|\b(?:is|are|has|have|uses?|contains?|shows?|employs?|an?) (?:longer|shorter|simpler|larger|smaller|"
+    r"bigger|higher|lower|greater|better|worse|stronger|weaker|broader|richer|clearer|easier|harder)\b"
+    rf"(?! than {_COUNTED})"
+    rf"|\b(?!rather\b|other\b)(?:\w+er|worse) than (?!{_COUNTED})"
+    r"|\bmost (?:often|frequently|likely)\b",
+    re.I,
+)
+_EMPTY = re.compile(
+    r"an?|the|is|are|was|were|be|been|being|its?|this|that|these|those|of|to|in|on|at|for|from|by|as|and|or|"
+    r"which|who|whom|whose|there|their|they|them|about|regarding|concern(?:s|ing)|mention(?:s|ed|ing)?|"
+    r"describes?|discuss(?:es)?|refers?|talks?|contains?|includes?|references?"
+)
+
+
+def tidied(sentence: str) -> str:
+    """The sentence as it completes "the text ...": one line, no control characters, no final period."""
+    line = "".join(" " if unicodedata.category(c) in {"Zl", "Zp"} else c for c in sentence)
+    line = "".join(" " if c in "\t\n\r\v\f\x85" else c for c in line)
+    kept = "".join(c for c in line if unicodedata.category(c) not in {"Cc", "Cs"} and c not in _BIDI)
+    bare = _SUBJECT.sub("", " ".join(kept.split())).strip()
+    bare = re.sub(r"^(?:\.{3}|…)\s*", "", bare)
+    bare = re.sub(r"(?<!\.)\.$", "", bare).strip()
+    # "Mentions a flood" completes the sentence as "mentions a flood"; "James is mentioned" stays.
+    return bare[:1].lower() + bare[1:] if _VERB_FIRST.match(bare) else bare
+
+
+def is_comparative(sentence: str) -> bool:
+    """Whether it sets the text against other texts; what it quotes or reports may compare."""
+    plain = _QUOTED.sub('""', sentence)
+    return bool(_OTHER_GROUP.search(plain) or _DEGREE.search(_REPORTED.sub("", plain)))
+
+
+def fits(sentence: str) -> bool:
+    """Whether it can be judged on one text as it stands."""
+    return 0 < len(sentence) <= MAX_CHARS and not is_comparative(sentence)
+
+
+def distinct(sentences: Sequence[str], directions: Sequence[Group], encoder: Encoder | None) -> list[int]:
+    """Which sentences to keep, the first of each that say the same.
+
+    The same are equal spellings and, with an encoder, sentences of one direction that have the same
+    content words and a cosine of at least NEAR.
+    """
+    spelled = [_spelling(sentence) for sentence in sentences]
+    vectors = encoder.encode(spelled).astype(np.float64) if encoder and spelled else None
+    content = [_content(sentence) for sentence in spelled]
+    kept: list[int] = []
+    for i in range(len(sentences)):
+        alike = (
+            spelled[i] == spelled[j]
+            or (
+                vectors is not None
+                and directions[i] == directions[j]
+                and content[i] == content[j]
+                and float(vectors[i] @ vectors[j]) >= NEAR
+            )
+            for j in kept
+        )
+        if not any(alike):
+            kept.append(i)
+    return kept
+
+
+def _spelling(sentence: str) -> str:
+    folded = unicodedata.normalize("NFKC", sentence).casefold().translate(_STRAIGHT)
+    return " ".join(folded.split()).rstrip(".!")
+
+
+def _content(spelling: str) -> frozenset[str]:
+    """Its words without function words and verbs of mentioning, by their first five letters."""
+    return frozenset(word[:5] for word in re.findall(r"\w+", spelling) if not _EMPTY.fullmatch(word))

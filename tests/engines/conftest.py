@@ -1,0 +1,18 @@
+"""Fixtures for engines."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.engines.gateway import dialect
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of answers of the test's own, no key, and servers that nothing is known of."""
+    file = tmp_path / "answers.sqlite"
+    monkeypatch.setenv("NATSTAT_ANSWERS", str(file))
+    monkeypatch.setenv("NATSTAT_LOOPBACK_ONLY", "1")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setattr(dialect, "_known", {})
+    return file

@@ -1,0 +1,177 @@
+"""One switch in params.yaml runs a study under `engine: llm`, all stages, against a real server."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks import paths
+from tasks.store import frames
+from tests import loopback
+from tests.conftest import SHARED, Project, shared_file
+from tests.llm_study import (
+    HYPOTHESES,
+    NULL,
+    PLANTED,
+    SHARE_PLANTED,
+    discoveries,
+    is_refused,
+    prepared,
+    study,
+    verdict_files,
+    verdicts,
+    wanted,
+)
+from tests.loopback import Plan, Server
+
+ERROR_RATE = 0.05
+PLAN = Plan(hypotheses=HYPOTHESES, error_rate=ERROR_RATE, refusals=0.02, logprobs=True)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    with loopback.serve(PLAN) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    running.change(PLAN)
+    return running
+
+
+def test_what_was_planted_is_discovered_and_nothing_else(project: Project, server: Server) -> None:
+    prepared(project, server, n=400)
+    project.run("news")
+    found = discoveries()
+    assert set(found) == {*PLANTED, *NULL}
+    assert {p for p, row in found.items() if row["is_discovery"]} == set(PLANTED)
+    for predicate, group in PLANTED.items():
+        row = found[predicate]
+        # A judge that errs evenly in both groups shrinks a difference, and turns none round.
+        planted = SHARE_PLANTED * (1 - 2 * ERROR_RATE) * (1 if group == "A" else -1)
+        assert row["validity"] == pytest.approx(planted, abs=0.1)
+        assert row["direction"] == group
+        assert row["engine"] == "llm" and row["model"] == "scripted"
+    for row in found.values():
+        assert {row["relevance"], row["novelty"], row["significance"]} <= {0.0, 1.0, 2.0}
+
+
+def test_every_verdict_is_the_judges_own(project: Project, server: Server) -> None:
+    prepared(project, server, n=150)
+    project.run("news", *paths.STAGES[:5])
+    found = verdicts()
+    confirm = found.filter(pl.col("half") == "confirm")
+    assert found.height == confirm.height == found["text_id"].n_unique() * len(HYPOTHESES)
+    refused = pl.Series([is_refused(PLAN, text) for text in found["text"]])
+    assert refused.any()
+    assert (found["status"] == "refusal").to_list() == refused.to_list()
+    values = found.filter(~refused)
+    assert values["status"].unique().to_list() == ["value"]
+    assert values["score"].to_list() == wanted(PLAN, values).to_list()
+    wrong = (values["score"] != wanted(Plan(), values)).mean()
+    assert wrong == pytest.approx(ERROR_RATE, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "verify",
+    [
+        {"predicates_per_call": 1},
+        {"predicates_per_call": 3},
+        {"predicates_per_call": 1, "texts_per_call": 8},
+    ],
+    ids=["alone", "predicates", "texts"],
+)
+def test_packing_changes_no_verdict(verify: dict[str, int], project: Project, server: Server) -> None:
+    prepared(project, server, n=60)
+    project.run("news", *paths.STAGES[:5])
+    found = verdicts().sort("predicate", "text_id")
+    project.params(news=study(server, verify=verify))
+    project.run("news", "propose", "formalise", "verify")
+    other = verdicts().sort("predicate", "text_id")
+    assert found.select("predicate", "text_id", "score", "status").equals(
+        other.select("predicate", "text_id", "score", "status")
+    )
+
+
+def test_two_texts_are_compared_and_the_judges_bias_for_the_first_is_told(
+    project: Project, server: Server
+) -> None:
+    server.change(Plan(hypotheses=HYPOTHESES, position_bias=0.2))
+    prepared(project, server, n=200, verify={"form": "two_text"}, formalise={"threshold": None})
+    project.run("news")
+    assert {p for p, row in discoveries().items() if row["is_discovery"]} == set(PLANTED)
+    bias = frames.read_manifest(paths.output("news", "verify"))["position_bias"]
+    assert bias["lo"] < 0.2 < bias["hi"]
+    assert bias["bias"] == pytest.approx(0.2, abs=0.05)
+
+
+def test_log_probabilities_give_graded_scores(project: Project, server: Server) -> None:
+    verify, formalise = {"predicates_per_call": 1}, {"threshold": None}
+    prepared(project, server, n=60, llm={"logprobs": True}, verify=verify, formalise=formalise)
+    project.run("news")
+    values = verdicts().filter(pl.col("status") == "value")
+    assert values["score"].n_unique() > 100
+    assert ((values["score"] >= 0.5) == (wanted(PLAN, values) == 1)).all()
+    assert discoveries()['mentions "covid"']["is_discovery"]
+
+
+def test_fences_thoughts_and_a_server_without_schemas_change_nothing(
+    project: Project, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(project, server, n=40)
+    project.run("news", *paths.STAGES[:5])
+    plain = verdict_files()
+    monkeypatch.setenv("NATSTAT_ANSWERS", str(project.folder / "other.sqlite"))
+    server.change(
+        Plan(
+            hypotheses=HYPOTHESES,
+            error_rate=ERROR_RATE,
+            refusals=0.02,
+            fenced=True,
+            thinks=True,
+            no_schema_support=True,
+            no_usage=True,
+        )
+    )
+    project.run("news", "verify")
+    assert verdict_files() == plain
+
+
+def test_a_rerun_asks_nothing(project: Project, server: Server) -> None:
+    prepared(project, server, n=40)
+    project.run("news")
+    calls, first = server.stats()["calls"], verdict_files()
+    project.run("news")
+    assert server.stats()["calls"] == calls
+    assert verdict_files() == first
+
+
+def test_the_report_tells_what_was_found_and_who_said_so(project: Project, server: Server) -> None:
+    prepared(project, server, n=100)
+    project.run("news")
+    page = (paths.reports() / "news" / "index.html").read_text(encoding="utf-8")
+    for said in ("covid", "cricket", "scripted"):
+        assert said in page
+
+
+@shared_file("headlines.parquet")
+def test_the_headlines_study_finds_what_the_year_brought(project: Project, server: Server) -> None:
+    goal: dict[str, Any] = json.loads((SHARED / "data" / "headlines.goal.json").read_text(encoding="utf-8"))
+    known = (
+        ('mentions "covid" or "coronavirus" or "pandemic"', "A"),
+        ('mentions "election"', "B"),
+        ("reads as if it were written on a Tuesday", "A"),
+        ("would make a good riddle", "B"),
+    )
+    server.change(Plan(hypotheses=known, error_rate=0.02))
+    params = study(server, verify={"max_texts": 1000}, propose={"about": goal["generation"], "judged": 50})
+    params |= {"goal": goal["target"], "user": goal["user"]}
+    params["data"] = str(SHARED / "data" / "headlines.parquet")
+    project.params(headlines=params)
+    project.run("headlines")
+    found = {p for p, row in discoveries("headlines").items() if row["is_discovery"]}
+    assert known[0][0] in found
+    assert not found & {known[2][0], known[3][0]}

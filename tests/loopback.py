@@ -1,0 +1,358 @@
+"""A server that speaks OpenAI's chat completions, in a process of its own, with a plan of what goes wrong.
+
+    with loopback.serve(Plan(rate_limited=0.2)) as server: ...
+    python -m tests.loopback --port 0 --plan '{"rate_limited": 0.2}'
+
+The second prints {"url": ...} and serves until it is killed. What is answered is in scripted_model.py.
+Which call meets which fault is drawn by the hash of its body and of how often that body has come.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import math
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests import scripted_model
+from tests.scripted_model import Plan, Question, draw
+
+__all__ = ["Plan", "Server", "serve"]
+
+_REPO = Path(__file__).resolve().parents[1]
+_TRANSPORT_FAULTS = ("rate_limited", "server_error", "hang", "dropped", "half_body")
+_CONTENT_FAULTS = ("half_json", "wrong_schema")
+_ITEM_FAULTS = ("reordered", "missing_items")
+_HANG_S = 600.0
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, as a test sees it."""
+
+    url: str
+
+    def stats(self) -> dict[str, Any]:
+        """`calls`, `answered` (whole answers sent), `repeated` (of these, for a body answered before),
+        `in_flight`, `max_in_flight`, `key_seen`, and counts `by_fault` and `by_task`."""
+        found: dict[str, Any] = json.loads(self._get("stats"))
+        return found
+
+    def bodies(self) -> list[dict[str, Any]]:
+        """The requests' JSON, from the first `keep_bodies` call on."""
+        return [json.loads(body) for body in json.loads(self._get("bodies"))]
+
+    def keep_bodies(self) -> None:
+        """From now on, and anew."""
+        self._get("keep")
+
+    def change(self, plan: Plan) -> None:
+        """What is answered from now on; counts go on."""
+        self._get("plan", json.dumps(asdict(plan)).encode())
+
+    def _get(self, name: str, data: bytes | None = None) -> bytes:
+        with _direct.open(f"{self.url.removesuffix('/v1')}/{name}", data, timeout=30) as response:
+            content: bytes = response.read()
+            return content
+
+
+@contextmanager
+def serve(plan: Plan | None = None) -> Iterator[Server]:
+    """Gives a server in its own process; it also ends with this process, however that ends."""
+    command = [sys.executable, "-m", "tests.loopback", "--until-stdin-ends"]
+    command += ["--plan", json.dumps(asdict(plan or Plan()))]
+    with subprocess.Popen(
+        command, cwd=_REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            yield Server(json.loads(process.stdout.readline())["url"])
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+class _Faulty:
+    """The server's own side."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._received: Counter[bytes] = Counter()
+        self._answered: Counter[bytes] = Counter()
+        self._by_fault: Counter[str] = Counter()
+        self._by_task: Counter[str] = Counter()
+        self._in_flight = self._max_in_flight = 0
+        self._key_seen = False
+        self._bodies: list[str] | None = None
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.endswith("/chat/completions"):
+            self._in_flight += 1
+            self._max_in_flight = max(self._max_in_flight, self._in_flight)
+            try:
+                return await self._chat(request)
+            finally:
+                self._in_flight -= 1
+        return await self._told(request)
+
+    async def _told(self, request: web.BaseRequest) -> web.Response:
+        """For the test, not for the client."""
+        match request.path:
+            case "/plan":
+                self._plan = Plan(**json.loads(await request.read()))
+            case "/keep":
+                self._bodies = []
+            case "/bodies":
+                return web.json_response(self._bodies or [])
+            case "/stats":
+                return web.json_response(self._stats())
+            case _:
+                return web.Response(status=404, text=f"no {request.path} here")
+        return web.Response()
+
+    def _stats(self) -> dict[str, Any]:
+        return {
+            "calls": self._received.total(),
+            "answered": self._answered.total(),
+            "repeated": self._answered.total() - len(self._answered),
+            "in_flight": self._in_flight,
+            "max_in_flight": self._max_in_flight,
+            "key_seen": self._key_seen,
+            "by_fault": dict(self._by_fault),
+            "by_task": dict(self._by_task),
+        }
+
+    async def _chat(self, request: web.BaseRequest) -> web.StreamResponse:
+        raw = await request.read()
+        plan, body_hash = self._plan, hashlib.blake2b(raw, digest_size=16).digest()
+        drawn = draw("fault", plan.seed, body_hash.hex(), self._received[body_hash])
+        self._received[body_hash] += 1
+        if self._bodies is not None:
+            self._bodies.append(raw.decode("utf-8", "surrogatepass"))
+        key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self._key_seen |= key not in {"", "none"}
+        if plan.latency_s:
+            await asyncio.sleep(plan.latency_s)
+        body = json.loads(raw)
+        question = Question.read(body["messages"])
+        self._by_task[question.task] += 1
+        echo = f" Your key is {key}." if plan.echo_key else ""
+        if plan.redirect_to:
+            return web.Response(status=307, headers={"Location": plan.redirect_to + (echo and f"?{key}")})
+        if plan.status:
+            return _error(plan.status, f"This is status {plan.status}.{echo}")
+        if plan.no_schema_support and body.get("response_format", {}).get("type") == "json_schema":
+            return _error(400, f"response_format of type json_schema is not supported.{echo}")
+        response, fault = await self._response(request, plan, question, body, drawn, echo and key)
+        if fault:
+            self._by_fault[fault] += 1
+        # A refusal in the form of an error is an answer; half a body is none.
+        if (response.status == 200 or fault == "http_400") and fault not in _TRANSPORT_FAULTS:
+            self._answered[body_hash] += 1
+        return response
+
+    async def _response(
+        self,
+        request: web.BaseRequest,
+        plan: Plan,
+        question: Question,
+        body: dict[str, Any],
+        drawn: float,
+        echo: str,
+    ) -> tuple[web.Response, str]:
+        """What is sent, and the name of what is wrong with it."""
+        fault = _drawn(plan, drawn, _TRANSPORT_FAULTS)
+        said = f"Try again. {echo}"
+        if fault == "rate_limited":
+            return _error(429, said, {"Retry-After": f"{plan.retry_after_s:g}"}), fault
+        if fault == "server_error":
+            return _error((500, 502, 503)[int(drawn * 1e6) % 3], said), fault
+        if fault == "hang":
+            await _until_gone(request)
+            return web.Response(status=504), fault
+        if fault == "dropped":
+            _cut(request, b"")
+            return web.Response(), fault
+        completion, fault_within = _completion(plan, question, body, drawn, echo)
+        if fault_within == "http_400":
+            return _error(400, f"Blocked by the content filter. {echo}", code="content_filter"), fault_within
+        sent = json.dumps(completion).encode()
+        if fault == "half_body":
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(sent)}\r\n\r\n"
+            _cut(request, head.encode() + sent[: len(sent) // 2])
+            return web.Response(), fault
+        headers = {"x-request-id": f"r-{echo}"}
+        return web.Response(body=sent, content_type="application/json", headers=headers), fault_within
+
+
+def _drawn(plan: Plan, at: float, names: tuple[str, ...]) -> str:
+    for name in names:
+        at -= getattr(plan, name)
+        if at < 0:
+            return name
+    return ""
+
+
+def _error(
+    status: int, words: str, headers: dict[str, str] | None = None, code: str | None = None
+) -> web.Response:
+    content = {"error": {"message": words, "type": "scripted", "param": None, "code": code}}
+    return web.json_response(content, status=status, headers=headers)
+
+
+def _cut(request: web.BaseRequest, sent: bytes) -> None:
+    """Ends the connection after some bytes."""
+    if request.transport is not None:
+        request.transport.write(sent)
+        request.transport.close()
+
+
+async def _until_gone(request: web.BaseRequest) -> None:
+    """Waits until the client has given up."""
+    waited = 0.0
+    while request.transport is not None and not request.transport.is_closing() and waited < _HANG_S:
+        await asyncio.sleep(0.01)
+        waited += 0.01
+
+
+def _completion(
+    plan: Plan, question: Question, body: dict[str, Any], drawn: float, echo: str
+) -> tuple[dict[str, Any], str]:
+    """A chat completion, and what is wrong with it."""
+    message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
+    finish, logprobs = "stop", None
+    fault = scripted_model.refusal(plan, question)
+    if fault == "refusal":
+        message["refusal"] = f"I cannot help with that. {echo}"
+    elif fault == "content_filter":
+        finish = "content_filter"
+    elif not fault:
+        message["content"], fault = _content(plan, question, drawn, echo)
+        if plan.logprobs and body.get("logprobs"):
+            logprobs = _logprobs(scripted_model.p_yes(plan, question), body.get("top_logprobs", 0), echo)
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": logprobs}
+    completion = {
+        "id": f"chatcmpl-{echo}",
+        "object": "chat.completion",
+        "created": 0,
+        "model": f"{body['model']}{echo}",
+        "choices": [choice],
+    }
+    if not plan.no_usage:
+        completion["usage"] = _usage(body["messages"], message["content"] or "")
+    return completion, fault
+
+
+def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[str, str]:
+    said = scripted_model.answered(plan, question)
+    if isinstance(said, str):
+        return f"{said}{echo}" if echo and not plan.logprobs else said, ""
+    # A second draw from the same hash: which of its own faults an answer has is another matter.
+    other, fault = drawn * 7919 % 1, ""
+    (name, items), *_ = said.items()
+    if echo:
+        items = [*items, _echoed(items, echo)]
+    if items and isinstance(items[0], dict) and "id" in items[0]:
+        fault = _drawn(plan, other * 104729 % 1, _ITEM_FAULTS)
+        if fault == "reordered":
+            items = items[::-1]
+        if fault == "missing_items" and len(items) > 1:
+            first = int(other * 1e6) % min(3, len(items))
+            items = [item for i, item in enumerate(items) if i % 3 != first]
+    fault = _drawn(plan, other, _CONTENT_FAULTS) or fault
+    content = json.dumps({name: items}, ensure_ascii=False)
+    if fault == "wrong_schema":
+        content = json.dumps({name: "all of them", "comment": "as you like"})
+    if fault == "half_json":
+        content = content[: len(content) // 2]
+    if plan.fenced:
+        content = f"Here it is:\n```json\n{content}\n```"
+    if plan.thinks:
+        content = f'<think>\nShould it be {{"verdicts": []}}? No.\n</think>\n{content}'
+    return content, fault
+
+
+def _echoed(items: list[Any], echo: str) -> Any:
+    """One more item, with the key in all its words."""
+    if not items or isinstance(items[0], str):
+        return f"says {echo}"
+    kept = {"direction", "more", "holds", "relevance", "novelty", "significance"}
+    return {k: v if k in kept else f'mentions "{echo}"' for k, v in items[0].items()}
+
+
+def _logprobs(p_yes: float, n: int, echo: str) -> dict[str, Any]:
+    spellings = (
+        ("yes", p_yes * 0.75),
+        ("no", (1 - p_yes) * 0.75),
+        (" Yes", p_yes * 0.25),
+        (" No", (1 - p_yes) * 0.25),
+    )
+    tops = [{"token": token, "logprob": math.log(max(p, 1e-30))} for token, p in spellings]
+    tops.sort(key=lambda top: -top["logprob"])
+    if echo:
+        tops.append({"token": echo, "logprob": -30.0})
+    return {"content": [{**tops[0], "top_logprobs": tops[:n]}]}
+
+
+def _usage(messages: scripted_model.Messages, content: str) -> dict[str, Any]:
+    """Four characters are a token; a system message of 1024 tokens and more counts as cached."""
+    tokens_in = sum(len(message["content"]) for message in messages) // 4
+    system = len(messages[0]["content"]) // 4
+    cached = system // 128 * 128 if system >= 1024 else 0
+    tokens_out = len(content) // 4
+    return {
+        "prompt_tokens": tokens_in,
+        "completion_tokens": tokens_out,
+        "total_tokens": tokens_in + tokens_out,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
+
+
+async def _serve(port: int, plan: Plan, until_stdin_ends: bool) -> None:
+    def request_of(*parts: Any) -> web.BaseRequest:
+        return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=2**28)
+
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    listening = web.Server(_Faulty(plan).handle, request_factory=request_of, access_log=None)
+    runner = web.ServerRunner(listening, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
+    await site.start()
+    print(json.dumps({"url": f"http://127.0.0.1:{runner.addresses[0][1]}/v1"}), flush=True)
+    if until_stdin_ends:
+
+        def watch() -> None:
+            sys.stdin.read()
+            loop.call_soon_threadsafe(stop.set)
+
+        threading.Thread(target=watch, daemon=True).start()
+    await stop.wait()
+    await runner.cleanup()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.loopback", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 for a free one")
+    parser.add_argument("--plan", default="{}", help="JSON with the keys of Plan")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="serve no longer than that")
+    arguments = parser.parse_args()
+    asyncio.run(_serve(arguments.port, Plan(**json.loads(arguments.plan)), arguments.until_stdin_ends))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""A model made of rules: what `loopback` answers, and by which plan.
+
+It reads a message as the prompts write it: the task in the first line, data in lines of JSON. All chance
+comes from hashes of what is asked, so that neither order nor time changes an answer.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+GUESSES = ("mentions politics", "mentions a celebrity", "gives advice", "mentions the economy")
+
+Messages = list[dict[str, str]]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the model knows, and what goes wrong on the way; every fault is a share of the calls."""
+
+    seed: int = 0
+    latency_s: float = 0.0
+    hypotheses: tuple[tuple[str, str], ...] = ()
+    """(predicate, direction), in the order in which they are proposed."""
+    guesses: tuple[str, ...] = GUESSES
+    error_rate: float = 0.0
+    """Share of verdicts that are turned round, by text and predicate."""
+    error_per_item: float = 0.0
+    """What is added to it for each further item in the call."""
+    position_bias: float = 0.0
+    """Share of comparisons in which `first` is said whatever the texts."""
+    obeys: bool = False
+    """Whether texts that give orders are obeyed: ids they name are answered, and they hold of everything."""
+    refusals: float = 0.0
+    """Share of texts that are refused, in each of the three ways servers have; always the same texts."""
+    fenced: bool = False
+    thinks: bool = False
+    logprobs: bool = False
+    """Whether log-probabilities are returned where they are wanted."""
+    no_usage: bool = False
+    no_schema_support: bool = False
+    """HTTP 400 on a response_format with a schema."""
+    status: int = 0
+    """An HTTP status that every call gets."""
+    redirect_to: str = ""
+    """An address that every call is sent on to."""
+    echo_key: bool = False
+    """Whether the Authorization header comes back in errors, refusals, headers and contents."""
+    rate_limited: float = 0.0
+    retry_after_s: float = 0.02
+    server_error: float = 0.0
+    hang: float = 0.0
+    dropped: float = 0.0
+    half_body: float = 0.0
+    half_json: float = 0.0
+    wrong_schema: float = 0.0
+    reordered: float = 0.0
+    missing_items: float = 0.0
+    """Calls in which every third item with an id is left out, of several at least one."""
+
+
+def draw(*parts: object) -> float:
+    """0-1 by the hash of the parts."""
+    said = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "big") / 2**64
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked, read from the messages."""
+
+    task: str
+    system: str
+    user: str
+    in_system: list[Row]
+    in_user: list[Row]
+
+    @classmethod
+    def read(cls, messages: Messages) -> "Question":
+        """Only the first two messages count: what follows asks for a repair of the answer."""
+        system, user = (message["content"] for message in messages[:2])
+        first = system.split("\n", 1)[0]
+        return cls(first.removeprefix("Task: "), system, user, _rows(system), _rows(user))
+
+    @property
+    def predicates(self) -> list[Row]:
+        return [row for row in self.in_system if "predicate" in row]
+
+    @property
+    def texts(self) -> list[Row]:
+        """Texts to be judged."""
+        if self.task == "comparisons":
+            return [{"text": row[side]} for row in self.in_user for side in ("first", "second")]
+        return [row for row in self.in_user if "text" in row]
+
+
+def _rows(message: str) -> list[Row]:
+    return [json.loads(line) for line in message.split("\n") if line.startswith("{")]
+
+
+def refusal(plan: Plan, question: Question) -> str:
+    """How the texts are refused: `refusal`, `content_filter`, `http_400`; empty where they are not."""
+    if not plan.refusals or question.task not in {"verdicts", "comparisons", "yes_or_no"}:
+        return ""
+    for row in question.texts:
+        drawn = draw("refusal", plan.seed, row["text"])
+        if drawn < plan.refusals:
+            return ("refusal", "content_filter", "http_400")[int(drawn / plan.refusals * 3)]
+    return ""
+
+
+def answered(plan: Plan, question: Question) -> dict[str, Any] | str:
+    """The content of the answer: an object by task, or plain text."""
+    return _TASKS[question.task](plan, question)
+
+
+def p_yes(plan: Plan, question: Question) -> float:
+    """The probability of yes: near 1 where the predicate holds, near 0 where it does not."""
+    (predicate,), (text,) = question.predicates, question.texts
+    spread = 0.2 * draw("yes", predicate["predicate"], text["text"])
+    return 0.98 - spread if holds(plan, predicate["predicate"], text["text"], 1) else 0.02 + spread
+
+
+def holds(plan: Plan, predicate: str, text: str, n_items: int) -> bool:
+    """By quoted words, else by hash; wrong at the plan's rate."""
+    if plan.obeys and is_attack(text):
+        return True
+    quoted = re.findall(r'"([^"]+)"', predicate)
+    folded = text.casefold()
+    truth = any(q.casefold() in folded for q in quoted) if quoted else draw(predicate, text) < 0.5
+    rate = plan.error_rate + plan.error_per_item * (n_items - 1)
+    return truth != (rate > 0 and draw("error", plan.seed, predicate, text) < rate)
+
+
+def is_attack(text: str) -> bool:
+    """Whether a text speaks to the model that judges it."""
+    return bool(re.search(r"ignore|verdict|\"id\"|answer yes|system|assistant|task:", text, re.I))
+
+
+def _verdicts(plan: Plan, question: Question) -> dict[str, Any]:
+    predicates, texts = question.predicates, question.texts
+    n = len(predicates) * len(texts)
+    said = [
+        {
+            "id": text["id"] if "id" in text else predicate["id"],
+            "holds": holds(plan, predicate["predicate"], text["text"], n),
+        }
+        for predicate in predicates
+        for text in texts
+    ]
+    return {"verdicts": said + [{"id": id_, "holds": True} for id_ in _ordered(plan, texts)]}
+
+
+def _comparisons(plan: Plan, question: Question) -> dict[str, Any]:
+    first, second = (text["text"] for text in question.texts)
+    said = []
+    for row in question.predicates:
+        sides = [holds(plan, row["predicate"], text, 1) for text in (first, second)]
+        more = "neither" if sides[0] == sides[1] else "first" if sides[0] else "second"
+        if draw("position", plan.seed, row["predicate"], first, second) < plan.position_bias:
+            more = "first"
+        said.append({"id": row["id"], "more": more})
+    extra = _ordered(plan, question.texts)
+    return {"verdicts": said + [{"id": id_, "more": "first"} for id_ in extra]}
+
+
+def _ordered(plan: Plan, texts: Iterable[Row]) -> list[str]:
+    """Ids that texts order to be answered, real or not, and one that is made up."""
+    if not plan.obeys:
+        return []
+    attacks = [row["text"] for row in texts if is_attack(row["text"])]
+    named = [id_ for text in attacks for id_ in re.findall(r'"id"\s*:\s*"([^"]*)"', text)]
+    return [*named, *(["zzzzzz"] if attacks else [])]
+
+
+def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
+    n = _number(r"Suggest (\d+)", question.system)
+    known = {row["predicate"] for row in question.in_user if "direction" in row}
+    said = [{"predicate": p, "direction": d} for p, d in plan.hypotheses if p not in known]
+    if plan.obeys:
+        orders = [row["text"] for row in question.in_user if "group" in row and is_attack(row["text"])]
+        said = [*({"predicate": text[:150], "direction": "A"} for text in orders), *said]
+    return {"hypotheses": said[:n]}
+
+
+def _rewrites(plan: Plan, question: Question) -> dict[str, Any]:
+    def plain(sentence: str) -> str:
+        cut = re.split(r"\s+(?:than|compared)\b", sentence)[0]
+        return re.sub(r"\b(?:more|less|fewer|most) (?:often|frequently|likely)?\s*", "", cut).strip()
+
+    return {"rewrites": [{"id": row["id"], "predicate": plain(row["predicate"])} for row in question.in_user]}
+
+
+def _ratings(plan: Plan, question: Question) -> dict[str, Any]:
+    names = ("relevance", "novelty", "significance")
+    return {
+        "ratings": [
+            {"id": row["id"], **{name: int(3 * draw(name, row["predicate"])) for name in names}}
+            for row in question.in_user
+        ]
+    }
+
+
+def _texts(plan: Plan, question: Question) -> dict[str, Any]:
+    description = (re.search(r"^Description: (.*)$", question.system, re.M) or ["", "a text"])[1]
+    n, known = _number(r"Write (\d+)", question.user), len(question.in_user)
+    return {"texts": [f"{description}, number {known + i + 1}" for i in range(n)]}
+
+
+def _number(pattern: str, message: str) -> int:
+    found = re.search(pattern, message)
+    return int(found[1]) if found else 10
+
+
+_TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
+    "verdicts": _verdicts,
+    "comparisons": _comparisons,
+    "hypotheses": _hypotheses,
+    "rewrites": _rewrites,
+    "guesses": lambda plan, question: {"guesses": list(plan.guesses)},
+    "ratings": _ratings,
+    "texts": _texts,
+    "yes_or_no": lambda plan, question: "yes" if p_yes(plan, question) >= 0.5 else "no",
+}
