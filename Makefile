@@ -44,6 +44,7 @@ check: install ## format, lint, types, layers
 bench: install ## measure every speed claim (last line of each: JSON)
 	python -m benchmarks.encode
 	python -m benchmarks.aggregate
+	python -m benchmarks.calls
 	@echo "With your own texts: python -m benchmarks.end_to_end --texts FILE; error rates: python -m benchmarks.coverage"
 
 ui: install ## start the Prefect UI with a deployment per study

@@ -71,7 +71,7 @@ class Predicate:
     explore_z: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """An answer of a language model that a result rests on, paid now or earlier."""
 

@@ -1,5 +1,6 @@
 """What a user can type, set, read or meet is documented, and what is documented is there."""
 
+import importlib
 import re
 import shlex
 
@@ -100,11 +101,10 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
         assert re.search(rf"^ +{command}\b", done.stdout, re.MULTILINE), command
 
 
-def test_what_the_embedded_engine_cannot_find_is_in_the_readme() -> None:
-    from tasks.engines.embedded import CANNOT_FIND
-
+@pytest.mark.parametrize("engine", ["embedded", "llm"])
+def test_what_an_engine_cannot_find_is_in_the_readme(engine: str) -> None:
     words = " ".join(README.split())
-    for limit in CANNOT_FIND:
+    for limit in importlib.import_module(f"tasks.engines.{engine}").CANNOT_FIND:
         assert limit in words, limit
 
 
