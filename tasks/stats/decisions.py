@@ -1,0 +1,123 @@
+"""What is decided at a look, for all predicates of a study at once: confirmed, futile or go on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.typing import ArrayLike
+
+from tasks.stats.betting import mean_atoms
+from tasks.stats.multiplicity import evalues_adjusted_ebh, evalues_adjusted_holm
+
+GO_ON, CONFIRMED, FUTILE = 0, 1, 2
+_ADJUSTED = {"fdr": evalues_adjusted_ebh, "fwer": evalues_adjusted_holm}
+_LARGEST_LOG = 460.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What counts as decided; fixed before the first verdict."""
+
+    alpha: float = 0.05
+    """Of the study: expected share of false discoveries (fdr), or chance of any (fwer)."""
+    min_effect: float = 0.05
+    """In the frozen direction, 0 or more."""
+    control: str = "fdr"
+    futility: float = 0.1
+    """Chance to drop a predicate whose effect is min_effect or more, each; costs power, never truth."""
+    margin: float = 0.5
+    """How many standard errors of what is still to come the estimate must lie above min_effect."""
+    level: float = 0.95
+    """Of the intervals, one predicate at a time: half of 1 - level is for the walk, half for its end."""
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "futility", "level"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"wanted {name} in (0, 1), got {getattr(self, name)}")
+        if not 0 <= self.min_effect < 1 or self.margin < 0:
+            raise ValueError(
+                f"wanted min_effect in [0, 1) and margin 0 or more, got {self.min_effect} and {self.margin}"
+            )
+        if self.control not in _ADJUSTED:
+            raise ValueError(f"wanted control fdr or fwer, got {self.control}")
+
+
+def next_status(
+    status: Int[np.ndarray, " predicate"],
+    log_e: Float[np.ndarray, " predicate"],
+    log_e_futile: Float[np.ndarray, " predicate"],
+    towards: Float[np.ndarray, " predicate"],
+    slack: Float[np.ndarray, " predicate"],
+    rule: Rule,
+) -> tuple[Int[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
+    """Gives the status after a look, and q.
+
+    Only a predicate whose estimate is large enough bets for the study: the others' e-values count as 0. So
+    what is confirmed is itself a set to which the guarantee applies, not a selection from one, and since
+    decided predicates keep their e-values, it only grows.
+
+    Args:
+        status: before the look.
+        log_e: against an effect of at most 0 in the frozen direction; of a decided predicate, at its stop.
+        log_e_futile: against an effect of at least min_effect.
+        towards: the estimate in the frozen direction; NaN where there is none.
+        slack: how far the estimate must lie above min_effect.
+        rule: as of `Sequential`.
+
+    Assumes:
+        e-processes in one common history.
+
+    Source:
+        Wang & Ramdas (2022), theorem 5.1 and section 4.2 (any set with e >= K / (alpha * its size) is one to
+        which the false discovery rate applies); Vovk & Wang (2021) for fwer. See docs/sequential.md.
+    """
+    named = (status == CONFIRMED) | ((status == GO_ON) & (towards >= rule.min_effect + slack))
+    q = evalues_adjusted(log_e, named, rule.control)
+    after = status.copy()
+    after[(status == GO_ON) & (log_e_futile >= -np.log(rule.futility))] = FUTILE
+    after[named & (q <= rule.alpha)] = CONFIRMED
+    return after, q
+
+
+def evalues_adjusted(
+    log_e: Float[np.ndarray, " predicate"], named: Bool[np.ndarray, " predicate"], control: str
+) -> Float[np.ndarray, " predicate"]:
+    """Gives q by the study's control, with the evidence of predicates that may not be named counted as none.
+
+    Args:
+        log_e: natural logarithms of e-values.
+        named: False where the e-value counts as 0.
+        control: fdr or fwer.
+
+    Assumes:
+        As the functions called.
+
+    Source:
+        `multiplicity.py`.
+    """
+    e = np.exp(np.clip(log_e, -_LARGEST_LOG, _LARGEST_LOG))
+    return _ADJUSTED[control](np.where(named, e, 0.0))
+
+
+def mean_error_to_come(
+    counts: Float[np.ndarray, "predicate atom"], n_blocks: ArrayLike
+) -> Float[np.ndarray, " predicate"]:
+    """Gives the standard error, as seen now, of what the mean over all blocks will be; 0 when all are seen.
+
+    Args:
+        counts: of `betting.mean_atom_counts`.
+        n_blocks: of the whole walk, one or one per predicate.
+
+    Assumes:
+        Blocks still to come are like those seen. Steers effort only: no guarantee rests on it.
+
+    Source:
+        Cochran (1977), Sampling Techniques, section 2.6: sqrt(s2 / n * (1 - n/N)), s2 with one more block
+        that differs by 1, so that a rare predicate not met yet is not taken for one that does not exist.
+    """
+    atoms = mean_atoms(counts.shape[1] // 2)
+    n = counts.sum(axis=1)
+    seen = np.maximum(n, 1)
+    variance = (counts @ atoms**2 + 1) / seen - (counts @ atoms / seen) ** 2
+    ahead = np.clip(1 - n / np.maximum(n_blocks, 1), 0, 1)
+    return np.asarray(np.sqrt(np.maximum(variance, 0) / seen * ahead))
