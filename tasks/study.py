@@ -247,7 +247,7 @@ class Spend(_Block):
     tokens_per_minute: int | None = Field(default=None, ge=1)
     """Most tokens asked for in a minute (estimated before a call)."""
     timeout_s: float = Field(default=60.0, gt=0)
-    """Seconds until a call without an answer is tried again."""
+    """Seconds until a call without an answer is tried again; the server may bill the late answer, too."""
     attempts: int = Field(default=8, ge=1)
     """Most tries of one call; being told to wait (429) is no try."""
     patience_s: float = Field(default=60.0, ge=0)

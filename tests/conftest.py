@@ -53,7 +53,9 @@ def tried_to_leave(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def connect_inside(sock: socket.socket, address: Any) -> Any:
             if _is_outside(sock, address):
                 tried.append(f"{address[0]}:{address[1]}")
-                raise PermissionError(f"tests reach this machine alone, not {tried[-1]}: see tests/loopback.py")
+                raise PermissionError(
+                    f"tests reach this machine alone, not {tried[-1]}: see tests/loopback.py"
+                )
             return connect(sock, address)
 
         return connect_inside

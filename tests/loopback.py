@@ -3,7 +3,8 @@
     with loopback.serve(Plan(rate_limited=0.2)) as server: ...
     python -m tests.loopback --port 0 --plan '{"rate_limited": 0.2}'
 
-The second prints {"url": ...} and serves until it is killed. What is answered is in scripted_model.py.
+The second prints {"url": ...} and serves until it is killed. What is answered is in scripted_model.py, and in
+what form in scripted_completion.py.
 Which call meets which fault is drawn by the hash of its body and of how often that body has come.
 """
 
@@ -11,7 +12,6 @@ import argparse
 import asyncio
 import hashlib
 import json
-import math
 import subprocess
 import sys
 import threading
@@ -25,15 +25,13 @@ from typing import Any
 
 from aiohttp import web
 
-from tests import scripted_model
+from tests.scripted_completion import completion_of, drawn_fault
 from tests.scripted_model import Plan, Question, draw
 
 __all__ = ["Plan", "Server", "serve"]
 
 _REPO = Path(__file__).resolve().parents[1]
 _TRANSPORT_FAULTS = ("rate_limited", "server_error", "hang", "dropped", "half_body")
-_CONTENT_FAULTS = ("half_json", "wrong_schema")
-_ITEM_FAULTS = ("reordered", "missing_items")
 _HANG_S = 600.0
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -176,7 +174,7 @@ class _Faulty:
         echo: str,
     ) -> tuple[web.Response, str]:
         """What is sent, and the name of what is wrong with it."""
-        fault = _drawn(plan, drawn, _TRANSPORT_FAULTS)
+        fault = drawn_fault(plan, drawn, _TRANSPORT_FAULTS)
         said = f"Try again. {echo}"
         if fault == "rate_limited":
             return _error(429, said, {"Retry-After": f"{plan.retry_after_s:g}"}), fault
@@ -188,7 +186,7 @@ class _Faulty:
         if fault == "dropped":
             _cut(request, b"")
             return web.Response(), fault
-        completion, fault_within = _completion(plan, question, body, drawn, echo)
+        completion, fault_within = completion_of(plan, question, body, drawn, echo)
         if fault_within == "http_400":
             return _error(400, f"Blocked by the content filter. {echo}", code="content_filter"), fault_within
         sent = json.dumps(completion).encode()
@@ -198,14 +196,6 @@ class _Faulty:
             return web.Response(), fault
         headers = {"x-request-id": f"r-{echo}"}
         return web.Response(body=sent, content_type="application/json", headers=headers), fault_within
-
-
-def _drawn(plan: Plan, at: float, names: tuple[str, ...]) -> str:
-    for name in names:
-        at -= getattr(plan, name)
-        if at < 0:
-            return name
-    return ""
 
 
 def _error(
@@ -230,104 +220,12 @@ async def _until_gone(request: web.BaseRequest) -> None:
         waited += 0.01
 
 
-def _completion(
-    plan: Plan, question: Question, body: dict[str, Any], drawn: float, echo: str
-) -> tuple[dict[str, Any], str]:
-    """A chat completion, and what is wrong with it."""
-    message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
-    finish, logprobs = "stop", None
-    fault = scripted_model.refusal(plan, question)
-    if fault == "refusal":
-        message["refusal"] = f"I cannot help with that. {echo}"
-    elif fault == "content_filter":
-        finish = "content_filter"
-    elif not fault:
-        message["content"], fault = _content(plan, question, drawn, echo)
-        if plan.logprobs and body.get("logprobs"):
-            logprobs = _logprobs(scripted_model.p_yes(plan, question), body.get("top_logprobs", 0), echo)
-    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": logprobs}
-    completion = {
-        "id": f"chatcmpl-{echo}",
-        "object": "chat.completion",
-        "created": 0,
-        "model": f"{body['model']}{echo}",
-        "choices": [choice],
-    }
-    if not plan.no_usage:
-        completion["usage"] = _usage(body["messages"], message["content"] or "")
-    return completion, fault
-
-
-def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[str, str]:
-    said = scripted_model.answered(plan, question)
-    if isinstance(said, str):
-        return f"{said}{echo}" if echo and not plan.logprobs else said, ""
-    # A second draw from the same hash: which of its own faults an answer has is another matter.
-    other, fault = drawn * 7919 % 1, ""
-    (name, items), *_ = said.items()
-    if echo:
-        items = [*items, _echoed(items, echo)]
-    if items and isinstance(items[0], dict) and "id" in items[0]:
-        fault = _drawn(plan, other * 104729 % 1, _ITEM_FAULTS)
-        if fault == "reordered":
-            items = items[::-1]
-        if fault == "missing_items" and len(items) > 1:
-            first = int(other * 1e6) % min(3, len(items))
-            items = [item for i, item in enumerate(items) if i % 3 != first]
-    fault = _drawn(plan, other, _CONTENT_FAULTS) or fault
-    content = json.dumps({name: items}, ensure_ascii=False)
-    if fault == "wrong_schema":
-        content = json.dumps({name: "all of them", "comment": "as you like"})
-    if fault == "half_json":
-        content = content[: len(content) // 2]
-    if plan.fenced:
-        content = f"Here it is:\n```json\n{content}\n```"
-    if plan.thinks:
-        content = f'<think>\nShould it be {{"verdicts": []}}? No.\n</think>\n{content}'
-    return content, fault
-
-
-def _echoed(items: list[Any], echo: str) -> Any:
-    """One more item, with the key in all its words."""
-    if not items or isinstance(items[0], str):
-        return f"says {echo}"
-    kept = {"direction", "more", "holds", "relevance", "novelty", "significance"}
-    return {k: v if k in kept else f'mentions "{echo}"' for k, v in items[0].items()}
-
-
-def _logprobs(p_yes: float, n: int, echo: str) -> dict[str, Any]:
-    spellings = (
-        ("yes", p_yes * 0.75),
-        ("no", (1 - p_yes) * 0.75),
-        (" Yes", p_yes * 0.25),
-        (" No", (1 - p_yes) * 0.25),
-    )
-    tops = [{"token": token, "logprob": math.log(max(p, 1e-30))} for token, p in spellings]
-    tops.sort(key=lambda top: -top["logprob"])
-    if echo:
-        tops.append({"token": echo, "logprob": -30.0})
-    return {"content": [{**tops[0], "top_logprobs": tops[:n]}]}
-
-
-def _usage(messages: scripted_model.Messages, content: str) -> dict[str, Any]:
-    """Four characters are a token; a system message of 1024 tokens and more counts as cached."""
-    tokens_in = sum(len(message["content"]) for message in messages) // 4
-    system = len(messages[0]["content"]) // 4
-    cached = system // 128 * 128 if system >= 1024 else 0
-    tokens_out = len(content) // 4
-    return {
-        "prompt_tokens": tokens_in,
-        "completion_tokens": tokens_out,
-        "total_tokens": tokens_in + tokens_out,
-        "prompt_tokens_details": {"cached_tokens": cached},
-    }
-
-
 async def _serve(port: int, plan: Plan, until_stdin_ends: bool) -> None:
-    def request_of(*parts: Any) -> web.BaseRequest:
-        return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=2**28)
-
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def request_of(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=2**28)
+
     listening = web.Server(_Faulty(plan).handle, request_factory=request_of, access_log=None)
     runner = web.ServerRunner(listening, shutdown_timeout=0.1)
     await runner.setup()

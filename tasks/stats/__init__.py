@@ -11,5 +11,17 @@
     missing.py       bounds for verdicts that did not come
     power.py         the smallest difference a study could find
 
+    sequential.py    decides predicates while verdicts come in (docs/sequential.md)
+    blocks.py        random order of whole documents, and the difference each block gives
+    betting.py       e-values and confidence sequences for bounded means
+    decisions.py     confirmed, futile or go on
+
+    prediction_powered.py   a cheap judge corrected by gold verdicts (docs/judge-error.md)
+    rectifier.py     what it is made of
+    sampling.py      which texts are asked of the gold judge, with known probabilities
+    judge_error.py   sensitivity, specificity, and how they differ between A and B
+    reliability.py   kappa and alpha of several judges
+    conditional.py   an effect given length and other predicates
+
 Names follow `<estimand>_<output>[_<method>]`. Arrays are text x predicate, NaN where a verdict is missing.
 """
