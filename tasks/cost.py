@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from tasks import collect, kinds, paths
 from tasks.engines.llm import packing, prompts, rating, sampling, schemas
+from tasks.engines.llm.proposing import question
 from tasks.records import Predicate
 from tasks.store import answers, calls
 from tasks.study import RoleName, Study
@@ -129,9 +130,7 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
     )
     rounds = [
         _load("propose/corpus_pair", suggested, samples, {
-            "goal": study.goal,
-            "user": study.user,
-            "about": params.about,
+            "study": question(study),
             "groups": prompts.lines({"group": group, "name": name} for group, name in names.items()),
             "n": params.per_round,
             "examples": prompts.lines({"predicate": example} for example in params.examples),

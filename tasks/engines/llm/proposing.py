@@ -59,6 +59,12 @@ class _Suggestion:
         return json.dumps({"says": self.sentence}, ensure_ascii=False)
 
 
+def question(study: Study) -> str:
+    """Goal, reader and origin of the texts as data, on one line; only what the study tells."""
+    known = {"goal": study.goal, "reader": study.user, "texts": study.propose.about}
+    return prompts.lines([{name: value for name, value in known.items() if value}])
+
+
 class LlmProposer:
     """Asks a language model for hypotheses, on the exploration half alone."""
 
@@ -135,9 +141,7 @@ class LlmProposer:
             for group, text in sample.select("group", "text").iter_rows()
         ]
         return {
-            "goal": study.goal,
-            "user": study.user,
-            "about": study.propose.about,
+            "study": question(study),
             "groups": prompts.lines({"group": group, "name": name} for group, name in names.items()),
             "n": study.propose.per_round,
             "examples": prompts.lines({"predicate": example} for example in study.propose.examples),
