@@ -163,9 +163,9 @@ def judging(study: Study, n_predicates: int, texts: pl.DataFrame) -> Load:
     for start in range(0, texts.height, study.verify.shard_size):
         shard = texts.slice(start, study.verify.shard_size)
         packs = (
-            packing.two_texts(study, "", predicates, shard, packing.pairs_of(shard))
+            packing.two_texts(study, predicates, shard, packing.pairs_of(shard))
             if "pair" in shard.columns
-            else packing.one_text(study, "", predicates, shard)
+            else packing.one_text(study, predicates, shard)
         )
         measured = list(islice(packs.each, 0, None, max(1, packs.total // MEASURED)))
         n_calls += packs.total

@@ -41,9 +41,12 @@ def _may_be_asked(base_url: str | None) -> str | None:
     """An address of http or https without a key in it; what is wrong with one is told without showing it."""
     if base_url is None:
         return None
+    base_url = base_url.strip()
     try:
         parts = urlsplit(base_url)
-        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        # Line ends and tabs inside are passed over there, and would be sent.
+        fits = not re.search(r"[\s\x00-\x1f\x7f]", base_url)
+        fits = fits and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fits = False
     if not fits:
@@ -60,8 +63,32 @@ def _is_a_variable(key_env: str | None) -> str | None:
     return key_env
 
 
+_SET_BY_NATSTAT = {
+    "model": "write `model` beside `extra`",
+    "max_tokens": "write `max_tokens` beside `extra`",
+    "max_completion_tokens": "write `max_tokens` beside `extra`, which is sent under either name",
+    "temperature": "write `temperature` beside `extra`",
+    "logprobs": "write `llm: {logprobs: true}`",
+    "top_logprobs": "write `llm: {logprobs: true}`",
+    "messages": "leave it out: they are the question",
+    "response_format": "leave it out: the form of an answer follows from the question",
+    "stream": "leave it out: an answer is read whole",
+    "n": "leave it out: one answer is read, and all are billed",
+    "best_of": "leave it out: one answer is read, and all are billed",
+}
+"""Fields of a request that are not for `extra`, and what to do instead."""
+
+
+def _may_be_added(extra: dict[str, Any]) -> dict[str, Any]:
+    for name in extra:
+        if name in _SET_BY_NATSTAT:
+            raise ValueError(f"wanted no `{name}` in it, natstat sets that field; {_SET_BY_NATSTAT[name]}")
+    return extra
+
+
 BaseUrl = Annotated[str, AfterValidator(_may_be_asked)]
 KeyEnv = Annotated[str, AfterValidator(_is_a_variable)]
+Extra = Annotated[dict[str, Any], AfterValidator(_may_be_added)]
 Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
 
 
@@ -161,7 +188,7 @@ class Role(_Block):
     """0-2, 0 where none is named; `server` leaves it out, for models that accept none."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Most tokens of one answer, a model's reasoning included; 4096 where none is named."""
-    extra: dict[str, Any] | None = None
+    extra: Extra | None = None
     """Further fields of the request, e.g. {reasoning_effort: low}."""
 
 
@@ -173,7 +200,7 @@ class Endpoint(Role):
     key_env: KeyEnv = "OPENAI_API_KEY"
     temperature: Temperature = 0.0
     max_tokens: int = Field(default=4096, ge=1)
-    extra: dict[str, Any] = Field(default_factory=dict)
+    extra: Extra = Field(default_factory=dict)
 
 
 Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
@@ -409,6 +436,21 @@ class Study(_Block):
                     f"wanted spend.prices for `{unpriced[0]}` to keep a budget; write "
                     f"`prices: {{{unpriced[0]}: {{input: USD, output: USD}}}}` per million tokens"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _judges_differ(self) -> "Study":
+        if self.engine != "llm":
+            return self
+        judges = self.llm.endpoints("judge")
+        asked = [judge.model_dump(mode="json", exclude={"base_url", "key_env"}) for judge in judges]
+        twice = [one["model"] for i, one in enumerate(asked) if one in asked[:i]]
+        if twice:
+            raise ValueError(
+                f"wanted a panel under llm.judge whose members differ in model or sampling, got "
+                f"`{twice[0]}` twice in the same way: both would read the same kept answer. "
+                "Leave one out, or change it, e.g. `extra: {seed: 2}` with a temperature over 0"
+            )
         return self
 
     @property

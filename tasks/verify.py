@@ -159,7 +159,10 @@ def _run_shard(plan: _Plan, shard: int) -> None:
     embeddings = frames.read_embeddings(paths.output(plan.study.name, "embed"), plan.texts.height)
     judge = plan.judge
     if any(p.judge != judge.name for p in plan.predicates):
-        raise FrozenError(f"predicates were frozen for judge {plan.predicates[0].judge}, not {judge.name}.")
+        raise FrozenError(
+            f"predicates were frozen for judge {plan.predicates[0].judge}, not {judge.name}."
+            " Rerun formalise, or set the params back."
+        )
     judged = judge.judge(plan.predicates, texts.drop("row"), embeddings[texts["row"].to_numpy()])
     verdicts = verdict_frame(plan.predicates, texts["text_id"], judged)
     # The part comes last: where it is, the others are.

@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from tasks import progress
 from tasks.engines import roles
 from tasks.engines.gateway import completion, dialect
-from tasks.engines.gateway.calling import Calling, Message, StoppedError
+from tasks.engines.gateway.calling import Asked, Calling, Message, StoppedError
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.records import Call
 from tasks.store import answers, frames
@@ -68,6 +68,8 @@ class Answer:
     """Alternatives of the first token with their log-probabilities, where wanted and returned."""
     calls: tuple[Call, ...]
     """The paid answers it rests on: one, or two after a repair."""
+    given_up: bool = False
+    """Whether a call ended without a completion: it did not fit into the model, or every try failed."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,12 @@ class _Read:
     parsed: BaseModel | None = None
     problem: str = ""
     """What is wrong with it, in words for the model."""
+    given_up: bool = False
+    """Whether there is none, or it stands for a request that is too long."""
+
+
+_Answered = tuple[Completion | None, _Read, tuple[Call, ...]]
+"""The completion, what it says, and the call it came from."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ class _Run:
 
     store: answers.Answers
     calling: Calling
+    in_flight: dict[str, asyncio.Future[_Answered | None]] = field(default_factory=dict)
+    """What is asked at this moment, by key; ends with None where the call was stopped."""
 
 
 class Gateway:
@@ -126,10 +136,11 @@ class Gateway:
         if read.problem and found is not None:
             messages += completion.repair(found.content, read.problem)
             repaired, read, more = await self._answered(request, messages)
-            found, calls = repaired or found, calls + more
+            found, calls = found if read.given_up else repaired, calls + more
         if found is None:
-            return Answer(read.status, None, "", (), calls)
-        return Answer(read.status, read.parsed, found.content or found.refusal, found.first_token, calls)
+            return Answer(read.status, None, "", (), calls, read.given_up)
+        text = found.content or found.refusal
+        return Answer(read.status, read.parsed, text, found.first_token, calls, read.given_up)
 
     def ask_now(self, request: Request) -> Answer:
         """`ask` for a single request outside of `run`; waits until no other run goes on in the process.
@@ -178,32 +189,61 @@ class Gateway:
                 async with anyio.create_task_group() as workers:
                     for _ in range(self._study.spend.concurrency):
                         workers.start_soon(_work, calling, jobs, handle, advance)
+                if calling.error is None:
+                    calling.release()
             finally:
                 self._run = None
                 with anyio.CancelScope(shield=True):
                     await calling.close()
         return calling.error
 
-    async def _answered(
-        self, request: Request, messages: list[Message]
-    ) -> tuple[Completion | None, _Read, tuple[Call, ...]]:
-        """The completion, what it says, and the call it came from; from the store where it is there."""
+    async def _answered(self, request: Request, messages: list[Message]) -> _Answered:
+        """From the store where it is there; who asks the same as another call shares its answer."""
         if self._run is None:
             raise RuntimeError("ask is for jobs of run; elsewhere use ask_now")
-        key = _key(request, messages)
+        key, in_flight = _key(request, messages), self._run.in_flight
+        while (other := in_flight.get(key)) is not None:
+            if (shared := await other) is not None:
+                return shared
         stored = self._run.store.get(key)
         found = completion.from_stored(stored) if stored is not None else None
-        if found is not None:
-            return found, _read(found, request), (self._call(request, key, found),)
-        keep = partial(self._keep, request, key)
-        called = await self._run.calling.call(
-            request.endpoint, messages, request.answer, request.logprobs, partial(keep, None, "failed")
+        asked = Asked.of(
+            request.endpoint,
+            messages,
+            request.answer,
+            request.logprobs,
+            partial(self._keep, request, key, None, "failed"),
         )
+        if found is not None:
+            if found.content:
+                self._run.calling.knows(asked)
+            return found, _read(found, request), (self._call(request, key, found),)
+        future = in_flight[key] = asyncio.get_running_loop().create_future()
+        outcome: _Answered | None = None
+        try:
+            outcome = await self._called(request, key, asked)
+            return outcome
+        finally:
+            del in_flight[key]
+            if not future.cancelled():  # as a waiting call is when a run is given up
+                future.set_result(outcome)
+
+    async def _called(self, request: Request, key: str, asked: Asked) -> _Answered:
+        """From the endpoint."""
+        assert self._run is not None  # noqa: S101 - only called while running
+        called = await self._run.calling.call(asked)
         if called.completion is None:
-            return None, _Read(roles.UNPARSABLE), ()
+            return None, _Read(roles.UNPARSABLE, given_up=True), ()
         found = called.completion
         read, used = _read(found, request), (found.tokens_in, found.tokens_out, found.tokens_cached)
-        keep(found.stored(), roles.STATUSES[read.status], used, called.latency_s, called.attempts)
+        status = roles.STATUSES[read.status]
+        arguments = (request, key, found.stored(), status, used, called.latency_s, called.attempts)
+        if called.is_error:
+            self._run.calling.hold(request.endpoint, partial(self._keep, *arguments))
+        elif (kept := self._keep(*arguments)) != found.stored() and kept is not None:
+            # Another process was first: what a rerun will find is what counts.
+            found = completion.from_stored(kept) or found
+            read = _read(found, request)
         return found, read, (self._call(request, key, found),)
 
     def _keep(
@@ -215,8 +255,8 @@ class Gateway:
         tokens: Tokens,
         latency_s: float,
         attempts: int,
-    ) -> None:
-        """Writes down what was paid for."""
+    ) -> str | None:
+        """Writes down what was paid for; gives the answer that is kept for it."""
         assert self._run is not None  # noqa: S101 - only called while running
         model = request.endpoint.model
         paid = answers.Paid(
@@ -234,7 +274,7 @@ class Gateway:
             attempts=attempts,
             status=status,
         )
-        self._run.store.put(paid, response)
+        return self._run.store.put(paid, response)
 
     def _call(self, request: Request, key: str, found: Completion) -> Call:
         return Call(
@@ -273,6 +313,8 @@ async def _work(
 
 
 def _read(found: Completion, request: Request) -> _Read:
+    if found.is_too_long:
+        return _Read(roles.UNPARSABLE, given_up=True)
     if found.refusal:
         return _Read(roles.REFUSAL)
     if request.answer is None:

@@ -1,7 +1,8 @@
 """Every answer of a language model and what it cost, in one SQLite file shared by all studies.
 
 An answer and its row in the ledger are one transaction: a process that is killed loses neither
-half, and what was committed is never paid again. An entry that is damaged counts as missing; a
+half, and what was committed is never paid again. The first answer to a request stands: verdicts may
+already rest on it. An entry that is damaged counts as missing; a
 damaged file stops the run instead of being begun anew as the vector cache is, since it is paid for
 and the budget is kept by it.
 """
@@ -120,19 +121,18 @@ class Answers:
             StoreError: the file cannot be read.
         """
         with self._reported():
-            found = self._connection.execute(
-                "SELECT response, checksum FROM answers WHERE key = ?", (key,)
-            ).fetchone()
-        if found is None or not isinstance(found[0], str) or found[1] != frames.hashed(key, found[0]):
-            return None
-        return found[0]
+            return self._undamaged(key)
 
-    def put(self, paid: Paid, response: str | None) -> None:
-        """Stores a response under its request, over what stood there, and writes the call down.
+    def put(self, paid: Paid, response: str | None) -> str | None:
+        """Writes the call down and gives the response that is stored for its request from now on.
+
+        That is another than the one given where a response was already there, from another process or
+        another job of this one: both were paid, and only the first may be used.
 
         Args:
             paid: the call.
-            response: what is given again for the same request; None keeps the ledger row alone.
+            response: what is to be given for the same request, unless an undamaged one is there; None
+                keeps the ledger row alone.
 
         Raises:
             StoreError: the file cannot be written (permission, full disk).
@@ -158,17 +158,20 @@ class Answers:
         with self._reported():
             execute("BEGIN IMMEDIATE")
             try:
-                if response is not None:
+                stored = self._undamaged(key)
+                if stored is None and response is not None:
                     execute(
                         "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)",
                         (key, response, frames.hashed(key, response)),
                     )
+                    stored = response
                 execute(_INSERT_CALL, row)
                 execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     execute("ROLLBACK")
                 raise
+        return stored
 
     def spent(self, study: str, after: int = 0) -> list[Spent]:
         """What a study ever paid, by model; only calls newer than `after`.
@@ -200,6 +203,14 @@ class Answers:
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
+
+    def _undamaged(self, key: str) -> str | None:
+        found = self._connection.execute(
+            "SELECT response, checksum FROM answers WHERE key = ?", (key,)
+        ).fetchone()
+        if found is None or not isinstance(found[0], str) or found[1] != frames.hashed(key, found[0]):
+            return None
+        return found[0]
 
     @contextmanager
     def _reported(self) -> Iterator[None]:

@@ -35,9 +35,7 @@ def test_an_answer_is_validated_and_kept() -> None:
 
 def test_the_request_is_what_the_protocol_wants() -> None:
     with serving(always(GOOD)) as server:
-        ask(
-            study_of(server.url, llm={"max_tokens": 99, "extra": {"reasoning_effort": "low", "stream": True}})
-        )
+        ask(study_of(server.url, llm={"max_tokens": 99, "extra": {"reasoning_effort": "low"}}))
     (body,) = server.bodies
     schema = body.pop("response_format")
     assert body == {
@@ -159,6 +157,7 @@ def test_the_one_object_is_found(content: str) -> None:
         ("{" * 100_000, "no JSON object"),
         ('{"a":' * 100_000, "no JSON object"),
         ("[" * 100_000, "no JSON object"),
+        ('{"verdicts": [{"id": "a", "holds": true, "holds": false}]}', 'key "holds" stands twice'),
     ],
 )
 def test_an_answer_that_cannot_be_read_is_repaired_once(content: str, told: str) -> None:
@@ -180,6 +179,19 @@ def test_what_is_bad_twice_is_unparsable_and_kept() -> None:
         assert ask(study) == answer
     assert (answer.status, answer.parsed, answer.text) == (roles.UNPARSABLE, None, "rubbish")
     assert server.calls == 2
+
+
+def test_who_asks_the_same_at_the_same_moment_shares_the_answer() -> None:
+    async def script(body: dict[str, Any], before: int) -> web.Response:
+        await asyncio.sleep(0.05)
+        return says(json.dumps({"verdicts": [{"id": f"call {before}", "holds": True}]}))
+
+    with serving(script) as server:
+        gateway, got = Gateway(study := study_of(server.url, concurrency=8), "verify"), []
+        gateway.run([lambda: gateway.ask(request(study))] * 8, got.append, 8, "judging")
+    assert server.calls == 1
+    assert len(got) == 8
+    assert got == [got[0]] * 8
 
 
 def test_plain_text_is_not_repaired() -> None:

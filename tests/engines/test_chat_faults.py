@@ -3,22 +3,27 @@
 import asyncio
 import contextlib
 import email.utils
+import gzip
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tasks.engines import roles
+from tasks.engines.chat import Answer, Gateway
 from tasks.engines.gateway import faults, limits
 from tasks.errors import EngineError
 from tasks.store import answers
-from tests.engines.chatting import GOOD, ask, run_many, study_of
+from tasks.study import Study
+from tests.engines.chatting import GOOD, ask, request, run_many, study_of
 from tests.engines.scripted_server import fails, says, serving
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -77,6 +82,27 @@ def test_a_fault_of_transport_is_tried_again_and_not_kept(
         assert ask(study) == answer
     assert answer.status == roles.VALUE
     assert server.calls == 3
+
+
+def is_about(words: str, reply: web.Response) -> Any:
+    """This reply to whatever has the words, and a good answer to all else."""
+
+    async def script(body: dict[str, Any], before: int) -> web.StreamResponse:
+        sent = reply if words in body["messages"][1]["content"] else says(GOOD)
+        return web.Response(body=sent.body, status=sent.status, headers=sent.headers)
+
+    return script
+
+
+def asked_all(study: Study, texts: Sequence[str]) -> list[Answer]:
+    """The answers in the order of the texts."""
+    gateway, got = Gateway(study, "verify"), {}
+
+    async def asked(text: str) -> None:
+        got[text] = await gateway.ask(request(study, text))
+
+    gateway.run([partial(asked, text) for text in texts], lambda _: None, len(texts), "judging")
+    return [got[text] for text in texts]
 
 
 @contextlib.contextmanager
@@ -271,8 +297,8 @@ def test_some_bad_requests_are_about_one_text_alone(reply: Any, status: int) -> 
         calls = server.calls
         run_many(study, 10)
     assert sorted(a.status for a in got) == [roles.VALUE] * 9 + [status]
-    # A text that is too long costs nothing, and may fit when the server is started anew.
-    assert (calls, server.calls) == (10, 10 if status == roles.REFUSAL else 11)
+    assert (calls, server.calls) == (10, 10)
+    assert [a.given_up for a in got if a.status != roles.VALUE] == [status == roles.UNPARSABLE]
 
 
 def closed_port() -> int:
@@ -394,9 +420,9 @@ def test_near_the_budget_calls_go_one_by_one() -> None:
         study = study_of(server.url, llm={"max_tokens": 1000}, prices=PRICE, budget_usd=3.5, concurrency=8)
         with pytest.raises(EngineError, match="next call may cost up to"):
             run_many(study, 100)
-    # The dearest possible call costs 1.5 dollars.
+    # The dearest possible call costs more than 1.2 dollars.
     assert server.max_in_flight == 2
-    assert 14 <= server.calls <= 19
+    assert 14 <= server.calls <= 21
 
 
 def test_what_fits_into_no_model_stops_after_some() -> None:
@@ -405,7 +431,153 @@ def test_what_fits_into_no_model_stops_after_some() -> None:
 
     with serving(script) as server, pytest.raises(EngineError, match=r"lower llm\.max_tokens"):
         run_many(study_of(server.url, concurrency=2), 100)
-    assert server.calls <= 7
+    assert server.calls <= 21
+
+
+def test_long_texts_stop_no_run_in_which_others_were_answered_before() -> None:
+    with serving(is_about("long", fails(400, "maximum context length is 8 tokens"))) as server:
+        study = study_of(server.url)
+        assert ask(study).status == roles.VALUE
+        got = asked_all(study, ["a text", *(f"long {i}" for i in range(60))])
+        assert [a.status for a in got] == [roles.VALUE] + [roles.UNPARSABLE] * 60
+        asked_all(study, [f"long {i}" for i in range(60)])
+    assert server.calls == 61
+
+
+def test_a_text_the_server_minds_in_its_own_words_is_given_up_and_not_kept() -> None:
+    with serving(is_about("risk", fails(400, "I will not"))) as server:
+        study = study_of(server.url, concurrency=1)
+        got = asked_all(study, ["a text", "risk", "b text"])
+        assert [(a.status, a.given_up) for a in got] == [
+            (roles.VALUE, False),
+            (roles.UNPARSABLE, True),
+            (roles.VALUE, False),
+        ]
+        asked_all(study, ["a text", "risk", "b text"])
+        assert server.calls == 4
+        with pytest.raises(EngineError, match="I will not"):
+            asked_all(study, ["a text", *(f"risk {i}" for i in range(30))])
+    assert server.calls == 4 + 20
+
+
+def test_refusals_without_end_are_those_of_an_account_and_none_is_kept() -> None:
+    with serving(is_about("text", fails(400, "no", "content_filter"))) as server:
+        study = study_of(server.url, concurrency=1)
+        for _ in range(2):
+            with pytest.raises(EngineError, match="See whether the account"):
+                run_many(study, 100)
+    assert server.calls == 2 * 20
+    with answers.opened() as opened:
+        assert opened.spent("news") == []
+
+
+def test_a_refusal_is_kept_where_the_run_ends_well() -> None:
+    with serving(is_about("text", fails(400, "no", "content_filter"))) as server:
+        study = study_of(server.url)
+        assert [ask(study).status, ask(study).status] == [roles.REFUSAL] * 2
+    assert server.calls == 1
+
+
+@pytest.mark.parametrize("patience_s", [60.0, 0.3], ids=["tries end", "patience ends"])
+def test_a_text_that_always_fails_is_given_up_though_asked_last_and_alone(
+    patience_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "FIRST_WAIT_S", 0.02)
+    with serving(is_about("poison", fails(500, "oops"))) as server:
+        study = study_of(
+            server.url, concurrency=2, attempts=3 if patience_s == 60 else 50, patience_s=patience_s
+        )
+        asked_all(study, ["a text"])
+        for texts in (["a text", "poison"], ["a text", "poison 1", "poison 2"]):  # from the store, then these
+            got = asked_all(study, texts)
+            assert [(a.status, a.given_up) for a in got[1:]] == [(roles.UNPARSABLE, True)] * (len(texts) - 1)
+        probes = [body for body in server.bodies[1:] if body == server.bodies[0]]
+        assert 2 <= len(probes) <= 3
+
+
+def test_an_endpoint_that_does_not_even_answer_what_it_did_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "FIRST_WAIT_S", 0.01)
+    with serving(is_about("", says(GOOD))) as server:
+        ask(study_of(server.url))
+    with serving(is_about("", fails(500, "oops"))) as server:
+        study = study_of(server.url, concurrency=1, attempts=3)
+        with pytest.raises(EngineError, match="does not answer"):
+            asked_all(study, ["a text", "b text"])
+    assert server.calls == 4
+
+
+def test_a_call_told_to_wait_a_day_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "LONGEST_WAIT_S", 0.3)
+    with serving(is_about("slow", fails(429, "quota of the day", Retry_After="86400"))) as server:
+        study = study_of(server.url, concurrency=2, patience_s=0.5)
+        began = time.monotonic()
+        with pytest.raises(EngineError, match="left alone for 86400 s"):
+            asked_all(study, ["slow", *(f"text {i}" for i in range(20))])
+        assert time.monotonic() - began < 5
+    assert server.calls > 21
+
+
+@pytest.mark.parametrize(
+    "code", ['"²"', '"٤٠١"', f'"{"9" * 5000}"', "9" * 5000], ids=["power", "arabic", "long", "number"]
+)
+def test_no_code_of_an_error_is_too_strange(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "FIRST_WAIT_S", 0.01)
+    text = f'{{"error": {{"message": "x", "code": {code}}}}}'
+
+    async def strange(body: Any) -> web.StreamResponse:
+        return web.Response(text=text, content_type="application/json")
+
+    with serving(first(1, strange)) as server:
+        assert ask(study_of(server.url)).status == roles.VALUE
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_body_without_end_is_not_read(
+    status: int, is_packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "FIRST_WAIT_S", 0.01)
+    body = gzip.compress(b"a" * 200_000_000, 1) if is_packed else b"a" * 20_000_000
+    headers = {"Content-Encoding": "gzip"} if is_packed else {}
+
+    async def huge(_: Any) -> web.StreamResponse:
+        return web.Response(status=status, body=body, headers=headers)
+
+    with serving(first(99, huge)) as server, pytest.raises(EngineError, match="an answer of more than"):
+        ask(study_of(server.url, attempts=2))
+    assert server.calls == 2
+
+
+def test_the_budget_counts_answers_that_came_too_late() -> None:
+    billed = 0
+
+    async def script(body: dict[str, Any], before: int) -> web.StreamResponse:
+        nonlocal billed
+        billed += 1
+        if before % 2:
+            await asyncio.sleep(0.5)
+        return says(GOOD)
+
+    with serving(script) as server:
+        study = study_of(
+            server.url, llm={"max_tokens": 10}, prices=PRICE, budget_usd=4.0, concurrency=4, timeout_s=0.1
+        )
+        with pytest.raises(EngineError, match="budget_usd is reached"):
+            run_many(study, 100)
+    assert 2.0 < billed * 0.11 <= 4.0
+
+
+def test_the_most_a_call_may_cost_is_a_token_per_byte_until_less_is_seen(store: Path) -> None:
+    study = study_of("http://127.0.0.1:9/v1", llm={"max_tokens": 10}, prices=PRICE, budget_usd=9.0)
+    (endpoint,) = study.llm.endpoints("judge")
+    with answers.opened() as opened:
+        purse = limits.Purse(study, opened)
+        assert purse.most_usd(endpoint, 3000) >= 3.01
+        purse.learn("small", 1000, 250, 5)
+        assert 1.51 <= purse.most_usd(endpoint, 3000) < 1.8
+        purse.learn("small", 1000, 900, 5)
+        purse.learn("small", 1000, 200, 5)
+        assert 3.01 <= purse.most_usd(endpoint, 3000) < 3.3
 
 
 def test_told_to_wait_for_no_time_it_does_not_hammer() -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import pickle
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,17 @@ def shows(text: str) -> bool:
 def test_the_look_for_the_key_finds_it_in_every_spelling() -> None:
     assert all(shows(f"x{echo}x") for echo in ECHOES)
     assert not shows(KEY[:-1])
+
+
+@pytest.mark.parametrize("key", [KEY, r"sk-back\slash\9", "sk-aaaaaaaa"])
+def test_a_long_row_of_backslashes_is_searched_in_no_time(key: str) -> None:
+    secret, row = transport.Secret(key), "\\" * 300_000
+    began = time.perf_counter()
+    assert secret.removed(row) == row
+    assert secret.removed(row + key) in {"[key]", row + "[key]"}
+    assert secret.removed("s" + row + "u006b") == "s" + row + "u006b"
+    assert secret.removed(escaped(key)) == "[key]"
+    assert time.perf_counter() - began < 1
 
 
 def test_the_key_goes_to_the_server() -> None:

@@ -1,9 +1,11 @@
 """The judge of engine llm: packs, matching by id, follow-ups, panels and graded verdicts, over real HTTP."""
 
+import json
 import math
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 
 from tasks import paths
 from tasks.engines import roles
+from tasks.engines.llm import judging
+from tasks.engines.llm import packing as packing_of_llm
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError, FrozenError
 from tasks.formalise import formalise
@@ -20,6 +24,7 @@ from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
 from tests.conftest import PAIR_STUDY, Project, pair
+from tests.engines import scripted_server
 from tests.engines.scripted import Question, serving
 from tests.spec.test_formalise import proposals
 from tests.spec.test_verify import TEXTS as SPLIT
@@ -207,6 +212,118 @@ def test_an_unreadable_batch_is_repaired_once_and_then_asked_one_by_one(said: An
     assert [len(q.predicates) for q in server.asked] == [5, 5, 1, 1, 1, 1, 1]
 
 
+FEW = {"predicates_per_call": 1, "texts_per_call": 3}
+
+
+def test_a_text_on_which_nothing_can_be_read_costs_a_handful_of_calls() -> None:
+    def answer(question: Question) -> Any:
+        return "sorry" if question.texts[0]["text"] == TEXTS[1] else careful(question)
+
+    with serving(answer) as server:
+        found = judged(study(server.url))
+    assert (found.status[1] == roles.UNPARSABLE).all() and np.isnan(found.score[1]).all()
+    others = [0, 2, 3, 4, 5]
+    np.testing.assert_array_equal(found.score[others], truth()[others])
+    # The pack, one item of it, and that once more, each with a repair.
+    assert len(server.asked) == len(others) + 2 * 3
+
+
+def test_a_predicate_on_which_nothing_can_be_read_does_not_take_its_pack_along_everywhere() -> None:
+    def answer(question: Question) -> Any:
+        asks_of_flood = any('"flood"' in p["predicate"] for p in question.predicates)
+        return "sorry" if asks_of_flood else careful(question)
+
+    with serving(answer) as server:
+        found = judged(study(server.url), corpus(TEXTS[:5]))
+    assert (found.status[:, 0] == roles.UNPARSABLE).all()
+    # One item is asked first, on each text another: where it was this one, the others are given up.
+    assert ((found.status[:, 1:] == roles.UNPARSABLE).all(axis=1) == [True, False, False, False, False]).all()
+    np.testing.assert_array_equal(found.score[1:, 1:], truth(TEXTS[:5])[1:, 1:])
+
+
+def test_a_text_on_which_nothing_can_be_read_takes_no_other_text_with_it() -> None:
+    def answer(question: Question) -> Any:
+        return "sorry" if any(t["text"] == TEXTS[0] for t in question.texts) else careful(question)
+
+    with serving(answer) as server:
+        found = judged(study(server.url, FEW))
+    assert (found.status[0] == roles.UNPARSABLE).all()
+    np.testing.assert_array_equal(found.score[1:], truth()[1:])
+
+
+@pytest.mark.parametrize(
+    ("packing", "n_too_long"),
+    # One predicate at a time is five calls on the text; of three texts, each is then asked alone.
+    [({}, 1), ({"predicates_per_call": 2}, 3), ({"predicates_per_call": 1}, 5), (FEW, 2 * 5)],
+)
+def test_a_text_that_is_too_long_is_not_asked_about_item_by_item(
+    packing: dict[str, int], n_too_long: int
+) -> None:
+    n_failed = 0
+
+    async def answer(body: dict[str, Any], n_before: int) -> Any:
+        nonlocal n_failed
+        question = Question(*(message["content"] for message in body["messages"][:2]), body)
+        if any(text["text"] == TEXTS[1] for text in question.texts):
+            n_failed += 1
+            return scripted_server.fails(400, "over the model's maximum context length of 9 tokens")
+        return scripted_server.says(json.dumps(careful(question)))
+
+    with scripted_server.serving(answer) as server:
+        found = judged(study(server.url, packing, concurrency=1))
+    assert (found.status[1] == roles.UNPARSABLE).all() and n_failed == n_too_long
+    others = [0, 2, 3, 4, 5]
+    np.testing.assert_array_equal(found.score[others], truth()[others])
+
+
+def test_a_judge_that_never_answers_in_the_wanted_form_is_stopped_after_twenty_packs() -> None:
+    texts = corpus(tuple(f"text {i}" for i in range(30)))
+    with serving(lambda question: {"verdicts": []}) as server:
+        asked = study(server.url, {"predicates_per_call": 1}, concurrency=1)
+        with pytest.raises(EngineError, match=r"judge-model: .* Raise llm\.max_tokens, .*name another model"):
+            judged(asked, texts, WORDS[:1])
+        assert len(server.asked) == 2 * 20
+        with pytest.raises(EngineError, match="brought none"):
+            judged(asked, texts, WORDS[:1])
+    assert len(server.asked) == 2 * 20, "what was answered is not paid again"
+
+
+@pytest.mark.parametrize("packing", [{}, FEW], ids=["predicates", "texts"])
+@pytest.mark.parametrize("said", ["I think it holds.", {"verdicts": []}], ids=["prose", "empty"])
+def test_no_packing_hides_a_judge_that_never_answers(
+    packing: dict[str, int], said: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "_FIRST_PACKS", 2)
+    with serving(lambda question: said) as server, pytest.raises(EngineError, match="brought none"):
+        judged(study(server.url, packing, concurrency=1), corpus(tuple("abcdefghi")))
+    assert len({tuple(t["text"] for t in q.texts) for q in server.asked if len(verdicts(q)) > 1}) == 2
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_one_verdict_or_refusal_among_the_first_lets_a_judge_go_on(
+    refuses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "_FIRST_PACKS", 3)
+
+    def answer(question: Question) -> Any:
+        if question.texts[0]["text"] != TEXTS[1]:
+            return {"verdicts": []}
+        return None if refuses else careful(question)
+
+    with serving(answer) as server:
+        found = judged(study(server.url, concurrency=1), words=WORDS[:1])
+    assert (found.status[:, 0] == roles.UNPARSABLE).sum() == len(TEXTS) - 1
+
+
+def test_a_member_of_a_panel_that_never_answers_in_the_wanted_form_is_stopped() -> None:
+    texts = corpus(tuple(f"text {i}" for i in range(30)))
+    with (
+        serving(by_model(one=careful, two=lambda question: "sorry")) as server,
+        pytest.raises(EngineError, match="two: wanted verdicts"),
+    ):
+        judged(study(server.url, judge=[{"model": "one"}, {"model": "two"}]), texts)
+
+
 def test_a_refused_text_takes_no_other_with_it() -> None:
     def answer(question: Question) -> Any:
         return None if any("team won" in t["text"] for t in question.texts) else careful(question)
@@ -284,6 +401,30 @@ def test_a_rerun_asks_nothing_and_rests_on_the_same_calls() -> None:
     np.testing.assert_array_equal(again.score, first.score)
 
 
+@pytest.mark.parametrize("packing", PACKINGS[2:], ids=["predicates", "texts"])
+def test_a_question_that_stays_the_same_is_not_paid_again(packing: dict[str, int]) -> None:
+    with serving(by_model(**{"judge-model": careful, "other": careful})) as server:
+        judged(study(server.url, packing))
+        n_asked = len(server.asked)
+        judged(study(server.url, {**packing, "max_chars": 30_000}))
+        assert len(server.asked) == n_asked, "no text is that long"
+        judged(study(server.url, packing, judge=[{"model": "judge-model"}, {"model": "other"}]))
+        assert {q.body["model"] for q in server.asked[n_asked:]} == {"other"}
+        assert len(server.asked) == 2 * n_asked
+
+
+@pytest.mark.parametrize("packing", PACKINGS[2:], ids=["predicates", "texts"])
+def test_ids_follow_the_split_and_the_seed(packing: dict[str, int]) -> None:
+    def ids(seed: int, split_hash: str) -> set[str]:
+        asked = study("http://127.0.0.1:1/v1", packing).model_copy(update={"seed": seed})
+        frozen = [replace(one, split_hash=split_hash) for one in predicates()]
+        packs = packing_of_llm.one_text(asked, frozen, corpus()).each
+        return {item.id for pack in packs for item in pack.items}
+
+    assert ids(0, "a") == ids(0, "a")
+    assert not ids(0, "a") & ids(0, "b") and not ids(0, "a") & ids(1, "a")
+
+
 def by_model(**answers: Callable[[Question], Any]) -> Callable[[Question], Any]:
     return lambda question: answers[question.body["model"]](question)
 
@@ -334,6 +475,19 @@ def test_neither_yes_nor_no_is_unparsable() -> None:
     assert found.status.item() == roles.UNPARSABLE and np.isnan(found.score.item())
 
 
+def test_a_tail_of_yes_below_another_beginning_is_no_verdict() -> None:
+    found = graded(("<think>", 0.5), ("yes", 0.3), ("no", 0.19), answer="<think>No.</think> no")
+    assert found.status.item() == roles.UNPARSABLE and np.isnan(found.score.item())
+
+
+@pytest.mark.parametrize("wrong", [1000.0, 1e-3, math.nan, math.inf])
+def test_what_is_no_log_probability_is_passed_over(wrong: float) -> None:
+    with serving(lambda question: "yes") as server:
+        server.logprobs = lambda question: [("yes", wrong), ("Yes", math.log(0.4)), ("no", math.log(0.2))]
+        found = judged(study(server.url, GRADED, logprobs=True), corpus(TEXTS[:1]), WORDS[:1])
+    assert found.score.item() == pytest.approx(2 / 3)
+
+
 def test_a_graded_question_asks_for_one_word_and_its_alternatives() -> None:
     with serving(lambda question: "yes") as server:
         server.logprobs = lambda question: [("yes", -0.1)]
@@ -361,7 +515,7 @@ def test_the_frozen_name_follows_what_can_change_a_verdict_and_nothing_else() ->
     assert set(same) == {name()}
     others = [
         name(judge={"model": "other"}),
-        name(judge=[{"model": "judge-model"}] * 2),
+        name(judge=[{"model": "judge-model"}, {"model": "other"}]),
         name(temperature=0.5),
         name(max_tokens=9),
         name(extra={"reasoning_effort": "low"}),
@@ -400,7 +554,7 @@ def test_another_model_than_the_frozen_one_does_not_judge(project: Project) -> N
             frames.write(rows, folder / "proposals.parquet", frames.PROPOSALS)
         project.run("news", "formalise")
         project.params(news={**PAIR_STUDY, **asked, "llm": {**asked["llm"], "temperature": 0.5}})
-        with pytest.raises(FrozenError, match="frozen for judge llm/1 judge-model"):
+        with pytest.raises(FrozenError, match=r"frozen for judge llm/1 judge-model .*\. Rerun formalise, or"):
             project.run("news", "verify")
         assert not server.asked
         project.run("news", "formalise", "verify")

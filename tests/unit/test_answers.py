@@ -46,12 +46,12 @@ def test_an_answer_comes_back_as_it_was(file: Path) -> None:
         assert store.get("aa01") is None
 
 
-def test_the_ledger_keeps_every_column_and_the_newest_answer_stands(file: Path) -> None:
+def test_the_ledger_keeps_every_column_and_the_first_answer_stands(file: Path) -> None:
     again = replace(PAID, study="other", predicate_ids=(), cost_usd=None, status="refusal")
     with opened(file) as store:
-        store.put(PAID, "first")
-        store.put(again, "second")
-        assert store.get("aa00") == "second"
+        assert store.put(PAID, "first") == "first"
+        assert store.put(again, "second") == "first"
+        assert store.get("aa00") == "first"
     rows = answers.ledger(["aa00", "unknown", "aa00"], file)
     assert rows.schema == LEDGER
     assert rows.drop("called_at").rows() == [
@@ -63,9 +63,19 @@ def test_the_ledger_keeps_every_column_and_the_newest_answer_stands(file: Path) 
 
 def test_what_was_lost_is_in_the_ledger_alone(file: Path) -> None:
     with opened(file) as store:
-        store.put(replace(PAID, status="failed"), None)
+        assert store.put(replace(PAID, status="failed"), None) is None
         assert store.get("aa00") is None
-    assert answers.ledger(["aa00"], file)["status"].to_list() == ["failed"]
+        store.put(PAID, "an answer")
+        assert store.put(replace(PAID, status="failed"), None) == "an answer"
+    assert answers.ledger(["aa00"], file)["status"].to_list() == ["failed", "value", "failed"]
+
+
+def test_of_two_that_paid_for_the_same_both_use_the_first(file: Path) -> None:
+    with opened(file) as one, opened(file) as other:
+        assert one.get("aa00") is None and other.get("aa00") is None
+        assert other.put(replace(PAID, study="other"), "theirs") == "theirs"
+        assert one.put(PAID, "ours") == "theirs" == one.get("aa00")
+    assert answers.ledger(["aa00"], file)["study"].to_list() == ["other", "news"]
 
 
 def test_many_requests_are_looked_up_in_pieces(file: Path) -> None:
@@ -113,8 +123,8 @@ def test_a_damaged_entry_is_missing_and_replaced(damage: str, file: Path) -> Non
     with opened(file) as store:
         assert store.get("aa00") is None
         assert store.get("aa01") is None
-        store.put(PAID, "an answer")
-        assert store.get("aa00") == "an answer"
+        assert store.put(PAID, "another answer") == "another answer"
+        assert store.get("aa00") == "another answer"
 
 
 def test_a_damaged_file_stops_with_what_to_do_and_stays_as_it_is(file: Path) -> None:

@@ -1,5 +1,6 @@
 """What a chat completion says, whatever a server sends."""
 
+import time
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ def read(content: Any) -> Completion | None:
 def test_it_survives_the_store() -> None:
     found = Completion('é "x"\n', "no", (("yes", -0.5), ("no", float("-inf"))), 10, 3, 7)
     assert completion.from_stored(found.stored()) == found
+    too_long = Completion("", "", (), 0, 0, 0, is_too_long=True)
+    assert completion.from_stored(too_long.stored()) == too_long
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,7 @@ def test_what_was_not_stored_so_is_nothing(text: str) -> None:
         body(message={"content": ["a"]}),
         body(logprobs={"content": [{}]}),
         body(logprobs=[1]),
+        body(logprobs={"content": [{"token": "yes", "logprob": 10**400}]}),
     ],
 )
 def test_what_is_no_chat_completion_is_none(content: Any) -> None:
@@ -124,6 +128,8 @@ def test_the_object_is_read_as_it_stands(content: str, guesses: list[str]) -> No
         ("nothing", "no JSON object"),
         ('{"guesses": []} {"guesses": ["b"]}', "2 JSON objects"),
         ('{"guesses": 5}', "guesses: Input should be a valid"),
+        ('{"guesses": [], "guesses": ["b"]}', 'key "guesses" stands twice'),
+        ('Sure: {"guesses": [], "guesses": ["b"]}', 'key "guesses" stands twice'),
         ('{"guesses": [1, 2, 3, 4, 5]}', "guesses.2"),
         ('["a"]', "no JSON object"),
     ],
@@ -133,3 +139,11 @@ def test_what_is_wrong_is_told_in_words(content: str, told: str) -> None:
     assert isinstance(problem, str)
     assert told in problem
     assert "guesses.3" not in problem
+
+
+def test_a_hostile_answer_is_read_in_no_time() -> None:
+    began = time.perf_counter()
+    completion.checked("```json\n" + "\n" * 300_000 + "x", Guesses)
+    completion.checked("```" * 100_000, Guesses)
+    completion.checked("</think>" * 50_000, Guesses)
+    assert time.perf_counter() - began < 1

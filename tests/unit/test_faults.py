@@ -22,7 +22,13 @@ ENDPOINT = Endpoint(model="small", base_url="http://localhost:1/v1")
         (Fault("", 401), Meaning.STOP),
         (Fault("", 404), Meaning.STOP),
         (Fault("", 307), Meaning.STOP),
-        (Fault("your input was flagged", 403), Meaning.REFUSAL),
+        (Fault("your account was flagged by moderation", 403, "account_suspended"), Meaning.STOP),
+        (Fault("a content filter", 403), Meaning.STOP),
+        (Fault("no", 403, "content_policy_violation"), Meaning.REFUSAL),
+        (Fault("moderation_blocked", 403), Meaning.STOP),
+        (Fault("your input was flagged", 400), Meaning.COMPLAINT),
+        (Fault("triggering Azure's content management policy", 400), Meaning.REFUSAL),
+        (Fault("", 413), Meaning.COMPLAINT),
         (Fault("", 400, "content_filter"), Meaning.REFUSAL),
         (Fault("maximum context length is 8192", 400), Meaning.TOO_LONG),
         (Fault("exceeds the available context size", 400), Meaning.TOO_LONG),
@@ -37,13 +43,19 @@ def test_meaning(fault: Fault, meaning: Meaning) -> None:
 def test_pauses_grow_and_never_undercut_the_server() -> None:
     plain, told = Fault("", 500), Fault("", 429, wait_s=2.0)
     for failures, longest in ((1, 0.5), (2, 1.0), (4, 4.0), (10, 30.0), (1000, 30.0)):
-        pauses = [faults.pause_s(plain, failures) for _ in range(200)]
+        pauses = [faults.pause_s(plain, failures, 60) for _ in range(200)]
         assert longest / 2 < max(pauses) <= longest
         assert min(pauses) < longest / 4
-        waits = [faults.pause_s(told, failures) for _ in range(200)]
+        waits = [faults.pause_s(told, failures, 60) for _ in range(200)]
         assert min(waits) >= 2.0
         assert max(waits) <= 4.0
-    assert max(faults.pause_s(Fault("", 429, wait_s=0.0), 9) for _ in range(50)) > 0.2
+    assert max(faults.pause_s(Fault("", 429, wait_s=0.0), 9, 60) for _ in range(50)) > 0.2
+
+
+def test_more_than_patience_is_not_waited_for() -> None:
+    asked = Fault("", 429, wait_s=86_400.0)
+    assert 30 <= faults.pause_s(asked, 1, patience_s=60) <= 60
+    assert faults.pause_s(asked, 1, patience_s=100_000) >= 86_400
 
 
 def test_an_endpoint_is_down_when_patience_ends_after_its_first_failure() -> None:
@@ -70,11 +82,31 @@ def test_where_nobody_ever_was_patience_ends_soon() -> None:
     assert circuit.gives_up_at() == 260.0
 
 
-def test_some_texts_may_be_too_long_but_not_all() -> None:
+FORM, OTHER_FORM = (True, False), (False, True)
+
+
+def in_a_row(circuit: Circuit, meaning: Meaning, form: faults.Form = FORM) -> int:
+    """How many calls may end so one after the other; 100 where there is no end."""
+    return next((n for n in range(100) if not circuit.may_be_exception(meaning, form)), 100)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "at_first", "later"),
+    [(Meaning.TOO_LONG, 19, 100), (Meaning.REFUSAL, 19, 49), (Meaning.COMPLAINT, 0, 19)],
+)
+def test_what_may_be_about_one_text_is_not_about_all(meaning: Meaning, at_first: int, later: int) -> None:
+    assert in_a_row(Circuit(ENDPOINT, patience_s=60), meaning) == at_first
     circuit = Circuit(ENDPOINT, patience_s=60)
-    assert [circuit.may_fit() for _ in range(6)] == [True] * 4 + [False] * 2
+    circuit.knows(lambda dialect: b"", FORM)
+    assert in_a_row(circuit, meaning) == later
     circuit.succeeded()
-    assert circuit.may_fit()
+    assert in_a_row(circuit, meaning) == later
+
+
+def test_a_complaint_about_a_form_that_was_never_answered_is_about_the_form() -> None:
+    circuit = Circuit(ENDPOINT, patience_s=60)
+    circuit.knows(lambda dialect: b"", FORM)
+    assert in_a_row(circuit, Meaning.COMPLAINT, OTHER_FORM) == 0
 
 
 @pytest.mark.parametrize(
@@ -93,3 +125,7 @@ def test_some_texts_may_be_too_long_but_not_all() -> None:
 )
 def test_errors_are_told_in_several_shapes(content: object, told: tuple[str, str] | None) -> None:
     assert faults.told(content) == told
+
+
+def test_a_number_too_long_to_be_written_is_no_obstacle() -> None:
+    assert faults.told({"message": 10**5000, "code": 10**5000}) == ("something that cannot be shown",) * 2

@@ -1,9 +1,10 @@
 """The calls of one run: paced, paid within the budget, tried again, and stopped together."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from tasks.engines.gateway import completion, dialect, faults, limits
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.engines.gateway.dialect import Dialect
-from tasks.engines.gateway.faults import Circuit, Fault, Meaning
+from tasks.engines.gateway.faults import Circuit, Fault, Form, Meaning, Write
 from tasks.errors import EngineError
 from tasks.store.answers import Answers
 from tasks.study import Endpoint, Study
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 _WAITS_PER_TRY = 100
 """How often a call may be told to wait for each try it has, while others are answered."""
-_FIRST_GUESS = 500
-"""Tokens that an answer is expected to have until there is one."""
+
+_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 
 Message = dict[str, str]
 
@@ -32,8 +33,31 @@ class StoppedError(Exception):
     """The run has stopped: unwinds whoever still works. The reason is `Calling.error`."""
 
 
-Lost = Callable[[Tokens, float, int], None]
-"""Is told of an answer that was paid for but cannot be used: tokens, seconds, requests sent so far."""
+Lost = Callable[[Tokens, float, int], object]
+"""Is told of an answer that cannot be used but is, or may be, billed: tokens, seconds, requests so far."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of an endpoint."""
+
+    endpoint: Endpoint
+    write: Write
+    form: Form
+    lost: Lost
+
+    @classmethod
+    def of(
+        cls,
+        endpoint: Endpoint,
+        messages: list[Message],
+        schema: type[BaseModel] | None,
+        logprobs: bool,
+        lost: Lost,
+    ) -> "Asked":
+        """A chat completion of these messages."""
+        write = partial(dialect.body, endpoint, messages, schema, logprobs)
+        return cls(endpoint, write, (schema is not None, logprobs), lost)
 
 
 @dataclass
@@ -42,6 +66,8 @@ class Called:
 
     completion: Completion | None = None
     """None where it was given up."""
+    is_error: bool = False
+    """Whether the completion stands for an error of the server: written down by `Calling.hold`."""
     latency_s: float = 0.0
     """Of the last request."""
     attempts: int = 0
@@ -63,7 +89,6 @@ class Calling:
         self._cancel = cancel
         self._stopping = asyncio.Event()
         self._pace = limits.pace(study.spend)
-        self._longest_answer: dict[str, int] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         self._circuits: dict[tuple[str, str], Circuit] = {}
 
@@ -77,14 +102,24 @@ class Calling:
         for connection in self._connections.values():
             await connection.close()
 
-    async def call(
-        self,
-        endpoint: Endpoint,
-        messages: list[Message],
-        schema: type[BaseModel] | None,
-        logprobs: bool,
-        lost: Lost,
-    ) -> Called:
+    def knows(self, asked: Asked) -> None:
+        """This was answered in a run before: whatever fails now, such requests can be answered."""
+        self._circuit(asked.endpoint).knows(asked.write, asked.form)
+
+    def hold(self, endpoint: Endpoint, write_down: Callable[[], object]) -> None:
+        """Writes an error that counts as an answer down when the endpoint's next answer comes.
+
+        Where none does, and the run is stopped, what the server said may not have been about the texts:
+        a rerun asks again, which costs nothing.
+        """
+        self._circuit(endpoint).held.append(write_down)
+
+    def release(self) -> None:
+        """Writes down what is held, since the run has ended well."""
+        for circuit in self._circuits.values():
+            circuit.release()
+
+    async def call(self, asked: Asked) -> Called:
         """Asks until there is an answer, or none is to be had.
 
         The answer must be in the ledger before the event loop goes on: the money set aside for it is
@@ -93,59 +128,94 @@ class Calling:
         Raises:
             StoppedError: the run has stopped.
         """
-        write = partial(dialect.body, endpoint, messages, schema, logprobs)
-        most_usd = self.purse.most_usd(endpoint, messages)
-        try:
-            await self.purse.set_aside(most_usd)
-        except EngineError as error:
-            self._end(error)
-        try:
-            return await self._asked(endpoint, write, lost)
-        finally:
-            self.purse.release(most_usd)
-
-    async def _asked(self, endpoint: Endpoint, write: Callable[[Dialect], bytes], lost: Lost) -> Called:
-        circuit = self._circuit(endpoint)
+        circuit = self._circuit(asked.endpoint)
         answered_before = circuit.answered
         called = Called()
         while True:
-            used = dialect.of(endpoint)
-            outcome = await self._sent(endpoint, write(used), called)
+            used = dialect.of(asked.endpoint)
+            outcome = await self._sent(asked, used, called)
             if isinstance(outcome, Completion):
                 circuit.succeeded()
+                circuit.knows(asked.write, asked.form)
                 called.completion = outcome
                 return called
-            if outcome.tokens is not None:
-                lost(outcome.tokens, called.latency_s, called.attempts)
             meaning = faults.meaning(outcome)
-            if meaning is Meaning.REFUSAL:
-                circuit.succeeded()
-                called.completion = Completion("", outcome.words, (), 0, 0, 0)
-                return called
-            if meaning is Meaning.TOO_LONG and circuit.may_fit():
-                return called
-            if meaning is Meaning.COMPLAINT and dialect.learn(endpoint, used, outcome.words):
+            if meaning is Meaning.COMPLAINT and dialect.learn(asked.endpoint, used, outcome.words):
                 continue
             if meaning not in {Meaning.WAIT, Meaning.RETRY}:
-                self._end(faults.stopped(endpoint, outcome))
+                return self._minded(asked, outcome, meaning, called)
             called.faults += 1
             called.tries += meaning is Meaning.RETRY
             circuit.failed(outcome, time.monotonic())
-            if self._is_used_up(called):
-                if circuit.answered == answered_before:
-                    self._give_up(circuit)
-                return called
-            await self._recover(circuit, faults.pause_s(outcome, called.faults))
+            pause_s = faults.pause_s(outcome, called.faults, self._spend.patience_s)
+            is_used_up = self._is_used_up(called)
+            if not is_used_up and await self._recovers(circuit, pause_s):
+                continue
+            others_came = is_used_up and circuit.answered > answered_before
+            # Who tells to wait says by it that it is not about this call.
+            if not others_came and (meaning is Meaning.WAIT or not await self._answers(circuit, asked)):
+                self._give_up(circuit)
+            return called
+
+    def _minded(self, asked: Asked, fault: Fault, meaning: Meaning, called: Called) -> Called:
+        """How a call ends whose request the server will not answer however often it comes."""
+        may_go_on = meaning is not Meaning.STOP and self._circuit(asked.endpoint).may_be_exception(
+            meaning, asked.form
+        )
+        if not may_go_on:
+            self._end(faults.stopped(asked.endpoint, fault))
+        if meaning is not Meaning.COMPLAINT:
+            called.is_error = True
+            is_too_long = meaning is Meaning.TOO_LONG
+            called.completion = Completion("", "" if is_too_long else fault.words, (), 0, 0, 0, is_too_long)
+        return called
+
+    async def _answers(self, circuit: Circuit, asked: Asked) -> bool:
+        """Whether the endpoint answers something else than what failed: a request that it did answer."""
+        answered_before = circuit.answered
+        async with circuit.probing:  # One such request tells all calls that fail at this moment.
+            if circuit.works is None or circuit.answered > answered_before:
+                return circuit.works is not None
+            probe = Called()
+            outcome = await self._sent(replace(asked, write=circuit.works), dialect.of(asked.endpoint), probe)
+            if isinstance(outcome, Fault):
+                return False
+            tokens = outcome.tokens_in, outcome.tokens_out, outcome.tokens_cached
+            asked.lost(tokens, probe.latency_s, probe.attempts)
+            circuit.succeeded()
+            return True
 
     def _is_used_up(self, called: Called) -> bool:
         attempts = self._spend.attempts
         return called.tries >= attempts or called.faults > attempts * _WAITS_PER_TRY
 
-    async def _sent(self, endpoint: Endpoint, body: bytes, called: Called) -> Completion | Fault:
-        """One request, when it is its turn."""
-        longest = self._longest_answer.get(endpoint.model, _FIRST_GUESS)
-        n_tokens = len(body) // 4 + min(longest, endpoint.max_tokens)
+    async def _sent(self, asked: Asked, used: Dialect, called: Called) -> Completion | Fault:
+        """One request, when it is its turn and the budget allows it."""
+        body = asked.write(used)
+        most_usd = self.purse.most_usd(asked.endpoint, len(body))
+        try:
+            await self.purse.set_aside(most_usd)
+        except EngineError as error:
+            self._end(error)
+        try:
+            outcome = await self._exchanged(asked.endpoint, body, called)
+            if isinstance(outcome, Fault):
+                self._lose(asked, outcome, len(body), called)
+            return outcome
+        finally:
+            self.purse.release(most_usd)
+
+    def _lose(self, asked: Asked, fault: Fault, n_bytes: int, called: Called) -> None:
+        """Writes down what a fault cost or, where nobody says, may have cost: the budget counts on it."""
+        tokens = fault.tokens
+        if tokens is None and fault.may_be_billed:
+            tokens = (*self.purse.expected(asked.endpoint, n_bytes), 0)
+        if tokens is not None:
+            asked.lost(tokens, called.latency_s, called.attempts)
+
+    async def _exchanged(self, endpoint: Endpoint, body: bytes, called: Called) -> Completion | Fault:
         connection = self._connection(endpoint)
+        n_tokens = sum(self.purse.expected(endpoint, len(body)))
         await self._pause(self._pace.reserve(n_tokens, time.monotonic()))
         began = time.perf_counter()
         called.attempts += 1
@@ -155,20 +225,18 @@ class Calling:
             return received
         outcome = _read(received, len(body), connection)
         if isinstance(outcome, Completion):
-            self._longest_answer[endpoint.model] = max(
-                outcome.tokens_out, self._longest_answer.get(endpoint.model, 1)
-            )
+            self.purse.learn(endpoint.model, len(body), outcome.tokens_in, outcome.tokens_out)
         return outcome
 
-    async def _recover(self, circuit: Circuit, seconds: float) -> None:
-        """Waits before the next try, unless the endpoint counts as down before."""
+    async def _recovers(self, circuit: Circuit, seconds: float) -> bool:
+        """Waits before the next try; False where patience with the endpoint ends before."""
         resume_at = time.monotonic() + seconds
         while True:
             now, gives_up_at = time.monotonic(), circuit.gives_up_at()
             if gives_up_at is not None and now >= gives_up_at:
-                self._give_up(circuit)
+                return False
             if now >= resume_at:
-                return
+                return True
             await self._pause(min(resume_at, gives_up_at or resume_at) - now)
 
     async def _pause(self, seconds: float) -> None:
@@ -216,12 +284,13 @@ def _read(received: bytes, n_chars: int, connection: "Connection") -> Completion
     try:
         content = completion.parsed_json(received)
     except (ValueError, RecursionError):
-        return Fault(f"wanted a chat completion, got no JSON: {connection.cleaned(_start(received))}")
+        words = f"wanted a chat completion, got no JSON: {connection.cleaned(_start(received))}"
+        return Fault(words, may_be_billed=True)
     if (found := completion.from_content(content, n_chars, connection.without_key)) is not None:
         return found
     words, code = faults.told(content) or (f"wanted a chat completion, got {_start(received)}", "")
     # Some servers tell errors within an answer that is well by its HTTP status.
-    status = int(code) if code.isdigit() and 400 <= int(code) < 600 else None
+    status = int(code) if _STATUS.fullmatch(code) else None
     return Fault(connection.cleaned(words), status=status, code=code, tokens=completion.tokens(content))
 
 

@@ -2,8 +2,8 @@
 
 import json
 import math
-import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from pydantic_core import from_json
 Tokens = tuple[int, int, int]
 """In, out, and how many of those in the server had cached."""
 
-_THOUGHT = re.compile(r"\A.*</think>", re.DOTALL)  # Some servers leave out the opening tag.
-_FENCE = re.compile(r"\A```[a-z]*\s*\n(.*)\n?```\Z", re.DOTALL | re.IGNORECASE)
+_THOUGHT_ENDS = "</think>"  # Some servers leave out the opening tag.
+_FENCE = "```"
 _STARTS = 50
 """How many opening braces are tried in the search for an object: bounds the work on a hostile answer."""
 _PROBLEMS = 3
@@ -32,22 +32,37 @@ class Completion:
     tokens_in: int
     tokens_out: int
     tokens_cached: int
+    is_too_long: bool = False
+    """Whether the server said that the request does not fit into the model: there is no message."""
 
     def stored(self) -> str:
         """As one line of JSON."""
-        values = (self.content, self.refusal, self.first_token, self.tokens_in, self.tokens_out)
-        return json.dumps((*values, self.tokens_cached), ensure_ascii=False, separators=(",", ":"))
+        tokens = (self.tokens_in, self.tokens_out, self.tokens_cached)
+        values = (
+            self.content,
+            self.refusal,
+            self.first_token,
+            *tokens,
+            *((True,) if self.is_too_long else ()),
+        )
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def from_stored(text: str) -> Completion | None:
     """What was stored; None where it is something else."""
     try:
-        content, refusal, first, tokens_in, tokens_out, cached = json.loads(text)
+        content, refusal, first, tokens_in, tokens_out, cached, *too_long = json.loads(text)
         alternatives = tuple((str(token), float(logprob)) for token, logprob in first)
         return Completion(
-            str(content), str(refusal), alternatives, int(tokens_in), int(tokens_out), int(cached)
+            str(content),
+            str(refusal),
+            alternatives,
+            int(tokens_in),
+            int(tokens_out),
+            int(cached),
+            is_too_long=too_long == [True],
         )
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -68,7 +83,7 @@ def from_content(content: Any, n_chars: int, clean: Callable[[str], str]) -> Com
         if finish == "content_filter" and not refusal:
             refusal = "content filter"
         first = tuple((clean(token), logprob) for token, logprob in _first_token(choice.get("logprobs")))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
         return None
     used = tokens(content) or (n_chars // 4, len(text) // 4, 0)
     return Completion(clean(text), clean(refusal), first, *used)
@@ -104,18 +119,19 @@ def parsed_json(body: bytes) -> Any:
 def checked(content: str, schema: type[BaseModel]) -> BaseModel | str:
     """The one JSON object in an answer as a record of the schema, or what is wrong with it, in words."""
     try:
-        return schema.model_validate_json(content)
+        return _validated(content, schema)
+    except _TwiceError as error:
+        return str(error)
     except ValidationError as error:
         problem = error
-    inner = _THOUGHT.sub("", content).strip()
-    if fenced := _FENCE.match(inner):
-        inner = fenced[1]
-    objects = _objects(inner)
+    objects = _objects(_unfenced(content.rpartition(_THOUGHT_ENDS)[2].strip()))
     if len(objects) != 1:
         return "it holds no JSON object" if not objects else f"it holds {len(objects)} JSON objects, not one"
     if objects[0] != content:
         try:
-            return schema.model_validate_json(objects[0])
+            return _validated(objects[0], schema)
+        except _TwiceError as error:
+            return str(error)
         except ValidationError as error:
             problem = error
     wrong = problem.errors(include_url=False, include_input=False, include_context=False)
@@ -126,6 +142,32 @@ def repair(content: str, problem: str) -> list[dict[str, str]]:
     """Messages that show a model its answer and ask for a better one."""
     wanted = f"That cannot be read: {problem}. Answer again in full, with the JSON object alone."
     return [{"role": "assistant", "content": content or "(nothing)"}, {"role": "user", "content": wanted}]
+
+
+class _TwiceError(Exception):
+    """An object names a key twice: which of the two is meant, only the model can say."""
+
+
+def _validated(text: str, schema: type[BaseModel]) -> BaseModel:
+    record = schema.model_validate_json(text)
+    with suppress(ValueError, RecursionError):  # what one parser takes and the other does not
+        json.loads(text, object_pairs_hook=_once)
+    return record
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise _TwiceError(f"the key {json.dumps(twice[:50])} stands twice in one object")
+
+
+def _unfenced(text: str) -> str:
+    """What stands between the fences, where a text is one code block."""
+    first_line, _, rest = text.partition("\n")
+    if first_line.startswith(_FENCE) and rest.endswith(_FENCE):
+        return rest[: -len(_FENCE)]
+    return text
 
 
 def _objects(text: str) -> list[str]:

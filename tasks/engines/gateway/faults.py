@@ -1,23 +1,38 @@
 """What a fault means for the call it met, and when faults mean that an endpoint is down."""
 
+import asyncio
 import json
 import random
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from tasks.engines.gateway.dialect import Dialect
 from tasks.errors import EngineError
 from tasks.study import Endpoint
+
+Write = Callable[[Dialect], bytes]
+"""Gives a request's body in a dialect."""
+Form = tuple[bool, bool]
+"""Whether JSON of a schema is wanted, and log-probabilities: what a server may mind beside a text."""
 
 GOES_ON = "Rerun goes on where it stopped: what was answered is kept."
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 QUICK_S, QUICK_FAILURES = 5.0, 5
 _STATUS_TRIED_AGAIN = {408, 409, 425}
-_BAD_REQUEST = {400, 422}
-_DECLINED = {400, 403, 422}
-_FILTER_WORDS = ("content_filter", "content filter", "content management policy", "flagged", "moderation")
+_BAD_REQUEST = {400, 413, 422}
+_FILTER_CODES = {"content_filter", "content_policy_violation", "moderation_blocked"}
+_FILTER_WORDS = ("content filter", "content management policy", "content policy", "content exists risk")
 _LENGTH_WORDS = ("context_length", "context length", "context window", "context size", "maximum model length")
-_NONE_FITS = 5
+_NONE_ANSWERED = 20
+"""Calls in a row that may end for a reason of their own before it counts as one of all calls.
+
+No text of a corpus is its only kind: where not one of twenty is answered, the reason is not the text.
+"""
+_DECLINED_IN_A_ROW = 50
+"""Once something was answered. Of texts that are declined one in two, so many stand in a row once in 1e15."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,8 @@ class Fault:
     """How long the server asks to be left alone."""
     is_unreachable: bool = False
     """Whether nobody took the connection."""
+    may_be_billed: bool = False
+    """Whether the request was taken, and an answer may have been made that never came."""
     tokens: tuple[int, int, int] | None = None
     """In, out and cached, where it was paid for all the same."""
 
@@ -49,7 +66,7 @@ class Meaning(Enum):
     TOO_LONG = auto()
     """The texts do not fit into the model: no other try would help."""
     COMPLAINT = auto()
-    """The server may want it put in another way; the run stops if that is not so."""
+    """The server may want it put in another way, or minds this text."""
     STOP = auto()
 
 
@@ -61,31 +78,52 @@ def told(content: Any) -> tuple[str, str] | None:
     if not isinstance(error, dict) or not (words := error.get("message") or error.get("detail")):
         return None
     name = error.get("code") or error.get("type") or ""
-    return words if isinstance(words, str) else json.dumps(words), str(name)
+    return _plain(words), _plain(name)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value)
+    except ValueError:  # a number of thousands of digits
+        return "something that cannot be shown"
 
 
 def meaning(fault: Fault) -> Meaning:
     """What a fault means for its call."""
     status, words = fault.status, f"{fault.code} {fault.words}".lower()
+    if _is_declined(status, fault.code.lower(), words):
+        return Meaning.REFUSAL
     if status == 429:
         return Meaning.STOP if "insufficient_quota" in words else Meaning.WAIT
     if status is None or status >= 500 or status in _STATUS_TRIED_AGAIN:
         return Meaning.RETRY
-    if status in _DECLINED and any(name in words for name in _FILTER_WORDS):
-        return Meaning.REFUSAL
     if status not in _BAD_REQUEST:
         return Meaning.STOP
-    if any(name in words for name in _LENGTH_WORDS):
-        return Meaning.TOO_LONG
-    return Meaning.COMPLAINT
+    return Meaning.TOO_LONG if any(name in words for name in _LENGTH_WORDS) else Meaning.COMPLAINT
 
 
-def pause_s(fault: Fault, failures: int) -> float:
-    """Seconds until the next try: what the server asks for and up to as much again, else full jitter."""
+def _is_declined(status: int | None, code: str, words: str) -> bool:
+    """Whether a content filter spoke. With 403, a suspended account is told in much the same words."""
+    if status != 403 and status not in _BAD_REQUEST:
+        return False
+    return code in _FILTER_CODES or (status != 403 and any(name in words for name in _FILTER_WORDS))
+
+
+def pause_s(fault: Fault, failures: int, patience_s: float) -> float:
+    """Seconds until the next try: what the server asks for and up to as much again, else full jitter.
+
+    What it asks for beyond patience, a quota of the day perhaps, is not waited for: one call would hold
+    up the run, which either is answered meanwhile or is to stop.
+    """
     longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures - 1, 20))
     jitter = random.uniform(0, longest)  # noqa: S311 - spreads calls, hides nothing
+    if fault.wait_s is None:
+        return jitter
+    wait_s = fault.wait_s if fault.wait_s <= patience_s else min(fault.wait_s, LONGEST_WAIT_S)
     # Who was told the same time to wait must not come back at the same moment.
-    return jitter if fault.wait_s is None else fault.wait_s + min(jitter, max(fault.wait_s, FIRST_WAIT_S))
+    return wait_s + min(jitter, max(wait_s, FIRST_WAIT_S))
 
 
 def stopped(endpoint: Endpoint, fault: Fault) -> EngineError:
@@ -100,6 +138,9 @@ def stopped(endpoint: Endpoint, fault: Fault) -> EngineError:
         hint = "Check llm.base_url (it mostly ends in /v1) and llm.model."
     elif status is not None and 300 <= status < 400:
         hint = "Write the final address as llm.base_url."
+    elif meaning(fault) is Meaning.REFUSAL:
+        said += " - and so for every call of late."
+        hint = "See whether the account may still be used, or ask a model that does not decline these texts."
     elif meaning(fault) is Meaning.TOO_LONG:
         hint = "No text fits into the model: lower llm.max_tokens, verify.max_chars or propose.samples."
     elif "temperature" in words:
@@ -112,26 +153,56 @@ def stopped(endpoint: Endpoint, fault: Fault) -> EngineError:
 
 
 class Circuit:
-    """Whether one endpoint still answers."""
+    """Whether one endpoint still answers, and what it was seen to answer."""
 
     def __init__(self, endpoint: Endpoint, patience_s: float) -> None:
         self._endpoint, self._patience_s = endpoint, patience_s
         self.answered = 0
-        self._too_long = 0
+        """Answers that came in this run."""
+        self.works: Write | None = None
+        """A request that was answered, in this run or before."""
+        self.held: list[Callable[[], object]] = []
+        """Each writes down an error that counts as an answer, once something was answered, too."""
+        self.probing = asyncio.Lock()
+        self._was_there = False
+        self._forms: set[Form] = set()
+        self._in_a_row: Counter[Meaning] = Counter()
         self._failing_since: float | None = None
         self._failures = 0
         self._last: Fault | None = None
 
+    def knows(self, write: Write, form: Form) -> None:
+        """A request of this form has been answered, in this run or before."""
+        self.works = write
+        self._forms.add(form)
+
     def succeeded(self) -> None:
         """An answer came, of whatever use."""
         self.answered += 1
+        self._in_a_row.clear()
+        self.release()
+        self._is_there()
+
+    def release(self) -> None:
+        """Writes down what was held."""
+        while self.held:
+            self.held.pop(0)()
+
+    def may_be_exception(self, meaning: Meaning, form: Form) -> bool:
+        """Whether the server's error may be about one text: it is there, and minds what it was asked."""
+        self._is_there()
+        self._in_a_row[meaning] += 1
+        in_a_row = self._in_a_row[meaning]
+        if meaning is Meaning.REFUSAL:
+            return in_a_row < (_NONE_ANSWERED if self.works is None else _DECLINED_IN_A_ROW)
+        if meaning is Meaning.TOO_LONG:
+            return self.works is not None or in_a_row < _NONE_ANSWERED
+        return form in self._forms and in_a_row < _NONE_ANSWERED
+
+    def _is_there(self) -> None:
+        self._was_there = True
         self._failing_since = None
         self._failures = 0
-
-    def may_fit(self) -> bool:
-        """Whether a text that is too long may be an exception: not after several, and none that fitted."""
-        self._too_long += 1
-        return self.answered > 0 or self._too_long < _NONE_FITS
 
     def failed(self, fault: Fault, now: float) -> None:
         """None came."""
@@ -147,7 +218,7 @@ class Circuit:
         """
         if self._failing_since is None or self._last is None:
             return None
-        nobody_there = self._last.is_unreachable and not self.answered and self._failures >= QUICK_FAILURES
+        nobody_there = self._last.is_unreachable and not self._was_there and self._failures >= QUICK_FAILURES
         return self._failing_since + (min(QUICK_S, self._patience_s) if nobody_there else self._patience_s)
 
     def down(self) -> EngineError:

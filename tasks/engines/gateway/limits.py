@@ -1,14 +1,21 @@
 """What holds calls back: the pace a server allows, and the money a study may cost."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 
 from tasks.errors import EngineError
 from tasks.store.answers import Answers
 from tasks.study import Endpoint, Price, Spend, Study
 
-_SCHEMA_BYTES = 1500
-"""What a schema and the frame around messages add at most to a prompt."""
+_FRAME_TOKENS = 200
+"""What a server puts around messages."""
+_MARGIN = 2.0
+"""How many times the tokens per byte that were seen a prompt may have: languages differ."""
+_FIRST_GUESS = 0.25
+"""Tokens per byte expected until there is an answer, and ..."""
+_FIRST_ANSWER = 500
+"""... tokens of one."""
 
 
 class Pace:
@@ -57,7 +64,7 @@ def cost_usd(price: Price | None, tokens_in: int, tokens_out: int, tokens_cached
 class Purse:
     """What a study has paid, by the ledger, and what it may still pay.
 
-    Each call sets aside the most it can cost, so that what is in flight never breaks the budget. Where
+    Each request sets aside the most it can cost, so that what is in flight never breaks the budget. Where
     that leaves too little for another call, it waits for one to end: near the end calls go one by
     one, and less than the dearest possible call stays unspent. Setting aside what answers cost on
     average would use that up too, and break the promise on the day that answers grow long.
@@ -67,6 +74,8 @@ class Purse:
         self._study, self._answers = study.name, answers
         self._budget = study.spend.budget_usd
         self._prices: Mapping[str, Price] = study.spend.prices
+        self._per_byte: dict[str, float] = {}
+        self._longest_answer: dict[str, int] = {}
         self._counted = 0
         self._paid = 0.0
         self._unpriced_tokens = 0
@@ -74,13 +83,28 @@ class Purse:
         self._released = asyncio.Event()
         self._refresh()
 
-    def most_usd(self, endpoint: Endpoint, messages: Sequence[Mapping[str, str]]) -> float:
-        """The most a call can cost: a token per three bytes asked, and the longest answer allowed."""
+    def learn(self, model: str, n_bytes: int, tokens_in: int, tokens_out: int) -> None:
+        """An answer came."""
+        self._per_byte[model] = max(self._per_byte.get(model, 0.0), tokens_in / n_bytes)
+        self._longest_answer[model] = max(self._longest_answer.get(model, 1), tokens_out)
+
+    def expected(self, endpoint: Endpoint, n_bytes: int) -> tuple[int, int]:
+        """Tokens in and out that a request is likely to take, rather too many than too few."""
+        longest = self._longest_answer.get(endpoint.model, _FIRST_ANSWER)
+        per_byte = self._per_byte.get(endpoint.model, _FIRST_GUESS)
+        return math.ceil(n_bytes * per_byte), min(longest, endpoint.max_tokens)
+
+    def most_usd(self, endpoint: Endpoint, n_bytes: int) -> float:
+        """The most a request can cost: as many tokens as it may have, and the longest answer allowed.
+
+        A byte is a token at most, in rare scripts it is one; only where answers have shown that texts
+        take far fewer is less set aside.
+        """
         if self._budget is None:
             return 0.0
-        n_bytes = _SCHEMA_BYTES + sum(len(message["content"].encode()) for message in messages)
-        price = self._prices.get(endpoint.model)
-        return cost_usd(price, n_bytes // 3, endpoint.max_tokens, 0) or 0.0
+        seen = self._per_byte.get(endpoint.model, 1.0)
+        most_in = math.ceil(n_bytes * max(seen, min(1.0, seen * _MARGIN))) + _FRAME_TOKENS
+        return cost_usd(self._prices.get(endpoint.model), most_in, endpoint.max_tokens, 0) or 0.0
 
     async def set_aside(self, usd: float) -> None:
         """Waits until a call that costs at most this fits into the budget.

@@ -13,6 +13,7 @@ import math
 import os
 import re
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,9 @@ _IDLE_S = 4.0  # Servers close idle connections after five seconds or more: ours
 _UNREACHABLE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _SECRET_LENGTH = 8
 _WORDS = 200
+_LONGEST_BODY = 10_000_000
+_LONGEST_PACKED_BODY = _LONGEST_BODY // 100
+"""Bytes of a compressed body: zeros pack a thousandfold."""
 _CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 
 
@@ -50,9 +54,15 @@ class Secret:
 
 def _spellings(key: str) -> re.Pattern[str]:
     """The key with each character as itself or as an escape, however often it was escaped."""
-    return re.compile(
-        "".join(rf"(?:\\*{re.escape(c)}|\\+u(?i:{ord(c):04x})|\\+x(?i:{ord(c):02x}))" for c in key)
+    # Backslashes are taken as a whole and from their first one on: else a long row of them, which a
+    # server may send, is searched anew from each.
+    spelled = (
+        rf"\\++(?:u(?i:{ord(c):04x})|x(?i:{ord(c):02x}))?"
+        if c == "\\"
+        else rf"\\*+(?:{re.escape(c)}|u(?i:{ord(c):04x})|x(?i:{ord(c):02x}))"
+        for c in key
     )
+    return re.compile(r"(?<!\\)" + "".join(spelled))
 
 
 def secret(endpoint: Endpoint) -> Secret:
@@ -133,6 +143,7 @@ class Connection:
                     max_keepalive_connections=concurrency,
                     keepalive_expiry=_IDLE_S,
                 ),
+                event_hooks={"request": [], "response": [_bound]},
                 follow_redirects=False,  # another host would be given the key
                 trust_env=not is_loopback(host),  # a proxy has no way to this machine
             ),
@@ -147,12 +158,12 @@ class Connection:
         except openai.APIStatusError as error:
             return self._refused(error.response)
         except TimeoutError:
-            return Fault(f"no answer within {self._timeout_s:g} s")
+            return Fault(f"no answer within {self._timeout_s:g} s", may_be_billed=True)
         except (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             causes = _causes(error)
             unreachable = any(isinstance(cause, _UNREACHABLE) for cause in causes)
             words = str(causes[-1]) or type(causes[-1]).__name__
-            return Fault(self.cleaned(words), is_unreachable=unreachable)
+            return Fault(self.cleaned(words), is_unreachable=unreachable, may_be_billed=not unreachable)
 
     def cleaned(self, words: str) -> str:
         """Words of others, fit for an error message."""
@@ -176,6 +187,34 @@ class Connection:
             code=code,
             wait_s=wait_s(response.headers),
         )
+
+
+class _TooLargeError(OSError):
+    """A body that no chat completion has."""
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A response's body, ended by an error where it is too large to be one of ours."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, most: int) -> None:
+        self._stream, self._most = stream, most
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        n_bytes = 0
+        async for part in self._stream:
+            n_bytes += len(part)
+            if n_bytes > self._most:
+                raise _TooLargeError(f"an answer of more than {self._most:,} bytes")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bound(response: httpx2.Response) -> None:
+    is_packed = response.headers.get("content-encoding", "identity") != "identity"
+    assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - of an asynchronous client
+    response.stream = _Bounded(response.stream, _LONGEST_PACKED_BODY if is_packed else _LONGEST_BODY)
 
 
 def _causes(error: BaseException) -> list[BaseException]:

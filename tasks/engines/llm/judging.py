@@ -2,13 +2,15 @@
 
 Several predicates on one text, or several texts under one predicate, share a call (`packing.py`). Answers
 are matched by id. What is missing is asked again together, then alone; a refused call is asked item by
-item, so that one text cannot take others with it.
+item, so that one text cannot take others with it. A text on which one call and then one item of it are
+unreadable is given up, and so is a judge of which nothing could be read: both would be paid for in vain.
 """
 
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -28,6 +30,10 @@ from tasks.study import Study
 
 VERSION = 1
 _MORE = {"first": 1.0, "neither": 0.5, "second": 0.0}
+_LEAST_MASS = 0.5
+"""Less than this on yes and no together: the first token was the start of something else."""
+_FIRST_PACKS = 20
+"""A judge that gave nothing for so many packs is not asked on."""
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
 
 
@@ -42,6 +48,87 @@ class _Settled:
     gaps: dict[str, int]
     """Status of the items that got no score."""
     calls: tuple[Call, ...]
+
+
+class _Asking:
+    """One pack put to one judge: what it said so far."""
+
+    def __init__(self, pack: Pack, ask: Callable[[Sequence[Item], bool], Awaitable[chat.Answer]]) -> None:
+        self._pack, self._put = pack, ask
+        self._alone: dict[str, chat.Answer] = {}
+        self.scores: dict[str, float] = {}
+        self.gaps: dict[str, int] = {}
+        """Why items that were asked alone have no score."""
+        self.calls: list[Call] = []
+
+    def missing(self) -> list[Item]:
+        return [item for item in self._pack.items if item.id not in self.scores]
+
+    async def ask_all(self) -> None:
+        """Together, what is missing together, and then alone; less where nothing can come of it."""
+        items = self._pack.items
+        answer = await self._ask(items)
+        if 0 < len(self.missing()) < len(items):
+            answer = await self._ask(self.missing())
+        missing, of_one_text = self.missing(), len({item.row for item in items}) == 1
+        if of_one_text and answer.given_up:
+            return
+        if of_one_text and len(missing) == len(items) > 1 and answer.status == roles.UNPARSABLE:
+            # Not the same item on every text: one that spoils its pack would take the others with it.
+            probe = missing.pop(items[0].row % len(items))
+            await self._ask_alone(probe)
+            if self.gaps.get(probe.id) == roles.UNPARSABLE:
+                return
+        for item in missing:
+            await self._ask_alone(item)
+
+    async def _ask_alone(self, item: Item) -> None:
+        """Unless it was; what was left out or unreadable is asked once more, in other words."""
+        answer = self._alone.get(item.id) or await self._ask([item])
+        if self.gaps.get(item.id) == roles.UNPARSABLE and not answer.given_up:
+            await self._ask([item], again=True)
+
+    async def _ask(self, items: Sequence[Item], again: bool = False) -> chat.Answer:
+        answer = await self._put(items, again)
+        self.calls.extend(answer.calls)
+        self.scores.update(_matched(answer, items))
+        if len(items) == 1:
+            (id_,) = (item.id for item in items)
+            self._alone[id_] = answer
+            self.gaps.pop(id_, None)
+            if id_ not in self.scores:
+                refused = answer.status == roles.REFUSAL
+                self.gaps[id_] = roles.REFUSAL if refused else roles.UNPARSABLE
+        return answer
+
+
+class _InVain:
+    """Counts what a judge was asked without any use, and stops in time."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._ended: Counter[int] = Counter()
+        self._useful: set[int] = set()
+
+    def count(self, settled: _Settled) -> None:
+        """Takes a pack that has ended.
+
+        Raises:
+            EngineError: it was one of the first that a judge was asked, and none gave anything.
+        """
+        judge = settled.judge
+        self._ended[judge] += 1
+        if settled.scores or roles.REFUSAL in settled.gaps.values():
+            self._useful.add(judge)
+        if judge not in self._useful and self._ended[judge] >= _FIRST_PACKS:
+            llm = self._study.llm
+            change = "Write `logprobs: false` under `llm:`" if llm.logprobs else "Raise llm.max_tokens"
+            raise EngineError(
+                f"{llm.endpoints('judge')[judge].model}: wanted verdicts, and {_FIRST_PACKS} questions"
+                " brought none that can be read.",
+                hint=f"{change}, lower verify.max_chars where texts are too long, or name another model."
+                " A rerun goes on from here.",
+            )
 
 
 class LlmJudge:
@@ -63,12 +150,12 @@ class LlmJudge:
         """Verdicts for every pair; the embeddings are not looked at.
 
         Raises:
-            EngineError: the endpoint cannot be used, the budget is reached, or log-probabilities are
-                wanted and not returned.
+            EngineError: the endpoint cannot be used, the budget is reached, log-probabilities are wanted
+                and not returned, or a judge never answers in the wanted form.
         """
         if "pair" in texts.columns:
             return self._compare(predicates, texts)
-        packs = packing.one_text(self._study, self.name, predicates, texts)
+        packs = packing.one_text(self._study, predicates, texts)
         score, status, calls = self._ask(packs, (1, texts.height, len(predicates)))
         return roles.Judgements(score[0], status[0], calls=calls)
 
@@ -99,7 +186,7 @@ class LlmJudge:
     def _compare(self, predicates: Sequence[Predicate], texts: pl.DataFrame) -> roles.Judgements:
         """Both orders of each pair; a text's score is the mean of the two."""
         pairs = packing.pairs_of(texts)
-        packs = packing.two_texts(self._study, self.name, predicates, texts, pairs)
+        packs = packing.two_texts(self._study, predicates, texts, pairs)
         score, status, calls = self._ask(packs, (2, len(pairs), len(predicates)))
         shape = (texts.height, len(predicates))
         rows = np.array(pairs).reshape(-1, 2)
@@ -119,8 +206,10 @@ class LlmJudge:
         score = np.full((n_judges, *shape), np.nan)
         status = np.full(score.shape, roles.ABSENT, dtype=np.uint8)
         calls: dict[str, Call] = {}
+        in_vain = _InVain(self._study)
 
         def handle(settled: _Settled) -> None:
+            in_vain.count(settled)
             calls.update((call.request_hash, call) for call in settled.calls)
             pack = settled.pack
             for item in pack.items:
@@ -137,29 +226,14 @@ class LlmJudge:
 
     async def _settle(self, gateway: chat.Gateway, pack: Pack, judge: int) -> _Settled:
         """Asks until every item has a score or has been asked alone, and once more, in vain."""
-        scores: dict[str, float] = {}
-        gaps: dict[str, int] = {}
-        calls: list[Call] = []
 
-        async def ask(items: Sequence[Item], again: bool = False) -> None:
-            answer = await gateway.ask(self._request(pack, items, judge, again))
-            calls.extend(answer.calls)
-            scores.update(_matched(answer, items))
-            if len(items) == 1 and items[0].id not in scores:
-                refused = answer.status == roles.REFUSAL
-                gaps[items[0].id] = roles.REFUSAL if refused else roles.UNPARSABLE
+        def ask(items: Sequence[Item], again: bool) -> Awaitable[chat.Answer]:
+            return gateway.ask(self._request(pack, items, judge, again))
 
-        await ask(pack.items)
-        missing = [item for item in pack.items if item.id not in scores]
-        if 0 < len(missing) < len(pack.items):
-            await ask(missing)
-        for item in missing:
-            if item.id not in scores and item.id not in gaps:
-                await ask([item])
-            if gaps.get(item.id) == roles.UNPARSABLE:
-                await ask([item], again=True)
-        gaps = {id_: status for id_, status in gaps.items() if id_ not in scores}
-        return _Settled(pack, judge, scores, gaps, tuple(calls))
+        asking = _Asking(pack, ask)
+        await asking.ask_all()
+        gaps = {item.id: asking.gaps.get(item.id, roles.UNPARSABLE) for item in asking.missing()}
+        return _Settled(pack, judge, asking.scores, gaps, tuple(asking.calls))
 
     async def _graded(self, gateway: chat.Gateway, pack: Pack, judge: int) -> _Settled:
         """The probability of yes, given that the answer is yes or no."""
@@ -173,7 +247,7 @@ class LlmJudge:
                 hint="Write `logprobs: false` under `llm:`.",
             )
         yes, no = (_probability(answer.first_token, word) for word in ("yes", "no"))
-        if yes + no == 0:
+        if yes + no < _LEAST_MASS:
             return _Settled(pack, judge, {}, {item.id: roles.UNPARSABLE}, answer.calls)
         return _Settled(pack, judge, {item.id: yes / (yes + no)}, {}, answer.calls)
 
@@ -207,5 +281,9 @@ def _matched(answer: chat.Answer, items: Sequence[Item]) -> dict[str, float]:
 
 
 def _probability(first_token: Sequence[tuple[str, float]], word: str) -> float:
-    """Of all spellings of a word together."""
-    return math.fsum(math.exp(logprob) for token, logprob in first_token if token.strip().casefold() == word)
+    """Of all spellings of a word together; what is over 0 or not a number is no log-probability."""
+    return math.fsum(
+        math.exp(logprob)
+        for token, logprob in first_token
+        if logprob <= 0 and token.strip().casefold() == word
+    )

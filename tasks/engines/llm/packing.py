@@ -70,16 +70,16 @@ def prompt(study: Study, two_texts: bool) -> Prompt:
     return load("verify/texts" if study.verify.texts_per_call > 1 else "verify/predicates")
 
 
-def one_text(study: Study, salt: str, predicates: Sequence[Predicate], texts: pl.DataFrame) -> Packs:
+def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame) -> Packs:
     """Several predicates on each text, or several texts under each predicate, as the study says."""
     contents = _contents(study, texts)
     if study.verify.texts_per_call > 1:
         shared = _sharing(contents, study.verify.texts_per_call)
         return Packs(
             len(shared) * len(predicates),
-            _texts_together(study, salt, predicates, texts["text_id"].to_list(), contents, shared),
+            _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared),
         )
-    parts = _chunks(_predicate_items(study, salt, predicates), study.verify.predicates_per_call)
+    parts = _chunks(_predicate_items(study, predicates), study.verify.predicates_per_call)
     asks = prompt(study, two_texts=False)
     answer = None if study.llm.logprobs else Verdicts
     each = (
@@ -92,14 +92,13 @@ def one_text(study: Study, salt: str, predicates: Sequence[Predicate], texts: pl
 
 def two_texts(
     study: Study,
-    salt: str,
     predicates: Sequence[Predicate],
     texts: pl.DataFrame,
     pairs: Sequence[tuple[int, int]],
 ) -> Packs:
     """Several predicates on each pair, once with the text of A first and once with that of B."""
     contents = _contents(study, texts)
-    parts = _chunks(_predicate_items(study, salt, predicates), study.verify.predicates_per_call)
+    parts = _chunks(_predicate_items(study, predicates), study.verify.predicates_per_call)
     asks = prompt(study, two_texts=True)
     each = (
         Pack(
@@ -133,7 +132,6 @@ def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
 
 def _texts_together(
     study: Study,
-    salt: str,
     predicates: Sequence[Predicate],
     text_ids: Sequence[str],
     contents: Sequence[str],
@@ -143,9 +141,7 @@ def _texts_together(
     for column, predicate in enumerate(predicates):
         fixed = {"predicate": lines([{"predicate": predicate.predicate}])}  # no id: ids are the texts'
         for part in parts:
-            # Who wrote one text of a call may guess all of the salt but the split, which every text decides.
-            keys = [text_ids[row] for row in part]
-            ids = item_ids(keys, str(study.seed), salt, predicate.split_hash)
+            ids = item_ids([text_ids[row] for row in part], *_salted(study, predicate))
             items = tuple(
                 Item(id_, lines([{"id": id_, "text": contents[row]}]), row, column, predicate.predicate_id)
                 for id_, row in zip(ids, part, strict=True)
@@ -153,12 +149,23 @@ def _texts_together(
             yield Pack(asks, Verdicts, items, "texts", fixed)
 
 
-def _predicate_items(study: Study, salt: str, predicates: Sequence[Predicate]) -> list[Item]:
-    ids = item_ids([p.predicate_id for p in predicates], str(study.seed), salt)
+def _predicate_items(study: Study, predicates: Sequence[Predicate]) -> list[Item]:
+    salt = _salted(study, predicates[0]) if predicates else ()
+    ids = item_ids([p.predicate_id for p in predicates], *salt)
     return [
         Item(id_, lines([{"id": id_, "predicate": p.predicate}]), 0, column, p.predicate_id)
         for column, (id_, p) in enumerate(zip(ids, predicates, strict=True))
     ]
+
+
+def _salted(study: Study, predicate: Predicate) -> tuple[str, str]:
+    """What item ids cannot be known without.
+
+    Who wrote a text may guess all but the split, which every text decides. Nothing of the judge is in it:
+    ids are part of a question, and a question that stays the same is not to be paid for again because the
+    panel or a limit around it has changed.
+    """
+    return str(study.seed), predicate.split_hash
 
 
 def _in_row(items: Sequence[Item], row: int) -> tuple[Item, ...]:
