@@ -130,6 +130,15 @@ def _show(arguments: argparse.Namespace) -> None:
     print(
         f"{loaded.name}: {kept.height} of {found.height} tested hypotheses are discoveries. Report: {report}"
     )
+    scored = paths.output(loaded.name, "score")
+    walk = frames.read_manifest(scored)
+    if walk.get("plan") == "sequential":
+        print(
+            f"  judged until decided: {walk['n_judged']:,} of {walk['n_grid']:,} judgements "
+            f"({walk['share_judged']:.0%})"
+        )
+    scores = frames.read(scored, "scores.parquet", frames.SCORES)
+    fragile = set(scores.filter("fragile")["predicate_id"])
     names = frames.read_manifest(folder)["names"]
     leaders = kept.filter(kept["group_id"] == kept["predicate_id"])
     ordered = leaders.sort(leaders["validity"].abs(), descending=True)
@@ -137,7 +146,7 @@ def _show(arguments: argparse.Namespace) -> None:
         where = names[row["direction"]]
         print(
             f"  {row['validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] q={_small(row['q'])}  "
-            f"{where}: {row['predicate']}"
+            f"{where}: {row['predicate']}{' (fragile)' if row['predicate_id'] in fragile else ''}"
         )
         folded = (kept["group_id"] == row["predicate_id"]) & (kept["predicate_id"] != row["predicate_id"])
         for member in kept.filter(folded).iter_rows(named=True):

@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks import collect
-from tasks.stats.power import share_difference_detectable_fisher
+from tasks import collect, kinds
+from tasks.stats.decisions import Rule
+from tasks.stats.power import sequential_outlook, share_difference_detectable_fisher
 from tasks.study import Study
+
+FOUND = 0.8
+"""How often a difference must be found to count as one the study can find."""
+BASE_SHARE = 0.1
+"""Share of texts of one group for which a predicate is taken to hold."""
+MULTIPLES = (0, 1, 2, 4)
+"""Of the minimum effect: the differences whose walk through a sequential plan is told."""
+LEAST_EFFECT = 0.01
+"""Stands for a minimum effect of 0, which has no multiples."""
 
 
 def preview(study: Study) -> dict[str, Any]:
@@ -21,7 +31,10 @@ def preview(study: Study) -> dict[str, Any]:
         CorpusError: its texts cannot answer the question.
     """
     found = collect.collected(study)
-    return {**found.manifest, "smallest_effect": smallest_effect(study, found.texts)}
+    told = {**found.manifest, "smallest_effect": smallest_effect(study, found.texts)}
+    if study.verify.plan == "sequential":
+        told["sequential"] = outlook(study, kinds.load(study.kind).held_out(study, found.texts))
+    return told
 
 
 def smallest_effect(study: Study, texts: pl.DataFrame) -> dict[str, float | None]:
@@ -41,8 +54,42 @@ def smallest_effect(study: Study, texts: pl.DataFrame) -> dict[str, float | None
     return {"alone": alone, "of_many": of_many}
 
 
+def outlook(study: Study, held_out: pl.DataFrame) -> dict[str, Any]:
+    """What a sequential plan would take for predicates of several sizes, by seeded simulation.
+
+    A predicate holds in a tenth of the texts of one group and is the only one that is there, among as many as
+    may be proposed. `smallest_effect` is found in 4 of 5 walks; None where the largest is not.
+    """
+    plan, n_predicates = study.verify.sequential, study.propose.max_predicates
+    least = study.score.min_effect or LEAST_EFFECT
+    asked = [multiple * least for multiple in MULTIPLES]
+    ladder = np.geomspace(least, 1 - BASE_SHARE, 20)
+    found = sequential_outlook(
+        (held_out["group"] == "A").to_numpy(),
+        held_out["document_id"].rank("dense").to_numpy().astype(np.int64),
+        [*asked, *ladder],
+        Rule(plan.alpha, plan.min_effect, plan.control, plan.futility, level=study.score.level),
+        n_predicates,
+        plan.look_every,
+        BASE_SHARE,
+        seed=study.seed,
+        paired="pair" in held_out.columns,
+    )
+    shown = zip(asked, found.n_texts, found.found, found.dropped, strict=False)
+    names = ("effect", "n_texts", "share_found", "share_dropped")
+    enough = ladder[found.found[len(asked) :] >= FOUND]
+    return {
+        "n_predicates": n_predicates,
+        "n_texts": held_out.height,
+        "n_grid": n_predicates * held_out.height,
+        "n_judgements_null": round(n_predicates * float(found.n_texts[0])),
+        "smallest_effect": round(float(enough[0]), 3) if enough.size else None,
+        "walks": [dict(zip(names, (round(float(x), 4) for x in row), strict=True)) for row in shown],
+    }
+
+
 def told(found: dict[str, Any]) -> list[str]:
-    """The preview as a person reads it."""
+    """The preview as a person reads it: what makes it useless first."""
     lines = [f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} texts in "
              f"{found['n_documents']:,} documents"]  # fmt: skip
     width = max(len(name) for name in found["names"].values())
@@ -57,7 +104,51 @@ def told(found: dict[str, Any]) -> list[str]:
         f"{found['n_overlap']:,}; in neither: {found['read'].get('rows_of_neither', 0):,}; cut to length: "
         f"{found['n_cut']:,}"
     )
-    return [*lines, *_effect_told(**found["smallest_effect"])]
+    if "sequential" not in found:
+        return [*lines, *_effect_told(**found["smallest_effect"])]
+    return [*useless_told(found["sequential"]), *lines, *outlook_told(found["sequential"])]
+
+
+def useless_told(ahead: dict[str, Any]) -> list[str]:
+    """The line that goes before all others where a sequential plan would not find what is there."""
+    smallest, most = ahead["smallest_effect"], ahead["walks"][-1]
+    among = f"one hypothesis among {ahead['n_predicates']}"
+    if smallest is None:
+        return [
+            f"this study cannot find anything: the largest difference of {among} would be missed more often "
+            "than in 1 of 5 cases. Collect more documents, or lower propose.max_predicates"
+        ]
+    if most["share_found"] < FOUND:
+        return [
+            f"this study finds only large differences: {among} must differ by about {smallest:.2g} to be "
+            f"found in 4 of 5 cases. Collect more documents, or lower propose.max_predicates"
+        ]
+    return []
+
+
+def outlook_told(ahead: dict[str, Any]) -> list[str]:
+    """How far judging would go, by the size of the difference."""
+    rows = [
+        f"    {_named(i, walk['effect']):<22} {walk['n_texts']:>9,.0f} texts {walk['share_found']:>10.0%} "
+        f"{walk['share_dropped']:>9.0%}"
+        for i, walk in enumerate(ahead["walks"])
+    ]
+    n_null, n_grid = ahead["n_judgements_null"], ahead["n_grid"]
+    smallest = ahead["smallest_effect"]
+    return [
+        f"  judged until decided, at most {ahead['n_texts']:,} texts each (simulated; it holds in "
+        f"{BASE_SHARE:.0%} of the other group):",
+        f"    {'difference':<22} {'decided after':>15} {'confirmed':>10} {'dropped':>9}",
+        *rows,
+        "  smallest difference found in 4 of 5 cases: "
+        + (f"about {smallest:.2g}" if smallest else "none")
+        + f" for one hypothesis among {ahead['n_predicates']}",
+        f"  expected where nothing differs: {n_null:,} of {n_grid:,} judgements ({n_null / n_grid:.0%})",
+    ]
+
+
+def _named(place: int, effect: float) -> str:
+    return "none" if not place else f"{effect:g} ({'the minimum' if place == 1 else f'{MULTIPLES[place]} x'})"
 
 
 def _effect_told(alone: float | None, of_many: float | None) -> list[str]:

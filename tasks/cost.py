@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
-from tasks import collect, kinds, paths
+from tasks import check, collect, kinds, paths
 from tasks.engines.llm import packing, prompts, rating, sampling, schemas
 from tasks.engines.llm.proposing import question
 from tasks.records import Predicate
@@ -72,13 +72,15 @@ def preview(study: Study) -> dict[str, Any]:
     """
     found = collect.collected(study)
     held_out = kinds.load(study.kind).held_out(study, found.texts)
-    sizes = {
+    sizes: dict[str, Any] = {
         "study": study.name,
         "engine": study.engine,
         "n_predicates": study.propose.max_predicates,
         "n_texts": held_out.height,
         "n_judgements": held_out.height * study.propose.max_predicates,
     }
+    if study.verify.plan == "sequential":
+        sizes["sequential"] = check.outlook(study, held_out)
     if study.engine != "llm":
         return {**sizes, "asked": [], "cost_usd": 0.0}
     explored = found.texts.filter(pl.col("half") == "explore")
@@ -229,10 +231,13 @@ def told(found: Mapping[str, Any]) -> list[str]:
         f"at most {found['n_predicates']} predicates x {found['n_texts']:,} confirmation texts = "
         f"{found['n_judgements']:,} judgements"
     )
+    ahead = found.get("sequential")
     if found["engine"] != "llm":
-        return [f"{head}, 0.00 USD (engine {found['engine']} calls no paid service)"]
+        free = f"{head}, 0.00 USD (engine {found['engine']} calls no paid service)"
+        return [*check.useless_told(ahead), free, *check.outlook_told(ahead)] if ahead else [free]
     width = max(len(one["model"]) for one in found["asked"])
     lines = [
+        *(check.useless_told(ahead) if ahead else []),
         f"{found['study']}: {head}. Tokens are estimated, without a model's reasoning",
         f"  {'stage':<8} {'role':<9} {'model':<{width}} {'calls':>9} {'tokens in':>13} {'tokens out':>12} "
         f"{'USD':>9}",
@@ -254,8 +259,19 @@ def told(found: Mapping[str, Any]) -> list[str]:
         "million tokens"
         for model in found["without_price"]
     ]
+    lines += [*check.outlook_told(ahead), _expected(found, ahead)] if ahead else []
     budget = "none" if found["budget_usd"] is None else f"{found['budget_usd']:,.2f} USD"
     return [*lines, f"paid for this study so far: {_usd(found['paid_usd'])} USD; budget: {budget}"]
+
+
+def _expected(found: Mapping[str, Any], ahead: Mapping[str, Any]) -> str:
+    """What verify would cost where nothing differs, if calls shrink as judgements do."""
+    judged = [one["cost_usd"] for one in found["asked"] if (one["stage"], one["role"]) == ("verify", "judge")]
+    whole = calls.summed(judged)
+    share = ahead["n_judgements_null"] / ahead["n_grid"]
+    part = None if whole is None else share * whole
+    money = f"about {_usd(part)} of at most {_usd(whole)} USD"
+    return f"  that is {money} for judging, if calls shrink as judgements do"
 
 
 def _usd(value: float | None) -> str:

@@ -44,7 +44,8 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
     """Frozen predicates, best proposal first; what is proposed twice is frozen once."""
     kind = kinds.load(study.kind)
     judge = roles.load(study.engine).judge(study)
-    planned_test = kind.planned_test(kind.held_out(study, texts), study.formalise.threshold)
+    held_out = kind.held_out(study, texts)
+    planned_test = kind.planned_test(held_out, study.formalise.threshold, study.verify.plan)
     split_hash = frames.split_hash(texts)
     return [
         Predicate(

@@ -24,7 +24,7 @@ from tasks import paths
 from tasks.engines import roles
 from tasks.errors import NatstatError
 from tasks.records import Predicate
-from tasks.store import calls, duck, expectations, frames
+from tasks.store import calls, duck, expectations, frames, holdout
 from tasks.study import Study
 from tasks.version import code_version
 
@@ -73,6 +73,8 @@ def run(study: Study) -> dict[str, Any]:
         "alpha": study.score.alpha,
         "level": study.score.level,
         "min_effect": study.score.min_effect,
+        "holdout": holdout.use(this_run, discoveries),
+        **judging_cost(study),
         "cannot_find": list(getattr(engine, "CANNOT_FIND", ())),
         "versions": versions(),
     }
@@ -97,6 +99,13 @@ def priced(study: Study, paid: pl.DataFrame) -> dict[str, dict[str, float | None
     """The prices that the cost was made with: what belongs to it as params belong to a result."""
     models = set(paid["model"])
     return {model: price.model_dump() for model, price in study.spend.prices.items() if model in models}
+
+
+def judging_cost(study: Study) -> dict[str, float | None]:
+    """What the verdicts of a sequential plan cost, by which report estimates what the others would have."""
+    if study.verify.plan == "fixed":
+        return {}
+    return {"judging_usd": calls.cost_usd(calls.read(study.name, ("verify",)), study.spend.prices)}
 
 
 def run_row(
@@ -168,8 +177,8 @@ def discovery_rows(
     return frames.conform(joined, frames.DISCOVERIES)
 
 
-_LATER = ("e_value", "corrected_validity", "corrected_lo", "corrected_hi")
-"""Columns of the table that sequential plans and gold samples fill; NULL without them."""
+_LATER = ("corrected_validity", "corrected_lo", "corrected_hi")
+"""Columns of the table that gold samples fill; NULL without them."""
 
 
 def evidence_rows(

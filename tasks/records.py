@@ -127,6 +127,12 @@ class Score:
     """Paraphrase group: the predicate_id of its leader."""
     conditional_validity: float | None
     """Effect within strata of the leader's verdict; None for the leader."""
+    e_value: float | None
+    """Evidence against no effect in the frozen direction, valid at any stop; None in a fixed plan."""
+    decision: str
+    """fixed, or in a sequential plan confirmed, futile or undecided."""
+    fragile: bool
+    """A discovery that would not stand if every missing verdict had gone against it."""
     is_discovery: bool
 
 

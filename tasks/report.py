@@ -1,7 +1,7 @@
 """Write the page a person reads, and the figures `dvc metrics` and `dvc plots` show.
 
 Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries; of 5_verdicts the manifest
-            where two texts were compared
+            where two texts were compared; 6_scores/paths.parquet where the plan was sequential
 Writes:     reports/<study>/{index.html, metrics.json, forest.json}
 Guarantees: one file that needs no network and no script; corpora are escaped and neutralised;
             equal input gives equal bytes
@@ -26,7 +26,7 @@ from tasks.errors import StoreError
 from tasks.records import Group
 from tasks.store import frames
 from tasks.study import Study
-from tasks.templates import filters
+from tasks.templates import filters, walks
 
 Row = dict[str, Any]
 """One tested predicate: its rows of predicates, scores and discoveries side by side."""
@@ -68,6 +68,13 @@ class Inputs:
     recorded: dict[str, Any]
     compared: dict[str, Any]
     """verify's manifest where two texts were compared, else empty."""
+    looks: dict[str, list[Row]]
+    """Of a sequential plan: predicate_id -> what was known after each batch; else empty."""
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether hypotheses were judged only until they were decided."""
+        return self.scored.get("plan") == "sequential"
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -113,6 +120,7 @@ def read(name: str) -> Inputs:
             f"{record}: wanted one discovery row for each of {scores.height} scores and "
             f"{predicates.height} frozen predicates, got {rows.height}. Rerun score and record."
         )
+    scored = frames.read_manifest(score)
     evidence: dict[str, dict[str, list[Row]]] = {}
     exhibits = frames.read(record, "evidence.parquet", frames.EVIDENCE).sort("predicate_id", "role", "rank")
     for exhibit in exhibits.iter_rows(named=True):
@@ -131,10 +139,19 @@ def read(name: str) -> Inputs:
         run=this_run,
         split=list(counted.sort("half", "group", descending=[True, False]).iter_rows(named=True)),
         collected=frames.read_manifest(collect),
-        scored=frames.read_manifest(score),
+        scored=scored,
         recorded=frames.read_manifest(record),
         compared=frames.read_manifest(paths.output(name, "verify")) if compares else {},
+        looks=read_looks(score) if scored.get("plan") == "sequential" else {},
     )
+
+
+def read_looks(folder: Path) -> dict[str, list[Row]]:
+    """The path of each predicate, look by look."""
+    found: dict[str, list[Row]] = {}
+    for look in frames.read(folder, "paths.parquet", frames.PATHS).sort("look").iter_rows(named=True):
+        found.setdefault(look["predicate_id"], []).append(look)
+    return found
 
 
 def by_certainty(row: Row) -> tuple[bool, float, str]:
@@ -158,9 +175,14 @@ def findings(rows: Sequence[Row]) -> list[Row]:
 
 
 def why_rejected(row: Row, alpha: float, min_effect: float) -> str:
-    """Which of the conditions of a discovery failed first: untested, q, against or small."""
+    """Which of the conditions of a discovery failed first: untested, q, against or small.
+
+    In a sequential plan: untested, futile or undecided.
+    """
     if not math.isfinite(row["q"]) or not math.isfinite(row["validity"]):
         return "untested"
+    if row["decision"] in ("futile", "undecided"):
+        return str(row["decision"])
     if row["q"] > alpha:
         return "q"
     towards = row["validity"] if row["direction"] == "A" else -row["validity"]
@@ -175,6 +197,9 @@ def metrics(inputs: Inputs) -> dict[str, Any]:
     widths = [row["hi"] - row["lo"] for row in rows if math.isfinite(row["hi"] - row["lo"])]
     surface = [abs(row["validity"]) for row in inputs.baselines if math.isfinite(row["validity"])]
     shuffles = inputs.scored.get("null_shuffles")
+    walked = (
+        {name: inputs.scored[name] for name in ("n_grid", "share_judged")} if inputs.is_sequential else {}
+    )
     return {
         "n_texts": sum(part["n_texts"] for part in inputs.split),
         "n_texts_confirm": sum(part["n_texts"] for part in inputs.split if part["half"] == "confirm"),
@@ -190,6 +215,7 @@ def metrics(inputs: Inputs) -> dict[str, Any]:
         "n_absent": gaps["absent"],
         "n_judgements": inputs.recorded["n_judgements"],
         "cost_usd": inputs.recorded["cost_usd"],
+        **walked,
     }
 
 
@@ -270,6 +296,10 @@ def results(study: Study, inputs: Inputs) -> dict[str, Any]:
     listed = rejected[: study.report.n_rejected]
     n_evidence = study.report.n_evidence
     return {
+        "walks": walked(
+            inputs, [*(row for row in inputs.rows if row["is_discovery"])][:MAX_FINDINGS] + listed
+        ),
+        "fragile": any(row["is_discovery"] and row["fragile"] for row in inputs.rows),
         "findings": found,
         "first": first,
         "shown": found[: min(MAX_FINDINGS, max(1, MAX_TEXTS // max(1, 2 * n_evidence)))],
@@ -284,6 +314,34 @@ def results(study: Study, inputs: Inputs) -> dict[str, Any]:
         "missing": missing(inputs),
         "graded": any(row["threshold"] is None for row in inputs.rows),
         "scale": Scale.over([*first, *listed, *inputs.baselines], min_effect),
+    }
+
+
+def walked(inputs: Inputs, rows: Sequence[Row]) -> Row | None:
+    """How far these hypotheses were judged and what that saved; None where all were judged on every text."""
+    if not inputs.is_sequential:
+        return None
+    scored, min_effect = inputs.scored, inputs.recorded["min_effect"]
+    scale = Scale.over(rows, min_effect)
+    n_texts = scored["n_grid"] // max(len(inputs.rows), 1)
+    frame = walks.Frame(n_texts, scale.lo, scale.hi)
+    drawn = {
+        row["predicate_id"]: walks.drawn(inputs.looks.get(row["predicate_id"], []), frame) for row in rows
+    }
+    n_judged, n_saved = scored["n_judged"], scored["n_grid"] - scored["n_judged"]
+    paid = inputs.recorded.get("judging_usd", 0.0)
+    top, bottom = frame.down(min_effect), frame.down(-min_effect)
+    decided = [row["decision"] for row in inputs.rows]
+    return {
+        "rows": rows,
+        "n_more": len(inputs.rows) - len(rows),
+        "drawn": drawn,
+        **{"width": walks.WIDTH, "height": walks.HEIGHT, "n_texts": n_texts, "lo": scale.lo, "hi": scale.hi},
+        **{"zone_top": top, "zone_height": f"{float(bottom) - float(top):.1f}", "zero": frame.down(0)},
+        **{name: scored[name] for name in ("n_judged", "n_grid", "share_judged")},
+        "n_saved": n_saved,
+        "saved_usd": None if paid is None else paid / max(n_judged, 1) * n_saved,
+        **{f"n_{name}": decided.count(name) for name in ("confirmed", "futile", "undecided")},
     }
 
 
@@ -306,10 +364,21 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "collected": collected(inputs.collected),
         "scored": inputs.scored,
         "recorded": inputs.recorded,
+        "holdout": holdout(inputs),
+        "control": params["verify"]["sequential"]["control"],
         "run": inputs.run,
         "asked": inputs.recorded.get("calls", {"n_calls": 0}),
         "entry": entry(study, inputs.run, inputs.recorded.get("prices", {})),
     }
+
+
+def holdout(inputs: Inputs) -> Row | None:
+    """What these confirmation texts had answered before; None where this run was the first to ask them."""
+    use: Row = inputs.recorded.get("holdout", {"n_runs": 0})
+    if not use["n_runs"]:
+        return None
+    standing = [row["is_discovery"] and row["q"] <= use["alpha"] for row in inputs.rows]
+    return {**use, "n_standing": sum(standing)}
 
 
 def entry(study: Study, run: Row, prices: dict[str, Any]) -> str:

@@ -1,13 +1,15 @@
 """Turn verdicts into effects, intervals, p and q, and say which are discoveries.
 
 Reads:      5_verdicts, 4_predicates, 1_texts
-Writes:     6_scores/scores.parquet (one row per frozen predicate), baselines.parquet
+Writes:     6_scores/scores.parquet (one row per frozen predicate), baselines.parquet; of a sequential
+            plan paths.parquet (one row per look and predicate)
 Guarantees: only frozen predicates, each pair once; q over all frozen predicates of the study;
-            paraphrases grouped; the null rate of this very data beside the headline
+            paraphrases grouped; the null rate of this very data beside the headline, of a fixed plan
 Not here:   judging, or any look at what a predicate means
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.kinds import Estimate
+from tasks.kinds.walk import DECISIONS, Walk, check_plan
 from tasks.records import Predicate, Score
 from tasks.stats.agreement import conditional_difference, paraphrase_groups, verdicts_phi
 from tasks.stats.multiplicity import pvalues_adjusted_bh
@@ -25,6 +28,19 @@ from tasks.store import frames
 from tasks.study import ScoreParams, Study
 
 Matrix = Float[np.ndarray, "text predicate"]
+_LARGEST_LOG = 700.0
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """What the plan says of one predicate."""
+
+    estimate: Estimate
+    q: float
+    e_value: float | None
+    decision: str
+    fragile: bool
+    is_discovery: bool
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -32,13 +48,15 @@ def run(study: Study) -> dict[str, Any]:
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     frozen = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)
     verify = paths.output(study.name, "verify")
-    if frames.read_manifest(verify)["frozen_hash"] != frames.frozen_hash(frozen):
+    judged = frames.read_manifest(verify)
+    if judged["frozen_hash"] != frames.frozen_hash(frozen):
         raise FrozenError(f"{verify}: verdicts of other predicates than the frozen ones. Rerun verify.")
     predicates = [Predicate(**row) for row in frozen.iter_rows(named=True)]
     kind = kinds.load(study.kind)
     held_out = kind.held_out(study, texts)
     score, status = verdict_matrix(held_out, predicates, frames.scan_verdicts(verify))
-    scores = score_predicates(study, kind, held_out, score, status, predicates)
+    walk = _walk(study, kind, held_out, predicates, judged)
+    scores = score_predicates(study, kind, held_out, score, status, predicates, walk)
     baselines = score_baselines(study, kind, texts, held_out, predicates)
     manifest = {
         "alpha": study.score.alpha,
@@ -47,13 +65,20 @@ def run(study: Study) -> dict[str, Any]:
         "n_tested": len(scores),
         "n_discoveries": sum(s.is_discovery for s in scores),
         "n_groups": len({s.group_id for s in scores if s.is_discovery}),
-        **null_rate(study, kind, held_out, score, status, predicates),
+        **(
+            null_rate(study, kind, held_out, score, status, predicates)
+            if walk is None
+            else _judgements(walk, status)
+        ),
     }
     with frames.writing(paths.output(study.name, "score")) as folder:
         # A group without any value has no mean: NULL, not NaN, in the tables.
         table = frames.from_records(scores, frames.SCORES).fill_nan(None)
         frames.write(table, folder / "scores.parquet", frames.SCORES)
         frames.write(baselines, folder / "baselines.parquet", frames.BASELINES)
+        if walk is not None:
+            lo, hi = (np.array([getattr(s, end) for s in scores]) for end in ("lo", "hi"))
+            frames.write(walk.path(lo, hi), folder / "paths.parquet", frames.PATHS)
         frames.write_manifest(folder, manifest)
     return manifest
 
@@ -97,42 +122,128 @@ def score_predicates(
     score: Matrix,
     status: UInt8[np.ndarray, "text predicate"],
     predicates: Sequence[Predicate],
+    walk: Walk | None = None,
 ) -> list[Score]:
-    """One Score per frozen predicate, in frozen order."""
-    estimates = kind.estimand(held_out, score, status, predicates, study.score.level)
-    q = pvalues_adjusted_bh(np.array([e.p for e in estimates]))
+    """One Score per frozen predicate, in frozen order; a walk is that of a sequential plan, at its start."""
+    if walk is None:
+        estimates = kind.estimand(held_out, score, status, predicates, study.score.level)
+        decided = _fixed(study.score, estimates, predicates)
+    else:
+        walk.replay(score, status)
+        estimates = kind.estimand(held_out, score, status, predicates, (1 + study.score.level) / 2)
+        decided = _sequential(walk, estimates)
     # Opposites are two sentences: only verdicts that agree make a group.
     agreement = np.maximum(verdicts_phi(score), 0)
-    strength = np.array([_strength(e) for e in estimates])
-    groups = paraphrase_groups(agreement, study.score.group_phi, strength)
+    groups = paraphrase_groups(agreement, study.score.group_phi, np.array([_strength(d) for d in decided]))
     in_a = (held_out["group"] == "A").to_numpy()
     return [
         Score(
             predicate_id=predicate.predicate_id,
-            n_a=e.n_a,
-            n_b=e.n_b,
-            n_documents=e.n_documents,
+            n_a=d.estimate.n_a,
+            n_b=d.estimate.n_b,
+            n_documents=d.estimate.n_documents,
             n_refused=int((status[:, i] == roles.REFUSAL).sum()),
             n_unparsable=int((status[:, i] == roles.UNPARSABLE).sum()),
             n_absent=int((status[:, i] == roles.ABSENT).sum()),
-            mean_a=e.mean_a,
-            mean_b=e.mean_b,
-            validity=e.validity,
-            lo=e.lo,
-            hi=e.hi,
-            p=e.p,
-            q=float(q[i]),
-            missing_lo=e.missing_lo,
-            missing_hi=e.missing_hi,
-            method=e.method,
+            mean_a=d.estimate.mean_a,
+            mean_b=d.estimate.mean_b,
+            validity=d.estimate.validity,
+            lo=d.estimate.lo,
+            hi=d.estimate.hi,
+            p=d.estimate.p,
+            q=d.q,
+            missing_lo=d.estimate.missing_lo,
+            missing_hi=d.estimate.missing_hi,
+            method=d.estimate.method,
             group_id=predicates[groups[i]].predicate_id,
             conditional_validity=(
                 None if groups[i] == i else conditional_difference(score[:, i], score[:, groups[i]], in_a)
             ),
-            is_discovery=is_discovery(e, float(q[i]), predicate, study.score),
+            e_value=d.e_value,
+            decision=d.decision,
+            fragile=d.fragile,
+            is_discovery=d.is_discovery,
         )
-        for i, (predicate, e) in enumerate(zip(predicates, estimates, strict=True))
+        for i, (predicate, d) in enumerate(zip(predicates, decided, strict=True))
     ]
+
+
+def _fixed(
+    wanted: ScoreParams, estimates: Sequence[Estimate], predicates: Sequence[Predicate]
+) -> list[_Decided]:
+    q = pvalues_adjusted_bh(np.array([e.p for e in estimates]))
+    found = [
+        is_discovery(e, float(q[i]), p, wanted)
+        for i, (e, p) in enumerate(zip(estimates, predicates, strict=True))
+    ]
+    return [
+        _Decided(e, float(q[i]), None, "fixed", found[i] and is_fragile(e, p, wanted), found[i])
+        for i, (e, p) in enumerate(zip(estimates, predicates, strict=True))
+    ]
+
+
+def _sequential(walk: Walk, estimates: Sequence[Estimate]) -> list[_Decided]:
+    """What the walk decided; estimates are the fixed-sample ones at level (1 + level) / 2."""
+    look = walk.state.path[-1]
+    lo, hi = walk.interval(np.array([e.lo for e in estimates]), np.array([e.hi for e in estimates]))
+    e_value = np.exp(np.clip(look.log_e, -_LARGEST_LOG, _LARGEST_LOG))
+    return [
+        _Decided(
+            replace(
+                estimate,
+                validity=float(look.estimate[i]),
+                lo=float(lo[i]),
+                hi=float(hi[i]),
+                p=min(1.0, 1 / float(e_value[i])),
+                method=f"betting+{estimate.method}" if walk.ended[i] else "betting",
+            ),
+            q=float(look.q[i]),
+            e_value=float(e_value[i]),
+            decision=decision,
+            fragile=bool(look.fragile[i]),
+            is_discovery=decision == "confirmed",
+        )
+        for i, (estimate, decision) in enumerate(zip(estimates, walk.decisions, strict=True))
+    ]
+
+
+def _walk(
+    study: Study,
+    kind: kinds.Kind,
+    held_out: pl.DataFrame,
+    predicates: Sequence[Predicate],
+    judged: dict[str, Any],
+) -> Walk | None:
+    """The walk that verify took, at its start; None of a fixed plan.
+
+    Raises:
+        FrozenError: predicates or verdicts are those of another plan.
+    """
+    check_plan(study, predicates)
+    if study.verify.plan == "fixed":
+        return None
+    rule = study.verify.sequential.model_dump()
+    if judged.get("sequential") != rule:
+        raise FrozenError(
+            f"verdicts were judged by the rule {judged.get('sequential')}, not {rule}. Rerun verify."
+        )
+    return kind.walk(study, held_out, predicates, study.score.level)
+
+
+def _judgements(walk: Walk, status: UInt8[np.ndarray, "text predicate"]) -> dict[str, Any]:
+    n_judged = int((status != roles.ABSENT).sum())
+    return {
+        "plan": "sequential",
+        "control": walk.state.rule.control,
+        "n_looks": walk.n_looks,
+        "n_judged": n_judged,
+        "n_grid": status.size,
+        "share_judged": n_judged / status.size,
+        "decisions": {decision: walk.decisions.count(decision) for decision in DECISIONS},
+        "null_shuffles": 0,
+        "null_not_run": "where the walk stopped depends on the verdicts: with other labels it would have "
+        "asked for others",
+    }
 
 
 def is_discovery(estimate: Estimate, q: float, predicate: Predicate, wanted: ScoreParams) -> bool:
@@ -141,9 +252,19 @@ def is_discovery(estimate: Estimate, q: float, predicate: Predicate, wanted: Sco
     return q <= wanted.alpha and towards >= wanted.min_effect
 
 
-def _strength(estimate: Estimate) -> float:
+def is_fragile(estimate: Estimate, predicate: Predicate, wanted: ScoreParams) -> bool:
+    """Whether the effect would be too small had every missing verdict gone against it."""
+    if estimate.missing_lo == estimate.missing_hi:
+        return False
+    worst = estimate.missing_lo if predicate.direction == "A" else -estimate.missing_hi
+    return worst <= 0 or worst < wanted.min_effect
+
+
+def _strength(decided: _Decided) -> float:
     """Distance of the interval from zero, which picks the leader of a group; negative where it spans zero."""
-    return max(estimate.lo, -estimate.hi)
+    distance = max(decided.estimate.lo, -decided.estimate.hi)
+    # What a walk confirmed may span zero: it still leads what it did not.
+    return distance + 2 * (decided.decision == "confirmed")
 
 
 NULL_SHUFFLES = 100

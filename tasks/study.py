@@ -317,6 +317,21 @@ class Formalise(_Block):
     """Scores at or above it count as 1; null keeps graded scores."""
 
 
+class Sequential(_Block):
+    """When a predicate is decided, with `plan: sequential`; the study's error level is that of `score`."""
+
+    alpha: Share = 0.05
+    """As score.alpha, which must be the same: the walk stops by it."""
+    min_effect: float = Field(default=0.02, ge=0, lt=1)
+    """As score.min_effect, which must be the same."""
+    control: Literal["fdr", "fwer"] = "fdr"
+    """Share of false discoveries, or chance of any."""
+    futility: Share = 0.1
+    """Chance that a predicate whose effect is the minimum is dropped as futile."""
+    look_every: int = Field(default=64, ge=2)
+    """Texts judged between two looks."""
+
+
 class Verify(_Block):
     """How the judge walks the confirmation half."""
 
@@ -324,6 +339,10 @@ class Verify(_Block):
     """Texts per Prefect task."""
     max_texts: int | None = Field(default=None, ge=2)
     """Most texts judged per group (a seeded random sample); null judges all."""
+    plan: Literal["fixed", "sequential"] = "fixed"
+    """Whether every predicate is judged on every text, or only until it is decided."""
+    sequential: Sequential = Sequential()
+    """When a predicate is decided, with `plan: sequential`."""
     form: Literal["one_text", "two_text"] = "one_text"
     """Whether a language model judges a text alone, or one text of each group against the other, twice."""
     predicates_per_call: int = Field(default=10, ge=1)
@@ -418,6 +437,13 @@ class Study(_Block):
             raise ValueError(
                 "wanted verify.predicates_per_call or verify.texts_per_call to be 1, got both over 1"
             )
+        if verify.plan == "sequential":
+            told = (verify.sequential.alpha, verify.sequential.min_effect)
+            if told != (self.score.alpha, self.score.min_effect):
+                raise ValueError(
+                    "wanted verify.sequential alpha and min_effect as under score "
+                    f"({self.score.alpha:g}, {self.score.min_effect:g}), got {told[0]:g}, {told[1]:g}"
+                )
         if self.engine != "llm":
             return self
         if self.llm.logprobs and verify.form == "two_text":

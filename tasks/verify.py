@@ -4,12 +4,13 @@ Reads:      4_predicates, 1_texts, 2_embeddings
 Writes:     5_verdicts/part-*.parquet: one row per predicate and confirmation text; where a language
             model was asked calls-*.parquet, and where it compared two texts orders-*.parquet
 Guarantees: exploration and confirmation share no text, or nothing is judged; only what was frozen is
-            judged, by the judge it was frozen with; a missing verdict is a row
+            judged, by the judge it was frozen with; a missing verdict is a row, and so is a pair that a
+            sequential plan did not ask about
 Not here:   proposing, changing a threshold, any test
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from jaxtyping import Float
 from tasks import kinds, paths, progress
 from tasks.engines import roles
 from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
+from tasks.kinds.walk import DECISIONS, Walk, check_plan
 from tasks.records import Predicate
 from tasks.stats.differences import difference
 from tasks.store import frames
@@ -65,13 +67,22 @@ class _Plan:
         return "pair" in self.held_out.columns
 
     @property
+    def walks(self) -> bool:
+        """Whether predicates are judged only until they are decided."""
+        return self.study.verify.plan == "sequential"
+
+    @property
     def n_shards(self) -> int:
-        return -(-self.held_out.height // self.shard_size)
+        """A walk is one: each of its looks follows from those before."""
+        return 1 if self.walks else -(-self.held_out.height // self.shard_size)
+
+    def file(self, name: str, part: int) -> Path:
+        """Where a finished shard, or look of a walk, leaves its rows of that name."""
+        return self.parts / f"{name}-{part:04d}.parquet"
 
     def files(self, name: str) -> list[Path]:
-        """The finished shards' files of that name."""
-        every = [self.parts / f"{name}-{shard:04d}.parquet" for shard in range(self.n_shards)]
-        return [file for file in every if file.is_file()]
+        """The finished files of that name."""
+        return sorted(self.parts.glob(f"{name}-*.parquet"))
 
     @cached_property
     def parts(self) -> Path:
@@ -89,8 +100,11 @@ class _Plan:
 def run(study: Study) -> dict[str, Any]:
     """Runs the stage, shard by shard, and gives its manifest."""
     plan = _plan(study)
-    for shard in progress.track(range(plan.n_shards), f"verify {study.name}", plan.n_shards):
-        _run_shard(plan, shard)
+    if plan.walks:
+        _run_shard(plan, 0)
+    else:
+        for shard in progress.track(range(plan.n_shards), f"verify {study.name}", plan.n_shards):
+            _run_shard(plan, shard)
     return _finish(plan)
 
 
@@ -132,6 +146,7 @@ def _planned(study: Study, stamps: tuple[tuple[Path, int], ...]) -> _Plan:
         raise FrozenError(f"{folder}: predicates changed after they were frozen. Rerun formalise.")
     predicates = [Predicate(**row) for row in frame.iter_rows(named=True)]
     check_halves(texts, predicates)
+    check_plan(study, predicates)
     return _Plan(study, texts, predicates, frozen_hash)
 
 
@@ -152,10 +167,48 @@ def check_halves(texts: pl.DataFrame, predicates: Sequence[Predicate]) -> None:
 
 
 def _run_shard(plan: _Plan, shard: int) -> None:
-    file = plan.parts / f"part-{shard:04d}.parquet"
-    if file.is_file():
-        return
-    texts = plan.held_out.slice(shard * plan.shard_size, plan.shard_size)
+    if plan.walks:
+        _walked(plan, _looked)
+    elif not plan.file("part", shard).is_file():
+        _judged(plan, shard, plan.predicates, plan.held_out.slice(shard * plan.shard_size, plan.shard_size))
+
+
+def _walked(
+    plan: _Plan, look: Callable[[_Plan, int, Sequence[Predicate], pl.DataFrame], pl.DataFrame]
+) -> tuple[Walk, roles.Judgements]:
+    """The whole walk, with its verdicts look by look; pairs it does not come to are `absent`."""
+    walk = kinds.load(plan.study.kind).walk(plan.study, plan.held_out, plan.predicates)
+    shape = (plan.held_out.height, len(plan.predicates))
+    score, status = np.full(shape, np.nan), np.full(shape, roles.ABSENT, dtype=np.uint8)
+    with progress.bar(f"verify {plan.study.name}", len(walk.batches)) as advance:
+        while walk.going.any():
+            rows, at = walk.batches[walk.n_looks], np.flatnonzero(walk.going)
+            found = look(plan, walk.n_looks, [plan.predicates[k] for k in at], plan.held_out[rows])
+            codes = found["status"].replace_strict(roles.STATUSES, range(len(roles.STATUSES)))
+            values = found["score"].fill_null(float("nan"))
+            score[np.ix_(rows, at)] = values.to_numpy().reshape(at.size, rows.size).T
+            status[np.ix_(rows, at)] = codes.to_numpy().reshape(at.size, rows.size).T
+            walk.take(score[rows], status[rows])
+            advance(note=lambda: f"{walk.going.sum()} of {walk.going.size} predicates undecided")
+    return walk, roles.Judgements(score, status)
+
+
+def _looked(plan: _Plan, look: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> pl.DataFrame:
+    """The look's verdicts, predicate by predicate; judged only where an earlier run did not come to it."""
+    file = plan.file("part", look)
+    if not file.is_file():
+        _judged(plan, look, predicates, texts)
+    return frames.read(plan.parts, file.name, frames.VERDICTS)
+
+
+def _look_there(plan: _Plan, look: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> pl.DataFrame:
+    if not plan.file("part", look).is_file():
+        raise MissingStageError(f"{plan.parts}: look {look + 1} is not judged. Rerun verify.")
+    return _looked(plan, look, predicates, texts)
+
+
+def _judged(plan: _Plan, part: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> None:
+    """Judges these pairs and leaves them as one part."""
     embeddings = frames.read_embeddings(paths.output(plan.study.name, "embed"), plan.texts.height)
     judge = plan.judge
     if any(p.judge != judge.name for p in plan.predicates):
@@ -163,16 +216,16 @@ def _run_shard(plan: _Plan, shard: int) -> None:
             f"predicates were frozen for judge {plan.predicates[0].judge}, not {judge.name}."
             " Rerun formalise, or set the params back."
         )
-    judged = judge.judge(plan.predicates, texts.drop("row"), embeddings[texts["row"].to_numpy()])
-    verdicts = verdict_frame(plan.predicates, texts["text_id"], judged)
+    judged = judge.judge(predicates, texts.drop("row"), embeddings[texts["row"].to_numpy()])
+    verdicts = verdict_frame(predicates, texts["text_id"], judged)
     # The part comes last: where it is, the others are.
     if judged.calls:
         calls = frames.from_records(judged.calls, frames.CALLS)
-        frames.write_file_whole(calls, plan.parts / f"calls-{shard:04d}.parquet", frames.CALLS)
+        frames.write_file_whole(calls, plan.file("calls", part), frames.CALLS)
     if judged.first is not None:
         orders = order_frame(verdicts, judged.first)
-        frames.write_file_whole(orders, plan.parts / f"orders-{shard:04d}.parquet", frames.ORDERS)
-    frames.write_file_whole(verdicts, file, frames.VERDICTS)
+        frames.write_file_whole(orders, plan.file("orders", part), frames.ORDERS)
+    frames.write_file_whole(verdicts, plan.file("part", part), frames.VERDICTS)
 
 
 def verdict_frame(
@@ -213,37 +266,66 @@ def order_frame(verdicts: pl.DataFrame, first: Float[np.ndarray, "text predicate
 
 
 def _finish(plan: _Plan) -> dict[str, Any]:
-    files = plan.files("part")
-    if len(files) < plan.n_shards:
-        raise MissingStageError(
-            f"{plan.parts}: {len(files)} of {plan.n_shards} shards are judged. Rerun verify."
-        )
-    counts = dict(pl.scan_parquet(files, glob=False).group_by("status").agg(pl.len()).collect().iter_rows())
-    manifest = {
-        "n_predicates": len(plan.predicates),
-        "n_texts": plan.held_out.height,
-        "n_verdicts": {status: int(counts.get(status, 0)) for status in roles.STATUSES},
-        "frozen_hash": plan.frozen_hash,
-        "judge": plan.predicates[0].judge,
-        **_asked(plan),
-        **({"position_bias": _position_bias(plan)} if plan.paired else {}),
-    }
     with frames.writing(paths.output(plan.study.name, "verify")) as folder:
-        for file in (*files, *plan.files("calls"), *plan.files("orders")):
+        manifest = {
+            "n_predicates": len(plan.predicates),
+            "n_texts": plan.held_out.height,
+            "frozen_hash": plan.frozen_hash,
+            "judge": plan.predicates[0].judge,
+            **(_write_walk(plan, folder) if plan.walks else _copy_shards(plan, folder)),
+            **({"position_bias": _position_bias(plan)} if plan.paired else {}),
+        }
+        for file in (*plan.files("calls"), *plan.files("orders")):
             shutil.copyfile(file, folder / file.name)
         frames.write_manifest(folder, manifest)
     shutil.rmtree(plan.parts.parent, ignore_errors=True)
     return manifest
 
 
-def _asked(plan: _Plan) -> dict[str, Any]:
-    """What a language model was asked, each answer counted once; nothing where none was."""
+def _copy_shards(plan: _Plan, folder: Path) -> dict[str, Any]:
+    """Puts the shards' verdicts there, and gives what they come to."""
+    files = plan.files("part")
+    if len(files) < plan.n_shards:
+        raise MissingStageError(
+            f"{plan.parts}: {len(files)} of {plan.n_shards} shards are judged. Rerun verify."
+        )
+    for file in files:
+        shutil.copyfile(file, folder / file.name)
+    counts = dict(pl.scan_parquet(files, glob=False).group_by("status").agg(pl.len()).collect().iter_rows())
+    n_verdicts = {status: int(counts.get(status, 0)) for status in roles.STATUSES}
+    return {"n_verdicts": n_verdicts, **_asked(plan, plan.held_out["text"])}
+
+
+def _write_walk(plan: _Plan, folder: Path) -> dict[str, Any]:
+    """Writes the walk's verdicts and a row for every pair it did not come to, and gives what they come to."""
+    walk, judged = _walked(plan, _look_there)
+    for part, start in enumerate(range(0, plan.held_out.height, plan.shard_size)):
+        at = slice(start, start + plan.shard_size)
+        some = roles.Judgements(judged.score[at], judged.status[at])
+        rows = verdict_frame(plan.predicates, plan.held_out["text_id"][at], some)
+        frames.write(rows, folder / f"part-{part:04d}.parquet", frames.VERDICTS)
+    counts = np.bincount(judged.status.ravel(), minlength=len(roles.STATUSES)).tolist()
+    rule = plan.study.verify.sequential
+    return {
+        "n_verdicts": dict(zip(roles.STATUSES, counts, strict=True)),
+        "plan": plan.study.verify.plan,
+        "sequential": rule.model_dump(),
+        "n_asked": judged.status.size - counts[roles.ABSENT],
+        "n_grid": judged.status.size,
+        "n_looks": walk.n_looks,
+        "decisions": {decision: walk.decisions.count(decision) for decision in DECISIONS},
+        **_asked(plan, plan.held_out["text"][np.concatenate(walk.batches[: walk.n_looks])]),
+    }
+
+
+def _asked(plan: _Plan, texts: pl.Series) -> dict[str, Any]:
+    """What a language model was asked about these, each answer counted once; nothing where none was."""
     files = plan.files("calls")
     if not files:
         return {}
     calls = pl.scan_parquet(files, glob=False).unique("request_hash")
     tokens = calls.select(pl.len(), pl.col("^tokens_.*$").sum()).collect().row(0, named=True)
-    chars = plan.held_out["text"].str.len_chars()
+    chars = texts.str.len_chars()
     return {
         "n_calls": tokens.pop("len"),
         "tokens": {name.removeprefix("tokens_"): count for name, count in tokens.items()},

@@ -10,6 +10,7 @@ import polars as pl
 from jaxtyping import Float, UInt8
 
 from tasks.engines.roles import Exploration
+from tasks.kinds.walk import Walk
 from tasks.records import Predicate
 from tasks.study import Study
 
@@ -62,8 +63,14 @@ class Kind(Protocol):
         """The rows each predicate is tested on."""
         ...
 
-    def planned_test(self, texts: pl.DataFrame, threshold: float | None) -> str:
+    def planned_test(self, texts: pl.DataFrame, threshold: float | None, plan: str = "fixed") -> str:
         """Which test formalise freezes for these confirmation texts."""
+        ...
+
+    def walk(
+        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], level: float = 0.95
+    ) -> Walk:
+        """The sequential plan's walk over the rows of `held_out`; the level is that of its intervals."""
         ...
 
     def estimand(

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from tasks.engines.roles import REFUSAL, UNPARSABLE, VALUE, Exploration
 from tasks.kinds import Estimate, Gathered
+from tasks.kinds.walk import PLANNED_TEST, Walk
 from tasks.records import Predicate
 from tasks.stats.differences import difference
 from tasks.stats.missing import share_difference_bounds_missing
@@ -87,12 +88,19 @@ def paired(texts: pl.DataFrame, seed: int, most: int | None = None) -> pl.DataFr
     )
 
 
-def planned_test(texts: pl.DataFrame, threshold: float | None) -> str:
-    """The test these confirmation texts call for: 0/1 or graded, clustered or not."""
+def planned_test(texts: pl.DataFrame, threshold: float | None, plan: str = "fixed") -> str:
+    """The test these confirmation texts call for: 0/1 or graded, clustered or not; or one for any case."""
+    if plan == "sequential":
+        return PLANNED_TEST
     clustered = texts["document_id"].n_unique() < texts.height
     if threshold is None:
         return "cluster_robust" if clustered else "welch"
     return "cluster_score" if clustered else "fisher_mn"
+
+
+def walk(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], level: float = 0.95) -> Walk:
+    """The walk over blocks of documents of A and of B; a pair of texts is a block."""
+    return Walk(study, *_in_a_and_document(texts), predicates, level)
 
 
 def estimand(
@@ -105,8 +113,7 @@ def estimand(
     """Share in A minus share in B with interval and two-sided p, for each predicate."""
     threshold = predicates[0].threshold
     verdict = score if threshold is None else np.where(np.isnan(score), np.nan, score >= threshold)
-    in_a = (texts["group"] == "A").to_numpy()
-    document = texts["document_id"].rank("dense").to_numpy().astype(np.int64)
+    in_a, document = _in_a_and_document(texts)
     found = difference(verdict, in_a, document, level, binary=threshold is not None)
     asked_in_vain = (status == REFUSAL) | (status == UNPARSABLE)
     judged = np.where(status == VALUE, verdict, np.nan)
@@ -128,3 +135,9 @@ def estimand(
         )
         for i in range(len(predicates))
     ]
+
+
+def _in_a_and_document(texts: pl.DataFrame) -> tuple[Bool[np.ndarray, " text"], Int[np.ndarray, " text"]]:
+    """Who is in A, and documents numbered by their names."""
+    document = texts["document_id"].rank("dense").to_numpy().astype(np.int64)
+    return (texts["group"] == "A").to_numpy(), document

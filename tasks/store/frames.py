@@ -121,9 +121,25 @@ SCORES = pl.Schema(
         "method": pl.String,
         "group_id": pl.String,
         "conditional_validity": pl.Float64,
+        "e_value": pl.Float64,
+        "decision": pl.String,
+        "fragile": pl.Boolean,
         "is_discovery": pl.Boolean,
     }
 )
+PATHS = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "look": pl.Int64,
+        "n_judged": pl.Int64,
+        "estimate": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "q": pl.Float64,
+        "decision": pl.String,
+    }
+)
+"""Sequential plan only (`6_scores/paths.parquet`): what was known of each predicate after each batch."""
 BASELINES = pl.Schema(
     {
         "baseline": pl.String,

@@ -2,9 +2,15 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks import paths
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _SQL = """
 SELECT DISTINCT predicate FROM discoveries
@@ -22,17 +28,23 @@ def discoveries(study: str) -> list[str]:
     """
     import duckdb
 
-    file = paths.discoveries_db()
-    if not file.is_file():
+    try:
+        with copied() as connection:
+            return [predicate for (predicate,) in connection.execute(_SQL, [study]).fetchall()]
+    except duckdb.Error:
         return []
+
+
+@contextmanager
+def copied() -> Iterator["DuckDBPyConnection"]:
+    """A connection to a copy of the database, or to an empty one where there is none."""
+    import duckdb
+
+    file = paths.discoveries_db()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / file.name
-        shutil.copyfile(file, copy)
-        log = file.with_name(f"{file.name}.wal")
-        if log.is_file():
-            shutil.copyfile(log, copy.with_name(log.name))
-        try:
-            with duckdb.connect(str(copy)) as connection:
-                return [predicate for (predicate,) in connection.execute(_SQL, [study]).fetchall()]
-        except duckdb.Error:
-            return []
+        for whole in (file, file.with_name(f"{file.name}.wal")):
+            if file.is_file() and whole.is_file():
+                shutil.copyfile(whole, copy.with_name(whole.name))
+        with duckdb.connect(str(copy)) as connection:
+            yield connection

@@ -60,6 +60,31 @@ LEFT JOIN paid USING (study)
 WINDOW of_study AS (PARTITION BY study)
 QUALIFY row_number() OVER (PARTITION BY study ORDER BY recorded_at DESC, run_id) = 1
 """
+# A confirmation set may be asked again and again (docs/decisions/0008). A run asks when it answers what
+# no earlier run on the same split answered the same; the n-th to ask would have the share 1 / (n (n + 1))
+# of its alpha, and all shares together never exceed one.
+HOLDOUT_RUNS = """
+CREATE OR REPLACE VIEW holdout_runs AS
+WITH
+answers AS (
+    SELECT run_id, row_number() OVER same = 1 AS is_new
+    FROM discoveries
+    WINDOW same AS (
+        PARTITION BY split_hash, predicate_id, p, q, is_discovery ORDER BY found_at, run_id
+    )
+),
+asked AS (SELECT run_id, bool_or(is_new) AS asks FROM answers GROUP BY run_id),
+numbered AS (
+    SELECT runs.*, asks,
+        count(*) FILTER (asks) OVER (PARTITION BY split_hash ORDER BY found_at, run_id) AS nth
+    FROM runs
+    JOIN asked USING (run_id)
+)
+SELECT run_id, study, split_hash, found_at, n_predicates, asks, nth,
+    (params ->> '$.score.alpha')::DOUBLE AS alpha,
+    alpha / (nth * (nth + 1)) AS shared_alpha
+FROM numbered
+"""
 
 
 def create(connection: "DuckDBPyConnection") -> None:
@@ -74,6 +99,7 @@ def create(connection: "DuckDBPyConnection") -> None:
 def create_views(connection: "DuckDBPyConnection") -> None:
     """Makes the views anew: which studies there are may have changed."""
     connection.execute(_STUDIES)
+    connection.execute(HOLDOUT_RUNS)
     _create_view(connection, "texts", f"{paths.output('*', 'collect').name}/texts.parquet", frames.TEXTS)
     _create_view(
         connection, "verdicts", f"{paths.output('*', 'verify').name}/part-*.parquet", frames.VERDICTS

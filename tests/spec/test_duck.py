@@ -393,3 +393,17 @@ def test_the_pipeline_s_own_output_loads(planted: Project) -> None:
     assert counts["predicates"] == counts["scores"] == counts["discoveries"] > 0
     assert counts["texts"] == 600
     assert counts["verdicts"] > 0
+
+
+def test_a_file_of_an_earlier_release_gets_the_columns_of_the_sequential_plan() -> None:
+    put_study(run_id="run-1")
+    duck.record("press")
+    with duckdb.connect(str(paths.discoveries_db())) as connection:
+        for name in ("e_value", "decision", "fragile"):
+            connection.execute(f"ALTER TABLE scores DROP COLUMN {name}")
+        connection.execute("DROP VIEW holdout_runs")
+    put_study(run_id="run-2")
+    duck.record("press")
+    assert duck.query("SELECT DISTINCT e_value, decision, fragile FROM scores").rows() == [(None, None, None)]
+    assert set(frames.SCORES) < set(duck.query("SELECT * FROM scores").columns)
+    assert duck.query("holdout-use")["n_runs"].to_list() == [2]

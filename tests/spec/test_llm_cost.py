@@ -136,6 +136,25 @@ def test_json_holds_every_figure(project: Project, capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out) == found
 
 
+def test_a_sequential_plan_tells_what_judging_would_cost_if_nothing_differs(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = {
+        "score": {"min_effect": 0.1},
+        "verify": {"plan": "sequential", "sequential": {"min_effect": 0.1}},
+    }
+    found = previewed(project, 600, spend={"prices": PRICES}, **wanted)
+    ahead = found["sequential"]
+    share = ahead["n_judgements_null"] / ahead["n_grid"]
+    assert ahead["n_grid"] == found["n_judgements"] and 0 < share < 0.9
+    whole = of(found, "verify", "judge")["cost_usd"]
+    assert main(["cost", "--study", "news"]) == 0
+    told = capsys.readouterr().out
+    assert f"about {share * whole:.2f} of at most {whole:.2f} USD for judging" in told
+    assert f"expected where nothing differs: {ahead['n_judgements_null']:,} of" in told
+    assert "sequential" not in previewed(project, 600)
+
+
 def test_other_engines_cost_nothing(planted: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "--study", "news"]) == 0
     told = capsys.readouterr().out

@@ -56,7 +56,8 @@ def memory(project: Project) -> None:
 @pytest.mark.usefixtures("memory")
 def test_every_question_answers_with_its_defaults() -> None:
     assert sorted(duck.questions()) == [
-        "calls", "cost", "evidence", "held-up", "past-discoveries", "rejected", "strongest", "studies",
+        "calls", "cost", "evidence", "held-up", "holdout-use", "past-discoveries", "rejected",
+        "strongest", "studies",
     ]  # fmt: skip
     for name, title in duck.questions().items():
         assert title != name

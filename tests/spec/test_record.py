@@ -13,7 +13,7 @@ from tasks.engines.embedded.judging import EmbeddedJudge
 from tasks.errors import GuardError
 from tasks.record import evidence_rows, run_row
 from tasks.records import Call, Predicate
-from tasks.store import calls, frames
+from tasks.store import calls, duck, frames
 from tasks.study import Price, Spend, Study, load
 from tests.conftest import PAIR_STUDY, STAGES, Project, pair
 from tests.spec.test_score import held_out, rows
@@ -113,6 +113,26 @@ def test_how_fast_a_study_is_asked_makes_no_other_run_and_what_it_cost_does(plan
 
     assert run_id(1.0) == run_id(1.0, concurrency=2, budget_usd=9.0)
     assert len({run_id(1.0), run_id(2.0), run_id(None)}) == 3
+
+
+def test_what_a_sequential_plan_decided_on_is_recorded_with_its_discoveries(planted: Project) -> None:
+    planted.run("news", *(stage for stage in STAGES if stage not in ("record", "report")))
+    folder = paths.output("news", "score")
+    scores = frames.read(folder, "scores.parquet", frames.SCORES)
+    stopped = scores.with_columns(
+        e_value=pl.lit(400.0),
+        decision=pl.lit("confirmed"),
+        n_a=pl.lit(30),
+        n_b=pl.lit(20),
+        n_refused=pl.lit(5),
+    )
+    frames.write(stopped, folder / "scores.parquet", frames.SCORES)
+    planted.run("news", "record")
+    found = frames.read(paths.output("news", "record"), "discoveries.parquet", frames.DISCOVERIES)
+    assert set(found["e_value"]) == {400.0}
+    assert set(found["n_judgements"]) == {55}
+    told = duck.query("SELECT DISTINCT e_value, decision, fragile FROM scores").rows()
+    assert told == [(400.0, "confirmed", False)]
 
 
 def test_a_recorded_study_without_a_paid_model_costs_nothing(planted: Project) -> None:

@@ -9,8 +9,20 @@ from tasks import paths, report
 from tasks.errors import MissingStageError, StoreError
 from tasks.store import frames
 from tasks.study import load
+from tasks.templates import walks
 from tests.conftest import Project
-from tests.spec.report_made import CANNOT_FIND, Node, exhibit, held, put, weak, written
+from tests.spec.report_made import (
+    CANNOT_FIND,
+    Node,
+    decided,
+    exhibit,
+    held,
+    looks,
+    put,
+    put_walked,
+    weak,
+    written,
+)
 
 COVID, CRIME = 'mentions "covid"', "is about courts"
 
@@ -261,6 +273,125 @@ def test_metrics_and_forest_for_dvc(project: Project) -> None:
         "q": 0.0,
         "is_discovery": True,
     }
+
+
+WALKED = [
+    decided(held(COVID), "confirmed", 128),
+    decided(crime(), "confirmed", 320),
+    decided(weak("is long", q=1.0), "futile", 150),
+    decided(weak("is loud", q=0.4), "undecided", 400),
+]
+
+
+def test_a_sequential_plan_shows_where_each_was_decided_and_why(project: Project) -> None:
+    section = Node(put_walked(project, WALKED)).one("section", id="walks")
+    rows = {
+        row.one("th").text: [cell.text for cell in row.nodes("td")]
+        for row in section.one("tbody").nodes("tr")
+    }
+    assert list(rows) == [COVID, CRIME, "is loud", "is long"]
+    assert rows[COVID][:3] == ["", "128", "+0.26"]
+    assert [row[3] for row in rows.values()] == [
+        "confirmed: q <0.001 is at most 0.05, and V is clear of the minimum effect",
+        "confirmed: q 0.048 is at most 0.05, and V is clear of the minimum effect",
+        "not decided when the texts ended",
+        "futile: with 0.02 or more in 2020 it would hardly look like this",
+    ]
+    assert "2 confirmed, 1 futile, 1 not decided when the texts ended." in section.text
+    ends = [
+        [node.tag for node in row.one("svg", class_="walk").children][3:]
+        for row in section.one("tbody").nodes("tr")
+    ]  # type: ignore[union-attr]
+    assert ends == [["circle"], ["path"], ["circle"], ["path"]], "how it ended shows without colour"
+
+
+def test_a_path_runs_from_knowing_nothing_to_its_stop(project: Project) -> None:
+    section = Node(put_walked(project, WALKED)).one("section", id="walks")
+    covid = section.nodes("svg", class_="walk")[0]
+    area = [
+        tuple(map(float, point.split(","))) for point in str(covid.one("polygon").attrs["points"]).split()
+    ]
+    n_looks = len(looks(WALKED[0]))
+    assert len(area) == 2 * (n_looks + 1)
+    assert (area[0][0], area[-1][0]) == (6, 6), "before any text"
+    # 128 of 400 texts: 32 % of the way; the dot is where the line ends.
+    assert max(x for x, _ in area) == pytest.approx(6 + 0.32 * 208, abs=0.1)
+    line = str(covid.one("polyline").attrs["points"]).split()
+    assert len(line) == n_looks
+    assert line[-1] == f"{covid.one('circle').attrs['cx']},{covid.one('circle').attrs['cy']}"
+    assert all(0 <= y <= 52 for _, y in area)
+
+
+def test_long_paths_are_thinned_and_keep_their_end() -> None:
+    frame = walks.Frame(10_000, -0.5, 0.5)
+    path = [{"n_judged": n, "estimate": 0.1, "lo": 0.0, "hi": 0.2} for n in range(10, 5_001, 10)]
+    found = walks.drawn(path, frame)
+    assert found is not None
+    assert len(found.line.split()) <= walks.MOST_POINTS
+    assert found.line.split()[-1] == f"{found.x},{found.y}" == "110,22"
+    assert walks.drawn([{"n_judged": 9, "estimate": None, "lo": None, "hi": None}], frame) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"judging_usd": 2.0}, "about $1.21 more: an estimate"),
+        ({"judging_usd": None}, "What these would have cost is not known"),
+        ({"judging_usd": 0.0}, "602 were not needed. 2 confirmed"),
+    ],
+)
+def test_what_was_saved_is_told_in_judgements_and_money(
+    project: Project, record: dict[str, Any], told: str
+) -> None:
+    page = Node(put_walked(project, WALKED, record=record))
+    section = page.one("section", id="walks").text
+    assert "998 of 1,600 judgements were asked for (62% of the full grid), 602 were not needed." in section
+    assert told in section
+    assert "62% of the judgements of the full grid sufficed" in page.one("section", id="findings").text
+    figures = json.loads(written("metrics.json"))
+    assert (figures["n_judgements"], figures["n_grid"]) == (998, 1600)
+
+
+def test_a_sequential_report_says_how_to_read_it_and_that_nothing_was_shuffled(project: Project) -> None:
+    page = Node(put_walked(project, WALKED))
+    reading = page.one("section", id="reading").text
+    assert (
+        "the interval and q hold at whatever text judging stopped. V at a stop leans away from zero"
+        in reading
+    )
+    assert "corrected for all 4 tested hypotheses and for every look: among discoveries" in reading
+    assert "not run: labels cannot be shuffled" in page.one("section", id="baseline").text
+    assert "tested on up to 210 others" in page.one("header").text
+    assert "never judged" not in page.text, "what was not asked was not needed"
+    assert (
+        "confirmed after 128 of 400 texts; evidence (e-value) 2346"
+        in page.one("details", id="finding-1").text
+    )
+    why = [row.nodes("td")[-1].text for row in page.one("section", id="rejected").one("tbody").nodes("tr")]
+    assert why == [
+        "not decided when the texts ended",
+        "futile: hardly 0.02 or more in 2020",
+    ]
+    fwer = put_walked(project, WALKED, verify={"sequential": {"control": "fwer"}})
+    assert "at most about 5% of such studies have any false discovery" in Node(fwer).text
+
+
+def test_a_fixed_report_says_nothing_of_walks(project: Project) -> None:
+    page = Node(put(project, [held(COVID), weak("is long")]))
+    assert not page.nodes("section", id="walks")
+    for word in ("until decided", "fragile", "leans away", "not run", "futile"):
+        assert word not in page.text
+
+
+@pytest.mark.parametrize("plan", ["fixed", "sequential"])
+def test_fragile_discoveries_are_marked_and_explained(project: Project, plan: str) -> None:
+    rows = [decided(row, "confirmed", 128) for row in (held(COVID, fragile=True), crime())]
+    page = Node(put_walked(project, rows) if plan == "sequential" else put(project, rows))
+    forest = page.one("section", id="findings").one("tbody").nodes("tr")
+    assert [len(row.nodes("span", class_="fragile")) for row in forest] == [1, 0]
+    assert "fragile would no longer be a discovery had every missing verdict gone against it." in page.text
+    assert page.one("details", id="finding-1").nodes("span", class_="fragile")
+    assert not page.one("details", id="finding-2").nodes("span", class_="fragile")
 
 
 def test_a_missing_stage_is_named_and_nothing_is_written(project: Project) -> None:

@@ -13,7 +13,7 @@ from tasks.store import frames
 from tasks.study import load
 from tasks.templates import filters
 from tests.conftest import Project
-from tests.spec.report_made import Node, exhibit, held, put, weak, written
+from tests.spec.report_made import Node, decided, exhibit, held, put, put_walked, weak, written
 
 ATTACK = "</title></style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e\x07\u2066"
 SHOWN = ATTACK.replace("\u202e", "\ufffd").replace("\x07", "\ufffd").replace("\u2066", "\ufffd")
@@ -43,6 +43,13 @@ def test_markup_from_outside_is_text(attacked: str) -> None:
     assert not [a for node in page.nodes() for a in node.attrs if a.startswith("on")]
     assert page.one("h1").text == SHOWN
     assert attacked.count("alert(1)") > 20, "it was in every field"
+
+
+def test_a_sequential_page_escapes_as_well(project: Project) -> None:
+    rows = [decided(held(ATTACK), "confirmed", 64), decided(weak(ATTACK + "2"), "futile", 128)]
+    page = Node(put_walked(project, rows))
+    assert len(page.nodes("script")) == 1 and not page.nodes("img")
+    assert page.one("section", id="walks").text.count(SHOWN) == 2
 
 
 def test_what_would_act_on_the_page_is_shown_as_a_replacement(attacked: str) -> None:

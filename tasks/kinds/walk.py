@@ -1,0 +1,173 @@
+"""The confirmation texts in the seeded order of a sequential plan, and what is decided on the way.
+
+Verify takes the walk while it judges; score takes it once more from the verdicts. Both stop where they
+do because order and rule follow from the study and the texts alone, and decisions from the verdicts.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int, UInt8
+
+from tasks.engines import roles
+from tasks.errors import FrozenError
+from tasks.records import Predicate
+from tasks.stats.blocks import text_blocks
+from tasks.stats.decisions import Rule
+from tasks.stats.sequential import Sequential, difference_ci_last_look
+from tasks.store import frames
+from tasks.study import Study
+
+PLANNED_TEST = "sequential_betting"
+"""What is frozen as the test of a predicate that is judged until it is decided."""
+DECISIONS = ("undecided", "confirmed", "futile")
+"""By status of `stats.decisions`."""
+_STREAM = 3
+"""Of the study's seed."""
+
+
+class Walk:
+    """Batches of whole blocks in their order; `take` one after the other while any predicate is `going`."""
+
+    def __init__(
+        self,
+        study: Study,
+        in_a: Bool[np.ndarray, " text"],
+        document: Int[np.ndarray, " text"],
+        predicates: Sequence[Predicate],
+        level: float,
+    ) -> None:
+        """Numbers of documents must not depend on the order of rows; the level decides nothing."""
+        wanted = study.verify.sequential
+        self.predicates = predicates
+        self._in_a = in_a
+        self._block = text_blocks(in_a, document, np.random.default_rng([study.seed, _STREAM]))
+        self._threshold = predicates[0].threshold
+        sizes = np.bincount(self._block)
+        self.batches = _batches(self._block, sizes, wanted.look_every)
+        self.state = Sequential(
+            towards_a=np.array([p.direction == "A" for p in predicates]),
+            n_blocks=sizes.size,
+            rule=Rule(wanted.alpha, wanted.min_effect, wanted.control, futility=wanted.futility, level=level),
+            resolution=1 if self._threshold is not None and (sizes == 2).all() else 20,
+        )
+        self._taken: list[Bool[np.ndarray, " predicate"]] = []
+
+    @property
+    def going(self) -> Bool[np.ndarray, " predicate"]:
+        """Predicates to be judged on the next batch; none where the texts are at their end."""
+        return self.state.going & (len(self._taken) < len(self.batches))
+
+    @property
+    def n_looks(self) -> int:
+        """Batches taken so far."""
+        return len(self._taken)
+
+    @property
+    def decisions(self) -> list[str]:
+        """One of DECISIONS for each predicate."""
+        return [DECISIONS[status] for status in self.state.status]
+
+    def take(
+        self, score: Float[np.ndarray, "text predicate"], status: UInt8[np.ndarray, "text predicate"]
+    ) -> None:
+        """Decides on the next batch's verdicts, which are those of a judge; `absent` is not asked.
+
+        Args:
+            score: rows as in the batch, a column for every predicate; of decided ones it is ignored.
+            status: index into roles.STATUSES.
+        """
+        rows = self.batches[self.n_looks]
+        if self._threshold is not None:
+            score = np.where(np.isnan(score), np.nan, score >= self._threshold)
+        self.state.update(score, self._in_a[rows], self._block[rows], status != roles.ABSENT)
+        self._taken.append(self.going)
+        self.state.look(last=self.n_looks == len(self.batches))
+
+    def replay(
+        self, score: Float[np.ndarray, "text predicate"], status: UInt8[np.ndarray, "text predicate"]
+    ) -> None:
+        """Takes the whole walk from verdicts that it led to.
+
+        Args:
+            score: of every text of the study, rows as the batches number them.
+            status: likewise.
+
+        Raises:
+            FrozenError: there is a verdict that the walk did not ask for.
+        """
+        asked = np.zeros(status.shape, dtype=bool)
+        while self.going.any():
+            rows = self.batches[self.n_looks]
+            asked[np.ix_(rows, np.flatnonzero(self.going))] = True
+            self.take(score[rows], status[rows])
+        if (status[~asked] != roles.ABSENT).any():
+            raise FrozenError("verdicts are there that this plan did not ask for. Rerun verify.")
+
+    def interval(
+        self, fixed_lo: Float[np.ndarray, " predicate"], fixed_hi: Float[np.ndarray, " predicate"]
+    ) -> tuple[Float[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
+        """The intervals as of now; of predicates judged to the last text, cut with the fixed-sample ones.
+
+        Args:
+            fixed_lo: at level (1 + level) / 2.
+            fixed_hi: likewise.
+        """
+        look = self.state.path[-1]
+        lo, hi = difference_ci_last_look(look.lo, look.hi, fixed_lo, fixed_hi)
+        return np.where(self.ended, lo, look.lo), np.where(self.ended, hi, look.hi)
+
+    @property
+    def ended(self) -> Bool[np.ndarray, " predicate"]:
+        """Predicates that were going up to the last batch."""
+        is_last = self.n_looks == len(self.batches)
+        return self._taken[-1] if is_last else np.zeros(len(self.predicates), dtype=bool)
+
+    def path(self, lo: Float[np.ndarray, " predicate"], hi: Float[np.ndarray, " predicate"]) -> pl.DataFrame:
+        """Rows of store/frames.PATHS: each look of each predicate that was going, in that order.
+
+        Args:
+            lo: of `interval`; it is the last row's of predicates judged to the last text.
+            hi: likewise.
+        """
+        ids = np.array([p.predicate_id for p in self.predicates])
+        parts = []
+        for number, (look, taken) in enumerate(zip(self.state.path, self._taken, strict=True), 1):
+            cut = self.ended & (number == len(self.batches))
+            columns = {
+                "n_judged": look.n_texts,
+                "estimate": look.estimate,
+                "lo": np.where(cut, lo, look.lo),
+                "hi": np.where(cut, hi, look.hi),
+                "q": look.q,
+                "decision": np.array(DECISIONS)[look.status],
+            }
+            of = {name: column[taken] for name, column in columns.items()}
+            parts.append(pl.DataFrame({"predicate_id": ids[taken], **of}).with_columns(look=pl.lit(number)))
+        return frames.conform(pl.concat(parts).fill_nan(None), frames.PATHS)
+
+
+def check_plan(study: Study, predicates: Sequence[Predicate]) -> None:
+    """Refuses predicates that were frozen for the other plan.
+
+    Raises:
+        FrozenError: they were.
+    """
+    wanted = study.verify.plan == "sequential"
+    if any((p.planned_test == PLANNED_TEST) != wanted for p in predicates):
+        raise FrozenError(
+            f"wanted predicates frozen for `plan: {study.verify.plan}`, got the planned test "
+            f"{predicates[0].planned_test}. Rerun formalise and verify."
+        )
+
+
+def _batches(
+    block: Int[np.ndarray, " text"], sizes: Int[np.ndarray, " block"], look_every: int
+) -> list[Int[np.ndarray, " text"]]:
+    """Row numbers of each batch: whole blocks, of about so many texts together."""
+    before = np.cumsum(sizes) - sizes
+    _, batch = np.unique(before // look_every, return_inverse=True)
+    order = np.argsort(block, kind="stable")
+    ends = np.cumsum(np.bincount(batch[block]))
+    return np.split(order, ends[:-1])

@@ -1,0 +1,124 @@
+"""`verify.plan: sequential` with a language model: predicates leave the calls as they are decided."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks import paths
+from tasks.errors import EngineError
+from tasks.store import frames
+from tests import loopback
+from tests.conftest import Project
+from tests.llm_study import HYPOTHESES, NULL, PLANTED, prepared, study, verdict_files, verdicts
+from tests.loopback import Plan, Server
+
+RULE = {"alpha": 0.05, "min_effect": 0.15}
+SEQUENTIAL = {"plan": "sequential", "sequential": {**RULE, "look_every": 48}}
+PLAN = Plan(hypotheses=HYPOTHESES, error_rate=0.02, refusals=0.02)
+QUICK = {"timeout_s": 10.0}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    with loopback.serve(PLAN) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    running.change(PLAN)
+    return running
+
+
+def walked(project: Project, server: Server, n: int = 400, **blocks: Any) -> Project:
+    """The study as it is frozen, n texts in each group."""
+    prepared(project, server, n=n)
+    project.params(news=asked(server, **blocks))
+    project.run("news", *paths.STAGES[:4])
+    return project
+
+
+def asked(server: Server, **blocks: Any) -> dict[str, Any]:
+    """The study with a sequential plan beside what the blocks say."""
+    verify = SEQUENTIAL | blocks.pop("verify", {})
+    return study(server, verify=verify, score=RULE, **({"spend": QUICK} | blocks))
+
+
+def decisions() -> dict[str, str]:
+    scored = frames.read(paths.output("news", "score"), "scores.parquet", frames.SCORES)
+    frozen = frames.read(paths.output("news", "formalise"), "predicates.parquet", frames.PREDICATES)
+    named = frozen.join(scored, on="predicate_id").select("predicate", "decision")
+    return dict(named.iter_rows())
+
+
+@pytest.mark.parametrize(
+    "verify",
+    [{"predicates_per_call": 3}, {"predicates_per_call": 1, "texts_per_call": 8}],
+    ids=["predicates", "texts"],
+)
+def test_what_was_planted_is_found_with_fewer_calls(
+    verify: dict[str, int], project: Project, server: Server
+) -> None:
+    walked(project, server, verify=verify).run("news", "verify", "score")
+    assert {p for p, decision in decisions().items() if decision == "confirmed"} == set(PLANTED)
+    manifest = frames.read_manifest(paths.output("news", "verify"))
+    assert manifest["n_asked"] < 0.6 * manifest["n_grid"]
+    some = verdicts().filter(pl.col("status") != "absent")
+    project.params(news=study(server, verify=verify, score=RULE, spend=QUICK))
+    project.run("news", "formalise", "verify")
+    fixed = frames.read_manifest(paths.output("news", "verify"))
+    assert manifest["n_calls"] < 0.6 * fixed["n_calls"]
+    # A judge whose answers do not depend on their company says the same in smaller calls.
+    key = ["predicate", "text_id", "score", "status"]
+    assert some.select(key).join(verdicts().select(key), on=key, nulls_equal=True).height == some.height
+
+
+def test_two_texts_are_compared_pair_by_pair(project: Project, server: Server) -> None:
+    verify, formalise = {"form": "two_text", "predicates_per_call": 4}, {"threshold": None}
+    walked(project, server, verify=verify, formalise=formalise).run("news", "verify", "score")
+    found = decisions()
+    assert {p for p, decision in found.items() if decision == "confirmed"} == set(PLANTED)
+    manifest = frames.read_manifest(paths.output("news", "verify"))
+    assert manifest["n_asked"] < 0.6 * manifest["n_grid"]
+    assert manifest["position_bias"]["n_pairs"] > 0
+    orders = pl.read_parquet(sorted(paths.output("news", "verify").glob("orders-*.parquet")))
+    asked = verdicts().filter(pl.col("score").is_not_null()).select("predicate_id", "text_id", "score")
+    both = orders.join(asked, on=["predicate_id", "text_id"])
+    assert both.height == orders.height == asked.height
+
+
+def test_a_budget_that_ends_on_the_way_can_be_raised_and_nothing_is_asked_twice(
+    project: Project, server: Server
+) -> None:
+    spend = {**QUICK, "prices": {"scripted": {"input": 1.0, "output": 1.0}}, "concurrency": 4}
+    walked(project, server, n=150, spend=spend).run("news", "verify")
+    whole, manifest = verdict_files(), frames.read_manifest(paths.output("news", "verify"))
+    usd = (manifest["tokens"]["in"] + manifest["tokens"]["out"]) / 1e6
+    shutil.rmtree(paths.output("news", "verify"))
+    paths.answers().unlink()
+    before = server.stats()["answered"]
+    project.params(news=asked(server, spend={**spend, "budget_usd": usd / 2}))
+    with pytest.raises(EngineError, match="budget"):
+        project.run("news", "verify")
+    assert not paths.output("news", "verify").exists()
+    looks = len(list((paths.cache() / "parts" / "news").glob("verify-*/part-*.parquet")))
+    assert 0 < looks < manifest["n_looks"]
+    project.params(news=asked(server, spend={**spend, "budget_usd": usd * 10}))
+    project.run("news", "verify")
+    assert verdict_files() == whole
+    again = frames.read_manifest(paths.output("news", "verify"))
+    assert {k: v for k, v in again.items() if k != "tokens"} == {
+        k: v for k, v in manifest.items() if k != "tokens"
+    }
+    # The rest, with the calls that were refused for want of money.
+    assert server.stats()["answered"] - before <= manifest["n_calls"] + 4
+
+
+def test_a_whole_study_goes_through_all_stages(project: Project, server: Server) -> None:
+    walked(project, server, n=150).run("news", *paths.STAGES[4:])
+    page = (paths.reports() / "news" / "index.html").read_text(encoding="utf-8")
+    assert all(word in page for word in ("covid", "cricket"))
+    assert set(decisions()) == {*PLANTED, *NULL}
