@@ -20,10 +20,9 @@ from filelock import FileLock
 
 from tasks import paths
 from tasks.errors import StoreError
-from tasks.store import frames
+from tasks.store import frames, lite
 
 _VERSION = 1
-_WAIT_S = 60.0
 _KEYS_PER_QUERY = 500  # under SQLite's smallest limit on bound values
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answers (key TEXT NOT NULL UNIQUE, response TEXT NOT NULL, checksum TEXT NOT NULL);
@@ -111,7 +110,7 @@ class Answers:
         with self._reported():
             file.parent.mkdir(parents=True, exist_ok=True)
             # Switching a new file to WAL fails at once, without waiting, if another process is at it.
-            with FileLock(f"{file}.lock", timeout=_WAIT_S):
+            with FileLock(f"{file}.lock", timeout=lite.WAIT_S):
                 self._connection = _prepared(file)
 
     def get(self, key: str) -> str | None:
@@ -252,20 +251,4 @@ def ledger(request_hashes: Sequence[str], file: Path | None = None) -> pl.DataFr
 
 
 def _prepared(file: Path) -> sqlite3.Connection:
-    """A connection to a file that has our tables."""
-    connection = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        # A crash of the machine may cost the newest answers, a killed process none.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _VERSION):
-            raise sqlite3.DatabaseError("written by another version of natstat")
-        connection.executescript(_TABLES)
-        if version == 0:
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        connection.execute("SELECT key, response, checksum FROM answers LIMIT 1").fetchone()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return lite.prepared(file, _TABLES, _VERSION, "SELECT key, response, checksum FROM answers LIMIT 1")

@@ -18,9 +18,9 @@ from jaxtyping import Bool, Float
 
 from tasks import paths
 from tasks.errors import StoreError
+from tasks.store import lite
 
 _VERSION = 1
-_WAIT_S = 60.0
 _KEYS_PER_QUERY = 500  # under SQLite's smallest limit on bound values
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TABLES = """
@@ -125,7 +125,7 @@ class VectorCache:
         with self._reported():
             self._file.parent.mkdir(parents=True, exist_ok=True)
             # Switching a new file to WAL fails at once, without waiting, if another process is at it.
-            with FileLock(f"{self._file}.lock", timeout=_WAIT_S):
+            with FileLock(f"{self._file}.lock", timeout=lite.WAIT_S):
                 try:
                     return _prepared(self._file)
                 except sqlite3.DatabaseError as error:
@@ -139,7 +139,7 @@ class VectorCache:
         if not _is_damage(error):
             raise error
         self._connection.close()
-        with FileLock(f"{self._file}.lock", timeout=_WAIT_S):
+        with FileLock(f"{self._file}.lock", timeout=lite.WAIT_S):
             if not _is_sound(self._file):  # else another process has begun a new one already
                 _set_aside(self._file, error)
         self._connection = self._connect()
@@ -170,22 +170,7 @@ def opened(encoder: str, dim: int, file: Path | None = None) -> Iterator[VectorC
 
 
 def _prepared(file: Path) -> sqlite3.Connection:
-    """A connection to a file that has our tables."""
-    connection = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _VERSION):
-            raise sqlite3.DatabaseError("written by another version of natstat")
-        connection.executescript(_TABLES)
-        if version == 0:
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        connection.execute("SELECT encoder_id, text_key, vector FROM vectors LIMIT 1").fetchone()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return lite.prepared(file, _TABLES, _VERSION, "SELECT encoder_id, text_key, vector FROM vectors LIMIT 1")
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
