@@ -261,7 +261,11 @@ def told(found: Mapping[str, Any]) -> list[str]:
     ]
     lines += [*check.outlook_told(ahead), _expected(found, ahead)] if ahead else []
     budget = "none" if found["budget_usd"] is None else f"{found['budget_usd']:,.2f} USD"
-    return [*lines, f"paid for this study so far: {_usd(found['paid_usd'])} USD; budget: {budget}"]
+    return [
+        *lines,
+        f"paid for this study so far: {_usd(found['paid_usd'])} USD; budget: {budget}; answers that are kept "
+        "are not paid again",
+    ]
 
 
 def _expected(found: Mapping[str, Any], ahead: Mapping[str, Any]) -> str:
@@ -270,6 +274,8 @@ def _expected(found: Mapping[str, Any], ahead: Mapping[str, Any]) -> str:
     whole = calls.summed(judged)
     share = ahead["n_judgements_null"] / ahead["n_grid"]
     part = None if whole is None else share * whole
+    if whole is None:
+        return "  what that is in money is not known without a price"
     money = f"about {_usd(part)} of at most {_usd(whole)} USD"
     return f"  that is {money} for judging, if calls shrink as judgements do"
 

@@ -312,6 +312,7 @@ def results(study: Study, inputs: Inputs) -> dict[str, Any]:
         "baselines": inputs.baselines,
         "surface": max(inputs.baselines, key=lambda row: _size(row["validity"]), default=None),
         "missing": missing(inputs),
+        "compared": bool(inputs.compared),
         "graded": any(row["threshold"] is None for row in inputs.rows),
         "scale": Scale.over([*first, *listed, *inputs.baselines], min_effect),
     }

@@ -344,7 +344,8 @@ class Verify(_Block):
     sequential: Sequential = Sequential()
     """When a predicate is decided, with `plan: sequential`."""
     form: Literal["one_text", "two_text"] = "one_text"
-    """Whether a language model judges a text alone, or one text of each group against the other, twice."""
+    """Whether a language model judges a text alone, or one text of each group against the other, twice (with
+    formalise.threshold: null)."""
     predicates_per_call: int = Field(default=10, ge=1)
     """Predicates a language model judges in one call on one text."""
     texts_per_call: int = Field(default=1, ge=1)
@@ -574,10 +575,12 @@ def _explain_one(name: str, error: dict[str, Any]) -> str:
         advice = _home(location) or nearest(location[-1], _keys_at(location[:-1]))
         return f"{where}: unknown key{advice}."
     if kind == "missing":
-        return f"{where}: wanted, not there. Write it under `studies: {name}:`."
+        return f"{where}: wanted, not there. Write it under `{'.'.join(['studies', name, *location[:-1]])}:`."
     if kind == "value_error":
         return f"{where}: {context['error']}."
     message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    if "dictionary" in message:
+        message = "keys and values"
     default = _default_at(location)
     advice = f" Write {default}." if default is not None else ""
     # Under `llm` what stands in the wrong place may be a key: never shown.
@@ -615,7 +618,9 @@ def _keys_at(location: list[str]) -> list[str]:
 def _default_at(location: list[str]) -> Any:
     model = _model_at(location[:-1])
     field = model.model_fields.get(location[-1]) if model and location else None
-    default = field.default if field is not None and not field.is_required() else None
+    if field is None or field.is_required():
+        return None
+    default = field.get_default(call_default_factory=True)
     return None if isinstance(default, BaseModel) else default
 
 

@@ -1,4 +1,4 @@
--- title: What was asked of language models, by stage, role and model
+-- title: What was asked of language models, and the price of the answers, by stage, role and model
 -- parameter: study = '' one study; empty: all
 -- Newest run of each study. cost_usd is the price of its answers, whenever they were paid; empty where a model
 -- has no price. attempts: requests sent per answer, waiting and repeated ones included.

@@ -1,4 +1,4 @@
--- title: What a discovery cost, in judgements, calls and money, by run
+-- title: What a discovery cost, in judgements, calls and the price of their answers (whenever paid), by run
 -- parameter: study = '' one study; empty: all
 -- cost_usd is the price of the answers a run rests on, whenever they were paid; empty where a model has no price.
 WITH

@@ -1,4 +1,4 @@
--- title: Which discoveries held up when they were tested again, in a later run or another study
+-- title: Which discoveries held up when they were tested again; without other_split the same texts were asked, which confirms nothing
 -- parameter: study = '' where it was first discovered; empty: all
 -- other_split: whether the later test used another split; texts may still be shared, so only data that are
 -- new make it an independent test.
