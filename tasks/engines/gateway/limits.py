@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 
 from tasks.errors import EngineError
+from tasks.store import calls
 from tasks.store.answers import Answers
 from tasks.study import Endpoint, Price, Spend, Study
 
@@ -52,15 +53,6 @@ def pace(spend: Spend) -> Pace:
     return _paces.setdefault(limits, Pace(*limits))
 
 
-def cost_usd(price: Price | None, tokens_in: int, tokens_out: int, tokens_cached: int) -> float | None:
-    """What a call costs; None without a price."""
-    if price is None:
-        return None
-    cached = price.input if price.cached is None else price.cached
-    fresh = (tokens_in - tokens_cached) * price.input
-    return (fresh + tokens_cached * cached + tokens_out * price.output) / 1e6
-
-
 class Purse:
     """What a study has paid, by the ledger, and what it may still pay.
 
@@ -104,7 +96,7 @@ class Purse:
             return 0.0
         seen = self._per_byte.get(endpoint.model, 1.0)
         most_in = math.ceil(n_bytes * max(seen, min(1.0, seen * _MARGIN))) + _FRAME_TOKENS
-        return cost_usd(self._prices.get(endpoint.model), most_in, endpoint.max_tokens, 0) or 0.0
+        return self.cost_usd(endpoint.model, most_in, endpoint.max_tokens, 0) or 0.0
 
     async def set_aside(self, usd: float) -> None:
         """Waits until a call that costs at most this fits into the budget.
@@ -139,7 +131,7 @@ class Purse:
 
     def cost_usd(self, model: str, tokens_in: int, tokens_out: int, tokens_cached: int) -> float | None:
         """What a call costs; None without a price."""
-        return cost_usd(self._prices.get(model), tokens_in, tokens_out, tokens_cached)
+        return calls.price_usd(model, tokens_in, tokens_out, tokens_cached, self._prices)
 
     def shown(self) -> str:
         """What was spent, in money or, without a price, in tokens."""
