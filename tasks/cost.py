@@ -16,11 +16,12 @@ import polars as pl
 from pydantic import BaseModel
 
 from tasks import check, collect, kinds, paths
+from tasks.blocks import RoleName
 from tasks.engines.llm import packing, prompts, rating, sampling, schemas
 from tasks.engines.llm.proposing import question
 from tasks.records import Predicate
 from tasks.store import answers, calls
-from tasks.study import RoleName, Study
+from tasks.study import Study
 
 BYTES_PER_TOKEN, BYTES_PER_ANSWER_TOKEN = 4, 3
 """English prose as common tokenisers cut it; JSON with ids is cut finer."""

@@ -127,6 +127,10 @@ class Score:
     """Paraphrase group: the predicate_id of its leader."""
     conditional_validity: float | None
     """Effect within strata of the leader's verdict; None for the leader."""
+    adjusted_validity: float | None
+    """Of a discovery of a fixed plan: effect at equal length and equal verdicts of the other findings ..."""
+    adjusted_lo: float | None
+    adjusted_hi: float | None
     e_value: float | None
     """Evidence against no effect in the frozen direction, valid at any stop; None in a fixed plan."""
     decision: str

@@ -17,6 +17,7 @@ import polars as pl
 from jaxtyping import Float, UInt8
 
 from tasks import kinds, paths
+from tasks.blocks import ScoreParams
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.kinds import Estimate
@@ -25,7 +26,7 @@ from tasks.records import Predicate, Score
 from tasks.stats.agreement import conditional_difference, paraphrase_groups, verdicts_phi
 from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.store import frames
-from tasks.study import ScoreParams, Study
+from tasks.study import Study
 
 Matrix = Float[np.ndarray, "text predicate"]
 _LARGEST_LOG = 700.0

@@ -82,6 +82,8 @@ class Project:
             "verdicts": None,
             "llm": {},
             "spend": {},
+            "gold": {},
+            "failures": {},
             **{stage: {} for stage in STAGES},
         }
         content = {"studies": {name: {**blank, **study} for name, study in studies.items()}}

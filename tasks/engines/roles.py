@@ -36,6 +36,18 @@ class Exploration:
 
 
 @dataclass(frozen=True)
+class PairEvidence:
+    """All that a proposer of encoder failures ever sees: pairs mined from the exploration half."""
+
+    pairs: pl.DataFrame
+    """Rows of store/frames.PAIRS; the pair that is nearest under test first."""
+    n_texts: int
+    """Texts that were searched."""
+    domain: str = ""
+    """What the failures should be about; empty: anything."""
+
+
+@dataclass(frozen=True)
 class Judgements:
     """Verdicts of several predicates on several texts."""
 
@@ -47,6 +59,8 @@ class Judgements:
     """Two-text form: the score of each text when it was shown first; `score` is the mean of both orders."""
     calls: tuple[Call, ...] = ()
     """The paid answers these verdicts rest on."""
+    each: Float[np.ndarray, "judge text predicate"] | None = None
+    """Of a panel: what each judge said; `score` is their mean. NaN where one gave no value."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,18 @@ PROPOSALS = pl.Schema(
         "prompt_hash": pl.String(),
     }
 )
+PAIRS = pl.Schema(
+    {
+        "left": pl.String,
+        "right": pl.String,
+        "left_id": pl.String,
+        "right_id": pl.String,
+        "similarity": pl.Float64,
+        "reference": pl.Float64,
+        "overlap": pl.Float64,
+    }
+)
+"""Pairs that an encoder puts close and a reference apart (`3_proposals/pairs.parquet`)."""
 RECORDED = pl.Schema(
     {
         "predicate": pl.String,
@@ -87,6 +99,26 @@ ORDERS = pl.Schema(
 )
 """Two-text form only (`5_verdicts/orders-*.parquet`): what a text scored when it was shown first, and
 when it was shown second."""
+GOLD = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "text_id": pl.String,
+        "score": pl.Float64,
+        "status": pl.String,
+        "chance": pl.Float64,
+    }
+)
+"""Verdicts of the gold judge (`5_verdicts/gold.parquet`, or a file of labels), and the chance that each of
+these pairs had to be asked about."""
+PANEL = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "text_id": pl.String,
+        "judge": pl.String,
+        "score": pl.Float64,
+    }
+)
+"""Of a panel only (`5_verdicts/panel-*.parquet`): what each judge said."""
 CALLS = pl.Schema(
     {
         "request_hash": pl.String(),
@@ -121,6 +153,9 @@ SCORES = pl.Schema(
         "method": pl.String,
         "group_id": pl.String,
         "conditional_validity": pl.Float64,
+        "adjusted_validity": pl.Float64,
+        "adjusted_lo": pl.Float64,
+        "adjusted_hi": pl.Float64,
         "e_value": pl.Float64,
         "decision": pl.String,
         "fragile": pl.Boolean,
@@ -140,6 +175,69 @@ PATHS = pl.Schema(
     }
 )
 """Sequential plan only (`6_scores/paths.parquet`): what was known of each predicate after each batch."""
+JUDGES = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "n_gold_a": pl.Int64,
+        "n_gold_b": pl.Int64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "p": pl.Float64,
+        "q": pl.Float64,
+        "lo_gold": pl.Float64,
+        "hi_gold": pl.Float64,
+        "weight": pl.Float64,
+        "variance_ratio": pl.Float64,
+        "method": pl.String,
+        "bearing": pl.String,
+        "sensitivity": pl.Float64,
+        "sensitivity_lo": pl.Float64,
+        "sensitivity_hi": pl.Float64,
+        "specificity": pl.Float64,
+        "specificity_lo": pl.Float64,
+        "specificity_hi": pl.Float64,
+        "sensitivity_difference": pl.Float64,
+        "sensitivity_difference_lo": pl.Float64,
+        "sensitivity_difference_hi": pl.Float64,
+        "specificity_difference": pl.Float64,
+        "specificity_difference_lo": pl.Float64,
+        "specificity_difference_hi": pl.Float64,
+        "bias": pl.Float64,
+        "bias_lo": pl.Float64,
+        "bias_hi": pl.Float64,
+        "kappa": pl.Float64,
+        "kappa_lo": pl.Float64,
+        "kappa_hi": pl.Float64,
+    }
+)
+"""With gold verdicts only (`6_scores/judges.parquet`): the corrected effect of each predicate, and how the
+judge errs. validity, lo, hi, p, q are those of the gold judge's difference; lo_gold and hi_gold are of
+the gold verdicts alone; differences are A less B; bias is the judge's validity less the gold one."""
+AGREEMENT = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "measure": pl.String,
+        "estimate": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "n": pl.Int64,
+    }
+)
+"""Of a panel only (`6_scores/agreement.parquet`): kappa (Cohen) of two judges, alpha (Krippendorff) of any."""
+GROUPS = pl.Schema(
+    {
+        "group_id": pl.String,
+        "n_predicates": pl.Int64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "p": pl.Float64,
+        "q": pl.Float64,
+    }
+)
+"""Fixed plan only (`6_scores/groups.parquet`): each group of paraphrases tested as one, by the mean of its
+verdicts; q over all groups."""
 BASELINES = pl.Schema(
     {
         "baseline": pl.String,

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from tasks import kinds
+from tasks.blocks import ScoreParams
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.kinds import Estimate
@@ -17,7 +18,7 @@ from tasks.score import (
     verdict_matrix,
 )
 from tasks.store import frames
-from tasks.study import ScoreParams, Study
+from tasks.study import Study
 from tests.spec.test_verify import predicate
 
 STUDY = Study.model_validate(

@@ -454,7 +454,7 @@ def test_a_fixed_plan_says_nothing_of_walks(planted: Project) -> None:
 def test_a_fixed_discovery_is_fragile_where_missing_verdicts_could_undo_it(
     direction: str, bounds: tuple[float, float], wanted: bool
 ) -> None:
-    from tasks.study import ScoreParams
+    from tasks.blocks import ScoreParams
     from tests.spec.test_score import ESTIMATE
 
     estimate = dataclasses.replace(ESTIMATE, missing_lo=bounds[0], missing_hi=bounds[1])

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import BaseModel
 
+from tasks.blocks import Endpoint
 from tasks.engines.gateway import completion, dialect, faults, limits
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.engines.gateway.dialect import Dialect
 from tasks.engines.gateway.faults import Circuit, Fault, Form, Meaning, Write
 from tasks.errors import EngineError
 from tasks.store.answers import Answers
-from tasks.study import Endpoint, Study
+from tasks.study import Study
 
 if TYPE_CHECKING:
     from tasks.engines.gateway.transport import Connection

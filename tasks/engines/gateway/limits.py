@@ -4,10 +4,11 @@ import asyncio
 import math
 from collections.abc import Mapping
 
+from tasks.blocks import Endpoint, Price, Spend
 from tasks.errors import EngineError
 from tasks.store import calls
 from tasks.store.answers import Answers
-from tasks.study import Endpoint, Price, Spend, Study
+from tasks.study import Study
 
 _FRAME_TOKENS = 200
 """What a server puts around messages."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from tasks.blocks import Collect, Source
 from tasks.errors import SourceError
 from tasks.store.sources import columns, databases, docstrings, locate, problem, tables
 from tasks.store.sources.hashing import normalised, uniform
 from tasks.store.sources.wording import listed, shown
-from tasks.study import Collect, Source, Study
+from tasks.study import Study
 
 Value = str | int | float | bool
 

@@ -1,0 +1,435 @@
+"""The blocks of a study in params.yaml: every key with its type, range, default and meaning.
+
+Not here:   a study as a whole, and reading params.yaml (study.py)
+"""
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Block(BaseModel):
+    """What all have in common: unknown keys are errors, nothing is converted, nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())  # A mapping inside has no hash of its own.
+
+
+def _may_be_asked(base_url: str | None) -> str | None:
+    """An address of http or https without a key in it; what is wrong with one is told without showing it."""
+    if base_url is None:
+        return None
+    base_url = base_url.strip()
+    try:
+        parts = urlsplit(base_url)
+        # Line ends and tabs inside are passed over there, and would be sent.
+        fits = not re.search(r"[\s\x00-\x1f\x7f]", base_url)
+        fits = fits and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("wanted an address like http://localhost:8000/v1")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("wanted an address without a user, password or query; keys come from key_env")
+    return base_url.rstrip("/")
+
+
+def _is_a_variable(key_env: str | None) -> str | None:
+    if key_env is not None and not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", key_env):
+        # What stands there may be the key itself: never shown.
+        raise ValueError("wanted the name of an environment variable in capitals, never the key itself")
+    return key_env
+
+
+_SET_BY_NATSTAT = {
+    "model": "write `model` beside `extra`",
+    "max_tokens": "write `max_tokens` beside `extra`",
+    "max_completion_tokens": "write `max_tokens` beside `extra`, which is sent under either name",
+    "temperature": "write `temperature` beside `extra`",
+    "logprobs": "write `llm: {logprobs: true}`",
+    "top_logprobs": "write `llm: {logprobs: true}`",
+    "messages": "leave it out: they are the question",
+    "response_format": "leave it out: the form of an answer follows from the question",
+    "stream": "leave it out: an answer is read whole",
+    "n": "leave it out: one answer is read, and all are billed",
+    "best_of": "leave it out: one answer is read, and all are billed",
+}
+"""Fields of a request that are not for `extra`, and what to do instead."""
+
+
+def _may_be_added(extra: dict[str, Any]) -> dict[str, Any]:
+    for name in extra:
+        if name in _SET_BY_NATSTAT:
+            raise ValueError(f"wanted no `{name}` in it, natstat sets that field; {_SET_BY_NATSTAT[name]}")
+    return extra
+
+
+BaseUrl = Annotated[str, AfterValidator(_may_be_asked)]
+KeyEnv = Annotated[str, AfterValidator(_is_a_variable)]
+Extra = Annotated[dict[str, Any], AfterValidator(_may_be_added)]
+Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
+
+
+class Source(Block):
+    """One group's own source, where A and B come from different files or queries."""
+
+    path: str | None = None
+    """File, glob or folder inside `data`."""
+    query: str | None = None
+    """SQL, where the file is a DuckDB or SQLite database."""
+    where: str | None = None
+    """SQL filter on the rows."""
+    text: str | None = None
+    """Column that holds the text; collect.text without it."""
+    document: str | None = None
+    """Column of the document; collect.document without it."""
+
+
+class Collect(Block):
+    """How rows are read and fall into A and B."""
+
+    path: str | None = None
+    """File, glob or folder inside `data`, where `data` is a folder."""
+    query: str | None = None
+    """SQL, where the file is a DuckDB or SQLite database."""
+    where: str | None = None
+    """SQL filter that rows of both groups must meet."""
+    text: str = "text"
+    """Column that holds the text."""
+    document: str | None = None
+    """Column of the document a text belongs to; without it each text is its own document."""
+    group: str | None = None
+    """Column whose values `a` and `b` name the groups; `random` draws halves by document."""
+    a: Source | str | int | float | bool | None = None
+    """Group A: a source, a value of `group`, or a SQL filter."""
+    b: Source | str | int | float | bool | None = None
+    """Group B, in the same way."""
+    a_name: str | None = None
+    """What group A is called in the report."""
+    b_name: str | None = None
+    """What group B is called in the report."""
+    overlap: Literal["drop", "keep"] = "drop"
+    """What to do with a text that stands in both groups."""
+    explore_share: Share = 0.5
+    """Share of documents the proposer may look at; the rest confirms."""
+    max_chars: int = Field(default=100_000, ge=100)
+    """Longer texts are cut to this many characters and counted."""
+
+    @property
+    def is_one_pile(self) -> bool:
+        """Whether no groups are named."""
+        return self.group is None and self.a is None and self.b is None
+
+    @model_validator(mode="after")
+    def _groups_are_told_apart(self) -> "Collect":
+        if self.is_one_pile:
+            return self
+        both_sources = isinstance(self.a, Source) and isinstance(self.b, Source)
+        if isinstance(self.a, Source) != isinstance(self.b, Source):
+            raise ValueError("wanted a and b both as sources or both as values, got one of each")
+        if self.group == "random":
+            if self.a is not None or self.b is not None:
+                raise ValueError("wanted no a and b with group: random, which draws them itself")
+        elif self.a is None or self.b is None:
+            raise ValueError(
+                "wanted a and b: two sources, two values of the column named by group, or two SQL filters"
+            )
+        elif both_sources and self.group is not None:
+            raise ValueError("wanted no group where a and b are sources of their own")
+        elif (
+            self.group is None
+            and not both_sources
+            and not (isinstance(self.a, str) and isinstance(self.b, str))
+        ):
+            raise ValueError('wanted SQL filters as a and b, e.g. a: "year = 2020", or a group column')
+        elif self.a == self.b:
+            raise ValueError(f"wanted two different groups, got the same one twice: {self.a!r}")
+        return self
+
+
+class Embed(Block):
+    """Which encoder turns texts into vectors."""
+
+    encoder: str = "bundled"
+    """`bundled` (MiniLM, 384 dimensions), `none`, or a sentence-transformers model by name or path."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16 is about 2.5 times faster on processors that have it (cosine to float32 >= 0.998)."""
+    batch_size: int = Field(default=64, ge=1)
+    """Texts encoded at once."""
+    shard_size: int = Field(default=4096, ge=1)
+    """Texts per Prefect task."""
+
+
+class Role(Block):
+    """A model and how it is asked; what a role leaves out is as `llm` says."""
+
+    base_url: BaseUrl | None = None
+    """Any server that speaks OpenAI's chat completions; https://api.openai.com/v1 where none is named."""
+    model: str | None = None
+    """The name the server knows the model by; answers are remembered under it, whatever the address."""
+    key_env: KeyEnv | None = None
+    """Environment variable that holds the key (OPENAI_API_KEY); a server without keys needs none."""
+    temperature: Temperature | None = None
+    """0-2, 0 where none is named; `server` leaves it out, for models that accept none."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens of one answer, a model's reasoning included; 4096 where none is named."""
+    extra: Extra | None = None
+    """Further fields of the request, e.g. {reasoning_effort: low}."""
+
+
+class Endpoint(Role):
+    """A role with every default filled in: all that an answer follows from, beside what is asked."""
+
+    base_url: BaseUrl = "https://api.openai.com/v1"
+    model: str
+    key_env: KeyEnv = "OPENAI_API_KEY"
+    temperature: Temperature = 0.0
+    max_tokens: int = Field(default=4096, ge=1)
+    extra: Extra = Field(default_factory=dict)
+
+
+Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
+RoleName = Literal["proposer", "judge", "rater", "generator", "gold"]
+
+
+class Llm(Role):
+    """Which models `engine: llm` asks; every key can be set for a role of its own."""
+
+    proposer: Role = Role()
+    """Who suggests hypotheses."""
+    judge: Role | Panel = Role()
+    """Who judges texts; a list is a panel whose scores are averaged."""
+    rater: Role = Role()
+    """Who rates relevance, novelty and significance."""
+    generator: Role = Role()
+    """Who writes new texts."""
+    gold: Role = Role()
+    """Who judges the sample of `gold.texts` again: a stronger model than the judge."""
+    logprobs: bool = False
+    """Judge by the probability of `yes` (a graded score) where the server returns log-probabilities."""
+
+    def names_model(self, role: RoleName) -> tuple[bool, ...]:
+        """Whether a model is known for each one asked in that role."""
+        own: Role | tuple[Role, ...] = getattr(self, role)
+        panel = own if isinstance(own, tuple) else (own,)
+        return tuple(bool(one.model or self.model) for one in panel)
+
+    def endpoints(self, role: RoleName) -> tuple[Endpoint, ...]:
+        """Whom to ask in that role: one, or a panel of judges.
+
+        Raises:
+            ValidationError: no model is named.
+        """
+        own: Role | tuple[Role, ...] = getattr(self, role)
+        panel = own if isinstance(own, tuple) else (own,)
+        shared = {name: getattr(self, name) for name in Role.model_fields}
+        return tuple(
+            Endpoint.model_validate(
+                {
+                    name: value
+                    for name in Role.model_fields
+                    if (value := getattr(one, name) if getattr(one, name) is not None else shared[name])
+                    is not None
+                }
+            )
+            for one in panel
+        )
+
+
+class Price(Block):
+    """USD per million tokens of one model."""
+
+    input: float = Field(ge=0)
+    """Tokens of the prompt."""
+    output: float = Field(ge=0)
+    """Tokens of the answer."""
+    cached: float | None = Field(default=None, ge=0)
+    """Tokens of the prompt that the server had cached; as `input` without it."""
+
+
+class Spend(Block):
+    """How much and how fast a paid endpoint is asked; never what it answers."""
+
+    budget_usd: float | None = Field(default=None, gt=0)
+    """Most this study may ever cost; it stops there and can go on with a higher one."""
+    prices: dict[str, Price] = Field(default_factory=dict)
+    """Price by model name; without one, cost is unknown and stays empty."""
+    concurrency: int = Field(default=32, ge=1, le=1024)
+    """Calls in flight at once."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Most calls begun in a minute."""
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    """Most tokens asked for in a minute (estimated before a call)."""
+    timeout_s: float = Field(default=60.0, gt=0)
+    """Seconds until a call without an answer is tried again; the server may bill the late answer, too."""
+    attempts: int = Field(default=8, ge=1)
+    """Most tries of one call; being told to wait (429) is no try."""
+    patience_s: float = Field(default=60.0, ge=0)
+    """Seconds without a single answer after which the endpoint counts as down."""
+
+
+class Propose(Block):
+    """What the proposer may suggest."""
+
+    max_predicates: int = Field(default=20, ge=1)
+    """Most predicates that are frozen and tested."""
+    families: tuple[Literal["words", "style", "theme", "axis"], ...] = Field(
+        default=("words", "style", "theme", "axis"), min_length=1, strict=False
+    )
+    """Which proposers of the embedded engine take part."""
+    max_phi: float = Field(default=0.5, gt=0, le=1)
+    """Candidates whose verdicts correlate more than this with a better one are dropped."""
+    gate_z: float = Field(default=2.0, ge=0)
+    """Least |z| on the exploration half; weaker candidates only fill up to five, so that a study can end."""
+    about: str | None = None
+    """How the texts came about, told to a language model."""
+    examples: tuple[str, ...] = Field(default=(), strict=False)
+    """Hypotheses of the kind that is wanted, shown to a language model."""
+    rounds: int = Field(default=3, ge=1)
+    """How often a language model is shown a new sample of each group."""
+    error_rounds: int = Field(default=1, ge=0)
+    """Further rounds on texts that the proposals so far do not explain."""
+    samples: int = Field(default=25, ge=1)
+    """Texts of each group shown in a round."""
+    per_round: int = Field(default=10, ge=1)
+    """Hypotheses asked for in a round, both directions together."""
+    judged: int = Field(default=100, ge=0)
+    """Exploration texts of each group judged to rank proposals and to find unexplained texts; 0: none."""
+
+
+class Formalise(Block):
+    """How a verdict becomes 0 or 1."""
+
+    threshold: float | None = Field(default=0.5, ge=0, le=1)
+    """Scores at or above it count as 1; null keeps graded scores."""
+
+
+class Sequential(Block):
+    """When a predicate is decided, with `plan: sequential`; the study's error level is that of `score`."""
+
+    alpha: Share = 0.05
+    """As score.alpha, which must be the same: the walk stops by it."""
+    min_effect: float = Field(default=0.02, ge=0, lt=1)
+    """As score.min_effect, which must be the same."""
+    control: Literal["fdr", "fwer"] = "fdr"
+    """Share of false discoveries, or chance of any."""
+    futility: Share = 0.1
+    """Chance that a predicate whose effect is the minimum is dropped as futile."""
+    look_every: int = Field(default=64, ge=2)
+    """Texts judged between two looks."""
+
+
+class Verify(Block):
+    """How the judge walks the confirmation half."""
+
+    shard_size: int = Field(default=8192, ge=1)
+    """Texts per Prefect task."""
+    max_texts: int | None = Field(default=None, ge=2)
+    """Most texts judged per group (a seeded random sample); null judges all."""
+    plan: Literal["fixed", "sequential"] = "fixed"
+    """Whether every predicate is judged on every text, or only until it is decided."""
+    sequential: Sequential = Sequential()
+    """When a predicate is decided, with `plan: sequential`."""
+    form: Literal["one_text", "two_text"] = "one_text"
+    """Whether a language model judges a text alone, or one text of each group against the other, twice (with
+    formalise.threshold: null)."""
+    predicates_per_call: int = Field(default=10, ge=1)
+    """Predicates a language model judges in one call on one text."""
+    texts_per_call: int = Field(default=1, ge=1)
+    """Texts it judges in one call on one predicate; only one of the two may be over 1."""
+    max_chars: int = Field(default=20_000, ge=100)
+    """A longer text is cut to this many characters for the language model, and counted."""
+
+
+class Gold(Block):
+    """A better judge of a sample of the confirmation texts, by whom the effects are corrected."""
+
+    path: str | None = None
+    """Verdicts of people or another model: CSV or Parquet in `data/labels` (`tasks label` writes a sheet)."""
+    texts: int = Field(default=0, ge=0)
+    """Confirmation texts of each group that the model under llm.gold judges, too; 0: none."""
+    choose: Literal["random", "uncertain"] = "random"
+    """Which of them: any alike, or more often those of which a judge with graded scores is unsure."""
+    decides: bool = False
+    """Whether discoveries follow from the corrected effects: a cascade, in which the judge only screens."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is a gold judge at all."""
+        return self.path is not None or self.texts > 0
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> "Gold":
+        if self.path is not None and self.texts:
+            raise ValueError(
+                "wanted `path` (verdicts that are there) or `texts` (a model is asked), got both"
+            )
+        if self.path is not None and self.choose != "random":
+            raise ValueError("wanted `choose: random` with a file: its texts are chosen already")
+        if self.decides and not self.is_asked:
+            raise ValueError(
+                "wanted `texts: N` or `path: FILE` with `decides: true`: nobody else would decide"
+            )
+        return self
+
+
+class Failures(Block):
+    """Kind encoder_failures: what counts as confused, and on what it is tested."""
+
+    reference: str = "lexical"
+    """What tells texts apart: `lexical` (their words in order) or an encoder, as under embed.encoder."""
+    threshold: float = Field(default=0.9, gt=0, le=1)
+    """Cosine under test (embed.encoder) from which two texts count as confused."""
+    margin: float = Field(default=0.1, ge=0, le=2)
+    """How much lower the reference must be."""
+    top: int = Field(default=2000, ge=1)
+    """Most confused pairs kept as evidence, the nearest first."""
+    per_text: int = Field(default=3, ge=1)
+    """Most kept pairs in which a text stands."""
+    shown: int = Field(default=20, ge=1)
+    """Pairs shown to a language model in a round."""
+    fresh: int = Field(default=100, ge=10)
+    """New pairs written to test each failure, and as many controls."""
+    domain: str | None = None
+    """What failures should be about, e.g. captions for self-driving scenes."""
+    transfer: tuple[str, ...] = Field(default=(), strict=False)
+    """Other encoders on which the confirmed failures are tested."""
+
+
+class ScoreParams(Block):
+    """What counts as a discovery."""
+
+    alpha: Share = 0.05
+    """False discovery rate over all frozen predicates."""
+    level: Share = 0.95
+    """Confidence level of the intervals."""
+    min_effect: float = Field(default=0.02, ge=0, lt=1)
+    """Least |validity| worth calling a discovery."""
+    group_phi: float = Field(default=0.5, gt=0, le=1)
+    """Predicates whose verdicts agree (correlate positively) at least this much are one finding."""
+
+
+class Record(Block):
+    """What is remembered, and when recording stops."""
+
+    n_evidence: int = Field(default=5, ge=0, le=100)
+    """Texts kept for and against each predicate."""
+    max_refusal_share: float = Field(default=0.2, ge=0, le=1)
+    """A predicate with more refused or unparsable verdicts stops the run."""
+
+
+class Report(Block):
+    """What the report shows."""
+
+    title: str | None = None
+    """Headline; the study's name without it."""
+    n_evidence: int = Field(default=3, ge=0, le=100)
+    """Texts shown for and against each discovery."""
+    n_rejected: int = Field(default=50, ge=0)
+    """Rejected predicates listed."""
