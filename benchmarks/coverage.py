@@ -1,10 +1,11 @@
 """Measures size and coverage of the tests in tasks/stats on simulated texts with known truth.
 
-    python -m benchmarks.coverage [--draws 4000] [--level 0.95] [--seed 0]
+    python -m benchmarks.coverage [--draws 4000] [--level 0.95] [--seed 0] [--designs table|grid|few]
 
 Every row draws a two-group design many times: documents have a latent mean (beta-distributed, so that
-two rows of one document correlate by `rho`), rows are 0/1 or graded around it. Printed are a Markdown
-table and, as the last line, one JSON object.
+two rows of one document correlate by `rho`), rows are 0/1 or graded around it. `grid` crosses shares, sizes
+and documents of 0/1 verdicts, `few` is real differences of rare predicates in few documents. Printed are a
+Markdown table and, as the last line, one JSON object.
 """
 
 import argparse
@@ -89,6 +90,28 @@ DESIGNS = (
     Design(5, 5, 10, True, True, rho=0.3, binary=False),
 )
 
+DOCUMENTS = (
+    *((30, rows, rho) for rows, rho in ((1, 0.0), (5, 0.2), (5, 0.5))),
+    *(
+        (n, rows, rho)
+        for n in (300, 10_000)
+        for rows, rho in ((1, 0.0), (5, 0.2), (5, 0.5), (50, 0.0), (50, 0.1), (50, 0.5))
+    ),
+)
+"""Rows of each group, rows per document, and their correlation: six documents a group at least."""
+GRID = tuple(
+    Design(n // rows, n // rows, rows, rho=rho, share=share, shift=shift)
+    for n, rows, rho in DOCUMENTS
+    for share, shift in ((0.001, 0.0), (0.01, 0.0), (0.1, 0.0), (0.5, 0.0), (0.01, 0.05), (0.3, 0.1))
+)
+
+FEW = tuple(
+    Design(n, n, 50, rho=rho, share=share, shift=shift)
+    for n in (6, 10, 20, 40, 80)
+    for rho in (0.1, 0.5)
+    for share, shift in ((0.001, 0.02), (0.01, 0.05))
+)
+
 
 def main() -> None:
     """Prints the table."""
@@ -98,12 +121,13 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4000)
     parser.add_argument("--level", type=float, default=0.95)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--designs", choices=["table", "grid", "few"], default="table")
     args = parser.parse_args()
     started = time.perf_counter()
     rows = []
     print("| scores | documents A, B | rows each | rho | B's mean | shift | test | covered | rejected |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for design in DESIGNS:
+    for design in {"table": DESIGNS, "grid": GRID, "few": FEW}[args.designs]:
         measured = measure(design, args.draws, args.level, np.random.default_rng(args.seed))
         rows.append({**asdict(design), **asdict(measured)})
         print(_line(design, measured), flush=True)
@@ -160,32 +184,25 @@ def draw(
 ) -> Float[np.ndarray, "text draw"]:
     """Gives scores whose rows correlate by rho inside a document, with the given means."""
     mean_a, mean_b = design.share + design.shift, design.share
-    uniform = _document_quantiles(document, draws, rng)
-    latent = np.where(
-        in_a[:, None], _latent(mean_a, design.rho, uniform), _latent(mean_b, design.rho, uniform)
-    )
+    uniform = rng.random((int(document.max()) + 1, draws))
+    by_document = [_latent(mean, design.rho, uniform) for mean in (mean_a, mean_b)]
+    latent = np.where(in_a[:, None], by_document[0][document], by_document[1][document])
     if design.binary:
-        return (rng.random(latent.shape) < latent).astype(float)
+        return np.asarray(rng.random(latent.shape) < latent, dtype=float)
     noise = rng.random((5, *latent.shape)).mean(axis=0)
     return np.asarray(np.where(rng.random(latent.shape) < latent, 0.6 + 0.4 * noise, 0.4 * noise))
 
 
-def _document_quantiles(
-    document: Int[np.ndarray, " text"], draws: int, rng: np.random.Generator
-) -> Float[np.ndarray, "text draw"]:
-    return np.take(rng.random((int(document.max()) + 1, draws)), document, axis=0)
-
-
 def _latent(
-    mean: float, rho: float, uniform: Float[np.ndarray, "text draw"]
-) -> Float[np.ndarray, "text draw"]:
+    mean: float, rho: float, uniform: Float[np.ndarray, "document draw"]
+) -> Float[np.ndarray, "document draw"]:
     """A document's own mean: beta with this mean and variance rho mean (1 - mean)."""
     if rho == 0:
         return np.full(uniform.shape, mean)
     from scipy import stats
 
     total = 1 / rho - 1
-    drawn: Float[np.ndarray, "text draw"] = stats.beta.ppf(uniform, mean * total, (1 - mean) * total)
+    drawn: Float[np.ndarray, "document draw"] = stats.beta.ppf(uniform, mean * total, (1 - mean) * total)
     return drawn
 
 

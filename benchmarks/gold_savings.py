@@ -1,6 +1,7 @@
 """Measures coverage, width and saved gold verdicts of prediction-powered intervals on texts with known truth.
 
-    python -m benchmarks.gold_savings [--draws 2000] [--level 0.95] [--seed 0] [--only random|chosen|walked]
+    python -m benchmarks.gold_savings [--draws 2000] [--level 0.95] [--seed 0]
+        [--only random|crossed|chosen|walked]
 
 Documents have a latent share (two rows of one correlate by `icc`), the gold judge says the truth, the cheap
 one errs with the given sensitivity and specificity, in A and B. Under `chosen` the cheap judge gives a graded
@@ -140,6 +141,25 @@ def _designs() -> list[Design]:
 
 
 DESIGNS = tuple(_designs())
+
+JUDGES = (
+    *(((sensitivity,) * 2, (specificity,) * 2) for sensitivity in (0.6, 1.0) for specificity in (0.8, 1.0)),
+    ((0.6, 1.0), (1.0, 0.8)),
+    ((0.6, 1.0), (0.8, 1.0)),
+)
+"""The corners of sensitivity 0.6 to 1 and specificity 0.8 to 1; then in A and B at opposite corners."""
+LAYOUTS = (
+    *((30, 1, 0.0, 20), (2000, 1, 0.0, 50), (2000, 1, 0.0, 500), (10_000, 1, 0.0, 500)),
+    *((2000, rows, icc, gold) for rows, icc in ((5, 0.5), (20, 0.1), (50, 0.5)) for gold in (50, 500)),
+)
+"""Texts, texts per document, correlation, gold verdicts."""
+CROSSED = tuple(
+    Design(n, rows, icc, share, 0.0, *judge, gold)
+    for n, rows, icc, gold in LAYOUTS
+    for share in (0.001, 0.01, 0.1, 0.5)
+    for judge in JUDGES
+)
+"""Every share with every judge and every layout, without any difference between A and B."""
 CHOSEN = tuple(
     Design(2000, rows, icc, share, shift, n_gold=gold, noise=noise)
     for rows, icc in ((1, 0.0), (10, 0.3))
@@ -163,12 +183,14 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--level", type=float, default=0.95)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=["random", "chosen", "walked"])
+    parser.add_argument("--only", choices=["random", "crossed", "chosen", "walked"])
     args = parser.parse_args()
     started, rows = time.perf_counter(), []
-    if args.only in (None, "random"):
+    for name, designs in (("random", DESIGNS), ("crossed", CROSSED)):
+        if args.only not in (None, name):
+            continue
         print(HEAD + "\n|" + "---|" * 15)
-        for design in DESIGNS:
+        for design in designs:
             found = measure(design, args.draws, args.level, np.random.default_rng(args.seed))
             rows.append({**asdict(design), **asdict(found)})
             print(_line(design, found), flush=True)

@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     add("cost", _cost, "preview judgements, calls, tokens and money before spending").add_argument(
         "--json", action="store_true", help="as JSON"
     )
+    label = add("label", _label, "write a blank sheet for people to judge a sample of the confirmation texts")
+    label.add_argument("--texts", type=int, default=100, metavar="N", help="texts of each group, about (100)")
+    label.add_argument("--found", action="store_true", help="only the discoveries, not all frozen predicates")
     add("show", _show, "print the discoveries of a finished study")
     explain = add("explain", _explain, "describe the keys of params.yaml", study=False)
     explain.add_argument("key", nargs="?", default="", help="a block or key, e.g. score.alpha")
@@ -115,6 +118,14 @@ def _cost(arguments: argparse.Namespace) -> None:
         print(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False))
         return
     for line in cost.told(found):
+        print(line)
+
+
+def _label(arguments: argparse.Namespace) -> None:
+    from tasks import label, study
+
+    loaded = study.load(arguments.study)
+    for line in label.told(label.write(loaded, arguments.texts, arguments.found), loaded):
         print(line)
 
 

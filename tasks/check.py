@@ -1,22 +1,23 @@
 """What a study would use and could find, told before anything runs (`python -m tasks check`).
 
 It is no stage and writes nothing: a change of alpha alters what is told here and leaves collect as it is.
+What a judge that errs leaves of it is in `foresight.py`.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from tasks import collect, kinds
+from tasks import collect, foresight, kinds
+from tasks.foresight import BASE_SHARE
 from tasks.stats.decisions import Rule
-from tasks.stats.power import sequential_outlook, share_difference_detectable_fisher
+from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
 from tasks.study import Study
 
 FOUND = 0.8
 """How often a difference must be found to count as one the study can find."""
-BASE_SHARE = 0.1
-"""Share of texts of one group for which a predicate is taken to hold."""
 MULTIPLES = (0, 1, 2, 4)
 """Of the minimum effect: the differences whose walk through a sequential plan is told."""
 LEAST_EFFECT = 0.01
@@ -31,23 +32,37 @@ def preview(study: Study) -> dict[str, Any]:
         CorpusError: its texts cannot answer the question.
     """
     found = collect.collected(study)
-    told = {**found.manifest, "smallest_effect": smallest_effect(study, found.texts)}
+    held_out = kinds.load(study.kind).held_out(study, found.texts)
+    return {**found.manifest, **power(study, found.texts, held_out)}
+
+
+def power(study: Study, texts: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, Any]:
+    """What the study could find: with a judge that is right, and with one that errs."""
+    n_a, n_b = _documents(study, texts)
+    found: dict[str, Any] = {"smallest_effect": smallest_effect(study, n_a, n_b)}
+    judged = None if "pair" in held_out.columns else foresight.foreseen(study, n_a, n_b, held_out)
     if study.verify.plan == "sequential":
-        told["sequential"] = outlook(study, kinds.load(study.kind).held_out(study, found.texts))
-    return told
+        found["sequential"] = outlook(study, held_out)
+        judged = judged and {**judged, "walk": _walk_by(study, held_out)}
+    return {**found, "judge": judged}
 
 
-def smallest_effect(study: Study, texts: pl.DataFrame) -> dict[str, float | None]:
-    """Differences of shares the study would find in 4 of 5 cases; None where it would miss the largest.
-
-    Documents count as one text each, which is the worst case, and the predicate holds in a tenth of the
-    texts of one group. `alone` is tested without others, `of_many` beside as many as may be proposed.
-    """
+def _documents(study: Study, texts: pl.DataFrame) -> tuple[int, int]:
+    """Documents of A and of B to test on, each of which counts as one text: the worst case."""
     confirm = texts.filter(pl.col("half") == "confirm")
     most = study.verify.max_texts or confirm.height
     n_a, n_b = (
         min(most, confirm.filter(pl.col("group") == group)["document_id"].n_unique()) for group in ("A", "B")
     )
+    return n_a, n_b
+
+
+def smallest_effect(study: Study, n_a: int, n_b: int) -> dict[str, float | None]:
+    """Differences of shares the study would find in 4 of 5 cases; None where it would miss the largest.
+
+    Documents count as one text each, which is the worst case, and the predicate holds in a tenth of the
+    texts of one group. `alone` is tested without others, `of_many` beside as many as may be proposed.
+    """
     alpha = study.score.alpha
     found = share_difference_detectable_fisher(n_a, n_b, alpha=[alpha, alpha / study.propose.max_predicates])
     alone, of_many = (None if np.isnan(d) else round(float(d), 4) for d in found)
@@ -60,21 +75,11 @@ def outlook(study: Study, held_out: pl.DataFrame) -> dict[str, Any]:
     A predicate holds in a tenth of the texts of one group and is the only one that is there, among as many as
     may be proposed. `smallest_effect` is found in 4 of 5 walks; None where the largest is not.
     """
-    plan, n_predicates = study.verify.sequential, study.propose.max_predicates
+    n_predicates = study.propose.max_predicates
     least = study.score.min_effect or LEAST_EFFECT
     asked = [multiple * least for multiple in MULTIPLES]
-    ladder = np.geomspace(least, 1 - BASE_SHARE, 20)
-    found = sequential_outlook(
-        (held_out["group"] == "A").to_numpy(),
-        held_out["document_id"].rank("dense").to_numpy().astype(np.int64),
-        [*asked, *ladder],
-        Rule(plan.alpha, plan.min_effect, plan.control, plan.futility, level=study.score.level),
-        n_predicates,
-        plan.look_every,
-        BASE_SHARE,
-        seed=study.seed,
-        paired="pair" in held_out.columns,
-    )
+    ladder = _ladder(study)
+    found = _simulated(study, held_out, [*asked, *ladder], BASE_SHARE)
     shown = zip(asked, found.n_texts, found.found, found.dropped, strict=False)
     names = ("effect", "n_texts", "share_found", "share_dropped")
     enough = ladder[found.found[len(asked) :] >= FOUND]
@@ -86,6 +91,36 @@ def outlook(study: Study, held_out: pl.DataFrame) -> dict[str, Any]:
         "smallest_effect": round(float(enough[0]), 3) if enough.size else None,
         "walks": [dict(zip(names, (round(float(x), 4) for x in row), strict=True)) for row in shown],
     }
+
+
+def _ladder(study: Study) -> np.ndarray:
+    """Differences from the minimum effect to the largest there can be."""
+    return np.geomspace(study.score.min_effect or LEAST_EFFECT, 1 - BASE_SHARE, 20)
+
+
+def _simulated(study: Study, held_out: pl.DataFrame, effects: Sequence[float], base_share: float) -> Outlook:
+    plan = study.verify.sequential
+    return sequential_outlook(
+        (held_out["group"] == "A").to_numpy(),
+        held_out["document_id"].rank("dense").to_numpy().astype(np.int64),
+        effects,
+        Rule(plan.alpha, plan.min_effect, plan.control, plan.futility, level=study.score.level),
+        study.propose.max_predicates,
+        plan.look_every,
+        base_share,
+        seed=study.seed,
+        paired="pair" in held_out.columns,
+    )
+
+
+def _walk_by(study: Study, held_out: pl.DataFrame) -> float | None:
+    """The smallest true difference that a walk finds with a judge that errs."""
+    judge = foresight.judge_error(study)
+    return foresight.smallest_of_walk(
+        judge,
+        _ladder(study),
+        lambda effects, base: _simulated(study, held_out, effects, base).found >= FOUND,
+    )
 
 
 def told(found: dict[str, Any]) -> list[str]:
@@ -104,24 +139,36 @@ def told(found: dict[str, Any]) -> list[str]:
         f"{found['n_overlap']:,}; in neither: {found['read'].get('rows_of_neither', 0):,}; cut to length: "
         f"{found['n_cut']:,}"
     )
-    if "sequential" not in found:
-        return [*lines, *_effect_told(**found["smallest_effect"])]
-    return [*useless_told(found["sequential"]), *lines, *outlook_told(found["sequential"])]
+    return [*useless_told(found), *lines, *power_told(found)]
 
 
-def useless_told(ahead: dict[str, Any]) -> list[str]:
-    """The line that goes before all others where a sequential plan would not find what is there."""
-    smallest, most = ahead["smallest_effect"], ahead["walks"][-1]
-    among = f"one hypothesis among {ahead['n_predicates']}"
+def power_told(found: Mapping[str, Any]) -> list[str]:
+    """What the study could find."""
+    ahead, judge = found.get("sequential"), found["judge"]
+    first = outlook_told(ahead) if ahead else _effect_told(**found["smallest_effect"])
+    return [*first, *(foresight.told(judge) if judge else [])]
+
+
+def useless_told(found: Mapping[str, Any]) -> list[str]:
+    """The line that goes before all others where the study would not find what is there."""
+    advice = "Collect more documents, or lower propose.max_predicates"
+    ahead, judge = found.get("sequential"), found["judge"]
+    among = "one hypothesis" if ahead is None else f"one hypothesis among {ahead['n_predicates']}"
+    smallest = found["smallest_effect"]["alone"] if ahead is None else ahead["smallest_effect"]
     if smallest is None:
         return [
             f"this study cannot find anything: the largest difference of {among} would be missed more often "
-            "than in 1 of 5 cases. Collect more documents, or lower propose.max_predicates"
+            f"than in 1 of 5 cases. {advice}"
         ]
-    if most["share_found"] < FOUND:
+    if judge and foresight.is_useless(judge):
+        return [
+            f"this study cannot find anything with a judge that errs as this one does. {advice}, or raise "
+            "gold.texts"
+        ]
+    if ahead is not None and ahead["walks"][-1]["share_found"] < FOUND:
         return [
             f"this study finds only large differences: {among} must differ by about {smallest:.2g} to be "
-            f"found in 4 of 5 cases. Collect more documents, or lower propose.max_predicates"
+            f"found in 4 of 5 cases. {advice}"
         ]
     return []
 

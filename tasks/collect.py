@@ -88,10 +88,10 @@ def collected(study: Study) -> Collected:
         **counts,
         "n_merged": rows.height - merged.height,
         "n_overlap": n_overlap,
-        "names": names,
-        "texts": _per_group(texts),
-        "explore_texts": _per_group(texts.filter(pl.col("half") == "explore")),
-        "confirm_texts": _per_group(texts.filter(pl.col("half") == "confirm")),
+        "names": gathered.compared or names,
+        "texts": _per_group(texts, names),
+        "explore_texts": _per_group(texts.filter(pl.col("half") == "explore"), names),
+        "confirm_texts": _per_group(texts.filter(pl.col("half") == "confirm"), names),
         "documents": {
             half: texts.filter(pl.col("half") == half)["document_id"].n_unique()
             for half in ("explore", "confirm")
@@ -199,7 +199,7 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str]) -> None:
     if not short:
         return
     said = "; ".join(
-        f"{half}: {names['A']} {sizes[half, 'A']}, {names['B']} {sizes[half, 'B']}"
+        f"{half}: {', '.join(f'{name} {sizes[half, group]}' for group, name in names.items())}"
         for half in ("explore", "confirm")
     )
     n_documents = texts["document_id"].n_unique()
@@ -221,8 +221,8 @@ def _each_group(rows: pl.DataFrame, names: Mapping[str, str], lack: str, advice:
             raise CorpusError(f"group {group} ({name}) has {lack}. {advice}")
 
 
-def _per_group(texts: pl.DataFrame) -> dict[str, int]:
-    return {group: texts.filter(pl.col("group") == group).height for group in ("A", "B")}
+def _per_group(texts: pl.DataFrame, names: Mapping[str, str]) -> dict[str, int]:
+    return {group: texts.filter(pl.col("group") == group).height for group in names}
 
 
 def _recorded(study: Study, texts: pl.DataFrame) -> tuple[pl.DataFrame | None, Counts]:

@@ -8,14 +8,14 @@ Nothing is asked and nothing is written.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
 import polars as pl
 from pydantic import BaseModel
 
-from tasks import check, collect, kinds, paths
+from tasks import check, collect, kinds, label, paths
 from tasks.blocks import RoleName
 from tasks.engines.llm import packing, prompts, rating, sampling, schemas
 from tasks.engines.llm.proposing import question
@@ -80,17 +80,10 @@ def preview(study: Study) -> dict[str, Any]:
         "n_texts": held_out.height,
         "n_judgements": held_out.height * study.propose.max_predicates,
     }
-    if study.verify.plan == "sequential":
-        sizes["sequential"] = check.outlook(study, held_out)
-    if study.engine != "llm":
+    sizes |= check.power(study, found.texts, held_out)
+    if not study.asked_roles:
         return {**sizes, "asked": [], "cost_usd": 0.0}
-    explored = found.texts.filter(pl.col("half") == "explore")
-    asked = [
-        *_asked(study, "propose", "proposer", proposing(study, explored, found.manifest["names"])),
-        *_asked(study, "propose", "judge", ranking(study, explored)),
-        *_asked(study, "verify", "judge", [judging(study, study.propose.max_predicates, held_out)]),
-        *_asked(study, "record", "rater", rating_of(study, found.manifest["names"])),
-    ]
+    asked = [*_by_engine(study, found, held_out), *_asked(study, "verify", "gold", gold(study, held_out))]
     return {
         **sizes,
         "asked": [asdict(one) for one in asked],
@@ -99,6 +92,19 @@ def preview(study: Study) -> dict[str, Any]:
         "budget_usd": study.spend.budget_usd,
         "without_price": sorted({one.model for one in asked if one.cost_usd is None}),
     }
+
+
+def _by_engine(study: Study, found: collect.Collected, held_out: pl.DataFrame) -> list[Asked]:
+    """What the study's engine asks of models."""
+    if study.engine != "llm":
+        return []
+    explored = found.texts.filter(pl.col("half") == "explore")
+    return [
+        *_asked(study, "propose", "proposer", proposing(study, explored, found.manifest["names"])),
+        *_asked(study, "propose", "judge", ranking(study, explored)),
+        *_asked(study, "verify", "judge", [judging(study, study.propose.max_predicates, held_out)]),
+        *_asked(study, "record", "rater", rating_of(study, found.manifest["names"])),
+    ]
 
 
 def _asked(study: Study, stage: str, role: RoleName, loads: Sequence[Load]) -> list[Asked]:
@@ -179,6 +185,23 @@ def judging(study: Study, n_predicates: int, texts: pl.DataFrame) -> Load:
     return Load(n_calls, bytes_in, bytes_out, answer)
 
 
+def gold(study: Study, held_out: pl.DataFrame) -> list[Load]:
+    """What the gold judge reads: a sample drawn as verify draws it."""
+    if not study.gold.texts:
+        return []
+    n_predicates, chosen = (
+        study.propose.max_predicates,
+        label.gold_texts(held_out, study.gold.texts, study.seed),
+    )
+    if study.gold.choose == "random":
+        return [judging(study, n_predicates, chosen)]
+    # Each predicate draws texts of its own: no two need share a call.
+    alone = judging(study, 1, chosen)
+    return [
+        replace(alone, **{f: n_predicates * getattr(alone, f) for f in ("n_calls", "bytes_in", "bytes_out")})
+    ]
+
+
 def _verdicts(pack: packing.Pack) -> str:
     """What a judge answers, written out."""
     if pack.answer is schemas.Comparisons:
@@ -233,12 +256,12 @@ def told(found: Mapping[str, Any]) -> list[str]:
         f"{found['n_judgements']:,} judgements"
     )
     ahead = found.get("sequential")
-    if found["engine"] != "llm":
+    if "without_price" not in found:
         free = f"{head}, 0.00 USD (engine {found['engine']} calls no paid service)"
-        return [*check.useless_told(ahead), free, *check.outlook_told(ahead)] if ahead else [free]
+        return [*check.useless_told(found), free, *check.power_told(found)]
     width = max(len(one["model"]) for one in found["asked"])
     lines = [
-        *(check.useless_told(ahead) if ahead else []),
+        *check.useless_told(found),
         f"{found['study']}: {head}. Tokens are estimated, without a model's reasoning",
         f"  {'stage':<8} {'role':<9} {'model':<{width}} {'calls':>9} {'tokens in':>13} {'tokens out':>12} "
         f"{'USD':>9}",
@@ -260,7 +283,8 @@ def told(found: Mapping[str, Any]) -> list[str]:
         "million tokens"
         for model in found["without_price"]
     ]
-    lines += [*check.outlook_told(ahead), _expected(found, ahead)] if ahead else []
+    lines += check.power_told(found)
+    lines += [_expected(found, ahead)] if ahead and found["engine"] == "llm" else []
     budget = "none" if found["budget_usd"] is None else f"{found['budget_usd']:,.2f} USD"
     return [
         *lines,

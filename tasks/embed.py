@@ -1,19 +1,21 @@
 """Encode every text.
 
 Reads:      1_texts/texts.parquet, the vector cache
-Writes:     2_embeddings/embeddings.npy: float32 unit rows aligned with texts.parquet; the vector cache
+Writes:     2_embeddings/embeddings.npy: float32 unit rows aligned with texts.parquet; one more such file
+            for each further view of the study's kind; the vector cache
 Guarantees: a text is encoded once per encoder, whatever study or run it stands in; what a killed run
             had encoded is kept; a row depends on its text alone
 Not here:   choosing, comparing or changing texts
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from tasks import paths, progress
+from tasks import kinds, paths, progress
 from tasks.engines import encoder
 from tasks.engines.roles import Encoder
 from tasks.errors import CorpusError
@@ -28,7 +30,7 @@ _ROWS = 4096  # of the output assembled at a time
 def run(study: Study) -> dict[str, Any]:
     """Runs every shard, then assembles the output and gives its manifest."""
     texts = _texts(study)
-    with progress.bar(f"embed {study.name}", texts.len()) as advance:
+    with progress.bar(f"embed {study.name}", texts.len() * len(_views(study))) as advance:
         for shard in range(_n_shards(study, texts)):
             _run_shard(study, texts, shard, advance)
     return _finish(study, texts)
@@ -61,13 +63,24 @@ def _texts(study: Study) -> pl.Series:
 
 
 def _n_shards(study: Study, texts: pl.Series) -> int:
-    return 0 if study.embed.encoder == "none" else -(-texts.len() // study.embed.shard_size)
+    return len(_views(study)) * _shards_per_view(study, texts)
+
+
+def _shards_per_view(study: Study, texts: pl.Series) -> int:
+    return -(-texts.len() // study.embed.shard_size)
+
+
+def _views(study: Study) -> dict[str, str]:
+    """Which encoder makes which file; none where there is nothing to encode."""
+    views = kinds.load(study.kind).views(study)
+    return {file: name for file, name in views.items() if name != "none"}
 
 
 def _run_shard(study: Study, texts: pl.Series, shard: int, advance: progress.Advance) -> None:
     size = study.embed.shard_size
+    view, shard = divmod(shard, _shards_per_view(study, texts))
     part = texts.slice(shard * size, size)
-    model = encoder.load(study)
+    model = encoder.open_named(list(_views(study).values())[view], study)
     with vectors.opened(model.name, model.dim) as cache:
         missing = _missing(cache, part)
         advance(part.len() - len(missing))
@@ -85,17 +98,25 @@ def _missing(cache: vectors.VectorCache, texts: pl.Series) -> list[str]:
 
 
 def _finish(study: Study, texts: pl.Series) -> dict[str, Any]:
-    model = encoder.load(study)
-    manifest = {"encoder": model.name, "dim": model.dim, "n_texts": texts.len()}
-    header = {"descr": "<f4", "fortran_order": False, "shape": (texts.len(), model.dim)}
+    views = kinds.load(study.kind).views(study)
+    models = {file: encoder.open_named(name, study) for file, name in views.items()}
+    first, *further = models
+    manifest = {"encoder": models[first].name, "dim": models[first].dim, "n_texts": texts.len()}
+    manifest |= {file: {"encoder": models[file].name, "dim": models[file].dim} for file in further}
     with frames.writing(paths.output(study.name, "embed")) as folder:
-        # Written in pieces: a memory map of the whole would count as this process's memory.
-        with (folder / "embeddings.npy").open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            for rows in _assembled(model, texts):
-                file.write(rows.tobytes())
+        for file, model in models.items():
+            _write(folder / f"{file}.npy", model, texts)
         frames.write_manifest(folder, manifest)
     return manifest
+
+
+def _write(file: Path, model: Encoder, texts: pl.Series) -> None:
+    """Written in pieces: a memory map of the whole would count as this process's memory."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (texts.len(), model.dim)}
+    with file.open("wb") as opened:
+        np.lib.format.write_array_header_1_0(opened, header)
+        for rows in _assembled(model, texts):
+            opened.write(rows.tobytes())
 
 
 def _assembled(model: Encoder, texts: pl.Series) -> Iterator[np.ndarray]:

@@ -67,10 +67,13 @@ class EngineError(NatstatError):
 
     exit_code = 16
 
-    def __init__(self, message: str, *, retryable: bool = False, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, retryable: bool = False, hint: str = "", out_of_budget: bool = False
+    ) -> None:
         super().__init__(f"{message} {hint}".strip())
         self.retryable = retryable
         self.hint = hint
+        self.out_of_budget = out_of_budget
 
 
 class StoreError(NatstatError):

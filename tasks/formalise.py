@@ -14,6 +14,7 @@ import polars as pl
 
 from tasks import kinds, paths
 from tasks.engines import roles
+from tasks.kinds.walk import planned
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
@@ -45,7 +46,7 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
     kind = kinds.load(study.kind)
     judge = roles.load(study.engine).judge(study)
     held_out = kind.held_out(study, texts)
-    planned_test = kind.planned_test(held_out, study.formalise.threshold, study.verify.plan)
+    test = kind.planned_test(held_out, study.formalise.threshold, study.verify.plan)
     split_hash = frames.split_hash(texts)
     return [
         Predicate(
@@ -57,7 +58,7 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
             definition=row["definition"],
             judge=judge.name,
             threshold=study.formalise.threshold,
-            planned_test=planned_test,
+            planned_test=planned(study, test),
             split_hash=split_hash,
             prompt_hash=row["prompt_hash"],
             explore_effect=row["explore_effect"],

@@ -41,6 +41,11 @@ def output(study: str, stage: str) -> Path:
     return reports() / study if stage == "report" else data() / study / _FOLDERS[stage]
 
 
+def labels() -> Path:
+    """Verdicts of people: written by hand, so no stage output, and kept in git."""
+    return data() / "labels"
+
+
 def cache() -> Path:
     """What may be deleted at the price of computing it again; DVC does not track it."""
     return data() / ".cache"

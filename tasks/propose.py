@@ -1,14 +1,15 @@
 """Look at the exploration half and suggest hypotheses.
 
 Reads:      1_texts, 2_embeddings
-Writes:     3_proposals/proposals.parquet: one row per proposal, best first; calls.parquet if paid
+Writes:     3_proposals/proposals.parquet: one row per proposal, best first; calls.parquet if paid; of
+            encoder failures pairs.parquet, the pairs that were mined
 Guarantees: the proposer is handed rows of the exploration half only; every example it names is one
 Not here:   anything that looks at the confirmation half, and any claim about significance
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,7 @@ _NOTHING = {
     "embedded": "Give it more texts or other propose.families.",
     "replay": "Check the file named by verdicts.",
     "llm": "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples.",
+    "encoder_failures": "Lower failures.threshold or margin, or let a language model look: engine: llm.",
 }
 """What to do where nothing was proposed."""
 
@@ -36,15 +38,18 @@ class Proposed:
     calls: pl.DataFrame
     """Rows of frames.CALLS: the paid answers it rests on."""
     noted: Mapping[str, int]
-    """What the proposer counted on the way."""
+    """What was counted on the way."""
+    pairs: pl.DataFrame | None = None
+    """Rows of frames.PAIRS: what was mined, where the proposer looks at pairs."""
 
 
 def run(study: Study) -> dict[str, Any]:
     """Runs the stage and gives its manifest."""
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
-    embeddings = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)
-    encoder = frames.read_manifest(paths.output(study.name, "embed"))["encoder"]
-    found = propose(study, texts, embeddings, encoder)
+    folder = paths.output(study.name, "embed")
+    views = kinds.load(study.kind).views(study)
+    seen = {view: frames.read_embeddings(folder, texts.height, view) for view in views}
+    found = propose(study, texts, seen, frames.read_manifest(folder)["encoder"])
     families = [proposal.family for proposal in found.proposals]
     manifest = {
         "engine": study.engine,
@@ -61,30 +66,42 @@ def run(study: Study) -> dict[str, Any]:
         )
         if found.calls.height:
             frames.write(found.calls, folder / "calls.parquet", frames.CALLS)
+        if found.pairs is not None:
+            frames.write(found.pairs, folder / "pairs.parquet", frames.PAIRS)
         frames.write_manifest(folder, manifest)
     return manifest
 
 
-def propose(study: Study, texts: pl.DataFrame, embeddings: np.ndarray, encoder: str = "") -> Proposed:
-    """Proposals of the study's engine, from embeddings by the encoder of that name.
+def propose(study: Study, texts: pl.DataFrame, seen: Mapping[str, np.ndarray], encoder: str = "") -> Proposed:
+    """Proposals of the study's engine, from views of the texts by the encoder of that name.
 
     Raises:
-        CorpusError: the engine has nothing to suggest.
+        CorpusError: the engine has nothing to suggest, or there are no pairs to be mined.
         SplitError: a proposal names an example outside the exploration half.
     """
-    exploration = replace(kinds.load(study.kind).evidence(texts, embeddings), encoder=encoder)
+    evidence = kinds.load(study.kind).evidence(study, texts, seen)
     proposer = roles.load(study.engine).proposer(study)
-    proposals = proposer.propose(exploration, np.random.default_rng([study.seed, 1]))
-    noted: Mapping[str, int] = proposer.noted
+    rng = np.random.default_rng([study.seed, 1])
+    if isinstance(evidence, roles.PairEvidence):
+        proposals = cast(roles.FailureProposer, proposer).propose(evidence, rng)
+        noted, pairs = {**evidence.noted, **proposer.noted}, evidence.pairs
+    else:
+        proposals = cast(roles.Proposer, proposer).propose(replace(evidence, encoder=encoder), rng)
+        noted, pairs = dict(proposer.noted), None
+    explored = texts.filter(pl.col("half") == "explore")
     if not proposals:
-        counted = f" ({', '.join(f'{name} {n}' for name, n in sorted(noted.items()))})" if noted else ""
-        raise CorpusError(
-            f"studies.{study.name}: the {study.engine} engine found nothing to suggest in "
-            f"{exploration.texts.height} exploration texts{counted}. {_NOTHING[study.engine]}"
-        )
-    seen = set(exploration.texts["text_id"])
-    strangers = sorted({i for p in proposals for i in p.example_ids} - seen)
+        raise CorpusError(_nothing(study, explored.height, noted))
+    strangers = sorted({i for p in proposals for i in p.example_ids} - set(explored["text_id"]))
     if strangers:
         raise SplitError(f"proposals name texts outside the exploration half: {', '.join(strangers[:5])}.")
     paid = calls.once([frames.from_records(proposer.calls, frames.CALLS)]).sort("request_hash")
-    return Proposed(proposals, paid, noted)
+    return Proposed(proposals, paid, noted, pairs)
+
+
+def _nothing(study: Study, n_texts: int, noted: Mapping[str, int]) -> str:
+    counted = f" ({', '.join(f'{name} {n}' for name, n in sorted(noted.items()) if n)})" if noted else ""
+    advice = _NOTHING[study.kind if study.kind in _NOTHING and study.engine == "embedded" else study.engine]
+    return (
+        f"studies.{study.name}: the {study.engine} engine found nothing to suggest in "
+        f"{n_texts} exploration texts{counted}. {advice}"
+    )

@@ -45,6 +45,7 @@ def run(study: Study) -> dict[str, Any]:
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     predicates = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)
     scores = frames.read(paths.output(study.name, "score"), "scores.parquet", frames.SCORES)
+    judges = read_judges(study)
     verdicts = frames.scan_verdicts(paths.output(study.name, "verify"))
     engine = roles.load(study.engine)
     judge = engine.judge(study)
@@ -53,12 +54,11 @@ def run(study: Study) -> dict[str, Any]:
     ratings = rater.rate(frozen)
     rater_calls = frames.from_records(rater.calls, frames.CALLS).sort("request_hash")
     paid = calls.once([calls.read(study.name, ("propose", "verify")), rater_calls])
-    this_run = run_row(
-        study, judge.model, texts, predicates, scores, calls.cost_usd(paid, study.spend.prices)
-    )
+    cost = calls.cost_usd(paid, study.spend.prices)
+    this_run = run_row(study, judge.model, texts, predicates, scores, cost, judges)
     run_id = this_run["run_id"].item()
     cost_usd = calls.cost_usd_by_predicate(paid, study.spend.prices)
-    discoveries = discovery_rows(this_run, predicates, scores, ratings, rater.rated_by, cost_usd)
+    discoveries = discovery_rows(this_run, predicates, scores, ratings, rater.rated_by, cost_usd, judges)
     expectations.check_record(study, predicates, expectations.summarise(verdicts), discoveries)
     confirms = texts["half"] == "confirm"
     embeddings = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)[confirms.to_numpy()]
@@ -108,6 +108,25 @@ def judging_cost(study: Study) -> dict[str, float | None]:
     return {"judging_usd": calls.cost_usd(calls.read(study.name, ("verify",)), study.spend.prices)}
 
 
+def read_judges(study: Study) -> pl.DataFrame:
+    """What gold verdicts made of each predicate, with `n_gold` judgements of the gold judge; empty without.
+
+    A model asked in vain was asked all the same, as the judge was. Of people's verdicts, which are not paid
+    by the study, those count that entered the effect.
+    """
+    folder = paths.output(study.name, "score")
+    if not study.gold.is_asked:
+        return frames.JUDGES.to_frame().with_columns(n_gold=pl.lit(0, dtype=pl.Int64))
+    judges = frames.read(folder, "judges.parquet", frames.JUDGES)
+    if study.gold.path is not None:
+        return judges.with_columns(n_gold=pl.sum_horizontal("n_gold_a", "n_gold_b"))
+    asked = frames.read(paths.output(study.name, "verify"), "gold.parquet", frames.GOLD)
+    n_gold = asked.group_by("predicate_id").agg(pl.len().cast(pl.Int64).alias("n_gold"))
+    return judges.join(n_gold, on="predicate_id", how="left", maintain_order="left").with_columns(
+        pl.col("n_gold").fill_null(0)
+    )
+
+
 def run_row(
     study: Study,
     model: str,
@@ -115,16 +134,20 @@ def run_row(
     predicates: pl.DataFrame,
     scores: pl.DataFrame,
     cost_usd: float | None = 0.0,
+    judges: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The run as one row; its id follows from what was asked and what came out, never from the clock.
 
-    How fast and how dear it was asked (`spend`) makes no other run, but what it cost does.
+    How fast and how dear it was asked (`spend`) makes no other run, but what it cost does, and so does what
+    gold verdicts said (`judges` of `read_judges`). Judgements are those of all judges.
     """
     params = study.model_dump(mode="json", exclude={"report", "name", "spend"})
     split_hash = frames.split_hash(texts)
     n_judgements = (
         scores.select(pl.col("n_a", "n_b", "n_refused", "n_unparsable").sum()).sum_horizontal().item()
     )
+    if judges is not None:
+        n_judgements += judges["n_gold"].sum()
     row = {
         "study": study.name,
         "kind": study.kind,
@@ -141,7 +164,10 @@ def run_row(
         "code_version": code_version(),
     }
     run_id = frames.hashed(
-        json.dumps(row, sort_keys=True), frames.frozen_hash(predicates), scores.write_ndjson()
+        json.dumps(row, sort_keys=True),
+        frames.frozen_hash(predicates),
+        scores.write_ndjson(),
+        *([] if judges is None or judges.is_empty() else [judges.write_ndjson()]),
     )
     return pl.DataFrame([{"run_id": run_id, **row}], schema=frames.RUNS)
 
@@ -153,8 +179,12 @@ def discovery_rows(
     ratings: Sequence[roles.Rating],
     rated_by: str,
     cost_usd: Mapping[str, float | None] | None = None,
+    judges: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """One row per tested predicate, discoveries and rejected alike; one that no call was about cost 0."""
+    """One row per tested predicate, discoveries and rejected alike; one that no call was about cost 0.
+
+    Corrected effects are those of `judges`, of `read_judges`; NULL where no gold judge was asked.
+    """
     of_calls = cost_usd or {}
     costs = [of_calls.get(predicate_id, 0.0) for predicate_id in predicates["predicate_id"]]
     rated = predicates.select("predicate_id").with_columns(
@@ -165,20 +195,27 @@ def discovery_rows(
         pl.Series("significance", [r.significance for r in ratings], dtype=pl.Float64),
         pl.lit(rated_by).alias("rated_by"),
         pl.Series("cost_usd", costs, dtype=pl.Float64),
-        *[pl.lit(None, dtype=pl.Float64).alias(name) for name in _LATER],
     )
-    asked = pl.sum_horizontal("n_a", "n_b", "n_refused", "n_unparsable").alias("n_judgements")
+    by_gold = pl.DataFrame(schema=_GOLD) if judges is None else judges
+    asked = pl.sum_horizontal("n_a", "n_b", "n_refused", "n_unparsable", "n_gold").alias("n_judgements")
     joined = (
         predicates.drop("split_hash")
-        .join(scores.with_columns(asked), on="predicate_id", maintain_order="left")
+        .join(scores, on="predicate_id", maintain_order="left")
         .join(rated, on="predicate_id", maintain_order="left")
+        .join(
+            by_gold.select("predicate_id", "n_gold", **_CORRECTED),
+            on="predicate_id",
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(asked)
         .join(run.drop("n_judgements", "cost_usd"), how="cross")
     )
     return frames.conform(joined, frames.DISCOVERIES)
 
 
-_LATER = ("corrected_validity", "corrected_lo", "corrected_hi")
-"""Columns of the table that gold samples fill; NULL without them."""
+_CORRECTED = {f"corrected_{name}": pl.col(name) for name in ("validity", "lo", "hi")}
+_GOLD = {"predicate_id": pl.String, "n_gold": pl.Int64, **dict.fromkeys(("validity", "lo", "hi"), pl.Float64)}
 
 
 def evidence_rows(

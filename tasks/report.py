@@ -1,7 +1,9 @@
 """Write the page a person reads, and the figures `dvc metrics` and `dvc plots` show.
 
 Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries; of 5_verdicts the manifest
-            where two texts were compared; 6_scores/paths.parquet where the plan was sequential
+            where two texts were compared; of 6_scores also paths.parquet where the plan was sequential,
+            groups.parquet where it was not, judges.parquet with gold verdicts, agreement.parquet of a panel;
+            of encoder failures 5_verdicts (pairs and verdicts), transfer.parquet and retrieval.parquet
 Writes:     reports/<study>/{index.html, metrics.json, forest.json}
 Guarantees: one file that needs no network and no script; corpora are escaped and neutralised;
             equal input gives equal bytes
@@ -26,7 +28,8 @@ from tasks.errors import StoreError
 from tasks.records import Group
 from tasks.store import frames
 from tasks.study import Study
-from tasks.templates import filters, walks
+from tasks.templates import counts, failures, filters, trust, walks
+from tasks.templates.scale import Scale
 
 Row = dict[str, Any]
 """One tested predicate: its rows of predicates, scores and discoveries side by side."""
@@ -36,20 +39,6 @@ MAX_FINDINGS, MAX_TEXTS = 100, 600
 """Findings whose texts are shown, and texts in all: the page stays under 2 MB. The rest is in the tables."""
 MAX_FOREST_NULL = 12
 """Hypotheses drawn on the first screen where none held."""
-LABELS = {
-    "n_rows": "rows read",
-    "n_blank": "blank rows left out",
-    "n_merged": "duplicate rows merged",
-    "n_overlap": "texts that stood in both groups",
-    "n_texts": "texts kept",
-    "n_documents": "documents",
-    "n_without_document": "rows without a document, each its own",
-    "n_cut": "long texts cut",
-    "n_nul": "texts with NUL characters, replaced",
-}
-"""What collect's counts are called; a count that is not here is shown under its own name."""
-IN_TABLE = {"study", "names", "texts", "explore_texts", "confirm_texts", "documents"}
-"""Entries of collect's manifest that the table of sizes already shows."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +59,12 @@ class Inputs:
     """verify's manifest where two texts were compared, else empty."""
     looks: dict[str, list[Row]]
     """Of a sequential plan: predicate_id -> what was known after each batch; else empty."""
+    agreement: dict[str, list[Row]]
+    """Of a panel: predicate_id -> how its judges agree; else empty."""
+    groups: dict[str, Row]
+    """Of a fixed plan: group_id -> its predicates tested as one; else empty."""
+    probe: failures.Probe | None = None
+    """Of kind encoder_failures: pairs, other encoders, a search."""
 
     @property
     def is_sequential(self) -> bool:
@@ -121,6 +116,7 @@ def read(name: str) -> Inputs:
             f"{predicates.height} frozen predicates, got {rows.height}. Rerun score and record."
         )
     scored = frames.read_manifest(score)
+    judges = read_by(score, "judges", "predicate_id") if "gold" in scored else {}
     evidence: dict[str, dict[str, list[Row]]] = {}
     exhibits = frames.read(record, "evidence.parquet", frames.EVIDENCE).sort("predicate_id", "role", "rank")
     for exhibit in exhibits.iter_rows(named=True):
@@ -133,7 +129,7 @@ def read(name: str) -> Inputs:
     this_run = frames.read(record, "runs.parquet", frames.RUNS).row(0, named=True)
     compares = json.loads(this_run["params"])["verify"]["form"] == "two_text"
     return Inputs(
-        rows=sorted(rows.iter_rows(named=True), key=by_certainty),
+        rows=sorted((trust.judged(row, judges) for row in rows.iter_rows(named=True)), key=by_certainty),
         baselines=list(frames.read(score, "baselines.parquet", frames.BASELINES).iter_rows(named=True)),
         evidence=evidence,
         run=this_run,
@@ -142,15 +138,38 @@ def read(name: str) -> Inputs:
         scored=scored,
         recorded=frames.read_manifest(record),
         compared=frames.read_manifest(paths.output(name, "verify")) if compares else {},
-        looks=read_looks(score) if scored.get("plan") == "sequential" else {},
+        looks=read_by(score, "paths", "predicate_id") if scored.get("plan") == "sequential" else {},
+        agreement=read_by(score, "agreement", "predicate_id") if "panel" in scored else {},
+        groups={group_id: rows[0] for group_id, rows in read_by(score, "groups", "group_id").items()}
+        if (score / "groups.parquet").is_file()
+        else {},
+        probe=read_probe(name) if this_run["kind"] == "encoder_failures" else None,
     )
 
 
-def read_looks(folder: Path) -> dict[str, list[Row]]:
-    """The path of each predicate, look by look."""
+def read_probe(name: str) -> failures.Probe:
+    """What kind encoder_failures shows beside its figures."""
+    verify, score = paths.output(name, "verify"), paths.output(name, "score")
+    verdicts = frames.scan_verdicts(verify).filter(pl.col("status") != "absent").collect()
+    fresh = frames.read(verify, "fresh.parquet", frames.FRESH)
+    pairs: dict[str, list[Row]] = {}
+    for row in fresh.join(verdicts, on=["predicate_id", "text_id"], maintain_order="left").iter_rows(
+        named=True
+    ):
+        pairs.setdefault(row["predicate_id"], []).append(row)
+    return failures.Probe(
+        pairs,
+        transfer=frames.read(score, "transfer.parquet", frames.TRANSFER).to_dicts(),
+        retrieval=frames.read(score, "retrieval.parquet", frames.RETRIEVAL).to_dicts(),
+        mined=frames.read_manifest(paths.output(name, "propose")),
+    )
+
+
+def read_by(folder: Path, name: str, key: str) -> dict[str, list[Row]]:
+    """Rows of a table of score by a column, in their order."""
     found: dict[str, list[Row]] = {}
-    for look in frames.read(folder, "paths.parquet", frames.PATHS).sort("look").iter_rows(named=True):
-        found.setdefault(look["predicate_id"], []).append(look)
+    for row in frames.read(folder, f"{name}.parquet", getattr(frames, name.upper())).iter_rows(named=True):
+        found.setdefault(row[key], []).append(row)
     return found
 
 
@@ -175,10 +194,12 @@ def findings(rows: Sequence[Row]) -> list[Row]:
 
 
 def why_rejected(row: Row, alpha: float, min_effect: float) -> str:
-    """Which of the conditions of a discovery failed first: untested, q, against or small.
+    """Which of the conditions of a discovery failed first: contradicted, untested, q, against or small.
 
     In a sequential plan: untested, futile or undecided.
     """
+    if row["bearing"] == trust.CONTRADICTED:
+        return "contradicted"
     if not math.isfinite(row["q"]) or not math.isfinite(row["validity"]):
         return "untested"
     if row["decision"] in ("futile", "undecided"):
@@ -216,6 +237,7 @@ def metrics(inputs: Inputs) -> dict[str, Any]:
         "n_judgements": inputs.recorded["n_judgements"],
         "cost_usd": inputs.recorded["cost_usd"],
         **walked,
+        **trust.figures(inputs.rows, inputs.scored),
     }
 
 
@@ -293,13 +315,15 @@ def results(study: Study, inputs: Inputs) -> dict[str, Any]:
     rejected = [row for row in inputs.rows if not row["is_discovery"]]
     rejected.sort(key=lambda row: (_last(row["q"]), _last(row["p"]), row["predicate_id"]))
     first = found or rejected[:MAX_FOREST_NULL]
+    corrected = trust.corrected(inputs.rows)
     listed = rejected[: study.report.n_rejected]
     n_evidence = study.report.n_evidence
     return {
-        "walks": walked(
-            inputs, [*(row for row in inputs.rows if row["is_discovery"])][:MAX_FINDINGS] + listed
-        ),
+        "walks": walked(inputs, listed),
         "fragile": any(row["is_discovery"] and row["fragile"] for row in inputs.rows),
+        "trust": trust.shown(inputs.rows, inputs.scored, inputs.agreement),
+        "groups": inputs.groups,
+        "dependent": [row["number"] for row in found if trust.is_dependent(row)],
         "findings": found,
         "first": first,
         "shown": found[: min(MAX_FINDINGS, max(1, MAX_TEXTS // max(1, 2 * n_evidence)))],
@@ -313,37 +337,19 @@ def results(study: Study, inputs: Inputs) -> dict[str, Any]:
         "surface": max(inputs.baselines, key=lambda row: _size(row["validity"]), default=None),
         "missing": missing(inputs),
         "compared": bool(inputs.compared),
+        "subject": "texts that differ by …" if inputs.probe else "the text …",
+        **failures.shown(inputs.probe, found, inputs.rows, json.loads(inputs.run["params"]), n_evidence),
         "graded": any(row["threshold"] is None for row in inputs.rows),
-        "scale": Scale.over([*first, *listed, *inputs.baselines], min_effect),
+        "scale": Scale.over([*first, *listed, *inputs.baselines, *corrected], min_effect),
     }
 
 
-def walked(inputs: Inputs, rows: Sequence[Row]) -> Row | None:
-    """How far these hypotheses were judged and what that saved; None where all were judged on every text."""
+def walked(inputs: Inputs, listed: Sequence[Row]) -> Row | None:
+    """The paths of discoveries and of the listed others; None where all were judged on every text."""
     if not inputs.is_sequential:
         return None
-    scored, min_effect = inputs.scored, inputs.recorded["min_effect"]
-    scale = Scale.over(rows, min_effect)
-    n_texts = scored["n_grid"] // max(len(inputs.rows), 1)
-    frame = walks.Frame(n_texts, scale.lo, scale.hi)
-    drawn = {
-        row["predicate_id"]: walks.drawn(inputs.looks.get(row["predicate_id"], []), frame) for row in rows
-    }
-    n_judged, n_saved = scored["n_judged"], scored["n_grid"] - scored["n_judged"]
-    paid = inputs.recorded.get("judging_usd", 0.0)
-    top, bottom = frame.down(min_effect), frame.down(-min_effect)
-    decided = [row["decision"] for row in inputs.rows]
-    return {
-        "rows": rows,
-        "n_more": len(inputs.rows) - len(rows),
-        "drawn": drawn,
-        **{"width": walks.WIDTH, "height": walks.HEIGHT, "n_texts": n_texts, "lo": scale.lo, "hi": scale.hi},
-        **{"zone_top": top, "zone_height": f"{float(bottom) - float(top):.1f}", "zero": frame.down(0)},
-        **{name: scored[name] for name in ("n_judged", "n_grid", "share_judged")},
-        "n_saved": n_saved,
-        "saved_usd": None if paid is None else paid / max(n_judged, 1) * n_saved,
-        **{f"n_{name}": decided.count(name) for name in ("confirmed", "futile", "undecided")},
-    }
+    held = [row for row in inputs.rows if row["is_discovery"]][:MAX_FINDINGS]
+    return walks.shown([*held, *listed], inputs.rows, inputs.looks, inputs.scored, inputs.recorded)
 
 
 def background(study: Study, inputs: Inputs) -> dict[str, Any]:
@@ -362,7 +368,7 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "position": inputs.compared.get("position_bias"),
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
-        "collected": collected(inputs.collected),
+        "collected": counts.collected(inputs.collected),
         "scored": inputs.scored,
         "recorded": inputs.recorded,
         "holdout": holdout(inputs),
@@ -392,61 +398,6 @@ def entry(study: Study, run: Row, prices: dict[str, Any]) -> str:
     order = [key for key in Study.model_fields if key in params]
     ordered = {study.name: {key: params[key] for key in order}}
     return yaml.safe_dump({"studies": ordered}, sort_keys=False, allow_unicode=True, width=88)
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Where an effect lies on the one axis that every bar of a report shares."""
-
-    lo: float
-    hi: float
-    ticks: tuple[float, ...]
-
-    @classmethod
-    def over(cls, rows: Sequence[Row], min_effect: float) -> "Scale":
-        """The shortest axis with round ticks that holds all intervals, zero and the minimum effect."""
-        ends = [value for row in rows for value in (row["lo"], row["hi"]) if math.isfinite(value)]
-        least, most = min([-1.5 * min_effect, -0.01, *ends]), max([1.5 * min_effect, 0.01, *ends])
-        span = most - least
-        step = next((s for s in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if span / s <= 6), 1.0)
-        first, last = math.ceil(least / step - 1e-9), math.floor(most / step + 1e-9)
-        pad = 0.03 * span
-        return cls(least - pad, most + pad, tuple(round(i * step, 3) for i in range(first, last + 1)))
-
-    def label(self, tick: float) -> str:
-        """The tick with its sign and no more digits than the step has."""
-        return f"{tick:+.3f}".rstrip("0").rstrip(".").replace("-", "−") if tick else "0"
-
-    def at(self, value: float) -> str:
-        """Percent of the axis from its left end."""
-        share_of_axis = (min(max(value, self.lo), self.hi) - self.lo) / (self.hi - self.lo)
-        return f"{100 * share_of_axis:.2f}"
-
-
-def collected(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What collect counted: the known counts in reading order, then whatever else it wrote."""
-    known = [(label, manifest[key]) for key, label in LABELS.items() if key in manifest]
-    return known + flat({key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)})
-
-
-def flat(manifest: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """The manifest's entries with nested names joined and hashes left out."""
-    found: list[tuple[str, Any]] = []
-    for key, value in sorted(manifest.items()):
-        name = f"{prefix}{key}".replace("_", " ")
-        if isinstance(value, dict) and any(isinstance(inner, dict | list) for inner in value.values()):
-            found += flat(value, f"{name}: ")
-        elif isinstance(value, dict):
-            found.append((name, ", ".join(f"{k} {filters.figure(v)}" for k, v in value.items())))
-        elif isinstance(value, list):
-            found.append((name, "; ".join(map(_item, value)) or "none"))
-        elif not key.endswith("hash"):
-            found.append((name, value))
-    return found
-
-
-def _item(value: Any) -> str:
-    return " · ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
 
 
 def _last(value: float) -> float:

@@ -1,47 +1,57 @@
 """Turn verdicts into effects, intervals, p and q, and say which are discoveries.
 
-Reads:      5_verdicts, 4_predicates, 1_texts
-Writes:     6_scores/scores.parquet (one row per frozen predicate), baselines.parquet; of a sequential
-            plan paths.parquet (one row per look and predicate)
+Reads:      5_verdicts, 4_predicates, 1_texts; with `gold.path` the file in data/labels
+Writes:     6_scores/scores.parquet (one row per frozen predicate), baselines.parquet; of a fixed plan
+            groups.parquet, of a sequential one paths.parquet (one row per look and predicate); with gold
+            verdicts judges.parquet, of a panel agreement.parquet
 Guarantees: only frozen predicates, each pair once; q over all frozen predicates of the study;
             paraphrases grouped; the null rate of this very data beside the headline, of a fixed plan
 Not here:   judging, or any look at what a predicate means
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, UInt8
+from jaxtyping import Int, UInt8
 
 from tasks import kinds, paths
-from tasks.blocks import ScoreParams
 from tasks.engines import roles
 from tasks.errors import FrozenError
-from tasks.kinds import Estimate
+from tasks.kinds import deciding, findings, judges, matrices
+from tasks.kinds.baselines import null_rate, score_baselines, shuffle_groups
+from tasks.kinds.deciding import Decided, is_fragile
+from tasks.kinds.matrices import GoldVerdicts, Matrix
+from tasks.kinds.outcome import Judged, Outcome, decide, estimated
 from tasks.kinds.walk import DECISIONS, Walk, check_plan
 from tasks.records import Predicate, Score
 from tasks.stats.agreement import conditional_difference, paraphrase_groups, verdicts_phi
-from tasks.stats.multiplicity import pvalues_adjusted_bh
-from tasks.store import frames
+from tasks.store import frames, labels
 from tasks.study import Study
 
-Matrix = Float[np.ndarray, "text predicate"]
-_LARGEST_LOG = 700.0
+__all__ = [
+    "Scored",
+    "is_fragile",
+    "run",
+    "score_baselines",
+    "score_judged",
+    "score_predicates",
+    "shuffle_groups",
+]
 
 
 @dataclass(frozen=True)
-class _Decided:
-    """What the plan says of one predicate."""
+class Scored:
+    """All that follows from what was judged."""
 
-    estimate: Estimate
-    q: float
-    e_value: float | None
-    decision: str
-    fragile: bool
-    is_discovery: bool
+    scores: list[Score]
+    groups: pl.DataFrame | None
+    """Of a fixed plan."""
+    judges: pl.DataFrame | None
+    """With gold verdicts."""
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -49,71 +59,81 @@ def run(study: Study) -> dict[str, Any]:
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     frozen = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)
     verify = paths.output(study.name, "verify")
-    judged = frames.read_manifest(verify)
-    if judged["frozen_hash"] != frames.frozen_hash(frozen):
+    verified = frames.read_manifest(verify)
+    if verified["frozen_hash"] != frames.frozen_hash(frozen):
         raise FrozenError(f"{verify}: verdicts of other predicates than the frozen ones. Rerun verify.")
     predicates = [Predicate(**row) for row in frozen.iter_rows(named=True)]
     kind = kinds.load(study.kind)
     held_out = kind.held_out(study, texts)
-    score, status = verdict_matrix(held_out, predicates, frames.scan_verdicts(verify))
-    walk = _walk(study, kind, held_out, predicates, judged)
-    scores = score_predicates(study, kind, held_out, score, status, predicates, walk)
-    baselines = score_baselines(study, kind, texts, held_out, predicates)
+    score, status = matrices.verdict_matrix(held_out, predicates, frames.scan_verdicts(verify))
+    by_gold, noted = read_gold(study, verify, verified, held_out, predicates)
+    judged = Judged(study, kind, held_out, predicates, score, status, by_gold)
+    walk = _walk(judged, verified)
+    scored = score_judged(judged, walk, verified.get("n_looks"))
+    agreement, panel = read_panel(judged, verify)
     manifest = {
         "alpha": study.score.alpha,
         "level": study.score.level,
         "min_effect": study.score.min_effect,
-        "n_tested": len(scores),
-        "n_discoveries": sum(s.is_discovery for s in scores),
-        "n_groups": len({s.group_id for s in scores if s.is_discovery}),
-        **(
-            null_rate(study, kind, held_out, score, status, predicates)
-            if walk is None
-            else _judgements(walk, status)
-        ),
+        "n_tested": len(scored.scores),
+        "n_discoveries": sum(s.is_discovery for s in scored.scores),
+        "n_groups": len({s.group_id for s in scored.scores if s.is_discovery}),
+        **(_null_rate(judged) if walk is None else _judgements(walk, verified, status)),
+        **({} if scored.judges is None else {"gold": {**noted, **gold_figures(judged, scored.judges)}}),
+        **({} if panel is None else {"panel": panel}),
     }
     with frames.writing(paths.output(study.name, "score")) as folder:
         # A group without any value has no mean: NULL, not NaN, in the tables.
-        table = frames.from_records(scores, frames.SCORES).fill_nan(None)
-        frames.write(table, folder / "scores.parquet", frames.SCORES)
-        frames.write(baselines, folder / "baselines.parquet", frames.BASELINES)
-        if walk is not None:
-            lo, hi = (np.array([getattr(s, end) for s in scores]) for end in ("lo", "hi"))
-            frames.write(walk.path(lo, hi), folder / "paths.parquet", frames.PATHS)
+        table = frames.from_records(scored.scores, frames.SCORES).fill_nan(None)
+        surface = score_baselines(study, kind, texts, held_out, predicates)
+        for name, frame, schema in (
+            ("scores", table, frames.SCORES),
+            ("baselines", surface, frames.BASELINES),
+            ("groups", scored.groups, frames.GROUPS),
+            ("judges", scored.judges, frames.JUDGES),
+            ("agreement", agreement, frames.AGREEMENT),
+            ("paths", None if walk is None else _path(walk, scored.scores), frames.PATHS),
+        ):
+            if frame is not None:
+                frames.write(frame, folder / f"{name}.parquet", schema)
         frames.write_manifest(folder, manifest)
     return manifest
 
 
-def verdict_matrix(
-    held_out: pl.DataFrame, predicates: Sequence[Predicate], verdicts: pl.LazyFrame
-) -> tuple[Matrix, UInt8[np.ndarray, "text predicate"]]:
-    """Verdict rows as matrices: scores (NaN where there is none) and status codes.
+def read_gold(
+    study: Study,
+    verify: Path,
+    verified: dict[str, Any],
+    held_out: pl.DataFrame,
+    predicates: Sequence[Predicate],
+) -> tuple[GoldVerdicts | None, dict[str, Any]]:
+    """The gold verdicts, of a file or of verify, and whose they are; None where nobody was asked.
 
     Raises:
-        FrozenError: a row of a predicate that is not frozen or a text that is not held out, a pair
-            twice, or a pair without a row.
+        FrozenError: verify asked another gold judge than params name now, or none.
     """
-    row_of = held_out.select("text_id").with_row_index("row").lazy()
-    column_of = pl.LazyFrame({"predicate_id": [p.predicate_id for p in predicates]}).with_row_index("column")
-    codes = pl.LazyFrame({"status": roles.STATUSES, "code": np.arange(len(roles.STATUSES), dtype=np.uint8)})
-    found = (
-        verdicts.join(row_of, on="text_id", how="left")
-        .join(column_of, on="predicate_id", how="left")
-        .join(codes, on="status", how="left")
-        .select("row", "column", "score", "code")
-        .collect()
-    )
-    shape = (held_out.height, len(predicates))
-    if found.select(pl.col("row", "column", "code").null_count()).sum_horizontal().item():
-        raise FrozenError("verdicts name a predicate that was not frozen or a text that was not held out.")
-    at = found["row"].to_numpy().astype(np.int64) * shape[1] + found["column"].to_numpy()
-    if found.height != shape[0] * shape[1] or np.unique(at).size != at.size:
-        raise FrozenError(f"{found.height} verdicts, wanted one for each of {shape[0]} x {shape[1]} pairs.")
-    score = np.full(shape, np.nan)
-    status = np.zeros(shape, dtype=np.uint8)
-    score.ravel()[at] = found["score"].fill_null(float("nan")).to_numpy()
-    status.ravel()[at] = found["code"].to_numpy()
-    return score, status
+    if study.gold.path is not None:
+        read = labels.labelled(study, held_out, predicates)
+        return matrices.gold_matrix(held_out, predicates, read.gold), read.noted
+    if not study.gold.texts:
+        return None, {}
+    if "gold" not in verified:
+        raise FrozenError(f"{verify}: judged without the gold judge that params name. Rerun verify.")
+    rows = frames.read(verify, "gold.parquet", frames.GOLD)
+    return matrices.gold_matrix(held_out, predicates, rows), {"judge": verified["gold"]["judge"]}
+
+
+def read_panel(judged: Judged, verify: Path) -> tuple[pl.DataFrame | None, dict[str, Any] | None]:
+    """How a panel's members agree: by predicate, and over all; None where one judge judged alone."""
+    files = sorted(verify.glob("panel-*.parquet"))
+    if not files:
+        return None, None
+    rows = pl.scan_parquet(files, glob=False)
+    names, each = matrices.panel_tensor(judged.held_out, judged.predicates, rows)
+    level = judged.study.score.level
+    pooled = judges.agreement_pooled(each, judged.document, level, judged.threshold)
+    frame = judges.agreement_frame(judged.predicates, each, judged.document, level)
+    return frame, {"judges": names, **pooled}
 
 
 def score_predicates(
@@ -125,116 +145,152 @@ def score_predicates(
     predicates: Sequence[Predicate],
     walk: Walk | None = None,
 ) -> list[Score]:
-    """One Score per frozen predicate, in frozen order; a walk is that of a sequential plan, at its start."""
-    if walk is None:
-        estimates = kind.estimand(held_out, score, status, predicates, study.score.level)
-        decided = _fixed(study.score, estimates, predicates)
-    else:
-        walk.replay(score, status)
-        estimates = kind.estimand(held_out, score, status, predicates, (1 + study.score.level) / 2)
-        decided = _sequential(walk, estimates)
+    """One Score per frozen predicate, in frozen order, without gold verdicts."""
+    return score_judged(Judged(study, kind, held_out, predicates, score, status), walk).scores
+
+
+def score_judged(judged: Judged, walk: Walk | None = None, n_looks: int | None = None) -> Scored:
+    """The tests of all frozen predicates, in frozen order.
+
+    Args:
+        judged: all verdicts.
+        walk: that of a sequential plan, at its start.
+        n_looks: where verify ended the walk before its time.
+    """
+    found = decide(judged, walk, n_looks)
+    decided, level = found.decided, judged.study.score.level
     # Opposites are two sentences: only verdicts that agree make a group.
-    agreement = np.maximum(verdicts_phi(score), 0)
-    groups = paraphrase_groups(agreement, study.score.group_phi, np.array([_strength(d) for d in decided]))
-    in_a = (held_out["group"] == "A").to_numpy()
-    return [
-        Score(
-            predicate_id=predicate.predicate_id,
-            n_a=d.estimate.n_a,
-            n_b=d.estimate.n_b,
-            n_documents=d.estimate.n_documents,
-            n_refused=int((status[:, i] == roles.REFUSAL).sum()),
-            n_unparsable=int((status[:, i] == roles.UNPARSABLE).sum()),
-            n_absent=int((status[:, i] == roles.ABSENT).sum()),
-            mean_a=d.estimate.mean_a,
-            mean_b=d.estimate.mean_b,
-            validity=d.estimate.validity,
-            lo=d.estimate.lo,
-            hi=d.estimate.hi,
-            p=d.estimate.p,
-            q=d.q,
-            missing_lo=d.estimate.missing_lo,
-            missing_hi=d.estimate.missing_hi,
-            method=d.estimate.method,
-            group_id=predicates[groups[i]].predicate_id,
-            conditional_validity=(
-                None if groups[i] == i else conditional_difference(score[:, i], score[:, groups[i]], in_a)
-            ),
-            e_value=d.e_value,
-            decision=d.decision,
-            fragile=d.fragile,
-            is_discovery=d.is_discovery,
-        )
-        for i, (predicate, d) in enumerate(zip(predicates, decided, strict=True))
-    ]
+    agreement = np.maximum(verdicts_phi(judged.score), 0)
+    strength = np.array([d.strength for d in decided])
+    leader = paraphrase_groups(agreement, judged.study.score.group_phi, strength)
+    is_found = np.array([d.is_discovery for d in decided]) & (walk is None)
+    adjusted = findings.adjusted_effects(
+        judged.held_out, judged.verdict, is_found, leader, level, judged.study.seed
+    )
+    return Scored(
+        [_score(judged, d, i, int(leader[i]), adjusted[i]) for i, d in enumerate(decided)],
+        groups=_groups(judged, decided, leader) if walk is None else None,
+        judges=_judges(judged, found),
+    )
 
 
-def _fixed(
-    wanted: ScoreParams, estimates: Sequence[Estimate], predicates: Sequence[Predicate]
-) -> list[_Decided]:
-    q = pvalues_adjusted_bh(np.array([e.p for e in estimates]))
-    found = [
-        is_discovery(e, float(q[i]), p, wanted)
-        for i, (e, p) in enumerate(zip(estimates, predicates, strict=True))
-    ]
-    return [
-        _Decided(e, float(q[i]), None, "fixed", found[i] and is_fragile(e, p, wanted), found[i])
-        for i, (e, p) in enumerate(zip(estimates, predicates, strict=True))
-    ]
+def _score(
+    judged: Judged,
+    d: Decided,
+    i: int,
+    leader: int,
+    adjusted: tuple[float | None, float | None, float | None],
+) -> Score:
+    status, estimate = judged.status[:, i], d.estimate
+    of_leader = judged.score[:, leader]
+    return Score(
+        predicate_id=judged.predicates[i].predicate_id,
+        n_a=estimate.n_a,
+        n_b=estimate.n_b,
+        n_documents=estimate.n_documents,
+        n_refused=int((status == roles.REFUSAL).sum()),
+        n_unparsable=int((status == roles.UNPARSABLE).sum()),
+        n_absent=int((status == roles.ABSENT).sum()),
+        mean_a=estimate.mean_a,
+        mean_b=estimate.mean_b,
+        validity=estimate.validity,
+        lo=estimate.lo,
+        hi=estimate.hi,
+        p=estimate.p,
+        q=d.q,
+        missing_lo=estimate.missing_lo,
+        missing_hi=estimate.missing_hi,
+        method=estimate.method,
+        group_id=judged.predicates[leader].predicate_id,
+        conditional_validity=(
+            None if leader == i else conditional_difference(judged.score[:, i], of_leader, judged.in_a)
+        ),
+        adjusted_validity=adjusted[0],
+        adjusted_lo=adjusted[1],
+        adjusted_hi=adjusted[2],
+        e_value=d.e_value,
+        decision=d.decision,
+        fragile=d.fragile,
+        is_discovery=d.is_discovery,
+    )
 
 
-def _sequential(walk: Walk, estimates: Sequence[Estimate]) -> list[_Decided]:
-    """What the walk decided; estimates are the fixed-sample ones at level (1 + level) / 2."""
-    look = walk.state.path[-1]
-    lo, hi = walk.interval(np.array([e.lo for e in estimates]), np.array([e.hi for e in estimates]))
-    e_value = np.exp(np.clip(look.log_e, -_LARGEST_LOG, _LARGEST_LOG))
-    return [
-        _Decided(
-            replace(
-                estimate,
-                validity=float(look.estimate[i]),
-                lo=float(lo[i]),
-                hi=float(hi[i]),
-                p=min(1.0, 1 / float(e_value[i])),
-                method=f"betting+{estimate.method}" if walk.ended[i] else "betting",
-            ),
-            q=float(look.q[i]),
-            e_value=float(e_value[i]),
-            decision=decision,
-            fragile=bool(look.fragile[i]),
-            is_discovery=decision == "confirmed",
-        )
-        for i, (estimate, decision) in enumerate(zip(estimates, walk.decisions, strict=True))
-    ]
+def _groups(
+    judged: Judged, decided: Sequence[Decided], leader: Int[np.ndarray, " predicate"]
+) -> pl.DataFrame:
+    return findings.groups_frame(
+        judged.kind,
+        judged.held_out,
+        judged.predicates,
+        leader,
+        [d.estimate for d in decided],
+        judged.verdict,
+        judged.study.score.level,
+        judged.verdict_gold if judged.study.gold.decides else None,
+        drawn_apart=judged.study.gold.choose == "uncertain",
+    )
 
 
-def _walk(
-    study: Study,
-    kind: kinds.Kind,
-    held_out: pl.DataFrame,
-    predicates: Sequence[Predicate],
-    judged: dict[str, Any],
-) -> Walk | None:
+def _judges(judged: Judged, found: Outcome) -> pl.DataFrame | None:
+    if found.corrected is None or found.q is None or found.bearing is None or judged.verdict_gold is None:
+        return None
+    of = (judged.verdict, judged.verdict_gold, judged.in_a, judged.document, judged.study.score.level)
+    error, kappa = judges.error_of_judge(*of, judged.threshold)
+    return judges.judges_frame(judged.predicates, found.corrected, found.q, found.bearing, error, kappa)
+
+
+def gold_figures(judged: Judged, table: pl.DataFrame) -> dict[str, Any]:
+    """What the manifest tells of the gold verdicts, over all predicates."""
+    of = judged.verdict_gold
+    assert of is not None  # noqa: S101 - there is no table of judges without
+    bearing = table["bearing"].to_list()
+    return {
+        "decides": judged.study.gold.decides,
+        "n_gold": int(table.select(pl.sum_horizontal("n_gold_a", "n_gold_b").sum()).item()),
+        "n_refused": int(of.n_refused.sum()),
+        # Where the judge gave no verdict there is nothing to correct.
+        "n_ignored": int((~np.isnan(of.score) & np.isnan(judged.verdict)).sum()),
+        **{f"n_{name}": bearing.count(name) for name in deciding.BEARINGS},
+        **judges.error_pooled(judged.verdict, of, judged.in_a, judged.document, judged.study.score.level),
+    }
+
+
+def _walk(judged: Judged, verified: dict[str, Any]) -> Walk | None:
     """The walk that verify took, at its start; None of a fixed plan.
 
     Raises:
         FrozenError: predicates or verdicts are those of another plan.
     """
-    check_plan(study, predicates)
+    study = judged.study
+    check_plan(study, judged.predicates)
     if study.verify.plan == "fixed":
         return None
     rule = study.verify.sequential.model_dump()
-    if judged.get("sequential") != rule:
+    if verified.get("sequential") != rule:
         raise FrozenError(
-            f"verdicts were judged by the rule {judged.get('sequential')}, not {rule}. Rerun verify."
+            f"verdicts were judged by the rule {verified.get('sequential')}, not {rule}. Rerun verify."
         )
-    return kind.walk(study, held_out, predicates, study.score.level)
+    of_file = study.gold.decides and study.gold.path is not None and judged.gold is not None
+    weight = float(1 / judged.gold.chance.min()) if of_file and judged.gold is not None else None
+    return judged.kind.walk(study, judged.held_out, judged.predicates, study.score.level, weight)
 
 
-def _judgements(walk: Walk, status: UInt8[np.ndarray, "text predicate"]) -> dict[str, Any]:
+def _null_rate(judged: Judged) -> dict[str, int]:
+    return null_rate(judged.study, judged.held_out, lambda texts: estimated(judged, texts))
+
+
+def _path(walk: Walk, scores: Sequence[Score]) -> pl.DataFrame:
+    lo, hi = (np.array([getattr(s, end) for s in scores]) for end in ("lo", "hi"))
+    return walk.path(lo, hi)
+
+
+def _judgements(
+    walk: Walk, verified: dict[str, Any], status: UInt8[np.ndarray, "text predicate"]
+) -> dict[str, Any]:
     n_judged = int((status != roles.ABSENT).sum())
     return {
         "plan": "sequential",
+        **({"ended": verified["ended"]} if "ended" in verified else {}),
         "control": walk.state.rule.control,
         "n_looks": walk.n_looks,
         "n_judged": n_judged,
@@ -245,107 +301,3 @@ def _judgements(walk: Walk, status: UInt8[np.ndarray, "text predicate"]) -> dict
         "null_not_run": "where the walk stopped depends on the verdicts: with other labels it would have "
         "asked for others",
     }
-
-
-def is_discovery(estimate: Estimate, q: float, predicate: Predicate, wanted: ScoreParams) -> bool:
-    """Significant over all frozen predicates, large enough, and in the frozen direction."""
-    towards = estimate.validity if predicate.direction == "A" else -estimate.validity
-    return q <= wanted.alpha and towards >= wanted.min_effect
-
-
-def is_fragile(estimate: Estimate, predicate: Predicate, wanted: ScoreParams) -> bool:
-    """Whether the effect would be too small had every missing verdict gone against it."""
-    if estimate.missing_lo == estimate.missing_hi:
-        return False
-    worst = estimate.missing_lo if predicate.direction == "A" else -estimate.missing_hi
-    return worst <= 0 or worst < wanted.min_effect
-
-
-def _strength(decided: _Decided) -> float:
-    """Distance of the interval from zero, which picks the leader of a group; negative where it spans zero."""
-    distance = max(decided.estimate.lo, -decided.estimate.hi)
-    # What a walk confirmed may span zero: it still leads what it did not.
-    return distance + 2 * (decided.decision == "confirmed")
-
-
-NULL_SHUFFLES = 100
-
-
-def null_rate(
-    study: Study,
-    kind: kinds.Kind,
-    held_out: pl.DataFrame,
-    score: Matrix,
-    status: UInt8[np.ndarray, "text predicate"],
-    predicates: Sequence[Predicate],
-) -> dict[str, Any]:
-    """How often these verdicts give any discovery when group labels are shuffled between documents."""
-    rng = np.random.default_rng([study.seed, 2])
-    found = 0
-    for _ in range(NULL_SHUFFLES):
-        shuffled = held_out.with_columns(shuffle_groups(held_out, rng))
-        estimates = kind.estimand(shuffled, score, status, predicates, study.score.level)
-        q = pvalues_adjusted_bh(np.array([e.p for e in estimates]))
-        either = [abs(e.validity) >= study.score.min_effect for e in estimates]
-        found += bool(((q <= study.score.alpha) & np.array(either)).any())
-    return {"null_shuffles": NULL_SHUFFLES, "null_runs_with_discovery": found}
-
-
-def shuffle_groups(held_out: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
-    """Group labels as if they meant nothing: swapped between whole documents.
-
-    Documents with rows in one group trade labels with each other; one with rows in both keeps or
-    swaps its two labels as by a coin. So dependence within documents stays as it is.
-    """
-    in_a = (held_out["group"] == "A").to_numpy()
-    document = held_out["document_id"].rank("dense").to_numpy().astype(np.int64) - 1
-    rows = np.bincount(document)
-    rows_a = np.bincount(document, weights=in_a)
-    pure = (rows_a == 0) | (rows_a == rows)
-    label = rows_a > 0
-    label[pure] = rng.permutation(label[pure])
-    swap = rng.random(len(rows)) < 0.5
-    shuffled = np.where(pure[document], label[document], in_a ^ swap[document])
-    return pl.Series("group", np.where(shuffled, "A", "B"))
-
-
-def score_baselines(
-    study: Study,
-    kind: kinds.Kind,
-    texts: pl.DataFrame,
-    held_out: pl.DataFrame,
-    predicates: Sequence[Predicate],
-) -> pl.DataFrame:
-    """What surface features alone reach on the same texts, by the same test."""
-    explored = texts.filter(pl.col("half") == "explore")["text"]
-    features = surface_features(held_out["text"], int(np.median(explored.str.len_chars().to_numpy())))
-    value = features.to_numpy().astype(np.float64)
-    status = np.zeros(value.shape, dtype=np.uint8)
-    graded = [predicates[0]] * value.shape[1]
-    estimates = kind.estimand(held_out, value, status, graded, study.score.level)
-    return pl.DataFrame(
-        {
-            "baseline": features.columns,
-            "validity": [e.validity for e in estimates],
-            "lo": [e.lo for e in estimates],
-            "hi": [e.hi for e in estimates],
-            "p": [e.p for e in estimates],
-        },
-        schema=frames.BASELINES,
-    )
-
-
-def surface_features(text: pl.Series, median_chars: int) -> pl.DataFrame:
-    """0/1 features that say nothing about meaning; the median is the exploration half's."""
-    has = text.str.contains
-    return pl.DataFrame(
-        {
-            "always true": pl.repeat(True, len(text), eager=True),
-            f"longer than {median_chars} characters": text.str.len_chars() > median_chars,
-            "contains a digit": has(r"[0-9]"),
-            "contains a capital letter": has(r"\p{Lu}"),
-            "contains a question or exclamation mark": has(r"[?!]"),
-            "contains a comma or semicolon": has(r"[,;]"),
-            "has more than one line": has(r"\n"),
-        }
-    )

@@ -74,6 +74,8 @@ class Study(Block):
     def _name_is_a_folder_name(cls, name: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
             raise ValueError(f"wanted a study name of lower-case letters, digits, - and _, got {name!r}")
+        if name == "labels":
+            raise ValueError("wanted another study name than labels: data/labels holds people's verdicts")
         return name
 
     @model_validator(mode="after")

@@ -1,100 +1,38 @@
 """Judge every frozen predicate on the confirmation half.
 
-Reads:      4_predicates, 1_texts, 2_embeddings
+Reads:      4_predicates, 1_texts, 2_embeddings; data/labels where a sequential plan is decided by them
 Writes:     5_verdicts/part-*.parquet: one row per predicate and confirmation text; where a language
-            model was asked calls-*.parquet, and where it compared two texts orders-*.parquet
+            model was asked calls-*.parquet, of a panel panel-*.parquet, where it compared two texts
+            orders-*.parquet; where a gold judge was asked gold.parquet
 Guarantees: exploration and confirmation share no text, or nothing is judged; only what was frozen is
             judged, by the judge it was frozen with; a missing verdict is a row, and so is a pair that a
-            sequential plan did not ask about
-Not here:   proposing, changing a threshold, any test
+            sequential plan did not ask about; what the gold judge reads is drawn by chance alone
+Not here:   proposing, changing a threshold, any test; how a part is judged (parts.py)
 """
 
 import shutil
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
 
-from tasks import kinds, paths, progress
+from tasks import parts, paths, progress
 from tasks.engines import roles
 from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
+from tasks.kinds.matrices import GoldVerdicts, gold_matrix
 from tasks.kinds.walk import DECISIONS, Walk, check_plan
+from tasks.parts import Plan
 from tasks.records import Predicate
-from tasks.stats.differences import difference
 from tasks.store import frames
 from tasks.study import Study
-from tasks.version import code_version
+from tasks.verdicts import position_bias, verdict_frame
 
-ROUNDING = 1e-3
-"""How far outside 0-1 a judge's arithmetic may take a score; it is clipped."""
-POSITION_BIAS_LEVEL = 0.95
-"""Coverage of the interval of the position bias."""
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What one run of the stage judges, checked against the freeze."""
-
-    study: Study
-    texts: pl.DataFrame
-    predicates: list[Predicate]
-    frozen_hash: str
-
-    @cached_property
-    def held_out(self) -> pl.DataFrame:
-        numbered = self.texts.with_row_index("row")
-        return kinds.load(self.study.kind).held_out(self.study, numbered)
-
-    @cached_property
-    def judge(self) -> roles.Judge:
-        """One for all shards: a judge may have read a file of verdicts."""
-        return roles.load(self.study.engine).judge(self.study)
-
-    @property
-    def shard_size(self) -> int:
-        """Texts per shard; where they come in pairs, no pair is cut."""
-        size = self.study.verify.shard_size
-        return max(2, size - size % 2) if self.paired else size
-
-    @property
-    def paired(self) -> bool:
-        """Whether texts are compared with each other."""
-        return "pair" in self.held_out.columns
-
-    @property
-    def walks(self) -> bool:
-        """Whether predicates are judged only until they are decided."""
-        return self.study.verify.plan == "sequential"
-
-    @property
-    def n_shards(self) -> int:
-        """A walk is one: each of its looks follows from those before."""
-        return 1 if self.walks else -(-self.held_out.height // self.shard_size)
-
-    def file(self, name: str, part: int) -> Path:
-        """Where a finished shard, or look of a walk, leaves its rows of that name."""
-        return self.parts / f"{name}-{part:04d}.parquet"
-
-    def files(self, name: str) -> list[Path]:
-        """The finished files of that name."""
-        return sorted(self.parts.glob(f"{name}-*.parquet"))
-
-    @cached_property
-    def parts(self) -> Path:
-        # The frozen predicates name the judge, whose name holds a hash of models, sampling and prompt.
-        fingerprint = frames.hashed(
-            self.frozen_hash,
-            *(frames.file_hash(file) for file in judged_files(self.study)),
-            self.study.verify.model_dump_json(),
-            str(self.study.seed),
-            code_version(),
-        )
-        return paths.parts(self.study.name, "verify", fingerprint)
+_Look = Callable[[Plan, int, Sequence[Predicate], pl.DataFrame], pl.DataFrame | None]
+"""Gives the verdicts of a look, or None where the budget ended before."""
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -123,21 +61,15 @@ def finish(study: Study) -> dict[str, Any]:
     return _finish(_plan(study))
 
 
-def judged_files(study: Study) -> list[Path]:
-    """All that a verdict follows from beside the predicate: texts, recorded verdicts, vectors."""
-    collected = sorted(paths.output(study.name, "collect").glob("*.parquet"))
-    return [*collected, paths.output(study.name, "embed") / "embeddings.npy"]
-
-
-def _plan(study: Study) -> _Plan:
+def _plan(study: Study) -> Plan:
     """The plan, made once for all shards that this process runs while its inputs stay as they are."""
-    files = [*judged_files(study), paths.output(study.name, "formalise") / "predicates.parquet"]
+    files = [*parts.judged_files(study), paths.output(study.name, "formalise") / "predicates.parquet"]
     stamps = tuple((file, file.stat().st_mtime_ns) for file in files if file.is_file())
     return _planned(study, stamps)
 
 
 @lru_cache(maxsize=1)
-def _planned(study: Study, stamps: tuple[tuple[Path, int], ...]) -> _Plan:
+def _planned(study: Study, stamps: tuple[tuple[Path, int], ...]) -> Plan:
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     folder = paths.output(study.name, "formalise")
     frame = frames.read(folder, "predicates.parquet", frames.PREDICATES)
@@ -147,7 +79,7 @@ def _planned(study: Study, stamps: tuple[tuple[Path, int], ...]) -> _Plan:
     predicates = [Predicate(**row) for row in frame.iter_rows(named=True)]
     check_halves(texts, predicates)
     check_plan(study, predicates)
-    return _Plan(study, texts, predicates, frozen_hash)
+    return Plan(study, texts, predicates, frozen_hash)
 
 
 def check_halves(texts: pl.DataFrame, predicates: Sequence[Predicate]) -> None:
@@ -166,106 +98,80 @@ def check_halves(texts: pl.DataFrame, predicates: Sequence[Predicate]) -> None:
         raise FrozenError("the split changed after the predicates were frozen. Rerun propose and formalise.")
 
 
-def _run_shard(plan: _Plan, shard: int) -> None:
+def _run_shard(plan: Plan, shard: int) -> None:
     if plan.walks:
+        plan.ended.unlink(missing_ok=True)  # there may be more money by now
         _walked(plan, _looked)
     elif not plan.file("part", shard).is_file():
-        _judged(plan, shard, plan.predicates, plan.held_out.slice(shard * plan.shard_size, plan.shard_size))
+        parts.judge_part(plan, shard, plan.predicates, plan.held_out[plan.shard(shard)])
 
 
-def _walked(
-    plan: _Plan, look: Callable[[_Plan, int, Sequence[Predicate], pl.DataFrame], pl.DataFrame]
-) -> tuple[Walk, roles.Judgements]:
+def _walked(plan: Plan, look: _Look) -> tuple[Walk, roles.Judgements]:
     """The whole walk, with its verdicts look by look; pairs it does not come to are `absent`."""
-    walk = kinds.load(plan.study.kind).walk(plan.study, plan.held_out, plan.predicates)
+    walk = plan.walk()
     shape = (plan.held_out.height, len(plan.predicates))
     score, status = np.full(shape, np.nan), np.full(shape, roles.ABSENT, dtype=np.uint8)
     with progress.bar(f"verify {plan.study.name}", len(walk.batches)) as advance:
         while walk.going.any():
             rows, at = walk.batches[walk.n_looks], np.flatnonzero(walk.going)
             found = look(plan, walk.n_looks, [plan.predicates[k] for k in at], plan.held_out[rows])
+            if found is None:
+                walk.stop()
+                break
             codes = found["status"].replace_strict(roles.STATUSES, range(len(roles.STATUSES)))
             values = found["score"].fill_null(float("nan"))
             score[np.ix_(rows, at)] = values.to_numpy().reshape(at.size, rows.size).T
             status[np.ix_(rows, at)] = codes.to_numpy().reshape(at.size, rows.size).T
-            walk.take(score[rows], status[rows])
+            walk.take(score[rows], status[rows], _gold_of(plan, walk.n_looks, rows))
             advance(note=lambda: f"{walk.going.sum()} of {walk.going.size} predicates undecided")
     return walk, roles.Judgements(score, status)
 
 
-def _looked(plan: _Plan, look: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> pl.DataFrame:
+def _gold_of(plan: Plan, look: int, rows: np.ndarray) -> GoldVerdicts | None:
+    """What the gold judge said of a look, where it decides."""
+    if not plan.study.gold.decides:
+        return None
+    if plan.labels is not None:
+        return plan.labels.at(rows)
+    said = frames.read(plan.parts, plan.file("gold", look).name, frames.GOLD)
+    return gold_matrix(plan.held_out[rows], plan.predicates, said)
+
+
+def _looked(
+    plan: Plan, look: int, predicates: Sequence[Predicate], texts: pl.DataFrame
+) -> pl.DataFrame | None:
     """The look's verdicts, predicate by predicate; judged only where an earlier run did not come to it."""
     file = plan.file("part", look)
     if not file.is_file():
-        _judged(plan, look, predicates, texts)
+        try:
+            parts.judge_part(plan, look, predicates, texts)
+        except EngineError as error:
+            if not error.out_of_budget or not look:
+                raise
+            plan.ended.touch()
+            print(
+                f"verify {plan.study.name}: the budget ended the walk after {look} looks, "
+                f"{len(predicates)} predicates undecided; what was judged counts. To go on, raise "
+                f"spend.budget_usd and run `dvc repro -f verify@{plan.study.name}`.",
+                file=sys.stderr,
+            )
+            return None
     return frames.read(plan.parts, file.name, frames.VERDICTS)
 
 
-def _look_there(plan: _Plan, look: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> pl.DataFrame:
-    if not plan.file("part", look).is_file():
-        raise MissingStageError(f"{plan.parts}: look {look + 1} is not judged. Rerun verify.")
-    return _looked(plan, look, predicates, texts)
+def _look_there(
+    plan: Plan, look: int, predicates: Sequence[Predicate], texts: pl.DataFrame
+) -> pl.DataFrame | None:
+    if plan.file("part", look).is_file():
+        return _looked(plan, look, predicates, texts)
+    if plan.ended.is_file():
+        return None
+    raise MissingStageError(f"{plan.parts}: look {look + 1} is not judged. Rerun verify.")
 
 
-def _judged(plan: _Plan, part: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> None:
-    """Judges these pairs and leaves them as one part."""
-    embeddings = frames.read_embeddings(paths.output(plan.study.name, "embed"), plan.texts.height)
-    judge = plan.judge
-    if any(p.judge != judge.name for p in plan.predicates):
-        raise FrozenError(
-            f"predicates were frozen for judge {plan.predicates[0].judge}, not {judge.name}."
-            " Rerun formalise, or set the params back."
-        )
-    judged = judge.judge(predicates, texts.drop("row"), embeddings[texts["row"].to_numpy()])
-    verdicts = verdict_frame(predicates, texts["text_id"], judged)
-    # The part comes last: where it is, the others are.
-    if judged.calls:
-        calls = frames.from_records(judged.calls, frames.CALLS)
-        frames.write_file_whole(calls, plan.file("calls", part), frames.CALLS)
-    if judged.first is not None:
-        orders = order_frame(verdicts, judged.first)
-        frames.write_file_whole(orders, plan.file("orders", part), frames.ORDERS)
-    frames.write_file_whole(verdicts, plan.file("part", part), frames.VERDICTS)
-
-
-def verdict_frame(
-    predicates: Sequence[Predicate], text_ids: pl.Series, judged: roles.Judgements
-) -> pl.DataFrame:
-    """The judge's matrices as rows, predicate by predicate.
-
-    Raises:
-        EngineError: a score outside 0-1, or a verdict that is neither value nor named gap.
-    """
-    shape = (len(text_ids), len(predicates))
-    if judged.score.shape != shape or judged.status.shape != shape:
-        raise EngineError(f"judge gave {judged.score.shape} verdicts, wanted {shape}.")
-    is_value = judged.status == roles.VALUE
-    if np.isnan(judged.score[is_value]).any():
-        raise EngineError("judge gave a value that is not a number.")
-    if ((judged.score[is_value] < -ROUNDING) | (judged.score[is_value] > 1 + ROUNDING)).any():
-        raise EngineError("judge gave a score outside 0-1.")
-    values = np.where(is_value, judged.score.clip(0, 1), np.nan)
-    score = pl.Series("score", values.T.ravel()).fill_nan(None)
-    return pl.DataFrame(
-        {
-            "predicate_id": np.repeat([p.predicate_id for p in predicates], len(text_ids)),
-            "text_id": np.tile(text_ids.to_numpy(), len(predicates)),
-            "score": score,
-            "status": np.array(roles.STATUSES)[judged.status.T.ravel()],
-        },
-        schema=frames.VERDICTS,
-    )
-
-
-def order_frame(verdicts: pl.DataFrame, first: Float[np.ndarray, "text predicate"]) -> pl.DataFrame:
-    """What each text scored when it was shown first and when second, where both are known."""
-    shown = pl.Series("first", first.T.ravel()).fill_nan(None)
-    second = (2 * pl.col("score") - pl.col("first")).clip(0, 1)  # the score is the mean of both
-    orders = verdicts.with_columns(shown).filter(pl.col("score").is_not_null() & shown.is_not_null())
-    return frames.conform(orders.with_columns(second=second), frames.ORDERS)
-
-
-def _finish(plan: _Plan) -> dict[str, Any]:
+def _finish(plan: Plan) -> dict[str, Any]:
+    if not plan.walks:
+        _check_shards(plan)
     with frames.writing(paths.output(plan.study.name, "verify")) as folder:
         manifest = {
             "n_predicates": len(plan.predicates),
@@ -273,30 +179,42 @@ def _finish(plan: _Plan) -> dict[str, Any]:
             "frozen_hash": plan.frozen_hash,
             "judge": plan.predicates[0].judge,
             **(_write_walk(plan, folder) if plan.walks else _copy_shards(plan, folder)),
-            **({"position_bias": _position_bias(plan)} if plan.paired else {}),
+            **(_write_gold(plan, folder) if plan.gold_judge else {}),
+            **_asked(plan),
         }
-        for file in (*plan.files("calls"), *plan.files("orders")):
+        for file in (*plan.files("calls"), *plan.files("orders"), *plan.files("panel")):
             shutil.copyfile(file, folder / file.name)
+        if plan.paired:
+            orders = pl.read_parquet(plan.files("orders"), glob=False)
+            manifest["position_bias"] = position_bias(orders, plan.held_out)
         frames.write_manifest(folder, manifest)
-    shutil.rmtree(plan.parts.parent, ignore_errors=True)
+    if not plan.ended.is_file():
+        shutil.rmtree(plan.parts.parent, ignore_errors=True)
     return manifest
 
 
-def _copy_shards(plan: _Plan, folder: Path) -> dict[str, Any]:
+def _check_shards(plan: Plan) -> None:
+    """All shards must be there; what only all of them can tell the gold judge is asked now."""
+    n_there = len(plan.files("part"))
+    if n_there < plan.n_shards:
+        raise MissingStageError(
+            f"{plan.parts}: {n_there} of {plan.n_shards} shards are judged. Rerun verify."
+        )
+    if plan.gold_judge and plan.study.gold.choose == "uncertain":
+        parts.ask_gold_where_unsure(plan)
+
+
+def _copy_shards(plan: Plan, folder: Path) -> dict[str, Any]:
     """Puts the shards' verdicts there, and gives what they come to."""
     files = plan.files("part")
-    if len(files) < plan.n_shards:
-        raise MissingStageError(
-            f"{plan.parts}: {len(files)} of {plan.n_shards} shards are judged. Rerun verify."
-        )
     for file in files:
         shutil.copyfile(file, folder / file.name)
     counts = dict(pl.scan_parquet(files, glob=False).group_by("status").agg(pl.len()).collect().iter_rows())
     n_verdicts = {status: int(counts.get(status, 0)) for status in roles.STATUSES}
-    return {"n_verdicts": n_verdicts, **_asked(plan, plan.held_out["text"])}
+    return {"n_verdicts": n_verdicts}
 
 
-def _write_walk(plan: _Plan, folder: Path) -> dict[str, Any]:
+def _write_walk(plan: Plan, folder: Path) -> dict[str, Any]:
     """Writes the walk's verdicts and a row for every pair it did not come to, and gives what they come to."""
     walk, judged = _walked(plan, _look_there)
     for part, start in enumerate(range(0, plan.held_out.height, plan.shard_size)):
@@ -314,34 +232,41 @@ def _write_walk(plan: _Plan, folder: Path) -> dict[str, Any]:
         "n_grid": judged.status.size,
         "n_looks": walk.n_looks,
         "decisions": {decision: walk.decisions.count(decision) for decision in DECISIONS},
-        **_asked(plan, plan.held_out["text"][np.concatenate(walk.batches[: walk.n_looks])]),
+        **({"ended": "budget"} if plan.ended.is_file() else {}),
     }
 
 
-def _asked(plan: _Plan, texts: pl.Series) -> dict[str, Any]:
-    """What a language model was asked about these, each answer counted once; nothing where none was."""
+def _write_gold(plan: Plan, folder: Path) -> dict[str, Any]:
+    """Writes the gold judge's verdicts, and gives what they come to."""
+    assert plan.gold_judge is not None  # noqa: S101 - asked for
+    # However many parts there were, and in whatever order they came.
+    rows = pl.concat([frames.read(file.parent, file.name, frames.GOLD) for file in plan.files("gold")])
+    frames.write(rows.sort("predicate_id", "text_id"), folder / "gold.parquet", frames.GOLD)
+    return {
+        "gold": {
+            "judge": plan.gold_judge.name,
+            "texts": plan.study.gold.texts,
+            "choose": plan.study.gold.choose,
+            "n_asked": rows.height,
+            "n_refused": rows.filter(pl.col("status") != "value").height,
+            "n_gold_texts": rows["text_id"].n_unique(),
+        }
+    }
+
+
+def _asked(plan: Plan) -> dict[str, Any]:
+    """What language models were asked, each answer counted once; nothing where none was."""
     files = plan.files("calls")
     if not files:
         return {}
     calls = pl.scan_parquet(files, glob=False).unique("request_hash")
     tokens = calls.select(pl.len(), pl.col("^tokens_.*$").sum()).collect().row(0, named=True)
-    chars = texts.str.len_chars()
+    # Whom no model of the study's own judged, the gold judge alone read.
+    read = pl.scan_parquet(plan.files("part" if plan.study.engine == "llm" else "gold"), glob=False)
+    texts = plan.held_out.lazy().join(read.select("text_id"), on="text_id", how="semi")
+    n_cut = texts.filter(pl.col("text").str.len_chars() > plan.study.verify.max_chars).select(pl.len())
     return {
         "n_calls": tokens.pop("len"),
         "tokens": {name.removeprefix("tokens_"): count for name, count in tokens.items()},
-        "n_cut": int((chars > plan.study.verify.max_chars).sum()),
+        "n_cut": int(n_cut.collect().item()),
     }
-
-
-def _position_bias(plan: _Plan) -> dict[str, Any]:
-    """How much more a text scores when it is shown first, over all pairs and predicates; by pair."""
-    pairs = plan.held_out.select("text_id", pair=pl.col("pair").rank("dense")).lazy()
-    orders = pl.scan_parquet(plan.files("orders"), glob=False).join(pairs, on="text_id").collect()
-    if orders.is_empty():
-        return {"bias": None, "lo": None, "hi": None, "n_pairs": 0}
-    score = np.concatenate([orders["first"].to_numpy(), orders["second"].to_numpy()])
-    is_first = np.repeat([True, False], orders.height)
-    pair = np.tile(orders["pair"].to_numpy().astype(np.int64), 2)
-    found = difference(score[:, None], is_first, pair, POSITION_BIAS_LEVEL, binary=False)
-    estimate = {name: float(getattr(found, name)[0]) for name in ("validity", "lo", "hi")}
-    return {"bias": estimate.pop("validity"), **estimate, "n_pairs": int(found.n_documents[0])}

@@ -1,10 +1,10 @@
-"""A server that speaks OpenAI's chat completions, in a process of its own, with a plan of what goes wrong.
+"""A server that speaks OpenAI's chat completions and embeddings, in its own process, with a plan of faults.
 
     with loopback.serve(Plan(rate_limited=0.2)) as server: ...
     python -m tests.loopback --port 0 --plan '{"rate_limited": 0.2}'
 
 The second prints {"url": ...} and serves until it is killed. What is answered is in scripted_model.py, and in
-what form in scripted_completion.py.
+what form in scripted_completion.py; vectors are in scripted_embeddings.py.
 Which call meets which fault is drawn by the hash of its body and of how often that body has come.
 """
 
@@ -26,6 +26,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.scripted_completion import completion_of, drawn_fault
+from tests.scripted_embeddings import embeddings_of
 from tests.scripted_model import Plan, Question, draw
 
 __all__ = ["Plan", "Server", "serve"]
@@ -99,11 +100,11 @@ class _Faulty:
         self._bodies: list[str] | None = None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path.endswith("/chat/completions"):
+        if request.path.endswith(("/chat/completions", "/embeddings")):
             self._in_flight += 1
             self._max_in_flight = max(self._max_in_flight, self._in_flight)
             try:
-                return await self._chat(request)
+                return await self._asked(request)
             finally:
                 self._in_flight -= 1
         return await self._told(request)
@@ -135,7 +136,7 @@ class _Faulty:
             "by_task": dict(self._by_task),
         }
 
-    async def _chat(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _asked(self, request: web.BaseRequest) -> web.StreamResponse:
         raw = await request.read()
         plan, body_hash = self._plan, hashlib.blake2b(raw, digest_size=16).digest()
         drawn = draw("fault", plan.seed, body_hash.hex(), self._received[body_hash])
@@ -147,8 +148,8 @@ class _Faulty:
         if plan.latency_s:
             await asyncio.sleep(plan.latency_s)
         body = json.loads(raw)
-        question = Question.read(body["messages"])
-        self._by_task[question.task] += 1
+        question = Question.read(body["messages"]) if "messages" in body else None
+        self._by_task[question.task if question else "embeddings"] += 1
         echo = f" Your key is {key}." if plan.echo_key else ""
         if plan.redirect_to:
             return web.Response(status=307, headers={"Location": plan.redirect_to + (echo and f"?{key}")})
@@ -168,7 +169,7 @@ class _Faulty:
         self,
         request: web.BaseRequest,
         plan: Plan,
-        question: Question,
+        question: Question | None,
         body: dict[str, Any],
         drawn: float,
         echo: str,
@@ -186,7 +187,11 @@ class _Faulty:
         if fault == "dropped":
             _cut(request, b"")
             return web.Response(), fault
-        completion, fault_within = completion_of(plan, question, body, drawn, echo)
+        if question is None and "" in body["input"]:
+            return _error(400, f"Invalid 'input': it cannot be an empty string. {echo}"), "empty_text"
+        completion, fault_within = (
+            completion_of(plan, question, body, drawn, echo) if question else (embeddings_of(body), "")
+        )
         if fault_within == "http_400":
             return _error(400, f"Blocked by the content filter. {echo}", code="content_filter"), fault_within
         sent = json.dumps(completion).encode()

@@ -26,6 +26,10 @@ class Plan:
     hypotheses: tuple[tuple[str, str], ...] = ()
     """(predicate, direction), in the order in which they are proposed."""
     guesses: tuple[str, ...] = GUESSES
+    failures: tuple[tuple[str, str], ...] = ()
+    """(name, description) of what an encoder confuses, in the order in which they are suggested."""
+    blind_failures: tuple[tuple[str, str], ...] = (("topic", "The second text is about something else."),)
+    """What is suggested where no pair is shown."""
     error_rate: float = 0.0
     """Share of verdicts that are turned round, by text and predicate."""
     error_per_item: float = 0.0
@@ -210,6 +214,62 @@ def _texts(plan: Plan, question: Question) -> dict[str, Any]:
     return {"texts": [f"{description}, number {known + i + 1}" for i in range(n)]}
 
 
+def _failures(plan: Plan, question: Question) -> dict[str, Any]:
+    n = _number(r"Suggest at most (\d+)", question.system)
+    known = {row["name"] for row in question.in_user if "name" in row}
+    shown = any("first" in row for row in question.in_user)
+    said = plan.failures if shown else plan.blind_failures
+    return {"failures": [{"name": a, "description": d} for a, d in said if a not in known][:n]}
+
+
+AGENTS = (
+    "pilot",
+    "nurse",
+    "goat",
+    "tailor",
+    "poet",
+    "wolf",
+    "clown",
+    "judge",
+    "monk",
+    "spy",
+    "otter",
+    "baker",
+)
+ACTS = ("praises", "follows", "greets", "copies", "warns", "mocks", "hires", "trusts", "blames", "films")
+SAME = {"happy": "joyful", "large": "big", "quick": "fast"}
+
+
+def _pairs(plan: Plan, question: Question) -> dict[str, Any]:
+    """Of an exchange of roles, of one word for a synonym, or of any other thing."""
+    failure = next(row for row in question.in_system if "description" in row)["name"]
+    n, known = _number(r"Write (\d+)", question.user), len(question.in_user)
+    made = []
+    for i in range(known, known + n):
+        a, b = AGENTS[i % len(AGENTS)], AGENTS[(i // len(AGENTS) + i + 1) % len(AGENTS)]
+        act = ACTS[i // 7 % len(ACTS)]
+        if "whom" in failure:
+            first, second = f"the {a} {act} the {b}", f"the {b} {act} the {a}"
+        elif "synonym" in failure:
+            word = list(SAME)[i % len(SAME)]
+            first, second = (f"a {x} {a} {act} the {b}" for x in (word, SAME[word]))
+        else:
+            first, second = f"the {a} {act} the {b}", f"a report on the price of {b} wool, page {i}"
+        made.append({"first": first, "second": second})
+    return {"pairs": made}
+
+
+def _meanings(plan: Plan, question: Question) -> dict[str, Any]:
+    def plain(text: str) -> str:
+        return " ".join(SAME.get(word, word) for word in text.split())
+
+    return {
+        "verdicts": [
+            {"id": row["id"], "same": plain(row["first"]) == plain(row["second"])} for row in question.in_user
+        ]
+    }
+
+
 def _number(pattern: str, message: str) -> int:
     found = re.search(pattern, message)
     return int(found[1]) if found else 10
@@ -222,6 +282,9 @@ _TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "rewrites": _rewrites,
     "guesses": lambda plan, question: {"guesses": list(plan.guesses)},
     "ratings": _ratings,
+    "failures": _failures,
+    "pairs": _pairs,
+    "meanings": _meanings,
     "texts": _texts,
     "yes_or_no": lambda plan, question: "yes" if p_yes(plan, question) >= 0.5 else "no",
 }

@@ -7,12 +7,12 @@ nothing heavy is imported until one is called.
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from tasks.records import Call, Predicate, Proposal
 from tasks.study import Study
@@ -45,6 +45,8 @@ class PairEvidence:
     """Texts that were searched."""
     domain: str = ""
     """What the failures should be about; empty: anything."""
+    noted: Mapping[str, int] = field(default_factory=dict)
+    """What was counted on the way, for the manifest."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Judgements:
     """The paid answers these verdicts rest on."""
     each: Float[np.ndarray, "judge text predicate"] | None = None
     """Of a panel: what each judge said; `score` is their mean. NaN where one gave no value."""
+    judges: tuple[str, ...] = ()
+    """Of a panel: their names, in that order; no two alike."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,47 @@ class Proposer(Protocol):
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals from the exploration half, best first, at most study.propose.max_predicates."""
         ...
+
+
+class FailureProposer(Protocol):
+    """Suggests what an encoder confuses."""
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The paid answers its proposals rest on; empty where nothing is paid."""
+        ...
+
+    @property
+    def noted(self) -> Mapping[str, int]:
+        """What it counted on the way, for the manifest."""
+        ...
+
+    def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
+        """Proposals from mined pairs, best first, at most study.propose.max_predicates."""
+        ...
+
+
+class PairGenerator(Protocol):
+    """Writes pairs of texts that show a failure."""
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The paid answers its pairs rest on."""
+        ...
+
+    def pairs(
+        self, predicate: Predicate, n: int, known: frozenset[str], rng: np.random.Generator
+    ) -> list[tuple[str, str]]:
+        """At most n distinct pairs from the definition alone, of words outside `known` where it can."""
+        ...
+
+
+def for_domain(study: Study) -> dict[bool, Study]:
+    """By whether it writes for the domain: the study itself, and beside it one that names no domain."""
+    if study.failures.domain is None:
+        return {False: study}
+    anything = study.model_copy(update={"failures": study.failures.model_copy(update={"domain": None})})
+    return {True: study, False: anything}
 
 
 class Judge(Protocol):
@@ -122,6 +167,22 @@ class Judge(Protocol):
 
     def spans(self, predicate: Predicate, text: str) -> list[tuple[int, int]]:
         """Character ranges of the text that the verdict rests on; empty where that is not known."""
+        ...
+
+
+class GoldJudge(Protocol):
+    """A better judge, who is asked about single pairs."""
+
+    name: str
+    """Engine, model and prompt."""
+
+    def judge_pairs(
+        self,
+        predicates: Sequence[Predicate],
+        texts: pl.DataFrame,
+        wanted: Bool[np.ndarray, "text predicate"],
+    ) -> Judgements:
+        """Verdicts of the pairs that are wanted; all others are absent."""
         ...
 
 
@@ -171,7 +232,7 @@ class Encoder(Protocol):
 class Engine(Protocol):
     """What an engine package defines."""
 
-    def proposer(self, study: Study) -> Proposer:
+    def proposer(self, study: Study) -> Proposer | FailureProposer:
         """Its proposer for this study."""
         ...
 
@@ -183,7 +244,20 @@ class Engine(Protocol):
         """Its rater for this study."""
         ...
 
+    def pair_generators(self, study: Study) -> dict[bool, PairGenerator]:
+        """Kind encoder_failures: its writers of pairs, by whether they write for the study's domain."""
+        ...
+
 
 def load(name: str) -> Engine:
     """The engine package of that name."""
     return cast(Engine, importlib.import_module(f"tasks.engines.{name}"))
+
+
+class _HasGoldJudge(Protocol):
+    def gold_judge(self, study: Study) -> GoldJudge: ...
+
+
+def gold_judge(study: Study) -> GoldJudge:
+    """The model under llm.gold, whichever engine the study has."""
+    return cast(_HasGoldJudge, importlib.import_module("tasks.engines.llm")).gold_judge(study)

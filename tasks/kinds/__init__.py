@@ -1,15 +1,15 @@
 """What differs between kinds of study: one Protocol, one module per kind, loaded by name."""
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float, UInt8
 
-from tasks.engines.roles import Exploration
+from tasks.engines.roles import Exploration, PairEvidence
 from tasks.kinds.walk import Walk
 from tasks.records import Predicate
 from tasks.study import Study
@@ -25,6 +25,8 @@ class Gathered:
     """What groups A and B are called."""
     read: dict[str, Any]
     """What was read: files, row counts, versions; goes into the manifest."""
+    compared: dict[str, str] = field(default_factory=dict)
+    """What A and B are called where they are no groups of these rows; empty: as `names`."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,20 @@ class Kind(Protocol):
         """Sources -> rows."""
         ...
 
-    def evidence(self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"]) -> Exploration:
-        """What the proposer is shown, from the exploration half only."""
+    def views(self, study: Study) -> dict[str, str]:
+        """File in 2_embeddings -> the encoder that fills it; `embeddings` comes first."""
         ...
 
-    def held_out(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
-        """The rows each predicate is tested on."""
+    def evidence(
+        self, study: Study, texts: pl.DataFrame, seen: Mapping[str, Float[np.ndarray, "text dim"]]
+    ) -> Exploration | PairEvidence:
+        """What the proposer is shown, from the exploration half only; `seen` are the `views`."""
+        ...
+
+    def held_out(
+        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate] = ()
+    ) -> pl.DataFrame:
+        """The rows each predicate is tested on; where these are written for it, a column `predicate_id`."""
         ...
 
     def planned_test(self, texts: pl.DataFrame, threshold: float | None, plan: str = "fixed") -> str:
@@ -68,9 +78,18 @@ class Kind(Protocol):
         ...
 
     def walk(
-        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], level: float = 0.95
+        self,
+        study: Study,
+        texts: pl.DataFrame,
+        predicates: Sequence[Predicate],
+        level: float = 0.95,
+        weight: float | None = None,
     ) -> Walk:
-        """The sequential plan's walk over the rows of `held_out`; the level is that of its intervals."""
+        """The sequential plan's walk over the rows of `held_out`; the level is that of its intervals.
+
+        With `gold.decides` it bets on corrected scores; the weight is the largest 1 / chance in a file of
+        labels, or as the study draws.
+        """
         ...
 
     def estimand(

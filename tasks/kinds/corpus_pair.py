@@ -5,14 +5,16 @@ Unit judged: one text. Estimand: share of A's texts for which the predicate hold
 form a text of A is judged against one of B: V is the share of pairs that A wins minus the share B wins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from tasks.engines.roles import REFUSAL, UNPARSABLE, VALUE, Exploration
 from tasks.kinds import Estimate, Gathered
+from tasks.kinds.matrices import groups_and_documents, thresholded
+from tasks.kinds.sample import largest_weight
 from tasks.kinds.walk import PLANNED_TEST, Walk
 from tasks.records import Predicate
 from tasks.stats.differences import difference
@@ -30,18 +32,25 @@ def gather(study: Study) -> Gathered:
     return Gathered(rows, names, read)
 
 
-def evidence(texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"]) -> Exploration:
+def views(study: Study) -> dict[str, str]:
+    """One encoder."""
+    return {"embeddings": study.embed.encoder}
+
+
+def evidence(
+    study: Study, texts: pl.DataFrame, seen: Mapping[str, Float[np.ndarray, "text dim"]]
+) -> Exploration:
     """The exploration half, with its vectors; of the other half only its size."""
     explored = (texts["half"] == "explore").to_numpy()
     confirm_documents = texts.filter(pl.col("half") == "confirm")["document_id"].n_unique()
     return Exploration(
         texts.filter(pl.col("half") == "explore"),
-        embeddings[explored],
+        seen["embeddings"][explored],
         confirm_documents=confirm_documents,
     )
 
 
-def held_out(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+def held_out(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate] = ()) -> pl.DataFrame:
     """The confirmation half, or a seeded sample of `verify.max_texts` per group, in text_id order.
 
     The sample goes by hash, so it does not depend on row order and grows without replacing anyone. Where
@@ -98,9 +107,17 @@ def planned_test(texts: pl.DataFrame, threshold: float | None, plan: str = "fixe
     return "cluster_score" if clustered else "fisher_mn"
 
 
-def walk(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], level: float = 0.95) -> Walk:
+def walk(
+    study: Study,
+    texts: pl.DataFrame,
+    predicates: Sequence[Predicate],
+    level: float = 0.95,
+    weight: float | None = None,
+) -> Walk:
     """The walk over blocks of documents of A and of B; a pair of texts is a block."""
-    return Walk(study, *_in_a_and_document(texts), predicates, level)
+    if study.gold.decides and weight is None:
+        weight = largest_weight(texts, study.gold.texts)
+    return Walk(study, *groups_and_documents(texts), predicates, level, weight)
 
 
 def estimand(
@@ -112,8 +129,8 @@ def estimand(
 ) -> list[Estimate]:
     """Share in A minus share in B with interval and two-sided p, for each predicate."""
     threshold = predicates[0].threshold
-    verdict = score if threshold is None else np.where(np.isnan(score), np.nan, score >= threshold)
-    in_a, document = _in_a_and_document(texts)
+    verdict = thresholded(score, threshold)
+    in_a, document = groups_and_documents(texts)
     found = difference(verdict, in_a, document, level, binary=threshold is not None)
     asked_in_vain = (status == REFUSAL) | (status == UNPARSABLE)
     judged = np.where(status == VALUE, verdict, np.nan)
@@ -135,9 +152,3 @@ def estimand(
         )
         for i in range(len(predicates))
     ]
-
-
-def _in_a_and_document(texts: pl.DataFrame) -> tuple[Bool[np.ndarray, " text"], Int[np.ndarray, " text"]]:
-    """Who is in A, and documents numbered by their names."""
-    document = texts["document_id"].rank("dense").to_numpy().astype(np.int64)
-    return (texts["group"] == "A").to_numpy(), document

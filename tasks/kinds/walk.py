@@ -2,6 +2,7 @@
 
 Verify takes the walk while it judges; score takes it once more from the verdicts. Both stop where they
 do because order and rule follow from the study and the texts alone, and decisions from the verdicts.
+Where a gold judge decides (`gold.decides`), the walk bets on the judge's scores corrected by its sample.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,12 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from tasks.engines import roles
 from tasks.errors import FrozenError
+from tasks.kinds.matrices import GoldVerdicts, thresholded
+from tasks.kinds.scale import Corrected, Scale
 from tasks.records import Predicate
 from tasks.stats.blocks import text_blocks
 from tasks.stats.decisions import Rule
-from tasks.stats.sequential import Sequential, difference_ci_last_look
+from tasks.stats.sequential import Look, Sequential, difference_ci_last_look
 from tasks.store import frames
 from tasks.study import Study
 
@@ -23,6 +26,8 @@ PLANNED_TEST = "sequential_betting"
 """What is frozen as the test of a predicate that is judged until it is decided."""
 DECISIONS = ("undecided", "confirmed", "futile")
 """By status of `stats.decisions`."""
+CORRECTED = "+ppi"
+"""Ends the planned test of predicates that are decided by the effects that a gold judge corrected."""
 _STREAM = 3
 """Of the study's seed."""
 
@@ -37,27 +42,46 @@ class Walk:
         document: Int[np.ndarray, " text"],
         predicates: Sequence[Predicate],
         level: float,
+        weight: float | None = None,
     ) -> None:
-        """Numbers of documents must not depend on the order of rows; the level decides nothing."""
+        """Numbers of documents must not depend on the order of rows; the level decides nothing.
+
+        Args:
+            study: its rule and seed.
+            in_a: True for texts of A.
+            document: any integer per text; equal ones are one document.
+            predicates: frozen ones.
+            level: of the intervals.
+            weight: where a gold judge decides, the largest 1 / chance that a pair may be asked about with.
+        """
         wanted = study.verify.sequential
         self.predicates = predicates
         self._in_a = in_a
-        self._block = text_blocks(in_a, document, np.random.default_rng([study.seed, _STREAM]))
+        self.block = text_blocks(in_a, document, np.random.default_rng([study.seed, _STREAM]))
         self._threshold = predicates[0].threshold
-        sizes = np.bincount(self._block)
-        self.batches = _batches(self._block, sizes, wanted.look_every)
+        sizes = np.bincount(self.block)
+        self.batches = _batches(self.block, sizes, wanted.look_every)
+        self._scale = Scale() if weight is None else Corrected(weight)
+        exact = self._threshold is not None and bool((sizes == 2).all())
         self.state = Sequential(
             towards_a=np.array([p.direction == "A" for p in predicates]),
             n_blocks=sizes.size,
-            rule=Rule(wanted.alpha, wanted.min_effect, wanted.control, futility=wanted.futility, level=level),
-            resolution=1 if self._threshold is not None and (sizes == 2).all() else 20,
+            rule=Rule(
+                wanted.alpha,
+                wanted.min_effect / self._scale.width,
+                wanted.control,
+                futility=wanted.futility,
+                level=level,
+            ),
+            resolution=self._scale.resolution(exact),
         )
         self._taken: list[Bool[np.ndarray, " predicate"]] = []
+        self._stopped = False
 
     @property
     def going(self) -> Bool[np.ndarray, " predicate"]:
         """Predicates to be judged on the next batch; none where the texts are at their end."""
-        return self.state.going & (len(self._taken) < len(self.batches))
+        return self.state.going & (self.n_looks < len(self.batches)) & (not self._stopped)
 
     @property
     def n_looks(self) -> int:
@@ -69,39 +93,67 @@ class Walk:
         """One of DECISIONS for each predicate."""
         return [DECISIONS[status] for status in self.state.status]
 
+    @property
+    def looks(self) -> list[Look]:
+        """What was known after each batch, in units of validity."""
+        return [self._scale.told(look) for look in self.state.path]
+
     def take(
-        self, score: Float[np.ndarray, "text predicate"], status: UInt8[np.ndarray, "text predicate"]
+        self,
+        score: Float[np.ndarray, "text predicate"],
+        status: UInt8[np.ndarray, "text predicate"],
+        gold: GoldVerdicts | None = None,
     ) -> None:
         """Decides on the next batch's verdicts, which are those of a judge; `absent` is not asked.
 
         Args:
             score: rows as in the batch, a column for every predicate; of decided ones it is ignored.
             status: index into roles.STATUSES.
+            gold: likewise, where a gold judge decides; else it is not looked at.
+
+        Raises:
+            FrozenError: a gold judge decides, and there are no gold verdicts or other chances than planned.
         """
         rows = self.batches[self.n_looks]
-        if self._threshold is not None:
-            score = np.where(np.isnan(score), np.nan, score >= self._threshold)
-        self.state.update(score, self._in_a[rows], self._block[rows], status != roles.ABSENT)
+        value = self._scale.scores(thresholded(score, self._threshold), gold, self._threshold)
+        asked = status != roles.ABSENT
+        self.state.update(value, self._in_a[rows], self.block[rows], asked, self._scale.bounds)
         self._taken.append(self.going)
         self.state.look(last=self.n_looks == len(self.batches))
 
+    def stop(self) -> None:
+        """Ends the walk where it is, for want of money: what was seen is all the estimate there is."""
+        self._stopped = True
+        if self.state.path and self.n_looks < len(self.batches):
+            del self.state.path[-1]
+            self.state.look(last=True)
+
     def replay(
-        self, score: Float[np.ndarray, "text predicate"], status: UInt8[np.ndarray, "text predicate"]
+        self,
+        score: Float[np.ndarray, "text predicate"],
+        status: UInt8[np.ndarray, "text predicate"],
+        gold: GoldVerdicts | None = None,
+        n_looks: int | None = None,
     ) -> None:
         """Takes the whole walk from verdicts that it led to.
 
         Args:
             score: of every text of the study, rows as the batches number them.
             status: likewise.
+            gold: likewise, where a gold judge decides.
+            n_looks: where the walk was ended before its time, after so many.
 
         Raises:
-            FrozenError: there is a verdict that the walk did not ask for.
+            FrozenError: there is a verdict that the walk did not ask for; or as `take`.
         """
         asked = np.zeros(status.shape, dtype=bool)
         while self.going.any():
+            if self.n_looks == n_looks:
+                self.stop()
+                break
             rows = self.batches[self.n_looks]
             asked[np.ix_(rows, np.flatnonzero(self.going))] = True
-            self.take(score[rows], status[rows])
+            self.take(score[rows], status[rows], None if gold is None else gold.at(rows))
         if (status[~asked] != roles.ABSENT).any():
             raise FrozenError("verdicts are there that this plan did not ask for. Rerun verify.")
 
@@ -114,7 +166,7 @@ class Walk:
             fixed_lo: at level (1 + level) / 2.
             fixed_hi: likewise.
         """
-        look = self.state.path[-1]
+        look = self.looks[-1]
         lo, hi = difference_ci_last_look(look.lo, look.hi, fixed_lo, fixed_hi)
         return np.where(self.ended, lo, look.lo), np.where(self.ended, hi, look.hi)
 
@@ -133,7 +185,7 @@ class Walk:
         """
         ids = np.array([p.predicate_id for p in self.predicates])
         parts = []
-        for number, (look, taken) in enumerate(zip(self.state.path, self._taken, strict=True), 1):
+        for number, (look, taken) in enumerate(zip(self.looks, self._taken, strict=True), 1):
             cut = self.ended & (number == len(self.batches))
             columns = {
                 "n_judged": look.n_texts,
@@ -148,18 +200,26 @@ class Walk:
         return frames.conform(pl.concat(parts).fill_nan(None), frames.PATHS)
 
 
+def planned(study: Study, test: str) -> str:
+    """The test that is frozen, given the kind's: whose effects decide is part of it."""
+    return test + CORRECTED if study.gold.decides else test
+
+
 def check_plan(study: Study, predicates: Sequence[Predicate]) -> None:
-    """Refuses predicates that were frozen for the other plan.
+    """Refuses predicates that were frozen for the other plan, or for another judge to decide.
 
     Raises:
         FrozenError: they were.
     """
-    wanted = study.verify.plan == "sequential"
-    if any((p.planned_test == PLANNED_TEST) != wanted for p in predicates):
-        raise FrozenError(
-            f"wanted predicates frozen for `plan: {study.verify.plan}`, got the planned test "
-            f"{predicates[0].planned_test}. Rerun formalise and verify."
-        )
+    walks, decides = study.verify.plan == "sequential", study.gold.decides
+    for frozen in predicates:
+        test = frozen.planned_test
+        if (test.removesuffix(CORRECTED) == PLANNED_TEST) != walks or test.endswith(CORRECTED) != decides:
+            raise FrozenError(
+                f"wanted predicates frozen for `plan: {study.verify.plan}` and "
+                f"`gold: {{decides: {str(decides).lower()}}}`, got the planned test {test}. "
+                "Rerun formalise and verify."
+            )
 
 
 def _batches(

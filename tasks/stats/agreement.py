@@ -76,7 +76,7 @@ def paraphrase_groups(
     Source:
         Sorensen (1948), complete linkage, by `scipy.cluster.hierarchy`, predicates in order of strength so
         that their given order decides nothing. Checked on a chain of three, where single linkage makes one
-        group.
+        group, and against scikit-learn's `AgglomerativeClustering`.
     """
     n = strength.shape[0]
     if phi.shape != (n, n):
@@ -112,6 +112,7 @@ def conditional_difference(
 
     Source:
         Mantel & Haenszel weights as in Greenland & Robins (1985), Biometrics 41:55-68; see `stratified.py`.
+        Checked against least squares with a level for every stratum (statsmodels).
     """
     observed = ~np.isnan(leader)
     stratum = np.full(leader.shape, -1, dtype=np.int64)

@@ -14,7 +14,8 @@ class BlockDifferences:
     answered: Float[np.ndarray, "block predicate"]
     """Of the texts with a verdict; NaN where a group has none."""
     low: Float[np.ndarray, "block predicate"]
-    """If every missing verdict of A were 0 and of B 1; NaN where a group was not asked about."""
+    """If every missing verdict of A were as low as it could be and of B as high; NaN where a group was not
+    asked about."""
     high: Float[np.ndarray, "block predicate"]
     """If it were the other way round."""
     n: Float[np.ndarray, "group predicate"]
@@ -74,6 +75,7 @@ def block_differences(
     in_a: Bool[np.ndarray, " text"],
     block: Int[np.ndarray, " text"],
     asked: Bool[np.ndarray, "text predicate"] | None = None,
+    bounds: tuple[float, float] = (0.0, 1.0),
 ) -> BlockDifferences:
     """Gives the difference within each block, in the order of the blocks' numbers.
 
@@ -82,6 +84,7 @@ def block_differences(
         in_a: True for texts of A.
         block: of `text_blocks`; all texts of each block at hand.
         asked: False where no verdict was asked for; all were if None. A NaN that was asked for is missing.
+        bounds: what a missing verdict could have been, in [0, 1].
 
     Raises:
         ValueError: shapes disagree, or a score is outside [0, 1].
@@ -109,7 +112,8 @@ def block_differences(
         return BlockDifferences(exact, exact, exact, *together)
     rows = _sums(np.ones_like(seen) if asked is None else seen | asked, order, starts)
     with np.errstate(invalid="ignore"):
-        mean, least, most = total / n, total / rows, (total + rows - n) / rows
+        mean = total / n
+        least, most = ((total + (rows - n) * bound) / rows for bound in bounds)
     return BlockDifferences(
         mean[::2] - mean[1::2], least[::2] - most[1::2], most[::2] - least[1::2], *together
     )

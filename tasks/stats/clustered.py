@@ -189,8 +189,8 @@ def share_difference_ci_cluster_score(
         As `mean_difference_variance_cr2`.
 
     Source:
-        Rao & Scott (1992) sizes in the interval of Miettinen & Nurminen (1985); coverage measured in
-        docs/statistics.md.
+        Rao & Scott (1992) sizes in the interval of Miettinen & Nurminen (1985). Checked against statsmodels'
+        sandwich over documents, where there are many; coverage measured in docs/statistics.md.
     """
     k_a, n_a, k_b, n_b = _effective_table(sums, variance)
     lo, hi = share_difference_ci_mn(k_a, n_a, k_b, n_b, level, variance.df)
@@ -215,7 +215,8 @@ def share_difference_pvalue_cluster_score(
         As `mean_difference_variance_cr2`.
 
     Source:
-        As `share_difference_ci_cluster_score`; size measured in docs/statistics.md.
+        As `share_difference_ci_cluster_score`. Checked against the score test of statsmodels' GEE with many
+        documents; size measured in docs/statistics.md.
     """
     p = share_difference_pvalue_mn(*_effective_table(sums, variance), variance.df)
     return np.where(variance.testable, p, 1.0)

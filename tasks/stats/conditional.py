@@ -95,13 +95,15 @@ def mean_difference_conditional(
     first = design.shape[1] - score.shape[1]
     kept = np.ones((score.shape[1], design.shape[1]), dtype=bool)
     kept[:, first:] = own[:, None] != own
-    group_left, verdict_left = np.zeros(score.shape), np.full(score.shape, np.nan)
+    group_left, verdict_left, centred = np.zeros(score.shape), np.full(score.shape, np.nan), g - g.mean()
     for k in range(_FOLDS):
         held, rest = fold == k, fold != k
         if held.any() and 0 < g[rest].sum() < rest.sum():
+            # As in the model of the verdict: A and B are then told apart by the sign alone.
+            centred[held] = g[held] - g[rest].mean()
             group_left[held] = g[held, None] - _chances(design, g, rest, held, kept, ridge)
             verdict_left[held] = score[held] - _expected(design, g, score, rest, held, kept, ridge)
-    return _estimate(group_left, verdict_left, g, np.asarray(document), level)
+    return _estimate(group_left, verdict_left, g, centred, np.asarray(document), level)
 
 
 def covariate_spline(x: Float[np.ndarray, " text"]) -> Float[np.ndarray, "text knot"]:
@@ -117,7 +119,7 @@ def covariate_spline(x: Float[np.ndarray, " text"]) -> Float[np.ndarray, "text k
 
     Source:
         Linear splines (Hastie, Tibshirani & Friedman 2009, section 5.2), knots at the 0.1, 0.3, 0.5, 0.7 and
-        0.9 quantiles, equal ones once.
+        0.9 quantiles, equal ones once. Checked to span what scikit-learn's `SplineTransformer` spans.
     """
     knots = np.unique(np.quantile(x, _KNOTS)) if x.size else np.zeros(0)
     return np.column_stack([x, *(np.maximum(x - knot, 0) for knot in knots)])
@@ -227,6 +229,7 @@ def _estimate(
     group_left: NDArray[np.float64],
     verdict_left: NDArray[np.float64],
     g: NDArray[np.float64],
+    centred: NDArray[np.float64],
     document: NDArray[np.int64],
     level: float,
 ) -> Conditional:
@@ -235,12 +238,12 @@ def _estimate(
     n, square = seen.sum(axis=0), (r**2).sum(axis=0)
     share = (g[:, None] * seen).sum(axis=0) / np.maximum(n, 1)
     overlap = square / np.maximum(n * share * (1 - share), 1e-9)
-    scale = (r * g[:, None]).sum(axis=0)
+    scale = (r * centred[:, None]).sum(axis=0)
     documents = [(member @ (seen * side[:, None]) > 0).sum(axis=0) for side in (g, 1 - g)]
     known = (overlap > _LEAST_OVERLAP) & (scale > 0) & (np.minimum(*documents) >= 2 * _FOLDS)
     scale = np.where(known, scale, 1.0)
     estimate = np.where(known, (r * y).sum(axis=0) / scale, np.nan)
-    pull = member @ (r * (y - np.nan_to_num(estimate) * g[:, None])) / scale
+    pull = member @ (r * (y - np.nan_to_num(estimate) * centred[:, None])) / scale
     units = 1 / np.maximum(((member @ r**2 / np.maximum(square, 1e-300)) ** 2).sum(axis=0), 1e-9)
     error = np.sqrt((pull**2).sum(axis=0) * units / np.maximum(units - 1, 0.5))
     error = np.where(known, np.where(error > 1e-9, error, 0.0), np.inf)

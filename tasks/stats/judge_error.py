@@ -87,7 +87,8 @@ def judge_error(
     Source:
         Wilson (1927) for a share and Miettinen & Nurminen (1985) for a difference, at Rao & Scott's (1992)
         effective sizes; Rogan & Gladen (1978), American Journal of Epidemiology 107:71-76, for what error
-        does to a share. 45 of 50 gives 0.7864 to 0.9565, checked against statsmodels.
+        does to a share. 45 of 50 gives 0.7864 to 0.9565, checked against statsmodels; the bias against
+        Welch's test of the errors (SciPy).
     """
     cheap, gold, in_a = np.asarray(cheap, float), np.asarray(gold, float), np.asarray(in_a, bool)
     gold = np.where(np.isnan(cheap), np.nan, gold)

@@ -160,9 +160,22 @@ def bounded_ci(
     units_a: NDArray[np.float64],
     units_b: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Student's interval cut to [-1, 1]: whole where the error is infinite, that of 0/n where it is 0.
+    """Gives Student's interval cut to [-1, 1]: whole where the error is infinite, that of 0/n where it is 0.
 
-    `units_a` and `units_b` are the independent units (rows or documents) that a zero error rests on.
+    Args:
+        estimate: of a difference, in [-1, 1]; NaN only where the error is infinite.
+        error: its standard error, 0 or more.
+        df: degrees of freedom, over 0.
+        level: coverage, in (0, 1).
+        units_a: independent units (rows or documents) of A that an error of 0 rests on.
+        units_b: the same of B.
+
+    Assumes:
+        The estimate over its error follows Student's t.
+
+    Source:
+        Student (1908); at an error of 0 Miettinen & Nurminen (1985). Checked against
+        `scipy.stats.t.interval`.
     """
     known = np.isfinite(error)
     half = np.where(known, error, 0.0) * stats.t.ppf((1 + level) / 2, df)
@@ -179,7 +192,19 @@ def bounded_ci(
 def t_pvalue(
     estimate: NDArray[np.float64], error: NDArray[np.float64], df: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Two-sided p; 1 where the error is 0 or infinite."""
+    """Gives Student's two-sided p; 1 where the error is 0 or infinite.
+
+    Args:
+        estimate: any; NaN counts as 0.
+        error: its standard error, 0 or more.
+        df: degrees of freedom, over 0.
+
+    Assumes:
+        As `bounded_ci`.
+
+    Source:
+        Student (1908); checked against `scipy.stats.ttest_1samp`.
+    """
     usable = np.isfinite(error) & (error > 0)
     statistic = np.divide(np.abs(np.nan_to_num(estimate)), error, out=np.zeros_like(error), where=usable)
     p: NDArray[np.float64] = np.where(usable, np.minimum(1.0, 2 * stats.t.sf(statistic, df)), 1.0)

@@ -163,7 +163,8 @@ def share_difference_detectable_fisher(
         Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, section 4.3: |d| = z_alpha
         sqrt(p(1-p)(1/n_a+1/n_b)) + z_power sqrt(a(1-a)/n_a + b(1-b)/n_b) with p the weighted mean share, plus
         (1/n_a + 1/n_b)/2 for continuity, as Casagrande, Pike & Smith (1978) fit it to Fisher's test. Checked
-        against the exact power of Fisher's test by enumeration: 0.80 to 0.90 where 0.8 is asked for.
+        against the exact power of Fisher's test by enumeration: 0.80 to 0.90 where 0.8 is asked for; with
+        many texts against statsmodels `power_proportions_2indep`.
     """
     n_a, n_b, alpha, power, base, deff = np.broadcast_arrays(
         *(np.asarray(x, dtype=float) for x in (n_a, n_b, alpha, power, base_share, deff))
@@ -220,7 +221,8 @@ def design_effect_kish(rows: ArrayLike, icc: ArrayLike, spread: ArrayLike = 0.0)
 
     Source:
         Kish (1965), Survey Sampling; with uneven sizes Eldridge, Ashby & Kerry (2006), Int. J. Epidemiology
-        35:1292-1300: 1 + ((1 + spread^2) rows - 1) icc. Ten rows each at 0.05 give 1.45, checked.
+        35:1292-1300: 1 + ((1 + spread^2) rows - 1) icc. Ten rows each at 0.05 give 1.45, checked; uneven
+        sizes against the correlation matrix written out.
     """
     rows, icc, spread = (np.asarray(x, float) for x in (rows, icc, spread))
     return np.asarray(np.maximum(1 + ((1 + spread**2) * rows - 1) * icc, 1.0))
@@ -261,7 +263,7 @@ def share_difference_detectable_judged(
     Source:
         Rogan & Gladen (1978), American Journal of Epidemiology 107:71-76: the judged share is share x
         sensitivity + (1 - share) (1 - specificity). A perfect judge gives
-        `share_difference_detectable_fisher`, checked.
+        `share_difference_detectable_fisher`, checked; the power of one that errs by enumeration.
     """
     sensitivity, specificity = np.asarray(sensitivity, float), np.asarray(specificity, float)
     shrunk = np.asarray(sensitivity + specificity - 1)

@@ -33,7 +33,7 @@ def verdict_uncertainty(score: Float[np.ndarray, "*shape"]) -> Float[np.ndarray,
 
     Source:
         Zrnic & Candes (2024), Active Statistical Inference, ICML, arXiv:2403.03208: chances in
-        proportion to the error expected of the cheap judge.
+        proportion to the error expected of the cheap judge. Checked against `scipy.stats.bernoulli.std`.
     """
     chance = np.clip(np.nan_to_num(score, nan=0.5), 0.0, 1.0)
     return np.asarray(np.sqrt(chance * (1 - chance)))
@@ -138,7 +138,8 @@ def difference_sampled(
 
     Source:
         Zrnic & Candes (2024), arXiv:2403.03208, with the power tuning and the interval of `difference_ppi`;
-        coverage in docs/judge-error.md.
+        coverage in docs/judge-error.md. The gold part is checked against statsmodels' weighted least squares
+        with a sandwich over documents.
     """
     _check_chances(probability)
     return difference_ppi(cheap, gold, in_a, document, level, binary, weight=1 / np.asarray(probability))

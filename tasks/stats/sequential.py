@@ -98,6 +98,7 @@ class Sequential:
         in_a: Bool[np.ndarray, " text"],
         block: Int[np.ndarray, " text"],
         asked: Bool[np.ndarray, "text predicate"] | None = None,
+        bounds: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         """Takes in the verdicts of whole new blocks; columns of decided predicates are ignored.
 
@@ -106,6 +107,7 @@ class Sequential:
             in_a: True for texts of A.
             block: of `text_blocks`.
             asked: False where no verdict was asked for; all were if None.
+            bounds: what a missing verdict could have been, in [0, 1].
 
         Raises:
             ValueError: shapes disagree, a score is outside [0, 1], or a block is not whole.
@@ -115,7 +117,7 @@ class Sequential:
         at = np.flatnonzero(self.going)
         part = score if at.size == score.shape[1] else score[:, at]
         wanted = asked if asked is None else asked[:, at]
-        found = block_differences(part, in_a, block, wanted)
+        found = block_differences(part, in_a, block, wanted, bounds)
         sign = self.sign[at]
         new = mean_atom_counts(found.answered * sign, self.resolution)
         self.counts[at] += new
@@ -229,7 +231,7 @@ def difference_ci_last_look(
         As the fixed interval, and the end is where all texts are judged, not where it looks best.
 
     Source:
-        Bonferroni's inequality.
+        Bonferroni's inequality; the intersection is checked on a grid.
     """
     lo, hi = np.maximum(walk_lo, fixed_lo), np.minimum(walk_hi, fixed_hi)
     apart = lo > hi

@@ -32,7 +32,8 @@ def mean_difference_estimate_mh(
 
     Source:
         Greenland & Robins (1985), Biometrics 41:55-68. The age-stratified tolbutamide trial of Rothman
-        (8/106 against 5/120, 22/98 against 16/85) gives 0.0349, checked.
+        (8/106 against 5/120, 22/98 against 16/85) gives 0.0349, checked; also against least squares with a
+        level for every stratum (statsmodels).
     """
     return _weighted(score, in_a, stratum)[0]
 

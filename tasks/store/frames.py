@@ -99,6 +99,53 @@ ORDERS = pl.Schema(
 )
 """Two-text form only (`5_verdicts/orders-*.parquet`): what a text scored when it was shown first, and
 when it was shown second."""
+FRESH = pl.Schema(
+    {
+        "text_id": pl.String,
+        "text": pl.String,
+        "group": pl.String,
+        "document_id": pl.String,
+        "predicate_id": pl.String,
+        "left": pl.String,
+        "right": pl.String,
+        "similarity": pl.Float64,
+        "reference": pl.Float64,
+        "overlap": pl.Float64,
+        "inside": pl.Boolean,
+        "n_merged": pl.Int64,
+    }
+)
+"""Kind encoder_failures (`5_verdicts/fresh.parquet`): pairs written to test a failure (group A) and their
+controls (group B), a pair and its control under one `document_id`; `inside`: written for the domain."""
+TRANSFER = pl.Schema(
+    {
+        "encoder": pl.String,
+        "predicate_id": pl.String,
+        "threshold": pl.Float64,
+        "n": pl.Int64,
+        "success": pl.Float64,
+        "control": pl.Float64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+    }
+)
+"""Kind encoder_failures (`6_scores/transfer.parquet`): the confirmed failures on other encoders."""
+RETRIEVAL = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "n": pl.Int64,
+        "share_first": pl.Float64,
+        "share_first_control": pl.Float64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "median_rank": pl.Float64,
+        "median_rank_control": pl.Float64,
+    }
+)
+"""Kind encoder_failures (`6_scores/retrieval.parquet`): a search for the twin of a text among the
+confirmation texts: how often the text itself, which means something else, comes first."""
 GOLD = pl.Schema(
     {
         "predicate_id": pl.String,
@@ -224,7 +271,7 @@ AGREEMENT = pl.Schema(
         "n": pl.Int64,
     }
 )
-"""Of a panel only (`6_scores/agreement.parquet`): kappa (Cohen) of two judges, alpha (Krippendorff) of any."""
+"""Of a panel only (`6_scores/agreement.parquet`): Cohen's kappa of two judges, Krippendorff's alpha."""
 GROUPS = pl.Schema(
     {
         "group_id": pl.String,
@@ -407,14 +454,14 @@ def write_file_whole(frame: pl.DataFrame, file: Path, schema: pl.Schema) -> None
         temporary.unlink(missing_ok=True)
 
 
-def read_embeddings(folder: Path, n_texts: int) -> Float[np.ndarray, "text dim"]:
-    """The vectors of `2_embeddings`, memory-mapped, one row per text.
+def read_embeddings(folder: Path, n_texts: int, view: str = "embeddings") -> Float[np.ndarray, "text dim"]:
+    """The vectors of a view in `2_embeddings`, memory-mapped, one row per text.
 
     Raises:
         MissingStageError: embed has not run.
         StoreError: they belong to other texts.
     """
-    file = folder / "embeddings.npy"
+    file = folder / f"{view}.npy"
     if not file.is_file():
         raise MissingStageError(
             f"{file}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."

@@ -1,10 +1,13 @@
 """The path of a predicate through a sequential plan as points of a small picture."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.templates.scale import Scale
+
+Row = dict[str, Any]
 WIDTH, HEIGHT, EDGE = 220, 52, 6
 """Of the picture and of the room left around what is drawn, in pixels."""
 MOST_POINTS = 40
@@ -66,3 +69,38 @@ def _known(*values: float | None) -> bool:
 
 def _pixel(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
+
+
+def shown(
+    rows: Sequence[Row], every: Sequence[Row], looks: Mapping[str, Sequence[Row]], scored: Row, recorded: Row
+) -> Row:
+    """How far hypotheses were judged, and what that saved, as the template shows it.
+
+    Args:
+        rows: the hypotheses whose paths are drawn.
+        every: all that were tested.
+        looks: predicate_id -> what was known after each batch.
+        scored: manifest of score.
+        recorded: manifest of record.
+    """
+    min_effect = recorded["min_effect"]
+    scale = Scale.over(rows, min_effect)
+    n_texts = scored["n_grid"] // max(len(every), 1)
+    frame = Frame(n_texts, scale.lo, scale.hi)
+    paths = {row["predicate_id"]: drawn(looks.get(row["predicate_id"], []), frame) for row in rows}
+    n_judged, n_saved = scored["n_judged"], scored["n_grid"] - scored["n_judged"]
+    paid = recorded.get("judging_usd", 0.0)
+    top, bottom = frame.down(min_effect), frame.down(-min_effect)
+    decided = [row["decision"] for row in every]
+    return {
+        "rows": rows,
+        "n_more": len(every) - len(rows),
+        "drawn": paths,
+        **{"width": WIDTH, "height": HEIGHT, "n_texts": n_texts, "lo": scale.lo, "hi": scale.hi},
+        **{"zone_top": top, "zone_height": f"{float(bottom) - float(top):.1f}", "zero": frame.down(0)},
+        **{name: scored[name] for name in ("n_judged", "n_grid", "share_judged")},
+        "n_saved": n_saved,
+        "saved_usd": None if paid is None else paid / max(n_judged, 1) * n_saved,
+        "ended": "budget" if scored.get("ended") == "budget" else "texts",
+        **{f"n_{name}": decided.count(name) for name in ("confirmed", "futile", "undecided")},
+    }

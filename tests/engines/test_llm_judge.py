@@ -15,7 +15,7 @@ import pytest
 
 from tasks import paths
 from tasks.engines import roles
-from tasks.engines.llm import judging
+from tasks.engines.llm import asking
 from tasks.engines.llm import packing as packing_of_llm
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError, FrozenError
@@ -293,7 +293,7 @@ def test_a_judge_that_never_answers_in_the_wanted_form_is_stopped_after_twenty_p
 def test_no_packing_hides_a_judge_that_never_answers(
     packing: dict[str, int], said: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "_FIRST_PACKS", 2)
+    monkeypatch.setattr(asking, "_FIRST_PACKS", 2)
     with serving(lambda question: said) as server, pytest.raises(EngineError, match="brought none"):
         judged(study(server.url, packing, concurrency=1), corpus(tuple("abcdefghi")))
     assert len({tuple(t["text"] for t in q.texts) for q in server.asked if len(verdicts(q)) > 1}) == 2
@@ -303,7 +303,7 @@ def test_no_packing_hides_a_judge_that_never_answers(
 def test_one_verdict_or_refusal_among_the_first_lets_a_judge_go_on(
     refuses: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "_FIRST_PACKS", 3)
+    monkeypatch.setattr(asking, "_FIRST_PACKS", 3)
 
     def answer(question: Question) -> Any:
         if question.texts[0]["text"] != TEXTS[1]:

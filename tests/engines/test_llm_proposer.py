@@ -209,9 +209,9 @@ def test_the_order_of_rows_changes_nothing(project: Project, served: loopback.Se
     study = load("news")
     texts = frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
     vectors = np.random.default_rng(0).normal(size=(texts.height, dim))
-    found = propose.propose(study, texts, vectors)
+    found = propose.propose(study, texts, {"embeddings": vectors})
     order = np.random.default_rng(1).permutation(texts.height)
-    again = propose.propose(study, texts[order], vectors[order])
+    again = propose.propose(study, texts[order], {"embeddings": vectors[order]})
     assert again.proposals == found.proposals and again.calls.equals(found.calls)
 
 

@@ -1,6 +1,7 @@
 """`verify.plan: sequential` with a language model: predicates leave the calls as they are decided."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,6 +48,10 @@ def asked(server: Server, **blocks: Any) -> dict[str, Any]:
     return study(server, verify=verify, score=RULE, **({"spend": QUICK} | blocks))
 
 
+def told(stage: str) -> dict[str, Any]:
+    return frames.read_manifest(paths.output("news", stage))
+
+
 def decisions() -> dict[str, str]:
     scored = frames.read(paths.output("news", "score"), "scores.parquet", frames.SCORES)
     frozen = frames.read(paths.output("news", "formalise"), "predicates.parquet", frames.PREDICATES)
@@ -90,31 +95,52 @@ def test_two_texts_are_compared_pair_by_pair(project: Project, server: Server) -
     assert both.height == orders.height == asked.height
 
 
-def test_a_budget_that_ends_on_the_way_can_be_raised_and_nothing_is_asked_twice(
-    project: Project, server: Server
+def test_a_budget_that_ends_on_the_way_leaves_a_result_and_a_higher_one_goes_on_from_there(
+    project: Project, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spend = {**QUICK, "prices": {"scripted": {"input": 1.0, "output": 1.0}}, "concurrency": 4}
-    walked(project, server, n=150, spend=spend).run("news", "verify")
-    whole, manifest = verdict_files(), frames.read_manifest(paths.output("news", "verify"))
+    walked(project, server, n=150, spend=spend).run("news", "verify", "score")
+    whole, manifest, decided = verdict_files(), told("verify"), decisions()
     usd = (manifest["tokens"]["in"] + manifest["tokens"]["out"]) / 1e6
     shutil.rmtree(paths.output("news", "verify"))
     paths.answers().unlink()
     before = server.stats()["answered"]
     project.params(news=asked(server, spend={**spend, "budget_usd": usd / 2}))
-    with pytest.raises(EngineError, match="budget"):
-        project.run("news", "verify")
-    assert not paths.output("news", "verify").exists()
-    looks = len(list((paths.cache() / "parts" / "news").glob("verify-*/part-*.parquet")))
-    assert 0 < looks < manifest["n_looks"]
-    project.params(news=asked(server, spend={**spend, "budget_usd": usd * 10}))
     project.run("news", "verify")
-    assert verdict_files() == whole
-    again = frames.read_manifest(paths.output("news", "verify"))
+    ended = told("verify")
+    assert ended["ended"] == "budget" and 0 < ended["n_looks"] < manifest["n_looks"]
+    assert ended["n_asked"] < manifest["n_asked"] and ended["decisions"]["undecided"] > 0
+    assert f"the budget ended the walk after {ended['n_looks']} looks" in capsys.readouterr().err
+    same = verdicts().filter(pl.col("status") != "absent").height
+    assert same == ended["n_asked"] and verdicts().height == ended["n_grid"]
+    project.run("news", "verify")
+    assert told("verify") == ended, "with no more money, the same"
+    project.run("news", "score")
+    assert list(decisions().values()).count("undecided") == ended["decisions"]["undecided"]
+    project.params(news=asked(server, spend={**spend, "budget_usd": usd * 10}))
+    project.run("news", "verify", "score")
+    assert verdict_files() == whole and decisions() == decided
+    again = told("verify")
     assert {k: v for k, v in again.items() if k != "tokens"} == {
         k: v for k, v in manifest.items() if k != "tokens"
     }
+    assert not list((paths.cache() / "parts").glob("news/*")), "nothing is kept of a walk that is done"
     # The rest, with the calls that were refused for want of money.
     assert server.stats()["answered"] - before <= manifest["n_calls"] + 4
+
+
+def test_a_budget_that_ends_before_the_first_look_ends_without_a_result(
+    project: Project, server: Server
+) -> None:
+    spend = {**QUICK, "prices": {"scripted": {"input": 1.0, "output": 1.0}}}
+    walked(project, server, n=60, spend=spend)
+    with sqlite3.connect(paths.answers()) as answers:
+        paid = answers.execute("select sum(cost_usd) from calls").fetchone()[0]
+    project.params(news=asked(server, spend={**spend, "budget_usd": paid}))
+    with pytest.raises(EngineError, match="budget") as caught:
+        project.run("news", "verify")
+    assert caught.value.exit_code == 16
+    assert not paths.output("news", "verify").exists()
 
 
 def test_a_whole_study_goes_through_all_stages(project: Project, server: Server) -> None:

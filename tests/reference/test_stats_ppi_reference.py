@@ -141,7 +141,7 @@ def test_conditional_differences_are_those_of_models_fitted_one_by_one() -> None
     for j in range(4):
         columns = np.column_stack([covariate, np.delete(score, j, axis=1)])
         columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
-        left, residual = np.zeros(n), np.zeros(n)
+        left, residual, centred = np.zeros(n), np.zeros(n), np.zeros(n)
         for k in range(5):
             rest, held = fold != k, fold == k
             model = LogisticRegression(C=1.0, tol=1e-10, max_iter=1000).fit(columns[rest], in_a[rest])
@@ -150,7 +150,8 @@ def test_conditional_differences_are_those_of_models_fitted_one_by_one() -> None
             penalty = np.diag([1e-9] + [1.0] * columns.shape[1] + [1e-9])
             solved = np.linalg.solve(x.T @ x + penalty, x.T @ score[rest, j])
             residual[held] = score[held, j] - solved[0] - columns[held] @ solved[1:-1]
-        expected = (left * residual).sum() / (left * in_a).sum()
+            centred[held] = in_a[held] - in_a[rest].mean()
+        expected = (left * residual).sum() / (left * centred).sum()
         assert found.validity[j] == pytest.approx(expected, abs=2e-4)
 
 

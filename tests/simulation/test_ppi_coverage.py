@@ -10,6 +10,7 @@ from scipy import stats
 from benchmarks.gold_savings import (
     BLIND,
     CHOSEN,
+    CROSSED,
     DESIGNS,
     DIFFERENT,
     PERFECT,
@@ -62,6 +63,24 @@ def test_coverage_and_width_small(design: Design) -> None:
 def test_coverage_and_width(design: Design) -> None:
     found = measure(design, 2000, LEVEL, np.random.default_rng(1))
     assert 1 - found.covered <= most(2000)
+    assert found.widest <= 1.01
+
+
+@pytest.mark.parametrize("design", CROSSED[7::29], ids=str)
+def test_coverage_over_the_grid_small(design: Design) -> None:
+    found = measure(design, 100, LEVEL, np.random.default_rng(11))
+    assert 1 - found.covered <= most(100)
+    assert found.widest <= 1.01
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("design", CROSSED, ids=str)
+def test_coverage_over_the_grid(design: Design) -> None:
+    """Every share with every judge, gold sample and size of documents: about five minutes on a core."""
+    found = measure(design, 1000, LEVEL, np.random.default_rng(11))
+    assert 1 - found.covered <= most(1000)
+    assert 1 - found.covered_gold <= most(1000)
+    assert found.rejected <= most(1000)
     assert found.widest <= 1.01
 
 

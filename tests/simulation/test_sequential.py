@@ -17,6 +17,7 @@ from benchmarks.judgements_to_decision import measure as replay
 from benchmarks.sequential_coverage import DESIGNS, measure
 from benchmarks.sequential_stopping import measure as stopped
 from benchmarks.sequential_stopping import study
+from tasks.stats.betting import mean_atom_counts, mean_ci_betting
 from tasks.stats.blocks import text_blocks
 from tasks.stats.decisions import FUTILE, Rule
 from tasks.stats.sequential import Sequential
@@ -148,6 +149,21 @@ def test_all_intervals_of_a_walk_cover_at_once_small(design: Design) -> None:
 @pytest.mark.parametrize("design", DESIGNS, ids=str)
 def test_all_intervals_of_a_walk_cover_at_once(design: Design) -> None:
     check_coverage(design, 1000)
+
+
+@pytest.mark.parametrize("draws", [300, pytest.param(3000, marks=pytest.mark.simulation)])
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+def test_all_intervals_cover_at_once_when_every_single_block_is_looked_at(share: float, draws: int) -> None:
+    """No look is left out: 200 pairs, an interval after each, all 200 together."""
+    rng, missed = np.random.default_rng(5), np.zeros(draws, dtype=bool)
+    in_a, shift = np.arange(400) % 2 == 0, 0.1
+    score = (rng.random((400, draws)) < np.where(in_a, share + shift, share)[:, None]).astype(float)
+    difference, counts, known = score[in_a] - score[~in_a], np.zeros((draws, 3)), None
+    for look in range(200):
+        counts += mean_atom_counts(difference[[look]], 1)
+        known = mean_ci_betting(counts, LEVEL, 200, known)
+        missed |= (known[0] > shift) | (known[1] < shift)
+    assert 0 < missed.mean() <= most(draws, 1 - LEVEL)
 
 
 def test_the_sequence_is_not_needlessly_wide() -> None:

@@ -57,6 +57,9 @@ def held(name: str, **changes: Any) -> dict[str, Any]:
         "p": 1e-9,
         "q": 2e-9,
         "conditional_validity": None,
+        "adjusted_validity": None,
+        "adjusted_lo": None,
+        "adjusted_hi": None,
         "e_value": None,
         "decision": "fixed",
         "fragile": False,
@@ -78,6 +81,60 @@ def weak(name: str, **changes: Any) -> dict[str, Any]:
     """A tested predicate that did not hold."""
     flat = {"validity": 0.01, "lo": -0.03, "hi": 0.05, "mean_a": 0.11, "mean_b": 0.10, "p": 0.6, "q": 0.8}
     return held(name, **{**flat, "is_discovery": False, **changes})
+
+
+def gold_of(row: dict[str, Any], bearing: str, **changes: Any) -> dict[str, Any]:
+    """What 100 and 100 gold verdicts say of a predicate: a little less than the judge."""
+    known: dict[str, Any] = {
+        "predicate_id": row["predicate_id"],
+        "n_gold_a": 100,
+        "n_gold_b": 100,
+        **{name: row[name] for name in ("p", "q")},
+        **{name: row[name] - 0.02 for name in ("validity", "lo", "hi")},
+        "weight": 0.8,
+        "variance_ratio": 0.5,
+        "method": "ppi_score",
+        "bearing": bearing,
+        **_rate("sensitivity", 0.9, 0.82, 0.95),
+        **_rate("specificity", 0.97, 0.94, 0.99),
+        **_rate("sensitivity_difference", 0.02, -0.08, 0.12),
+        **_rate("specificity_difference", 0.0, -0.04, 0.04),
+        **_rate("bias", 0.02, -0.02, 0.06),
+        **_rate("kappa", 0.81, 0.7, 0.9),
+        **changes,
+    }
+    return {name: known.get(name) for name in frames.JUDGES}
+
+
+def _rate(name: str, estimate: float, lo: float, hi: float) -> dict[str, float]:
+    return {name: estimate, f"{name}_lo": lo, f"{name}_hi": hi}
+
+
+GOLD = {
+    "judge": "llm/1 strong",
+    "decides": False,
+    "n_gold": 800,
+    **_rate("sensitivity", 0.91, 0.88, 0.94),
+    **_rate("specificity", 0.96, 0.95, 0.97),
+}
+"""The score manifest's figures of a gold judge."""
+
+
+def put_table(name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """A further table of score, to be there before `put`."""
+    folder, schema = paths.output("news", "score"), getattr(frames, name.upper())
+    folder.mkdir(parents=True, exist_ok=True)
+    frames.write(pl.DataFrame(rows, schema=schema), folder / f"{name}.parquet", schema)
+
+
+def put_gold(
+    project: Project, rows: list[dict[str, Any]], gold: Sequence[dict[str, Any]], **changes: Any
+) -> str:
+    """As `put`, with what gold verdicts say."""
+    put_table("judges", gold)
+    told = {**GOLD, **changes.pop("noted", {})}
+    scored = {"null_shuffles": 100, "null_runs_with_discovery": 3, "gold": told}
+    return put(project, rows, score=scored, **changes)
 
 
 def decided(row: dict[str, Any], decision: str, n_judged: int) -> dict[str, Any]:
@@ -119,6 +176,7 @@ def put_walked(project: Project, rows: list[dict[str, Any]], **changes: Any) -> 
         "share_judged": n_judged / n_grid,
         "null_shuffles": 0,
     }
+    scored |= changes.pop("score", {})
     record = {"n_judgements": n_judged, **changes.pop("record", {})}
     verify = {"plan": "sequential", **changes.pop("verify", {})}
     return put(project, rows, score=scored, record=record, verify=verify, **changes)

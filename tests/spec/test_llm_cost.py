@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks import cost, paths
+from tasks import collect, cost, label, paths
 from tasks.__main__ import main
 from tasks.store import answers, duck
 from tasks.study import load
@@ -106,6 +106,48 @@ def test_without_a_sample_to_rank_by_no_judge_is_asked_while_proposing(project: 
     assert of(found, "propose", "proposer")["n_calls"] == 4
 
 
+GOLD = {"llm": {"model": "small", "gold": {"model": "large"}}, "gold": {"texts": 20}}
+
+
+def test_a_gold_judge_reads_a_sample_of_each_group(project: Project) -> None:
+    alone = previewed(project, 300)
+    found = previewed(project, 300, **GOLD, spend={"prices": {**PRICES, "large": PRICES["small"]}})
+    gold, judge = of(found, "verify", "gold"), of(found, "verify", "judge")
+    n_drawn = label.gold_texts(
+        collect.collected(load("news")).texts.filter(half="confirm").sort("text_id"), 20, 0
+    ).height
+    assert gold["model"] == "large" and 20 < n_drawn < 90
+    assert gold["n_calls"] == 2 * n_drawn, "two batches of ten predicates"
+    assert judge["n_calls"] == of(alone, "verify", "judge")["n_calls"]
+    assert gold["tokens_in"] / gold["n_calls"] == pytest.approx(
+        judge["tokens_in"] / judge["n_calls"], rel=0.05
+    )
+    assert found["cost_usd"] == pytest.approx(sum(one["cost_usd"] for one in found["asked"]))
+
+
+def test_a_gold_judge_beside_an_engine_that_costs_nothing(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = {"large": {"input": 1.0, "output": 10.0}}
+    found = previewed(project, 300, **{**GOLD, "engine": "embedded"}, spend={"prices": prices})
+    assert [(one["stage"], one["role"]) for one in found["asked"]] == [("verify", "gold")]
+    assert main(["cost", "--study", "news"]) == 0
+    told = capsys.readouterr().out
+    assert "verify   gold      large" in told and "by a judge that errs" in told
+    assert "paid for this study so far: 0.00 USD" in told
+
+
+def test_texts_chosen_by_uncertainty_are_other_ones_for_each_predicate(project: Project) -> None:
+    judges = [{"model": "small"}, {"model": "medium"}]
+    wanted = {"llm": {**GOLD["llm"], "judge": judges}}
+    random = of(previewed(project, 300, **wanted, gold={"texts": 20}), "verify", "gold")
+    chosen = of(
+        previewed(project, 300, **wanted, gold={"texts": 20, "choose": "uncertain"}), "verify", "gold"
+    )
+    assert chosen["n_calls"] == 10 * random["n_calls"]
+    assert chosen["tokens_in"] > random["tokens_in"]
+
+
 def test_what_was_paid_is_told_beside_the_budget(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,7 +201,8 @@ def test_other_engines_cost_nothing(planted: Project, capsys: pytest.CaptureFixt
     assert main(["cost", "--study", "news"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("at most 20 predicates x ")
-    assert told.endswith("judgements, 0.00 USD (engine embedded calls no paid service)\n")
+    assert "judgements, 0.00 USD (engine embedded calls no paid service)\n" in told
+    assert "smallest difference found in 4 of 5 cases" in told and "by a judge that errs" in told
 
 
 def answering(question: Question) -> Any:

@@ -16,9 +16,12 @@ from tests.spec.report_made import (
     Node,
     decided,
     exhibit,
+    gold_of,
     held,
     looks,
     put,
+    put_gold,
+    put_table,
     put_walked,
     weak,
     written,
@@ -392,6 +395,136 @@ def test_fragile_discoveries_are_marked_and_explained(project: Project, plan: st
     assert "fragile would no longer be a discovery had every missing verdict gone against it." in page.text
     assert page.one("details", id="finding-1").nodes("span", class_="fragile")
     assert not page.one("details", id="finding-2").nodes("span", class_="fragile")
+
+
+POWER = "complains about power"
+
+
+def trusted(project: Project, **changes: Any) -> Node:
+    """A report of three claims of the judge, of which one is contradicted by gold verdicts."""
+    gone = weak(POWER, validity=0.14, lo=0.08, hi=0.2, q=0.001)
+    rows = [held(COVID), crime(), gone, weak("is long")]
+    apart = {
+        "specificity_difference": -0.12,
+        "specificity_difference_lo": -0.2,
+        "specificity_difference_hi": -0.04,
+    }
+    wide = {"validity": -0.05, "lo": -0.2, "hi": 0.1}
+    gold = [
+        gold_of(rows[0], "supported"),
+        gold_of(rows[1], "open", **wide, **apart, kappa=None, kappa_lo=None, kappa_hi=None),
+        gold_of(gone, "contradicted", validity=-0.01, lo=-0.08, hi=0.06),
+        gold_of(rows[3], "open"),
+    ]
+    return Node(put_gold(project, rows, gold, **changes))
+
+
+def test_gold_verdicts_say_how_far_the_judge_can_be_trusted(project: Project) -> None:
+    section = trusted(project).one("section", id="trust")
+    assert "A better judge (llm/1 strong) judged 800 pairs of text and hypothesis, too" in section.text
+    assert "yes to 91% [88%, 94%] of what holds (sensitivity) and no to 96% [95%, 97%] of" in section.text
+    assert "Of what the judge found, 1 supported, 1 open, 1 contradicted by the gold" in section.text
+    assert "elsewhere on this page are the judge's" in section.text
+    rows = [row.text for row in section.one("tbody").nodes("tr")]
+    assert rows == [
+        f"{COVID} supported sensitivity 90% [82%, 95%], specificity 97% [94%, 99%], kappa 0.81 [0.70, 0.90] "
+        "+0.24 [0.19, 0.29] judge +0.26",
+        f"{CRIME} open sensitivity 90% [82%, 95%], specificity 97% [94%, 99%]; says a wrong yes less in 2019 "
+        "by 0.12: A − B −0.12 [−0.20, −0.04] −0.05 [−0.20, 0.10] judge −0.12",
+        f"{POWER} contradicted sensitivity 90% [82%, 95%], specificity 97% [94%, 99%], kappa 0.81 "
+        "[0.70, 0.90] −0.01 [−0.08, 0.06] judge +0.14",
+    ]
+
+
+def test_what_gold_verdicts_say_stands_beside_each_finding(project: Project) -> None:
+    page = trusted(project)
+    forest = page.one("section", id="findings").one("tbody").nodes("tr")
+    assert [[tag.text for tag in row.nodes("span", class_="tag")] for row in forest] == [
+        ["supported"],
+        ["open"],
+    ]
+    assert "1 more that the judge found is contradicted by the gold verdicts" in page.one("header").text
+    rejected = page.one("section", id="rejected")
+    why = {row.one("th").text: row.nodes("td")[-1].text for row in rejected.one("tbody").nodes("tr")}
+    assert why[POWER] == "contradicted by the gold verdicts: corrected V −0.01 [−0.08, 0.06]"
+    assert why["is long"] == "q 0.80 is over 0.05"
+    assert "2 hypotheses: 1 contradicted by the gold verdicts; 1 could be chance" in rejected.text
+    figures = json.loads(written("metrics.json"))
+    assert {name: figures[name] for name in ("sensitivity", "n_supported", "n_open", "n_contradicted")} == {
+        "sensitivity": 0.91, "n_supported": 1, "n_open": 1, "n_contradicted": 1,
+    }  # fmt: skip
+
+
+def test_labels_of_people_are_told_with_their_agreement_and_what_was_left_out(project: Project) -> None:
+    counted = {"n_labellers": 3, "n_unknown_texts": 4, "n_unknown_predicates": 0}
+    alpha = {"alpha": 0.72, "alpha_lo": 0.6, "alpha_hi": 0.83}
+    file = {"file": "data/labels/<news>.csv", "decides": True, "sensitivity": None, "specificity": None}
+    section = trusted(project, noted={**counted, **alpha, **file}).one("section", id="trust").text
+    assert "People (data/labels/<news>.csv) judged 800 pairs" in section, "and escaped"
+    assert "3 people labelled; they agree beyond chance by 0.72 [0.60, 0.83]" in section
+    assert "4 rows of the file name no confirmation text" in section
+    assert "Beside these verdicts" not in section, "nothing is said of what is not known"
+    assert "V, interval and q all over this page are the corrected ones" in section
+    assert "judge +0.26" not in section
+
+
+def test_without_gold_verdicts_the_report_says_that_nobody_checked(project: Project) -> None:
+    page = Node(put(project, [held(COVID), weak("is long")]))
+    section = page.one("section", id="trust")
+    assert "Nobody has checked the judge's verdicts" in section.text
+    assert "python -m tasks label --study news" in section.text
+    assert not section.nodes("table")
+    for word in ("supported", "contradicted", "not by itself"):
+        assert word not in page.text
+
+
+def test_a_panel_says_how_its_judges_agree(project: Project) -> None:
+    rows = [held(COVID), weak("is long")]
+    alpha = {"measure": "alpha", "estimate": 0.6, "lo": 0.4, "hi": 0.8, "n": 9}
+    put_table("agreement", [{"predicate_id": row["predicate_id"], **alpha} for row in rows])
+    panel = {"judges": ["a", "b"], "alpha": 0.71, "alpha_lo": 0.66, "alpha_hi": 0.75, "n_pairs": 18}
+    page = Node(put(project, rows, score={"null_shuffles": 0, "panel": panel}))
+    section = page.one("section", id="trust")
+    assert "Nobody has checked the panel's verdicts" in section.text
+    assert "A panel of 2 judges" in section.text and "by 0.71 [0.66, 0.75]" in section.text
+    assert [row.text for row in section.one("tbody").nodes("tr")] == [
+        f"{COVID} panel's alpha 0.60 [0.40, 0.80]"
+    ]
+
+
+def test_what_only_follows_from_length_is_said_in_words(project: Project) -> None:
+    still = {"adjusted_validity": 0.2, "adjusted_lo": 0.1, "adjusted_hi": 0.3}
+    lost = {"adjusted_validity": -0.01, "adjusted_lo": -0.05, "adjusted_hi": 0.02}
+    page = Node(put(project, [held(COVID, **still), crime(**lost), weak("is long")]))
+    summaries = [page.one("details", id=f"finding-{i}").nodes("summary")[0].text for i in (1, 2)]
+    assert summaries[0].endswith("at equal length and equal other findings +0.20 [0.10, 0.30]")
+    assert summaries[1].endswith("findings −0.01 [−0.05, 0.02]: it may only follow from these")
+    assert (
+        "nothing clear is left of 1 finding (number 2): it may only"
+        in page.one("section", id="findings").text
+    )
+    forest = page.one("section", id="findings").one("tbody").nodes("tr")
+    assert [len(row.nodes("span", class_="dependent")) for row in forest] == [0, 1]
+
+
+def test_paraphrases_are_tested_as_one(project: Project) -> None:
+    lead = held(COVID)
+    alike = held("is alike", lo=0.1, group_id=lead["predicate_id"])
+    as_one = {"group_id": lead["predicate_id"], "n_predicates": 2, "validity": 0.23, "lo": 0.18, "hi": 0.28}
+    put_table("groups", [{**as_one, "p": 1e-9, "q": 1e-8}])
+    finding = Node(put(project, [lead, alike])).one("details", id="finding-1").text
+    assert "Tested as one, by the mean of their verdicts: V +0.23 [0.18, 0.28], q <0.001." in finding
+
+
+def test_a_budget_that_ended_the_walk_is_said(project: Project) -> None:
+    page = Node(put_walked(project, WALKED, score={"ended": "budget"}))
+    assert "62% of the judgements of the full grid were made when the budget ended" in page.text
+    section = page.one("section", id="walks").text
+    assert (
+        "for the rest the budget ended the walk" in section
+        and "1 not decided when the budget ended" in section
+    )
+    assert "texts ended" not in page.text
 
 
 def test_a_missing_stage_is_named_and_nothing_is_written(project: Project) -> None:

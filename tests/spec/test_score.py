@@ -9,14 +9,11 @@ from tasks.blocks import ScoreParams
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.kinds import Estimate
+from tasks.kinds.baselines import shuffle_groups, surface_features
+from tasks.kinds.deciding import is_discovery
+from tasks.kinds.matrices import verdict_matrix
 from tasks.records import Predicate
-from tasks.score import (
-    is_discovery,
-    score_predicates,
-    shuffle_groups,
-    surface_features,
-    verdict_matrix,
-)
+from tasks.score import score_predicates
 from tasks.store import frames
 from tasks.study import Study
 from tests.spec.test_verify import predicate

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import kinds, paths, score, verify
+from tasks import kinds, parts, paths, score, verify
 from tasks.engines import roles
 from tasks.errors import EngineError, FrozenError, MissingStageError, ParamsError
+from tasks.kinds.deciding import is_fragile
 from tasks.kinds.walk import Walk
 from tasks.records import Predicate
 from tasks.stats.sequential import difference_ci_last_look
@@ -139,7 +140,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(
     whole = files("verify")
     n_looks = frames.read_manifest(folder("verify"))["n_looks"]
     shutil.rmtree(folder("verify"))
-    judge, asked = verify._judged, []
+    judge, asked = parts.judge_part, []
 
     def stops_at(stop: int) -> None:
         def judged(plan: Any, look: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> None:
@@ -148,7 +149,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(
             asked.append(look)
             judge(plan, look, predicates, texts)
 
-        monkeypatch.setattr(verify, "_judged", judged)
+        monkeypatch.setattr(parts, "judge_part", judged)
 
     for stop in (3, 7):
         stops_at(stop)
@@ -350,7 +351,7 @@ def test_at_the_end_what_was_seen_is_all_there_is() -> None:
     in_a, matrix = (source["group"] == "A").to_numpy(), np.zeros((400, 1))
     matrix[np.flatnonzero(in_a)[:31]] = 1
     status = np.zeros((400, 1), dtype=np.uint8)
-    beyond = np.isin(walk._block, walk._block[np.flatnonzero(in_a)[100:]])
+    beyond = np.isin(walk.block, walk.block[np.flatnonzero(in_a)[100:]])
     matrix[beyond], status[beyond] = np.nan, roles.REFUSAL
     walk.take(matrix[walk.batches[0]], status[walk.batches[0]])
     assert walk.state.path[-1].estimate[0] == pytest.approx(0.31)
@@ -459,7 +460,7 @@ def test_a_fixed_discovery_is_fragile_where_missing_verdicts_could_undo_it(
 
     estimate = dataclasses.replace(ESTIMATE, missing_lo=bounds[0], missing_hi=bounds[1])
     frozen = dataclasses.replace(predicate("x"), direction=direction)  # type: ignore[arg-type]
-    assert score.is_fragile(estimate, frozen, ScoreParams(min_effect=0.05)) is wanted
+    assert is_fragile(estimate, frozen, ScoreParams(min_effect=0.05)) is wanted
 
 
 def test_a_predicate_recorded_in_one_group_only_stays_undecided(project: Project) -> None:

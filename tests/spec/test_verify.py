@@ -9,7 +9,8 @@ from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import load
-from tasks.verify import check_halves, verdict_frame
+from tasks.verdicts import verdict_frame
+from tasks.verify import check_halves
 from tests.conftest import Project
 
 TEXTS = pl.DataFrame(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.engines import encoder
+from tasks.engines import encoder, encoder_sentence
 from tasks.errors import EngineError
 from tasks.study import Study
 from tests.tiny_encoder import save_tiny_encoder
@@ -82,6 +82,29 @@ def test_a_vector_depends_on_its_text_alone(bundled: Any) -> None:
     assert (alone == together).all()
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_nor_on_its_neighbours_where_texts_are_a_word_or_none(precision: str) -> None:
+    """Products of few rows sum in another order: three tokens alone, and six of two texts."""
+    model = encoder.load(study(precision=precision))
+    words = ["", "rain", "coast", "bridge", "court", "rain", "a", "debate"]
+    together = model.encode(words)
+    assert (np.concatenate([model.encode([word]) for word in words]) == together).all()
+    assert (np.concatenate([model.encode(words[:2]), model.encode(words[2:])]) == together).all()
+
+
+def test_nor_in_a_model_with_a_dense_layer_behind_its_pooling(tiny: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Dense
+
+    model = SentenceTransformer(str(tiny), device="cpu")
+    model.append(Dense(16, 24))
+    dense = encoder_sentence.SentenceEncoder(model, "dense", "float32", 64)
+    texts = [f"the {word} is wide and deep" for word in ("harbour", "river", "valley", "sea")]
+    together = dense.encode(texts)
+    assert together.shape == (4, 24)
+    assert (np.concatenate([dense.encode([text]) for text in texts]) == together).all()
+
+
 def test_equal_texts_are_encoded_once(bundled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     preprocess = bundled._preprocess
@@ -100,7 +123,7 @@ def test_long_texts_are_cut_before_tokenising(bundled: Any, monkeypatch: pytest.
     )
     text = "the harbour " * 8_000
     assert (bundled.encode([text]) == bundled.encode([text[:20_000]])).all()
-    assert max(longest) == 256 * encoder.CHARS_PER_TOKEN
+    assert max(longest) == 256 * encoder_sentence.CHARS_PER_TOKEN
 
 
 def test_words_behind_a_long_blank_still_count(bundled: Any) -> None:
@@ -161,7 +184,7 @@ def test_a_model_that_is_no_transformer_works_too() -> None:
 
     words = StaticEmbedding(Tokenizer.from_file(str(get_model_path() / "tokenizer.json")), embedding_dim=8)
     model = SentenceTransformer(modules=[words], device="cpu")
-    vectors = encoder.SentenceEncoder(model, "static", "float32", 64).encode(["a b", "c", "a b"])
+    vectors = encoder_sentence.SentenceEncoder(model, "static", "float32", 64).encode(["a b", "c", "a b"])
     assert vectors.shape == (3, 8)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
@@ -180,6 +203,85 @@ def test_a_missing_model_says_what_to_write(
     # Read from the environment when first imported, which a module's fixture may have been before.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (tmp_path / "notes.txt").write_text("no model", encoding="utf-8")
-    with pytest.raises(EngineError, match=r"embed\.encoder: wanted .*Write `encoder: bundled`") as raised:
+    with pytest.raises(EngineError, match=r"encoder: wanted .*Write `bundled`, the folder") as raised:
         encoder.load(study(name))
     assert raised.value.exit_code == 16
+
+
+def test_any_name_serves_any_role(tiny: Path) -> None:
+    asked = study("none")
+    assert encoder.open_named("bundled", asked) is encoder.load(study())
+    assert encoder.open_named(str(tiny), asked).dim == 16
+    assert encoder.open_named("none", asked).dim == 0
+    assert encoder.open_named("openai:some-model", asked).name == "openai:some-model-v1"
+
+
+def test_a_model_that_gives_another_dimension_than_it_says_is_an_error(tiny: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(tiny), device="cpu")
+    model.get_embedding_dimension = lambda: 15
+    wrong = encoder_sentence.SentenceEncoder(model, "wrong", "float32", 64)
+    with pytest.raises(EngineError, match=r"encoder wrong-.*: wanted 1 x 15 numbers .*, got 1 x 16"):
+        wrong.encode(["hello"])
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"config.json": "{"},
+        {"config.json": "[1]"},
+        {"config.json": '{"model_type": "clip"}'},
+        {"config.json": '{"model_type": "no-such-type"}'},
+        {"modules.json": "[]"},
+        {"modules.json": '[{"idx": 0, "name": "0", "path": "", "type": "os.system"}]'},
+        {"modules.json": "{}", "config.json": '{"model_type": "bert"}'},
+        {"config.json": '{"model_type": "bert", "auto_map": {"AutoModel": "modeling.Evil"}}',
+         "modeling.py": "import pathlib; pathlib.Path('ran').write_text('x')"},
+    ],
+)  # fmt: skip
+def test_a_folder_that_is_no_model_is_an_error(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with pytest.raises(EngineError, match=r"wanted a sentence-transformers or CLIP model, got 'model'"):
+        encoder.load(study("model"))
+    assert not (tmp_path / "ran").exists()
+
+
+class Evil:
+    """Writes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (exec, ("import pathlib; pathlib.Path('ran').write_text('x')",))
+
+
+def test_code_in_a_pickle_of_weights_is_not_run(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "model"
+    shutil.copytree(tiny, folder)
+    (folder / "model.safetensors").unlink()
+    torch.save({"embeddings.word_embeddings.weight": Evil()}, folder / "pytorch_model.bin")
+    with pytest.raises(EngineError, match="wanted a sentence-transformers or CLIP model"):
+        encoder.load(study("model"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_in_a_pickle_of_numbers_are_read(tiny: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    folder = tmp_path / "pickled"
+    shutil.copytree(tiny, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    plain, pickled = encoder.load(study(str(tiny))), encoder.load(study(str(folder)))
+    assert (pickled.encode(TEXTS) == plain.encode(TEXTS)).all()

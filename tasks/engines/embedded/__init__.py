@@ -8,9 +8,11 @@ proposing.py   harvest every family, gate, choose, name
   select.py     the gate on the exploration half, and the choice
 judging.py    every predicate by its own definition (definitions.py, similarity.py)
 rating.py     relevance and novelty, measured
+failures/     kind encoder_failures: what differs within a pair, new pairs, whether the meaning differs
 """
 
-from tasks.engines.roles import Judge, Proposer, Rater
+from tasks.engines import roles
+from tasks.engines.roles import FailureProposer, Judge, PairGenerator, Proposer, Rater
 from tasks.study import Study
 
 CANNOT_FIND = (
@@ -27,15 +29,24 @@ CANNOT_FIND = (
 """What this engine cannot find: for the README and every report."""
 
 
-def proposer(study: Study) -> Proposer:
-    """Proposes from words, style and embeddings of the exploration half."""
+def proposer(study: Study) -> Proposer | FailureProposer:
+    """Proposes from words, style and embeddings of the exploration half, or from pairs mined in it."""
+    if study.kind == "encoder_failures":
+        from tasks.engines.embedded.failures.proposing import EditProposer
+
+        return EditProposer(study)
     from tasks.engines.embedded.proposing import EmbeddedProposer
 
     return EmbeddedProposer(study)
 
 
 def judge(study: Study) -> Judge:
-    """Judges each predicate by its definition."""
+    """Judges each predicate by its definition, or each pair by what differs in it."""
+    if study.kind == "encoder_failures":
+        from tasks.engines.collision import CollisionJudge
+        from tasks.engines.embedded.failures.meaning import EditMeaning
+
+        return CollisionJudge(study, EditMeaning())
     from tasks.engines.embedded.judging import EmbeddedJudge
 
     return EmbeddedJudge(study)
@@ -46,3 +57,10 @@ def rater(study: Study) -> Rater:
     from tasks.engines.embedded.rating import EmbeddedRater
 
     return EmbeddedRater(study)
+
+
+def pair_generators(study: Study) -> dict[bool, PairGenerator]:
+    """Writers of new pairs from templates, by whether they write for the study's domain."""
+    from tasks.engines.embedded.failures.generating import TemplateGenerator
+
+    return {inside: TemplateGenerator(one) for inside, one in roles.for_domain(study).items()}

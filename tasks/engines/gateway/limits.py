@@ -115,6 +115,7 @@ class Purse:
                     f" {_money(self._budget)} is spent, and the next call may cost up to {_money(usd)}.",
                     hint="Raise spend.budget_usd (or lower llm.max_tokens) in params.yaml and rerun: it goes"
                     " on where it stopped, and what was paid for is not asked again.",
+                    out_of_budget=True,
                 )
             if self._paid + self._set_aside + usd <= self._budget:
                 self._set_aside, self._in_flight = self._set_aside + usd, self._in_flight + 1

@@ -4,15 +4,18 @@ proposing.py   rounds of samples and hypotheses, rewritten into predicates of on
   sampling.py   which texts of the exploration half are shown
   wording.py    which sentences can be judged on one text, and which say the same
   ranking.py    the best of them by verdicts on the exploration half
-judging.py     every predicate on every text, or two texts against each other
+judging.py     every predicate on every text, two texts against each other, or the gold judge's pairs
   packing.py    which of them share a call
+  asking.py     asks until each has a verdict or was asked in vain
 rating.py      the 0-2 rubric, and novelty measured
 generating.py  new texts from a description
+failures/      kind encoder_failures: naming what mined pairs have in common, new pairs, their meaning
 prompts.py     what is asked (tasks/prompts), with data as JSON lines
 schemas.py     what may be answered
 """
 
-from tasks.engines.roles import Generator, Judge, Proposer, Rater
+from tasks.engines import roles
+from tasks.engines.roles import FailureProposer, Generator, GoldJudge, Judge, PairGenerator, Proposer, Rater
 from tasks.study import Study
 
 CANNOT_FIND = (
@@ -28,18 +31,35 @@ CANNOT_FIND = (
 """What this engine cannot find: for the README and every report."""
 
 
-def proposer(study: Study) -> Proposer:
-    """Proposes hypotheses from samples of the exploration half."""
+def proposer(study: Study) -> Proposer | FailureProposer:
+    """Proposes hypotheses from samples of the exploration half, or from pairs mined in it."""
+    if study.kind == "encoder_failures":
+        from tasks.engines.llm.failures.proposing import LlmFailureProposer
+
+        return LlmFailureProposer(study)
     from tasks.engines.llm.proposing import LlmProposer
 
     return LlmProposer(study)
 
 
 def judge(study: Study) -> Judge:
-    """Asks about each predicate and text."""
+    """Asks about each predicate and text, or whether the texts of a pair mean the same."""
+    if study.kind == "encoder_failures":
+        from tasks.engines.collision import CollisionJudge
+        from tasks.engines.llm.failures.meaning import LlmMeaning
+
+        return CollisionJudge(study, LlmMeaning(study))
     from tasks.engines.llm.judging import LlmJudge
 
     return LlmJudge(study)
+
+
+def gold_judge(study: Study) -> GoldJudge:
+    """Asks the model under llm.gold about single pairs, for an answer and not for a probability."""
+    from tasks.engines.llm.judging import LlmJudge
+
+    plainly = study.model_copy(update={"llm": study.llm.model_copy(update={"logprobs": False})})
+    return LlmJudge(plainly, role="gold")
 
 
 def rater(study: Study) -> Rater:
@@ -54,3 +74,10 @@ def generator(study: Study) -> Generator:
     from tasks.engines.llm.generating import LlmGenerator
 
     return LlmGenerator(study)
+
+
+def pair_generators(study: Study) -> dict[bool, PairGenerator]:
+    """Writers of new pairs, by whether they write for the study's domain."""
+    from tasks.engines.llm.failures.generating import LlmPairGenerator
+
+    return {inside: LlmPairGenerator(one) for inside, one in roles.for_domain(study).items()}

@@ -40,7 +40,7 @@ class LlmGenerator:
         while len(written) < n:
             n_before = len(written)
             for text in self._asked(description, list(written.values()), min(PER_CALL, n - n_before)):
-                written.setdefault(_spelling(text), text)
+                written.setdefault(spelling(text), text)
             written.pop("", None)
             # The same question would bring the same answer, from the store.
             if len(written) == n_before:
@@ -61,14 +61,15 @@ class LlmGenerator:
         self._calls += answer.calls
         if answer.status != roles.VALUE or not isinstance(answer.parsed, schemas.Texts):
             return []
-        return [_plain(text) for text in answer.parsed.texts]
+        return [plain(text) for text in answer.parsed.texts]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text without control characters other than line ends and tabs."""
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})
     return "".join(kept).strip()
 
 
-def _spelling(text: str) -> str:
+def spelling(text: str) -> str:
+    """What two texts have in common that are the same text."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -93,3 +93,42 @@ class Texts(_Answer):
     """Texts that were written."""
 
     texts: list[str]
+
+
+class Failure(_Answer):
+    """What an encoder confuses, named, and told so that new pairs can be written from it."""
+
+    name: str
+    description: str
+
+
+class Failures(_Answer):
+    """What one round suggests."""
+
+    failures: list[Failure]
+
+
+class TextPair(_Answer):
+    """Two texts that an encoder may confuse."""
+
+    first: str
+    second: str
+
+
+class TextPairs(_Answer):
+    """Pairs that were written."""
+
+    pairs: list[TextPair]
+
+
+class Meaning(_Answer):
+    """Whether two texts mean the same."""
+
+    id: str
+    same: bool
+
+
+class Meanings(_Answer):
+    """One verdict per pair asked about."""
+
+    verdicts: list[Meaning]

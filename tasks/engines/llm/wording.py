@@ -88,7 +88,7 @@ def distinct(sentences: Sequence[str], directions: Sequence[Group], encoder: Enc
     """
     spelled = [_spelling(sentence) for sentence in sentences]
     vectors = encoder.encode(spelled).astype(np.float64) if encoder and spelled else None
-    content = [_content(sentence) for sentence in spelled]
+    words = [content(sentence) for sentence in spelled]
     kept: list[int] = []
     for i in range(len(sentences)):
         alike = (
@@ -96,7 +96,7 @@ def distinct(sentences: Sequence[str], directions: Sequence[Group], encoder: Enc
             or (
                 vectors is not None
                 and directions[i] == directions[j]
-                and content[i] == content[j]
+                and words[i] == words[j]
                 and float(vectors[i] @ vectors[j]) >= NEAR
             )
             for j in kept
@@ -111,6 +111,6 @@ def _spelling(sentence: str) -> str:
     return " ".join(folded.split()).rstrip(".!")
 
 
-def _content(spelling: str) -> frozenset[str]:
+def content(spelling: str) -> frozenset[str]:
     """Its words without function words and verbs of mentioning, by their first five letters."""
     return frozenset(word[:5] for word in re.findall(r"\w+", spelling) if not _EMPTY.fullmatch(word))

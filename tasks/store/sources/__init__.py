@@ -7,6 +7,7 @@ groups.py       rows -> groups A and B
   databases.py    a query on a DuckDB or SQLite file
   problem.py      an OpenD5 problem file, without running it
   docstrings.py   documentation of installed packages
+  captions.py     caption-like sentences from a grammar (grammar.py)
 recorded.py     recorded verdicts
 hashing.py      when two texts are the same; draws that depend on an id alone
 wording.py      how errors name things

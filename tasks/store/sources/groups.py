@@ -10,7 +10,8 @@ import polars as pl
 
 from tasks.blocks import Collect, Source
 from tasks.errors import SourceError
-from tasks.store.sources import columns, databases, docstrings, locate, problem, tables
+from tasks.store.sources import captions, columns, databases, docstrings, locate, problem, tables
+from tasks.store.sources.grammar import is_grammar
 from tasks.store.sources.hashing import normalised, uniform
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
@@ -22,8 +23,9 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     """Rows as the sources hold them, before any cleaning.
 
     Returns:
-        Rows with columns text, group ("A" or "B") and document_id (null where the source names none);
-        what the groups are called; and what was read: files with their rows, versions, rows per group.
+        Rows with columns text, group ("A" or "B"; of one pile all "A") and document_id (null where the
+        source names none); what the groups are called; and what was read: files with their rows, versions,
+        rows per group.
 
     Raises:
         SourceError: a file, column, query or filter cannot be used; the message says which and why.
@@ -34,12 +36,15 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     else:
         rows, read = _one_source(study)
     counted = dict(rows.group_by("group").len().sort("group").iter_rows())
-    read["rows"] = {group: counted.get(group, 0) for group in ("A", "B")}
-    return rows.select("text", "group", "document_id"), names_of(params), read
+    names = names_of(params)
+    read["rows"] = {group: counted.get(group, 0) for group in names}
+    return rows.select("text", "group", "document_id"), names, read
 
 
 def names_of(params: Collect) -> dict[str, str]:
     """What the groups are called: as asked for, or by what tells them apart."""
+    if params.is_one_pile:
+        return {"A": params.a_name or "the corpus"}
     if params.group == "random":
         a, b = "random half 1", "random half 2"
     elif isinstance(params.a, Source) and isinstance(params.b, Source):
@@ -83,6 +88,9 @@ def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
     if params.group == "random":
         picked = _picked(study, frame, label, Source(), file_column)
         return picked.with_columns(_random_half(study, picked)), read.done()
+    if params.is_one_pile:
+        picked = _picked(study, frame, label, Source(), file_column)
+        return picked.with_columns(pl.lit("A").alias("group")), read.done()
     if params.group is not None:
         column = columns.wanted(frame, params.group, label, f"{where}.group")
         in_a = columns.equals(column, params.a, label, f"{where}.a")  # type: ignore[arg-type]
@@ -189,7 +197,9 @@ class _Read:
                 frame = databases.read_query(file, query)
             case "problem":
                 frame, replaced = problem.read_problem(file)
-            case "docstrings":
+            case "yaml" if is_grammar(file):
+                frame = captions.read_captions(file)
+            case "yaml":
                 frame, self._versions = docstrings.read_docstrings(file)
             case _:
                 raise locate.no_reader(file)

@@ -27,8 +27,8 @@ FORMATS = {
     ".sqlite3": "database",
     ".pkl": "problem",
     ".pickle": "problem",
-    ".yaml": "docstrings",
-    ".yml": "docstrings",
+    ".yaml": "yaml",
+    ".yml": "yaml",
 }
 """Suffix -> reader. A text format may end in .gz as well."""
 _GZIPPED = {"csv", "jsonl", "json", "text"}

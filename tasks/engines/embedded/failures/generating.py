@@ -1,0 +1,158 @@
+"""Writes fresh pairs for a failure from its definition alone: templates, with words new to the corpus.
+
+Not here: whether an encoder confuses them, and whether their meanings differ (meaning.py says that again).
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tasks.engines.embedded.failures import lexicon
+from tasks.engines.embedded.failures.controls import exchanged
+from tasks.engines.embedded.failures.slots import Slots
+from tasks.engines.embedded.failures.templates import PARAPHRASES, TEMPLATES
+from tasks.errors import EngineError, nearest
+from tasks.records import Call, Predicate
+from tasks.study import Study
+
+_TRIES = 300
+"""Draws in a row that gave nothing new, after which a list counts as used up."""
+_SWAPPED = re.compile(r"\b(swap|exchang|trad|switch|bound|bind)", re.IGNORECASE)
+KINDS = tuple(TEMPLATES)
+"""Kinds of failure that there are templates for."""
+
+
+class TemplateGenerator:
+    """Pairs of texts by templates, their matched controls, and paraphrases."""
+
+    def __init__(self, study: Study) -> None:
+        self._domain = domain_of(study.failures.domain or "")
+        self._noted: Counter[str] = Counter()
+        if study.failures.domain and self._domain is None:
+            self._noted["domains_without_words"] = 1
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Nothing is paid."""
+        return ()
+
+    @property
+    def noted(self) -> Mapping[str, int]:
+        """What did not go as asked: pairs with words of the corpus, pairs that could not be written."""
+        return dict(self._noted)
+
+    def pairs(
+        self,
+        predicate: Predicate,
+        n: int,
+        known: frozenset[str],
+        rng: np.random.Generator,
+    ) -> list[tuple[str, str]]:
+        """At most n distinct pairs that show the failure; no text stands in two of them.
+
+        Args:
+            predicate: its definition holds the kind of failure and a description.
+            n: how many.
+            known: casefolded words that the mining corpus uses.
+            rng: every draw is made with it.
+
+        Raises:
+            EngineError: the definition is none of this kind, or there are no templates for it.
+        """
+        slots = Slots(lexicon.load(), known, self._domain)
+        return self._written(_templates(predicate), n, slots, rng)
+
+    def paraphrases(self, n: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+        """At most n distinct pairs whose texts say the same: synonyms, passives, fronted phrases."""
+        templates = [template for kind in PARAPHRASES for template in TEMPLATES[kind]]
+        return self._written(templates, n, Slots(lexicon.load(), domain=self._domain), rng)
+
+    def controls(
+        self, pairs: Sequence[tuple[str, str]], vocabulary: Collection[str], rng: np.random.Generator
+    ) -> list[tuple[str, str]]:
+        """For each pair its left text, and that text with words exchanged for unrelated ones.
+
+        As many words are exchanged as bring the lexical overlap nearest to the pair's own, one at least.
+        Where none can be, the left text stands twice and is counted.
+
+        Args:
+            pairs: texts that show a failure.
+            vocabulary: words to exchange for where the lexicon does not know a word.
+            rng: every draw is made with it.
+        """
+        made = []
+        for left, right in pairs:
+            control, n_unknown = exchanged(left, right, vocabulary, rng)
+            self._noted["control_words_of_unknown_part"] += n_unknown
+            self._noted["pairs_without_control"] += control == left
+            made.append((left, control))
+        self._noted += Counter()  # leaves out what never happened
+        return made
+
+    def _written(
+        self, templates: Sequence[tuple[str, str]], n: int, slots: Slots, rng: np.random.Generator
+    ) -> list[tuple[str, str]]:
+        made: list[tuple[str, str]] = []
+        texts: set[str] = set()
+        start, idle, draws = int(rng.integers(len(templates))), 0, 0
+        while len(made) < n:
+            # In turn, so that every template has its share.
+            left, right, is_fresh = slots.fill(*templates[(start + draws) % len(templates)], rng)
+            draws += 1
+            if left == right or not texts.isdisjoint((left, right)):
+                idle += 1
+                if idle < _TRIES:
+                    continue
+                if not slots.widen():
+                    self._noted["pairs_not_written"] += n - len(made)
+                    break
+                idle = 0
+                continue
+            idle = 0
+            texts |= {left, right}
+            made.append((left, right))
+            self._noted["pairs_with_words_of_the_corpus"] += not is_fresh
+        self._noted += Counter()
+        return made
+
+
+def domain_of(text: str) -> str | None:
+    """The scene domain that a description shares most words with; None where none fits, or two alike."""
+    asked = set(re.findall(r"[^\W_]+(?:-[^\W_]+)*", text.casefold()))
+    # Half of a hyphenated word is a word too: self-driving, road-side.
+    asked |= {part for word in asked for part in word.split("-")}
+    shared = {name: len(asked & words) for name, words in lexicon.load().domain_words.items()}
+    best = max(shared.values())
+    fitting = [name for name, n in shared.items() if n == best]
+    return fitting[0] if best and len(fitting) == 1 else None
+
+
+def _templates(predicate: Predicate) -> tuple[tuple[str, str], ...]:
+    kind, description = _defined(predicate)
+    if kind == "attribute" and _SWAPPED.search(description):
+        kind = "attribute_swap"
+    return TEMPLATES[kind]
+
+
+def _defined(predicate: Predicate) -> tuple[str, str]:
+    """Kind and description of the failure.
+
+    Raises:
+        EngineError: the definition is no JSON object, or names a kind without templates.
+    """
+    try:
+        definition: Any = json.loads(predicate.definition)
+    except ValueError:
+        definition = None
+    kind = definition.get("failure") if isinstance(definition, dict) else None
+    if kind not in KINDS:
+        raise EngineError(
+            f"{predicate.predicate!r}: wanted a definition with `failure` among {', '.join(KINDS)}, got "
+            f"{predicate.definition!r}{nearest(str(kind), KINDS)}.",
+            hint="A language model can write pairs of other kinds: `engine: llm`.",
+        )
+    return str(kind), str(definition.get("description", ""))

@@ -1,0 +1,136 @@
+"""What a word can be: part of speech, base form and form, from closed lists and, for others, from its ending.
+
+The lists of lexicon.yaml come first; the ones here add common English beside the scenes written there.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tasks.engines.embedded.failures import classes, lexicon, synonyms
+from tasks.engines.embedded.failures.inflection import plural, verb_forms
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a word form can be."""
+
+    part: str
+    """noun, verb or adjective."""
+    lemma: str
+    form: str
+    """Of nouns one or many; of verbs base, third, past, participle or ing; else empty."""
+
+
+def readings(word: str) -> tuple[Reading, ...]:
+    """What a casefolded word can be: by the lists, or else by its ending; several where it is open."""
+    return _listed().get(word) or _by_ending(word)
+
+
+def is_listed(word: str) -> bool:
+    """Whether a list holds this word form."""
+    return word in _listed()
+
+
+def verb_class(lemma: str) -> str:
+    """What is done; empty where no list says."""
+    return _by_word(tuple(classes.VERB_CLASSES.items())).get(lemma, "")
+
+
+def attribute_class(lemma: str) -> str:
+    """What an adjective tells; empty where no list says."""
+    return _attributes().get(lemma, "")
+
+
+def noun_class(lemma: str) -> str:
+    """What a noun names; `thing` for those of the lexicon that stand in no row here, empty for others."""
+    return _nouns().get(lemma, "")
+
+
+def is_wider(left: str, right: str) -> bool:
+    """Whether one of two nouns may stand for the other."""
+    return right in classes.WIDER.get(left, "").split() or left in classes.WIDER.get(right, "").split()
+
+
+@functools.cache
+def _listed() -> Mapping[str, tuple[Reading, ...]]:
+    found: dict[str, dict[Reading, None]] = {}
+    for word, listed in lexicon.load().forms.items():
+        for one in listed:
+            if one.part in {"noun", "verb", "adjective"} and " " not in word:
+                found.setdefault(word, {})[Reading(one.part, one.lemma, one.form)] = None
+    for noun in _nouns():
+        for form, number in ((noun, "one"), (plural(noun), "many")):
+            found.setdefault(form, {})[Reading("noun", noun, number)] = None
+    found["people"] = {Reading("noun", "people", "many"): None}
+    irregular = {base: rest for base, *rest in (entry.split(":") for entry in classes.IRREGULAR.split())}
+    paired = [word for row in synonyms.rows(synonyms.VERBS) for word in row if "_" not in word]
+    plain = [*" ".join([*classes.VERB_CLASSES.values(), classes.OTHER_VERBS]).split(), *paired]
+    for base in dict.fromkeys([*irregular, *plain]):
+        forms = verb_forms(base, *irregular.get(base, ()))
+        for form, name in zip(forms, ("base", "third", "past", "participle", "ing"), strict=True):
+            found.setdefault(form, {})[Reading("verb", base, name)] = None
+    adjectives = [word for row in synonyms.rows(synonyms.ADJECTIVES) for word in row]
+    for adjective in dict.fromkeys([*_attributes(), *adjectives, *classes.OTHER_ADJECTIVES.split()]):
+        found.setdefault(adjective, {})[Reading("adjective", adjective, "")] = None
+    return {word: tuple(several) for word, several in found.items()}
+
+
+def _by_ending(word: str) -> tuple[Reading, ...]:
+    if len(word) > 4 and word.endswith("ing"):
+        return tuple(Reading("verb", lemma, "ing") for lemma in _stems(word[:-3]))
+    if len(word) > 3 and word.endswith("ied"):
+        return (Reading("verb", word[:-3] + "y", "past"), Reading("verb", word[:-3] + "y", "participle"))
+    if len(word) > 4 and word.endswith("ed"):
+        stems = _stems(word[:-2])
+        return tuple(Reading("verb", lemma, form) for lemma in stems for form in ("past", "participle"))
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return tuple(Reading("noun", lemma, "many") for lemma in _singulars(word))
+    return (Reading("noun", word, "one"),)
+
+
+def _stems(stem: str) -> list[str]:
+    if len(stem) > 2 and stem[-1] == stem[-2] and stem[-1] not in "lsz":
+        return [stem[:-1], stem]
+    # Written with e in most words that end so: dance, change, raise, drive; not in lift, walk, open.
+    with_e = stem.endswith(
+        ("c", "g", "v", "z", "u", "as", "is", "os", "us", "at", "ir", "ur", "bl", "tl", "dl")
+    )
+    return [stem + "e", stem] if with_e and not stem.endswith("ng") else [stem, stem + "e"]
+
+
+def _singulars(word: str) -> list[str]:
+    if word.endswith("ies"):
+        return [word[:-3] + "y"]
+    if word.endswith(("ches", "shes", "sses", "xes")):
+        return [word[:-2]]
+    return [word[:-1]]
+
+
+@functools.cache
+def _nouns() -> dict[str, str]:
+    listed = {
+        one.lemma: "role" if one.role == "animate" else "thing"
+        for several in lexicon.load().forms.values()
+        for one in several
+        if one.part == "noun" and " " not in one.lemma
+    }
+    paired = {word: "thing" for row in synonyms.rows(synonyms.NOUNS) for word in row}
+    return paired | listed | _by_word(tuple(classes.NOUNS.items()))
+
+
+@functools.cache
+def _attributes() -> dict[str, str]:
+    words = lexicon.load()
+    listed = {"colour": words.colours, "size": words.sizes, "material": words.materials}
+    own = _by_word(tuple(classes.ATTRIBUTES.items()))
+    return {word: name for name, several in listed.items() for word in several} | own
+
+
+@functools.cache
+def _by_word(listed: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, several in listed:
+        for word in several.split():
+            found.setdefault(word, name)
+    return found

@@ -1,0 +1,131 @@
+"""One pack put to one judge until every item has a verdict or was asked in vain, and stopping in time.
+
+What is missing is asked again together, then alone; a refused call is asked item by item, so that one text
+cannot take others with it. A text on which one call and then one item of it are unreadable is given up, and
+so is a judge of which nothing could be read: both would be paid for in vain.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from tasks.blocks import Llm
+from tasks.engines import chat, roles
+from tasks.engines.llm.packing import Item, Pack
+from tasks.engines.llm.schemas import Comparisons, Verdicts
+from tasks.errors import EngineError
+from tasks.records import Call
+
+_MORE = {"first": 1.0, "neither": 0.5, "second": 0.0}
+_FIRST_PACKS = 20
+"""A judge that gave nothing for so many packs is not asked on."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What one judge said of a pack."""
+
+    pack: Pack
+    judge: int
+    scores: dict[str, float]
+    """By item id."""
+    gaps: dict[str, int]
+    """Status of the items that got no score."""
+    calls: tuple[Call, ...]
+
+
+class Asking:
+    """One pack put to one judge: what it said so far."""
+
+    def __init__(self, pack: Pack, ask: Callable[[Sequence[Item], bool], Awaitable[chat.Answer]]) -> None:
+        self._pack, self._put = pack, ask
+        self._alone: dict[str, chat.Answer] = {}
+        self.scores: dict[str, float] = {}
+        self.gaps: dict[str, int] = {}
+        """Why items that were asked alone have no score."""
+        self.calls: list[Call] = []
+
+    def missing(self) -> list[Item]:
+        """Items without a score so far."""
+        return [item for item in self._pack.items if item.id not in self.scores]
+
+    async def ask_all(self) -> None:
+        """Together, what is missing together, and then alone; less where nothing can come of it."""
+        items = self._pack.items
+        answer = await self._ask(items)
+        if 0 < len(self.missing()) < len(items):
+            answer = await self._ask(self.missing())
+        missing, of_one_text = self.missing(), len({item.row for item in items}) == 1
+        if of_one_text and answer.given_up:
+            return
+        if of_one_text and len(missing) == len(items) > 1 and answer.status == roles.UNPARSABLE:
+            # Not the same item on every text: one that spoils its pack would take the others with it.
+            probe = missing.pop(items[0].row % len(items))
+            await self._ask_alone(probe)
+            if self.gaps.get(probe.id) == roles.UNPARSABLE:
+                return
+        for item in missing:
+            await self._ask_alone(item)
+
+    async def _ask_alone(self, item: Item) -> None:
+        """Unless it was; what was left out or unreadable is asked once more, in other words."""
+        answer = self._alone.get(item.id) or await self._ask([item])
+        if self.gaps.get(item.id) == roles.UNPARSABLE and not answer.given_up:
+            await self._ask([item], again=True)
+
+    async def _ask(self, items: Sequence[Item], again: bool = False) -> chat.Answer:
+        answer = await self._put(items, again)
+        self.calls.extend(answer.calls)
+        self.scores.update(_matched(answer, items))
+        if len(items) == 1:
+            (id_,) = (item.id for item in items)
+            self._alone[id_] = answer
+            self.gaps.pop(id_, None)
+            if id_ not in self.scores:
+                refused = answer.status == roles.REFUSAL
+                self.gaps[id_] = roles.REFUSAL if refused else roles.UNPARSABLE
+        return answer
+
+
+class InVain:
+    """Counts what a judge was asked without any use, and stops in time."""
+
+    def __init__(self, llm: Llm, models: Sequence[str]) -> None:
+        self._llm, self._models = llm, models
+        self._ended: Counter[int] = Counter()
+        self._useful: set[int] = set()
+
+    def count(self, settled: Settled) -> None:
+        """Takes a pack that has ended.
+
+        Raises:
+            EngineError: it was one of the first that a judge was asked, and none gave anything.
+        """
+        judge = settled.judge
+        self._ended[judge] += 1
+        if settled.scores or roles.REFUSAL in settled.gaps.values():
+            self._useful.add(judge)
+        if judge not in self._useful and self._ended[judge] >= _FIRST_PACKS:
+            change = "Write `logprobs: false` under `llm:`" if self._llm.logprobs else "Raise llm.max_tokens"
+            raise EngineError(
+                f"{self._models[judge]}: wanted verdicts, and {_FIRST_PACKS} questions"
+                " brought none that can be read.",
+                hint=f"{change}, lower verify.max_chars where texts are too long, or name another model."
+                " A rerun goes on from here.",
+            )
+
+
+def _matched(answer: chat.Answer, items: Sequence[Item]) -> dict[str, float]:
+    """Scores of the items asked about, by id; one that is answered in two ways is not answered."""
+    if answer.parsed is None:
+        return {}
+    said: dict[str, set[float]] = {item.id: set() for item in items}
+    if isinstance(answer.parsed, Comparisons):
+        given = ((verdict.id, _MORE[verdict.more]) for verdict in answer.parsed.verdicts)
+    else:
+        given = ((v.id, float(v.holds)) for v in cast(Verdicts, answer.parsed).verdicts)
+    for id_, score in given:
+        if id_ in said:
+            said[id_].add(score)
+    return {id_: scores.pop() for id_, scores in said.items() if len(scores) == 1}

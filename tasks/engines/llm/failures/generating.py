@@ -1,0 +1,86 @@
+"""Writing new pairs from the description of a failure alone, until there are enough distinct ones."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from tasks.engines import roles
+from tasks.engines.chat import Gateway, Request
+from tasks.engines.llm import prompts, schemas
+from tasks.engines.llm.generating import MAX_CHARS_KNOWN, MAX_KNOWN, PER_CALL, plain, spelling
+from tasks.records import Call, Predicate
+from tasks.study import Study
+
+
+class LlmPairGenerator:
+    """Asks a language model for pairs, round by round."""
+
+    def __init__(self, study: Study, stage: str = "verify") -> None:
+        self._study = study
+        self._endpoint = study.llm.endpoints("generator")[0]
+        self._gateway = Gateway(study, stage)
+        self._prompt = prompts.load("generate/pairs")
+        self._calls: list[Call] = []
+
+    @property
+    def name(self) -> str:
+        """Who writes; part of what a verdict follows from."""
+        return f"llm/1 {self._endpoint.model} {self._prompt.hash}"
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The paid answers its pairs rest on."""
+        return tuple(self._calls)
+
+    def pairs(
+        self, predicate: Predicate, n: int, known: frozenset[str], rng: np.random.Generator
+    ) -> list[tuple[str, str]]:
+        """At most n distinct pairs; fewer where the model brings nothing new, none where it refuses.
+
+        Args:
+            predicate: whose definition describes the failure.
+            n: pairs wanted, over 0.
+            known: not used: a model that never saw the corpus writes what it likes.
+            rng: not used: every question follows from the answers before it.
+        """
+        written: dict[tuple[str, str], tuple[str, str]] = {}
+        while len(written) < n:
+            n_before = len(written)
+            for left, right in self._asked(predicate, list(written.values()), min(PER_CALL, n - n_before)):
+                key = (spelling(left), spelling(right))
+                if all(key) and key[0] != key[1]:
+                    written.setdefault(key, (left, right))
+            # The same question would bring the same answer, from the store.
+            if len(written) == n_before:
+                break
+        return list(written.values())[:n]
+
+    def _asked(self, predicate: Predicate, known: Sequence[tuple[str, str]], n: int) -> list[tuple[str, str]]:
+        domain = self._study.failures.domain
+        shown = prompts.lines(
+            {"first": left[:MAX_CHARS_KNOWN], "second": right[:MAX_CHARS_KNOWN]}
+            for left, right in known[-MAX_KNOWN:]
+        )
+        described = json.loads(predicate.definition)
+        system, user = self._prompt.render(
+            failure=prompts.lines([{"name": predicate.predicate, "description": described["description"]}]),
+            domain=prompts.lines([{"domain": domain}]) if domain else "",
+            known=shown,
+            n=n,
+        )
+        answer = self._gateway.ask_now(
+            Request(
+                "generator",
+                self._endpoint,
+                system,
+                user,
+                schemas.TextPairs,
+                self._prompt.hash,
+                (predicate.predicate_id,),
+            )
+        )
+        self._calls += answer.calls
+        if answer.status != roles.VALUE or not isinstance(answer.parsed, schemas.TextPairs):
+            return []
+        return [(plain(pair.first), plain(pair.second)) for pair in answer.parsed.pairs]

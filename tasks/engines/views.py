@@ -1,0 +1,58 @@
+"""Several encoders' views of the same texts: vectors through the cache, and how near two texts are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from tasks.engines import encoder, pairs
+from tasks.engines.roles import Encoder
+from tasks.store import vectors
+from tasks.study import Study
+
+LEXICAL = "lexical"
+"""The reference that needs no encoder: how far the same words stand in the same order."""
+_AT_ONCE = 1024
+
+
+def encoded(model: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "text dim"]:
+    """Unit rows; a text that was ever encoded by this encoder is not encoded again.
+
+    Raises:
+        EngineError: the encoder gave no usable vector, or vectors of another dimension.
+    """
+    rows = np.empty((len(texts), model.dim), dtype=np.float32)
+    with vectors.opened(model.name, model.dim) as cache:
+        for start in range(0, len(texts), _AT_ONCE):
+            part = list(texts[start : start + _AT_ONCE])
+            found, is_there = cache.get_many([vectors.text_key(text) for text in part])
+            missing = list(dict.fromkeys(part[i] for i in np.flatnonzero(~is_there)))
+            if missing:
+                made = model.encode(missing)
+                cache.put_many([vectors.text_key(text) for text in missing], made)
+                row_of = {text: i for i, text in enumerate(missing)}
+                for i in np.flatnonzero(~is_there):
+                    found[i] = made[row_of[part[i]]]
+            rows[start : start + len(part)] = found
+    return rows
+
+
+def similarity(
+    study: Study, name: str, left: Sequence[str], right: Sequence[str]
+) -> Float[np.ndarray, " pair"]:
+    """How near the two texts of each pair are: cosine by the encoder of that name, or word order.
+
+    Raises:
+        EngineError: there is no such encoder, or it gives no usable vectors.
+    """
+    if name == LEXICAL:
+        return pairs.word_order_similarity(left, right)
+    model = encoder.open_named(name, study)
+    return cosines(encoded(model, left), encoded(model, right))
+
+
+def cosines(
+    left: Float[np.ndarray, "pair dim"], right: Float[np.ndarray, "pair dim"]
+) -> Float[np.ndarray, " pair"]:
+    """Of unit rows, in double precision: a threshold decides by it."""
+    return np.asarray(np.einsum("ij,ij->i", left, right, dtype=np.float64))

@@ -1,0 +1,97 @@
+"""Fresh pairs for each frozen failure, and controls: what kind encoder_failures is tested on.
+
+A pair is written from the failure's description alone. Its control has the same left text, and a right one
+in which unrelated words stand instead, so many that the two texts share about as many words as the pair: what
+fails there fails for sharing words. Pair and control are one document, since they share a text.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import polars as pl
+
+from tasks.engines import pairs, views
+from tasks.engines.roles import PairGenerator
+from tasks.records import Predicate
+from tasks.store import frames
+from tasks.store.sources import hashes, normalised
+from tasks.study import Study
+
+_STREAM = 4
+"""Of the study's seed."""
+
+
+def fresh_pairs(
+    study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], generators: dict[bool, PairGenerator]
+) -> pl.DataFrame:
+    """Rows of frames.FRESH, by predicate, document and group; the same whatever the order of texts.
+
+    Args:
+        study: says how many, and which encoder and reference look at them.
+        texts: of the study; no fresh pair may hold one of them.
+        predicates: the frozen failures.
+        generators: by whether they write for the domain; one alone where the study names no domain.
+    """
+    known = frozenset(word for text in _explored(texts) for word in pairs.words(text))
+    there = set(texts["text_hash"])
+    parts = [_rows(study, p, generators, known, there) for p in predicates]
+    rows = pl.concat(parts) if parts else pl.DataFrame(schema=frames.FRESH)
+    left, right = rows["left"].to_list(), rows["right"].to_list()
+    seen = rows.with_columns(
+        similarity=views.similarity(study, study.embed.encoder, left, right),
+        reference=views.similarity(study, study.failures.reference, left, right),
+        overlap=pairs.lexical_overlap(left, right),
+    )
+    return frames.conform(seen.sort("predicate_id", "document_id", "group"), frames.FRESH)
+
+
+def _explored(texts: pl.DataFrame) -> list[str]:
+    return texts.filter(pl.col("half") == "explore").sort("text_id")["text"].to_list()
+
+
+def _rows(
+    study: Study,
+    predicate: Predicate,
+    generators: dict[bool, PairGenerator],
+    known: frozenset[str],
+    there: set[str],
+) -> pl.DataFrame:
+    from tasks.engines.embedded.failures.controls import controls
+
+    rng = np.random.default_rng([study.seed, _STREAM, int(predicate.predicate_id, 16) % 2**32])
+    written: dict[tuple[str, str], bool] = {}
+    for inside, generator in generators.items():
+        wanted = -(-study.failures.fresh // len(generators))
+        made = generator.pairs(predicate, wanted, known, rng)
+        for pair in _unseen(made, there):
+            written.setdefault(pair, inside)
+    both = list(written)
+    rows = list(_laid_out(predicate, both, controls(both, rng), list(written.values())))
+    return pl.DataFrame(rows, schema={name: frames.FRESH[name] for name in _WRITTEN}, orient="row")
+
+
+_WRITTEN = (
+    "text_id", "text", "group", "document_id", "predicate_id", "left", "right", "inside", "n_merged",
+)  # fmt: skip
+
+
+def _laid_out(
+    predicate: Predicate,
+    fresh: Sequence[tuple[str, str]],
+    controls: Sequence[tuple[str, str]],
+    inside: Sequence[bool],
+) -> Iterator[tuple[object, ...]]:
+    for pair, control, is_inside in zip(fresh, controls, inside, strict=True):
+        document = frames.hashed("pair", predicate.predicate_id, *pair)
+        for group, (left, right) in (("A", pair), ("B", control)):
+            text_id = frames.hashed("fresh", predicate.predicate_id, group, left, right)
+            shown = f"{left}\n{right}"
+            yield text_id, shown, group, document, predicate.predicate_id, left, right, is_inside, 1
+
+
+def _unseen(made: Sequence[tuple[str, str]], there: set[str]) -> list[tuple[str, str]]:
+    """Pairs neither text of which stands in the corpus."""
+    if not made:
+        return []
+    left, right = (hashes(normalised(pl.Series("text", side))) for side in zip(*made, strict=True))
+    return [pair for pair, a, b in zip(made, left, right, strict=True) if a not in there and b not in there]

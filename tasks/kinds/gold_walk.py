@@ -1,0 +1,116 @@
+"""Corrected differences where a walk stopped: by a confidence sequence on rectified scores.
+
+The judge's verdicts stopped the walk, and only an interval that holds at all times together holds there.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from tasks.kinds.gold import Corrected, is_known
+from tasks.kinds.matrices import GoldVerdicts, Matrix
+from tasks.stats.betting import mean_logevalue_betting
+from tasks.stats.decisions import Rule
+from tasks.stats.sampling import scores_rectified
+from tasks.stats.sequential import Sequential, difference_ci_last_look
+
+_LEAST_RESOLUTION = 20
+
+
+def corrected_at_stop(
+    fixed: Corrected,
+    cheap: Matrix,
+    gold: GoldVerdicts,
+    in_a: Bool[np.ndarray, " text"],
+    document: Int[np.ndarray, " text"],
+    block: Int[np.ndarray, " text"],
+    towards_a: Bool[np.ndarray, " predicate"],
+    ended: Bool[np.ndarray, " predicate"],
+    level: float,
+    steadier: bool = True,
+) -> Corrected:
+    """Gives the corrected difference of each predicate where its walk stopped, whatever made it stop.
+
+    Each text counts as f + [asked] (y - f) / chance, which is the gold verdict on average over who is asked.
+    Where the gold judge refused that is f: the difference is then that of gold verdicts where there are any,
+    else of the judge's. The range of these scores is that of the smallest chance, and so is the width.
+
+    Args:
+        fixed: of `corrected_fixed` at level (1 + level) / 2; it decides where all texts were judged.
+        cheap: the judge's verdicts; NaN where the walk did not come to.
+        gold: with chances that do not depend on the walk. The smallest is taken for the smallest there was,
+            which is so where all texts of a group had the same.
+        in_a: True for rows of A.
+        document: any integer per row; equal ones are one document.
+        block: of `text_blocks`, in the order of the walk.
+        towards_a: the frozen direction.
+        ended: True for predicates that were judged to the last text.
+        level: coverage of the intervals, half of what is missing to 1 for the walk and half for its end.
+        steadier: False keeps the walk's own estimate where it ended, by which it decided.
+    """
+    known = is_known(cheap, gold, in_a, document)
+    mean_a, mean_b, lo, hi, log_e = _walked(cheap, gold, in_a, block, towards_a, level, weight=1.0)
+    alone = _walked(cheap, gold, in_a, block, towards_a, level, weight=0.0)[2:4]
+    cut = difference_ci_last_look(lo, hi, fixed.lo, fixed.hi)
+    cut_alone = difference_ci_last_look(alone[0], alone[1], fixed.lo_gold, fixed.hi_gold)
+    lo, hi = (np.where(ended, at_end, so_far) for at_end, so_far in zip(cut, (lo, hi), strict=True))
+    lo_gold, hi_gold = (np.where(ended, e, s) for e, s in zip(cut_alone, alone, strict=True))
+    if steadier:
+        # Where both estimates are there, the interval is around the fixed one.
+        mean_a, mean_b = np.where(ended, fixed.mean_a, mean_a), np.where(ended, fixed.mean_b, mean_b)
+    log_e = np.where(known, log_e, -np.inf)
+    return replace(
+        fixed,
+        mean_a=np.clip(mean_a, 0, 1),
+        mean_b=np.clip(mean_b, 0, 1),
+        validity=np.where(known, np.clip(mean_a - mean_b, lo, hi), np.nan),
+        lo=np.where(known, lo, -1.0),
+        hi=np.where(known, hi, 1.0),
+        p=np.exp(-np.maximum(log_e, 0.0)),
+        lo_gold=np.where(known, lo_gold, -1.0),
+        hi_gold=np.where(known, hi_gold, 1.0),
+        weight=np.ones(ended.shape),
+        variance_ratio=np.where(ended, fixed.variance_ratio, np.nan),
+        method=[f"betting+{name}" if e else "betting" for name, e in zip(fixed.method, ended, strict=True)],
+        log_e=log_e,
+    )
+
+
+def _walked(
+    cheap: Matrix,
+    gold: GoldVerdicts,
+    in_a: Bool[np.ndarray, " text"],
+    block: Int[np.ndarray, " text"],
+    towards_a: Bool[np.ndarray, " predicate"],
+    level: float,
+    weight: float,
+) -> Float[np.ndarray, "figure predicate"]:
+    """Means of A and B, both ends, and evidence, by betting on rectified scores."""
+    least = gold.chance.min(axis=0, initial=1.0)
+    found = np.empty((5, least.size))
+    for smallest in np.unique(least):
+        # The smallest chance makes the range, and with it the width: no predicate pays for another's.
+        at = np.flatnonzero(least == smallest)
+        psi = scores_rectified(cheap[:, at], gold.score[:, at], gold.chance[:, at], weight)
+        width = psi.highest - psi.lowest
+        seen = Sequential(towards_a[at], int(block.max()) + 1, Rule(level=level), _resolution(width))
+        seen.update(np.clip(psi.score, 0, 1), in_a, block)  # rounded apart from its range
+        value = psi.lowest + width * psi.score
+        ends = [np.clip(end * width, -1, 1) for end in seen.interval()]
+        log_e = mean_logevalue_betting(seen.counts, 0.0)
+        found[:, at] = np.stack([*(_mean(value[side]) for side in (in_a, ~in_a)), *ends, log_e])
+    return found
+
+
+def _resolution(width: float) -> int:
+    """Atoms on which differences of two 0/1 verdicts fall exactly, and fine enough for any others."""
+    steps = max(int(np.ceil(width - 1e-9)), 1)
+    return steps * -(-_LEAST_RESOLUTION // steps)
+
+
+def _mean(value: Matrix) -> Float[np.ndarray, " predicate"]:
+    seen = ~np.isnan(value)
+    n = seen.sum(axis=0).astype(float)
+    total = np.where(seen, value, 0.0).sum(axis=0)
+    return np.asarray(np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0))

@@ -1,0 +1,172 @@
+"""How well judges judge: against a gold sample, and a panel's members against each other.
+
+Not here:   what follows for the effects (gold.py)
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+
+from tasks.kinds.gold import Corrected, is_representative
+from tasks.kinds.matrices import GoldVerdicts, Matrix, thresholded
+from tasks.records import Predicate
+from tasks.stats.judge_error import JudgeError, judge_error
+from tasks.stats.reliability import Agreement, judges_alpha_krippendorff, judges_kappa_cohen
+from tasks.store import frames
+
+_HALF = 0.5
+"""From where on a graded verdict counts as yes, where sensitivity and agreement need a yes or no."""
+
+
+def judges_frame(
+    predicates: Sequence[Predicate],
+    corrected: Corrected,
+    q: Float[np.ndarray, " predicate"],
+    bearing: Sequence[str],
+    error: JudgeError,
+    kappa: Agreement,
+) -> pl.DataFrame:
+    """Rows of store/frames.JUDGES, in frozen order; what is not known is NULL."""
+    rates = {"sensitivity": error.sensitivity, "specificity": error.specificity}
+    columns: dict[str, Any] = {
+        "predicate_id": [p.predicate_id for p in predicates],
+        "q": q,
+        "bearing": bearing,
+        **{name: getattr(corrected, name) for name in _CORRECTED},
+        **{name: rate.estimate for name, rate in rates.items()},
+        **{f"{name}_{end}": getattr(rate, end) for name, rate in rates.items() for end in ("lo", "hi")},
+        **{f"{name}_difference": rate.difference for name, rate in rates.items()},
+        **{
+            f"{name}_difference_{end}": getattr(rate, f"{end}_difference")
+            for name, rate in rates.items()
+            for end in ("lo", "hi")
+        },
+        "bias": error.bias,
+        "bias_lo": error.bias_lo,
+        "bias_hi": error.bias_hi,
+        "kappa": kappa.estimate,
+        "kappa_lo": kappa.lo,
+        "kappa_hi": kappa.hi,
+    }
+    return frames.conform(pl.DataFrame(columns).fill_nan(None), frames.JUDGES)
+
+
+_CORRECTED = (
+    "n_gold_a",
+    "n_gold_b",
+    "validity",
+    "lo",
+    "hi",
+    "p",
+    "lo_gold",
+    "hi_gold",
+    "weight",
+    "variance_ratio",
+    "method",
+)
+
+
+def error_of_judge(
+    verdict: Matrix,
+    gold: GoldVerdicts,
+    in_a: Bool[np.ndarray, " text"],
+    document: Int[np.ndarray, " text"],
+    level: float,
+    threshold: float | None,
+) -> tuple[JudgeError, Agreement]:
+    """Sensitivity, specificity and bias of the judge about each predicate, and its kappa with the gold judge.
+
+    Kappa has no weights, so there is none where some texts had a better chance to be asked about than others.
+    Where a walk stopped early the intervals are those of the texts up to there, as if it had been planned so.
+
+    Args:
+        verdict: the judge's, thresholded as `gold` is.
+        gold: with chances.
+        in_a: True for rows of A.
+        document: any integer per row; equal ones are one document.
+        level: coverage of the intervals.
+        threshold: None of graded verdicts, which then count as yes from a half on.
+    """
+    # Verdicts that were thresholded are 0 and 1: a half tells them apart.
+    error = judge_error(verdict, gold.score, in_a, document, level, _HALF, gold.chance)
+    half = _HALF if threshold is None else None
+    kappa = judges_kappa_cohen(thresholded(verdict, half), thresholded(gold.score, half), document, level)
+    fair = is_representative(gold)
+    estimate, lo, hi = (np.where(fair, of, np.nan) for of in (kappa.estimate, kappa.lo, kappa.hi))
+    kappa = Agreement(estimate, lo, hi, kappa.n)
+    return error, kappa
+
+
+def error_pooled(
+    verdict: Matrix,
+    gold: GoldVerdicts,
+    in_a: Bool[np.ndarray, " text"],
+    document: Int[np.ndarray, " text"],
+    level: float,
+) -> dict[str, float | None]:
+    """Sensitivity and specificity over all pairs of text and predicate, with intervals by document."""
+    row, column = np.nonzero(~np.isnan(verdict) & ~np.isnan(gold.score))
+    stacked = [of[row, column][:, None] for of in (verdict, gold.score, gold.chance)]
+    found = judge_error(stacked[0], stacked[1], in_a[row], document[row], level, _HALF, stacked[2])
+    return {
+        f"{name}{suffix}": _known(getattr(rate, of))
+        for name, rate in (("sensitivity", found.sensitivity), ("specificity", found.specificity))
+        for suffix, of in (("", "estimate"), ("_lo", "lo"), ("_hi", "hi"))
+    }
+
+
+def agreement_frame(
+    predicates: Sequence[Predicate],
+    each: Float[np.ndarray, "text predicate judge"],
+    document: Int[np.ndarray, " text"],
+    level: float,
+) -> pl.DataFrame:
+    """Rows of store/frames.AGREEMENT: alpha of the panel, and kappa where it has two judges."""
+    binary = predicates[0].threshold is not None
+    said = thresholded(each, predicates[0].threshold)
+    measures = {
+        "alpha": judges_alpha_krippendorff(said, document, level, "nominal" if binary else "interval")
+    }
+    if each.shape[2] == 2:
+        yes = thresholded(said, None if binary else _HALF)
+        measures["kappa"] = judges_kappa_cohen(yes[..., 0], yes[..., 1], document, level)
+    parts = [
+        pl.DataFrame(
+            {
+                "predicate_id": [p.predicate_id for p in predicates],
+                "measure": [name] * len(predicates),
+                "estimate": found.estimate,
+                "lo": found.lo,
+                "hi": found.hi,
+                "n": found.n,
+            }
+        )
+        for name, found in measures.items()
+    ]
+    return frames.conform(pl.concat(parts).fill_nan(None), frames.AGREEMENT)
+
+
+def agreement_pooled(
+    each: Float[np.ndarray, "text predicate judge"],
+    document: Int[np.ndarray, " text"],
+    level: float,
+    threshold: float | None,
+) -> dict[str, Any]:
+    """Alpha over all pairs of text and predicate, with its interval by document."""
+    row, column = np.nonzero((~np.isnan(each)).sum(axis=2) > 1)
+    said = thresholded(each[row, column], threshold)[:, None]
+    metric: Literal["nominal", "interval"] = "interval" if threshold is None else "nominal"
+    found = judges_alpha_krippendorff(said, document[row], level, metric)
+    ends = {
+        f"alpha{suffix}": _known(of)
+        for suffix, of in (("", found.estimate), ("_lo", found.lo), ("_hi", found.hi))
+    }
+    return {**ends, "n_pairs": int(found.n[0])}
+
+
+def _known(value: NDArray[np.float64]) -> float | None:
+    return None if np.isnan(value[0]) else float(value[0])

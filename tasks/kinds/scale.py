@@ -1,0 +1,93 @@
+"""What a walk bets on, in [0, 1], and how it is told in units of validity.
+
+Without a gold judge that decides these are the judge's verdicts as they are. With one a verdict is corrected
+where its text was drawn: on average over the draw it is then the gold verdict, and it lies further out.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from tasks.errors import FrozenError
+from tasks.kinds.matrices import GoldVerdicts, Matrix, thresholded
+from tasks.stats.sampling import scores_rectified
+from tasks.stats.sequential import Look
+
+_COARSE, _FINE, _FINEST = 20, 4, 2000
+"""Atoms for graded differences: at least so many, so many in a verdict, and no more than that."""
+_ROUNDING = 1e-9
+
+
+class Scale:
+    """The judge's verdicts as they are."""
+
+    width = 1.0
+    """By how much more a difference is than the one that is bet on."""
+    bounds = (0.0, 1.0)
+    """What a missing verdict could have been."""
+
+    def resolution(self, exact: bool) -> int:
+        """Atoms; exact where all differences are of two 0/1 verdicts."""
+        return 1 if exact else _COARSE
+
+    def scores(self, verdict: Matrix, gold: GoldVerdicts | None, threshold: float | None) -> Matrix:
+        """What is bet on."""
+        return verdict
+
+    def told(self, look: Look) -> Look:
+        """The look in units of validity."""
+        return look
+
+
+@dataclass(frozen=True)
+class Corrected(Scale):
+    """Verdicts corrected by gold ones; where the gold judge gave none, the judge's stands."""
+
+    weight: float
+    """The largest 1 / chance that a pair may be asked about with: a score lies in [1 - weight, weight]."""
+
+    @property
+    def width(self) -> float:  # type: ignore[override]
+        """From the least to the most that a corrected score can be."""
+        return 2 * self.weight - 1
+
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
+        """A verdict of 0 and one of 1, among corrected scores."""
+        return (self.weight - 1) / self.width, self.weight / self.width
+
+    def resolution(self, exact: bool) -> int:
+        """Atoms on which differences of two 0/1 verdicts fall exactly, or fine ones for any others."""
+        steps = math.ceil(self.width - _ROUNDING)
+        if exact and abs(steps - self.width) < _ROUNDING:
+            return steps
+        return max(steps, min(steps * max(-(-_COARSE // steps), _FINE), _FINEST))
+
+    def scores(self, verdict: Matrix, gold: GoldVerdicts | None, threshold: float | None) -> Matrix:
+        """The corrected verdicts; none where the judge gave none.
+
+        Raises:
+            FrozenError: there are no gold verdicts, or they were drawn with other chances than planned.
+        """
+        if gold is None:
+            raise FrozenError("wanted gold verdicts with `gold.decides`, there are none. Rerun verify.")
+        least = 1 / self.weight
+        if (gold.chance < least * (1 - _ROUNDING)).any():
+            raise FrozenError(
+                f"wanted gold verdicts drawn with chances of at least {least:.4g}, got "
+                f"{gold.chance.min():.4g}. Rerun verify."
+            )
+        # The range is that of the smallest chance there may be, whatever this batch has.
+        chance = np.where(gold.asked, np.maximum(gold.chance, least), least)
+        corrected = scores_rectified(verdict, thresholded(gold.score, threshold), chance).score
+        return np.asarray(np.clip(corrected, 0.0, 1.0))
+
+    def told(self, look: Look) -> Look:
+        """The look in units of validity, which lies in [-1, 1] whatever a few gold verdicts say."""
+
+        def in_units(of: Float[np.ndarray, " predicate"]) -> Float[np.ndarray, " predicate"]:
+            return np.asarray(np.clip(of * self.width, -1, 1))
+
+        return replace(look, estimate=in_units(look.estimate), lo=in_units(look.lo), hi=in_units(look.hi))

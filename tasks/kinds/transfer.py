@@ -1,0 +1,123 @@
+"""What a confirmed failure means elsewhere: on other encoders, and for a search.
+
+Encoders spread their cosines differently, so a threshold does not carry over. Another encoder is given the
+one at which as many controls collide as with the encoder under test; then the failures are compared.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float
+
+from tasks.engines import encoder, views
+from tasks.stats.differences import difference
+from tasks.store import frames
+from tasks.study import Study
+
+
+def transferred(
+    study: Study,
+    fresh: pl.DataFrame,
+    differs: Float[np.ndarray, " pair"],
+    confirmed: Sequence[str],
+    level: float,
+) -> pl.DataFrame:
+    """Success of each confirmed failure on each encoder, the one under test first.
+
+    Args:
+        study: names the encoders.
+        fresh: rows of frames.FRESH.
+        differs: of each row, 1 where the meanings differ, 0 where they are the same, NaN where not known.
+        confirmed: predicate_ids.
+        level: of the intervals.
+
+    Returns:
+        Rows of frames.TRANSFER. A pair whose meaning was not asked for counts as differing: it did not
+        collide under test, and the generator was told to change the meaning.
+    """
+    left, right = fresh["left"].to_list(), fresh["right"].to_list()
+    is_control = (fresh["group"] == "B").to_numpy()
+    share = float((fresh["similarity"].to_numpy()[is_control] >= study.failures.threshold).mean())
+    rows: list[dict[str, Any]] = []
+    for name in (study.embed.encoder, *study.failures.transfer):
+        near = views.similarity(study, name, left, right)
+        at = study.failures.threshold if name == study.embed.encoder else _matched(near[is_control], share)
+        fails = np.where(near >= at, np.where(np.isnan(differs), 1.0, differs), 0.0)
+        rows += [
+            {"encoder": name, "predicate_id": one, "threshold": at} | _success(fresh, fails, one, level)
+            for one in confirmed
+        ]
+    return pl.DataFrame(rows, schema=frames.TRANSFER)
+
+
+def _matched(near: Float[np.ndarray, " pair"], share: float) -> float:
+    """The threshold that this share of them reaches; above all of them where none does."""
+    ordered = np.sort(near)[::-1]
+    reached = round(share * ordered.size)
+    if reached == 0:
+        return float(np.nextafter(ordered[0], 2.0)) if ordered.size else 1.0
+    return float(ordered[reached - 1])
+
+
+def _success(
+    fresh: pl.DataFrame, fails: Float[np.ndarray, " pair"], predicate_id: str, level: float
+) -> dict[str, Any]:
+    own = (fresh["predicate_id"] == predicate_id).to_numpy()
+    of = fresh.filter(own)
+    in_a: Bool[np.ndarray, " pair"] = (of["group"] == "A").to_numpy()
+    document = of["document_id"].rank("dense").to_numpy().astype(np.int64)
+    found = difference(fails[own][:, None], in_a, document, level, binary=True)
+    return {
+        "n": int(in_a.sum()),
+        "success": float(found.mean_a[0]),
+        "control": float(found.mean_b[0]),
+        **{name: float(getattr(found, name)[0]) for name in ("validity", "lo", "hi")},
+    }
+
+
+def searched(
+    study: Study,
+    fresh: pl.DataFrame,
+    corpus: Float[np.ndarray, "text dim"],
+    confirmed: Sequence[str],
+    level: float,
+) -> pl.DataFrame:
+    """How often a search for the twin finds the text it was made from, before all of the corpus.
+
+    The right text of a pair is the query; the documents are the corpus and the left text, which means
+    something else. A control whose text comes first just as often says that it is the shared words.
+
+    Args:
+        study: names the encoder under test.
+        fresh: rows of frames.FRESH.
+        corpus: vectors of the confirmation texts by the same encoder.
+        confirmed: predicate_ids.
+        level: of the intervals.
+
+    Returns:
+        Rows of frames.RETRIEVAL; a rank is 1 where no text of the corpus is nearer.
+    """
+    model = encoder.open_named(study.embed.encoder, study)
+    query = views.encoded(model, fresh["right"].to_list())
+    own = views.cosines(views.encoded(model, fresh["left"].to_list()), query)
+    nearer = np.zeros(fresh.height)
+    for start in range(0, corpus.shape[0], 4096):
+        nearer += (query @ corpus[start : start + 4096].T > own[:, None]).sum(axis=1)
+    rank, is_fresh = nearer + 1, (fresh["group"] == "A").to_numpy()
+    rows = []
+    for one in confirmed:
+        at = (fresh["predicate_id"] == one).to_numpy()
+        found = _success(fresh, (rank == 1).astype(float), one, level)
+        rows.append(
+            {
+                "predicate_id": one,
+                "share_first": found.pop("success"),
+                "share_first_control": found.pop("control"),
+                "median_rank": float(np.median(rank[at & is_fresh])),
+                "median_rank_control": float(np.median(rank[at & ~is_fresh])),
+                **found,
+            }
+        )
+    return pl.DataFrame(rows, schema=frames.RETRIEVAL)

@@ -1,0 +1,201 @@
+"""What one run of verify judges, and one part of it: a shard of the texts, or one look of a walk.
+
+A part that is there is never judged again. Its verdicts are written last: where they are, what the gold judge
+said of the same texts, the members of a panel and the calls are there as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float
+
+from tasks import kinds, paths
+from tasks.engines import roles
+from tasks.errors import FrozenError
+from tasks.kinds import sample
+from tasks.kinds.matrices import GoldVerdicts, gold_matrix, verdict_matrix
+from tasks.kinds.walk import Walk
+from tasks.records import Call, Predicate
+from tasks.store import frames, labels
+from tasks.study import Study
+from tasks.verdicts import gold_frame, order_frame, panel_frame, verdict_frame
+from tasks.version import code_version
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run of the stage judges, checked against the freeze."""
+
+    study: Study
+    texts: pl.DataFrame
+    predicates: list[Predicate]
+    frozen_hash: str
+
+    @cached_property
+    def held_out(self) -> pl.DataFrame:
+        """The texts to be judged; `row` is their place among all texts."""
+        numbered = self.texts.with_row_index("row")
+        return kinds.load(self.study.kind).held_out(self.study, numbered)
+
+    @cached_property
+    def judge(self) -> roles.Judge:
+        """One for all shards: a judge may have read a file of verdicts."""
+        return roles.load(self.study.engine).judge(self.study)
+
+    @cached_property
+    def gold_judge(self) -> roles.GoldJudge | None:
+        """The better judge of a sample, where the study names one."""
+        return roles.gold_judge(self.study) if self.study.gold.texts else None
+
+    @cached_property
+    def chance(self) -> Float[np.ndarray, " text"]:
+        """Of each of all texts to go to the gold judge, whatever is said of it; 0 if not held out."""
+        chance = np.zeros(self.texts.height)
+        chance[self.held_out["row"].to_numpy()] = sample.chances(self.held_out, self.study.gold.texts)
+        return chance
+
+    @cached_property
+    def labels(self) -> GoldVerdicts | None:
+        """People's verdicts, where a walk bets on them; whoever else needs them reads them later."""
+        if not (self.walks and self.study.gold.decides and self.study.gold.path):
+            return None
+        rows = labels.read(self.study, self.held_out, self.predicates)
+        return gold_matrix(self.held_out, self.predicates, rows)
+
+    @property
+    def shard_size(self) -> int:
+        """Texts per shard; where they come in pairs, no pair is cut."""
+        size = self.study.verify.shard_size
+        return max(2, size - size % 2) if self.paired else size
+
+    @property
+    def paired(self) -> bool:
+        """Whether texts are compared with each other."""
+        return "pair" in self.held_out.columns
+
+    @property
+    def walks(self) -> bool:
+        """Whether predicates are judged only until they are decided."""
+        return self.study.verify.plan == "sequential"
+
+    @property
+    def n_shards(self) -> int:
+        """A walk is one: each of its looks follows from those before."""
+        return 1 if self.walks else -(-self.held_out.height // self.shard_size)
+
+    def shard(self, number: int) -> slice:
+        """The rows of `held_out` that a shard judges."""
+        return slice(number * self.shard_size, (number + 1) * self.shard_size)
+
+    def walk(self) -> Walk:
+        """At its start."""
+        weight = None if self.labels is None else float(1 / self.labels.chance.min())
+        return kinds.load(self.study.kind).walk(self.study, self.held_out, self.predicates, weight=weight)
+
+    def file(self, name: str, part: int) -> Path:
+        """Where a finished shard, or look of a walk, leaves its rows of that name."""
+        return self.parts / f"{name}-{part:04d}.parquet"
+
+    def files(self, name: str) -> list[Path]:
+        """The finished files of that name."""
+        return sorted(self.parts.glob(f"{name}-*.parquet"))
+
+    @property
+    def ended(self) -> Path:
+        """Is there while a walk stands where its budget ended."""
+        return self.parts / "ended"
+
+    @cached_property
+    def parts(self) -> Path:
+        """The folder of the finished parts; another one for all that would be judged otherwise."""
+        # The frozen predicates name the judge, whose name holds a hash of models, sampling and prompt.
+        fingerprint = frames.hashed(
+            self.frozen_hash,
+            *(frames.file_hash(file) for file in judged_files(self.study)),
+            self.study.verify.model_dump_json(),
+            self.study.gold.model_dump_json(),
+            self.gold_judge.name if self.gold_judge else "",
+            str(self.study.seed),
+            code_version(),
+        )
+        return paths.parts(self.study.name, "verify", fingerprint)
+
+
+def judged_files(study: Study) -> list[Path]:
+    """All that a verdict follows from beside the predicate: texts, recorded verdicts, vectors, labels."""
+    collected = sorted(paths.output(study.name, "collect").glob("*.parquet"))
+    label = [labels.file_of(study)] if study.gold.path and study.gold.decides else []
+    files = [*collected, paths.output(study.name, "embed") / "embeddings.npy"]
+    return [*files, *(file for file in label if file.is_file())]
+
+
+def judge_part(plan: Plan, part: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> None:
+    """Judges these pairs and leaves them as one part.
+
+    Raises:
+        FrozenError: the judge is not the one that the predicates were frozen with.
+        EngineError: the judge or the gold judge failed.
+    """
+    embeddings = frames.read_embeddings(paths.output(plan.study.name, "embed"), plan.texts.height)
+    judge = plan.judge
+    if any(p.judge != judge.name for p in plan.predicates):
+        raise FrozenError(
+            f"predicates were frozen for judge {plan.predicates[0].judge}, not {judge.name}."
+            " Rerun formalise, or set the params back."
+        )
+    rows = texts["row"].to_numpy()
+    judged = judge.judge(predicates, texts.drop("row"), embeddings[rows])
+    verdicts = verdict_frame(predicates, texts["text_id"], judged)
+    _leave_calls(plan, "calls", part, judged.calls)
+    if judged.first is not None:
+        orders = order_frame(verdicts, judged.first)
+        frames.write_file_whole(orders, plan.file("orders", part), frames.ORDERS)
+    if judged.each is not None:
+        panel = panel_frame(predicates, texts["text_id"], judged.each, judged.judges)
+        frames.write_file_whole(panel, plan.file("panel", part), frames.PANEL)
+    if plan.gold_judge and plan.study.gold.choose == "random":
+        chance = plan.chance[rows][:, None]
+        is_drawn = sample.drawn(texts, plan.chance[rows], plan.study.seed)[:, None]
+        _ask_gold(plan, part, predicates, texts, is_drawn & (judged.status == roles.VALUE), chance)
+    frames.write_file_whole(verdicts, plan.file("part", part), frames.VERDICTS)
+
+
+def ask_gold_where_unsure(plan: Plan) -> None:
+    """Asks the gold judge where the judge is unsure, which is known when all shards are judged; by shards."""
+    verdicts = pl.scan_parquet(plan.files("part"), glob=False)
+    score, status = verdict_matrix(plan.held_out, plan.predicates, verdicts)
+    known = np.where(status == roles.VALUE, score, np.nan)
+    chance = sample.chances_uncertain(plan.held_out, plan.study.gold.texts, known)
+    ids = [p.predicate_id for p in plan.predicates]
+    wanted = sample.drawn_pairs(plan.held_out, chance, plan.study.seed, ids)
+    for shard in range(plan.n_shards):
+        if not plan.file("gold", shard).is_file():
+            at = plan.shard(shard)
+            _ask_gold(plan, shard, plan.predicates, plan.held_out[at], wanted[at], chance[at])
+
+
+def _ask_gold(
+    plan: Plan,
+    part: int,
+    predicates: Sequence[Predicate],
+    texts: pl.DataFrame,
+    wanted: Bool[np.ndarray, "text predicate"],
+    chance: Float[np.ndarray, "text predicate"],
+) -> None:
+    """Leaves what the gold judge says of these pairs; it comes with every part, be it empty."""
+    assert plan.gold_judge is not None  # noqa: S101 - asked for
+    judged = plan.gold_judge.judge_pairs(predicates, texts.drop("row"), wanted)
+    whole = np.broadcast_to(chance, wanted.shape)
+    rows = gold_frame(predicates, texts["text_id"], judged, wanted, whole)
+    _leave_calls(plan, "calls-gold", part, judged.calls)
+    frames.write_file_whole(rows, plan.file("gold", part), frames.GOLD)
+
+
+def _leave_calls(plan: Plan, name: str, part: int, calls: Sequence[Call]) -> None:
+    if calls:
+        rows = frames.from_records(calls, frames.CALLS)
+        frames.write_file_whole(rows, plan.file(name, part), frames.CALLS)

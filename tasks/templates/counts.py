@@ -1,0 +1,46 @@
+"""What other stages counted, as lines of the report."""
+
+from typing import Any
+
+from tasks.templates import filters
+
+LABELS = {
+    "n_rows": "rows read",
+    "n_blank": "blank rows left out",
+    "n_merged": "duplicate rows merged",
+    "n_overlap": "texts that stood in both groups",
+    "n_texts": "texts kept",
+    "n_documents": "documents",
+    "n_without_document": "rows without a document, each its own",
+    "n_cut": "long texts cut",
+    "n_nul": "texts with NUL characters, replaced",
+}
+"""What collect's counts are called; a count that is not here is shown under its own name."""
+IN_TABLE = {"study", "names", "texts", "explore_texts", "confirm_texts", "documents"}
+"""Entries of collect's manifest that the table of sizes already shows."""
+
+
+def collected(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What collect counted: the known counts in reading order, then whatever else it wrote."""
+    known = [(label, manifest[key]) for key, label in LABELS.items() if key in manifest]
+    return known + flat({key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)})
+
+
+def flat(manifest: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """The manifest's entries with nested names joined and hashes left out."""
+    found: list[tuple[str, Any]] = []
+    for key, value in sorted(manifest.items()):
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, dict) and any(isinstance(inner, dict | list) for inner in value.values()):
+            found += flat(value, f"{name}: ")
+        elif isinstance(value, dict):
+            found.append((name, ", ".join(f"{k} {filters.figure(v)}" for k, v in value.items())))
+        elif isinstance(value, list):
+            found.append((name, "; ".join(map(_item, value)) or "none"))
+        elif not key.endswith("hash"):
+            found.append((name, value))
+    return found
+
+
+def _item(value: Any) -> str:
+    return " · ".join(map(str, value.values())) if isinstance(value, dict) else str(value)

@@ -1,0 +1,184 @@
+"""What a report on an encoder shows beside its figures: where pairs lie, and other encoders as a heat map."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+SIZE, EDGE = 220, 8
+"""Of a scatter picture and of the room around its points, in pixels."""
+MOST_POINTS = 120
+"""Points of each sort drawn in a picture, evenly picked: the page stays small."""
+MOST_TINT = 70
+"""Percent of colour where the whole interval lies at 1: text over it stays readable."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What stages left of kind encoder_failures alone."""
+
+    pairs: dict[str, list[Row]]
+    """predicate_id -> rows of frames.FRESH with score and status of the verdict."""
+    transfer: list[Row]
+    retrieval: list[Row]
+    mined: Row
+    """propose's manifest."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A pair: reference across, under test upwards."""
+
+    x: str
+    y: str
+    sort: str
+    """fails, apart (the encoder tells them apart), same (they mean the same), unsure or control."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One failure: what it is, its worst pairs and where all lie."""
+
+    row: Row
+    worst: list[Row]
+    same: int
+    """Fresh pairs that collide and mean the same."""
+    unsure: int
+    overlap: float
+    """Mean share of words in common: of fresh pairs ..."""
+    overlap_control: float
+    """... and of their controls."""
+    points: list[Point]
+    at: str
+    """Where the threshold lies, in pixels from the top."""
+    inside: tuple[float, float] | None
+    """Share that fails among pairs written for the domain, and among the others; None without a domain."""
+
+
+def shown(probe: Probe | None, found: Sequence[Row], rows: Sequence[Row], params: Row, n_worst: int) -> Row:
+    """What the template shows of it; nothing of another kind.
+
+    Args:
+        probe: None of another kind.
+        found: findings, numbered.
+        rows: all tested predicates.
+        params: of the run.
+        n_worst: pairs shown of each failure.
+    """
+    if probe is None:
+        return {"probe": None}
+    of = params["failures"]
+    names = {row["predicate_id"]: row["predicate"] for row in rows}
+    return {
+        "probe": {
+            "encoder": params["embed"]["encoder"],
+            **{name: of[name] for name in ("reference", "threshold", "margin", "domain")},
+            **{name: probe.mined[name] for name in ("n_searched", "n_collisions", "n_hits")},
+        },
+        "cards": [
+            card(
+                {**row, "description": json.loads(row["definition"])["description"]},
+                probe.pairs.get(row["predicate_id"], []),
+                of["threshold"],
+                n_worst,
+            )
+            for row in found
+        ],
+        "size": SIZE,
+        "heat": heat(probe.transfer, names),
+        "searches": [{**row, "name": names[row["predicate_id"]]} for row in probe.retrieval],
+    }
+
+
+def card(row: Row, pairs: Sequence[Row], threshold: float, n_worst: int) -> Card:
+    """The card of a failure.
+
+    Args:
+        row: its figures.
+        pairs: rows of frames.FRESH with `score` and `status` of the verdict.
+        threshold: similarity under test from which a pair collides.
+        n_worst: pairs shown.
+    """
+    fresh = [pair for pair in pairs if pair["group"] == "A"]
+    control = [pair for pair in pairs if pair["group"] == "B"]
+    low = min([0.0, *(min(pair["similarity"], pair["reference"]) for pair in pairs)])
+    failing = sorted((pair for pair in fresh if _sort(pair, threshold) == "fails"), key=_nearest_first)
+    drawn = [*_some(control), *_some(fresh)]
+    return Card(
+        row=row,
+        worst=failing[:n_worst],
+        same=sum(_sort(pair, threshold) == "same" for pair in fresh),
+        unsure=sum(_sort(pair, threshold) == "unsure" for pair in fresh),
+        overlap=_mean([pair["overlap"] for pair in fresh]),
+        overlap_control=_mean([pair["overlap"] for pair in control]),
+        points=[
+            Point(
+                _place(pair["reference"], low, False),
+                _place(pair["similarity"], low, True),
+                "control" if pair["group"] == "B" else _sort(pair, threshold),
+            )
+            for pair in drawn
+        ],
+        at=_place(threshold, low, True),
+        inside=_inside(fresh),
+    )
+
+
+def heat(rows: Sequence[Row], names: Mapping[str, str]) -> Row | None:
+    """Failures down, encoders across, the one under test first; None where nothing was confirmed."""
+    if not rows:
+        return None
+    encoders = list(dict.fromkeys(row["encoder"] for row in rows))
+    found = {(row["predicate_id"], row["encoder"]): row for row in rows}
+    ids = list(dict.fromkeys(row["predicate_id"] for row in rows))
+    return {
+        "encoders": [{"name": one, "threshold": found[ids[0], one]["threshold"]} for one in encoders],
+        "lines": [
+            {
+                "name": names[id_],
+                "cells": [found[id_, one] | {"tint": _tint(found[id_, one])} for one in encoders],
+            }
+            for id_ in ids
+        ],
+    }
+
+
+def _tint(cell: Row) -> int:
+    """Percent of colour, by the effect; none where the interval holds zero."""
+    return round(MOST_TINT * max(cell["validity"], 0.0)) if cell["lo"] > 0 else 0
+
+
+def _inside(fresh: Sequence[Row]) -> tuple[float, float] | None:
+    parts = [[pair["score"] for pair in fresh if pair["inside"] is side] for side in (True, False)]
+    if not all(parts):
+        return None
+    return _mean(parts[0]), _mean(parts[1])
+
+
+def _sort(pair: Row, threshold: float) -> str:
+    if pair["similarity"] < threshold:
+        return "apart"
+    if pair["score"] is None:
+        return "unsure"
+    return "fails" if pair["score"] >= 0.5 else "same"
+
+
+def _nearest_first(pair: Row) -> tuple[float, str]:
+    return -pair["similarity"], pair["text_id"]
+
+
+def _some(pairs: Sequence[Row]) -> list[Row]:
+    step = -(-len(pairs) // MOST_POINTS) or 1
+    return list(pairs[::step])
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else float("nan")
+
+
+def _place(value: float, low: float, upwards: bool) -> str:
+    share = (value - low) / (1 - low)
+    inside = SIZE - 2 * EDGE
+    return f"{EDGE + inside * (1 - share if upwards else share):.1f}".removesuffix(".0")

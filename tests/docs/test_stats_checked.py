@@ -1,0 +1,46 @@
+"""docs/statistics.md says of every public function in tasks/stats what it is checked against, and truly."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPO
+
+LINE = re.compile(r"^\| (`.*`) \| (.+) \| `([\w/]+\.py)` \|$", re.MULTILINE)
+
+
+def _public() -> dict[str, ast.FunctionDef]:
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in (REPO / "tasks/stats").glob("*.py")]
+    nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return {node.name: node for node in nodes if not node.name.startswith("_")}
+
+
+def _table() -> list[tuple[str, Path]]:
+    text = (
+        (REPO / "docs/statistics.md").read_text(encoding="utf-8").split("## What is checked against what")[1]
+    )
+    found = []
+    for names, _, test in LINE.findall(text):
+        path = REPO / test if "/" in test else REPO / "tests/reference" / test
+        found += [(name, path) for name in re.findall(r"`(\w+)`", names)]
+    return found
+
+
+def test_every_public_function_is_in_the_table_once() -> None:
+    assert sorted(name for name, _ in _table()) == sorted(_public())
+
+
+@pytest.mark.parametrize(("name", "test"), _table(), ids=lambda value: getattr(value, "stem", value))
+def test_the_test_that_is_named_calls_it(name: str, test: Path) -> None:
+    tree = ast.parse(test.read_text(encoding="utf-8"))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert name in used, f"docs/statistics.md names {test.name} for {name}, which does not call it"
+
+
+@pytest.mark.parametrize("name", _public())
+def test_every_public_function_says_what_it_assumes_and_where_it_is_from(name: str) -> None:
+    doc = ast.get_docstring(_public()[name]) or ""
+    for heading in ("Assumes:", "Source:"):
+        assert f"\n{heading}\n" in doc, f"{name} in tasks/stats needs {heading} in its docstring"
