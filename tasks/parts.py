@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -37,9 +38,16 @@ class Plan:
 
     @cached_property
     def held_out(self) -> pl.DataFrame:
-        """The texts to be judged; `row` is their place among all texts."""
-        numbered = self.texts.with_row_index("row")
-        return kinds.load(self.study.kind).held_out(self.study, numbered)
+        """The texts to be judged; `row` is their place among all texts, which what is written has not."""
+        kind = kinds.load(self.study.kind)
+        if not kind.writes_pairs:
+            return kind.held_out(self.study, self.texts.with_row_index("row"))
+        file = self.parts / "fresh.parquet"
+        if not file.is_file():
+            made = cast(kinds.WritingKind, kind).written(self.study, self.texts, self.predicates)
+            _leave_calls(self, "calls-written", 0, made.calls)
+            frames.write_file_whole(made.rows, file, frames.FRESH)
+        return frames.read(self.parts, file.name, frames.FRESH).with_columns(row=0)
 
     @cached_property
     def judge(self) -> roles.Judge:

@@ -20,9 +20,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks import paths
+from tasks import kinds, paths
 from tasks.engines import roles
-from tasks.errors import NatstatError
+from tasks.errors import EngineError, NatstatError
 from tasks.records import Predicate
 from tasks.store import calls, duck, expectations, frames, holdout
 from tasks.study import Study
@@ -51,18 +51,18 @@ def run(study: Study) -> dict[str, Any]:
     judge = engine.judge(study)
     rater = engine.rater(study)
     frozen = [Predicate(**row) for row in predicates.iter_rows(named=True)]
-    ratings = rater.rate(frozen)
+    ratings, rated_by = rated(study, rater, frozen)
     rater_calls = frames.from_records(rater.calls, frames.CALLS).sort("request_hash")
     paid = calls.once([calls.read(study.name, ("propose", "verify")), rater_calls])
     cost = calls.cost_usd(paid, study.spend.prices)
     this_run = run_row(study, judge.model, texts, predicates, scores, cost, judges)
     run_id = this_run["run_id"].item()
     cost_usd = calls.cost_usd_by_predicate(paid, study.spend.prices)
-    discoveries = discovery_rows(this_run, predicates, scores, ratings, rater.rated_by, cost_usd, judges)
+    discoveries = discovery_rows(this_run, predicates, scores, ratings, rated_by, cost_usd, judges)
     expectations.check_record(study, predicates, expectations.summarise(verdicts), discoveries)
-    confirms = texts["half"] == "confirm"
-    embeddings = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)[confirms.to_numpy()]
-    evidence = evidence_rows(study, run_id, texts.filter(confirms), embeddings, frozen, verdicts, judge)
+    kind = kinds.load(study.kind)
+    judged, embeddings = judged_texts(study, kind, texts)
+    evidence = evidence_rows(study, run_id, judged, embeddings, frozen, verdicts, judge)
     manifest = {
         "run_id": run_id,
         "names": frames.read_manifest(paths.output(study.name, "collect"))["names"],
@@ -73,7 +73,8 @@ def run(study: Study) -> dict[str, Any]:
         "alpha": study.score.alpha,
         "level": study.score.level,
         "min_effect": study.score.min_effect,
-        "holdout": holdout.use(this_run, discoveries),
+        # What was written for the test has answered nothing before.
+        "holdout": {"n_runs": 0} if kind.writes_pairs else holdout.use(this_run, discoveries),
         **judging_cost(study),
         "cannot_find": list(getattr(engine, "CANNOT_FIND", ())),
         "versions": versions(),
@@ -93,6 +94,35 @@ def run(study: Study) -> dict[str, Any]:
         shutil.rmtree(output, ignore_errors=True)
         raise
     return manifest
+
+
+def rated(
+    study: Study, rater: roles.Rater, predicates: Sequence[Predicate]
+) -> tuple[list[roles.Rating], str]:
+    """What each is worth to the reader, and who says so; nobody where the budget has ended the walk before.
+
+    Raises:
+        EngineError: the rater failed.
+    """
+    try:
+        return rater.rate(predicates), rater.rated_by
+    except EngineError as error:
+        ended = frames.read_manifest(paths.output(study.name, "verify")).get("ended")
+        if not (error.out_of_budget and ended == "budget"):
+            raise
+        return [roles.Rating(None, None, None) for _ in predicates], "nobody: the budget was reached"
+
+
+def judged_texts(
+    study: Study, kind: kinds.Kind, texts: pl.DataFrame
+) -> tuple[pl.DataFrame, Float[np.ndarray, "text dim"]]:
+    """What may be shown as evidence, with its vectors: the confirmation half, or what was written."""
+    if kind.writes_pairs:
+        fresh = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
+        return fresh, np.empty((fresh.height, 0), dtype=np.float32)
+    confirms = texts["half"] == "confirm"
+    vectors = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)
+    return texts.filter(confirms), vectors[confirms.to_numpy()]
 
 
 def priced(study: Study, paid: pl.DataFrame) -> dict[str, dict[str, float | None]]:

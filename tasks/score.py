@@ -1,9 +1,11 @@
 """Turn verdicts into effects, intervals, p and q, and say which are discoveries.
 
-Reads:      5_verdicts, 4_predicates, 1_texts; with `gold.path` the file in data/labels
+Reads:      5_verdicts, 4_predicates, 1_texts; of encoder failures 2_embeddings; with `gold.path` the file in
+            data/labels
 Writes:     6_scores/scores.parquet (one row per frozen predicate), baselines.parquet; of a fixed plan
             groups.parquet, of a sequential one paths.parquet (one row per look and predicate); with gold
-            verdicts judges.parquet, of a panel agreement.parquet
+            verdicts judges.parquet, of a panel agreement.parquet; of encoder failures transfer.parquet
+            (other encoders) and retrieval.parquet
 Guarantees: only frozen predicates, each pair once; q over all frozen predicates of the study;
             paraphrases grouped; the null rate of this very data beside the headline, of a fixed plan
 Not here:   judging, or any look at what a predicate means
@@ -12,7 +14,7 @@ Not here:   judging, or any look at what a predicate means
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -64,13 +66,14 @@ def run(study: Study) -> dict[str, Any]:
         raise FrozenError(f"{verify}: verdicts of other predicates than the frozen ones. Rerun verify.")
     predicates = [Predicate(**row) for row in frozen.iter_rows(named=True)]
     kind = kinds.load(study.kind)
-    held_out = kind.held_out(study, texts)
+    held_out = kinds.tested(kind, study, texts, verify)
     score, status = matrices.verdict_matrix(held_out, predicates, frames.scan_verdicts(verify))
     by_gold, noted = read_gold(study, verify, verified, held_out, predicates)
     judged = Judged(study, kind, held_out, predicates, score, status, by_gold)
     walk = _walk(judged, verified)
     scored = score_judged(judged, walk, verified.get("n_looks"))
     agreement, panel = read_panel(judged, verify)
+    beside = _beside(judged, texts, scored)
     manifest = {
         "alpha": study.score.alpha,
         "level": study.score.level,
@@ -78,17 +81,16 @@ def run(study: Study) -> dict[str, Any]:
         "n_tested": len(scored.scores),
         "n_discoveries": sum(s.is_discovery for s in scored.scores),
         "n_groups": len({s.group_id for s in scored.scores if s.is_discovery}),
-        **(_null_rate(judged) if walk is None else _judgements(walk, verified, status)),
+        **(_null_rate(judged) if walk is None else _judgements(walk, verified, judged)),
         **({} if scored.judges is None else {"gold": {**noted, **gold_figures(judged, scored.judges)}}),
         **({} if panel is None else {"panel": panel}),
     }
     with frames.writing(paths.output(study.name, "score")) as folder:
         # A group without any value has no mean: NULL, not NaN, in the tables.
         table = frames.from_records(scored.scores, frames.SCORES).fill_nan(None)
-        surface = score_baselines(study, kind, texts, held_out, predicates)
         for name, frame, schema in (
             ("scores", table, frames.SCORES),
-            ("baselines", surface, frames.BASELINES),
+            *((name, frame, getattr(frames, name.upper())) for name, frame in beside.items()),
             ("groups", scored.groups, frames.GROUPS),
             ("judges", scored.judges, frames.JUDGES),
             ("agreement", agreement, frames.AGREEMENT),
@@ -98,6 +100,23 @@ def run(study: Study) -> dict[str, Any]:
                 frames.write(frame, folder / f"{name}.parquet", schema)
         frames.write_manifest(folder, manifest)
     return manifest
+
+
+def _beside(judged: Judged, texts: pl.DataFrame, scored: Scored) -> dict[str, pl.DataFrame]:
+    """Baselines, and what else the kind puts beside the scores, by name of the table."""
+    study, kind = judged.study, judged.kind
+    if not kind.writes_pairs:
+        return {"baselines": score_baselines(study, kind, texts, judged.held_out, judged.predicates)}
+    vectors = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)
+    column = {p.predicate_id: i for i, p in enumerate(judged.predicates)}
+    own = np.array([column[one] for one in judged.held_out["predicate_id"]])
+    return cast(kinds.WritingKind, kind).tables(
+        study,
+        judged.held_out.with_columns(family=pl.Series([judged.predicates[i].family for i in own])),
+        judged.verdict[np.arange(own.size), own],
+        [s.predicate_id for s in scored.scores if s.is_discovery],
+        vectors[(texts["half"] == "confirm").to_numpy()],
+    )
 
 
 def read_gold(
@@ -190,7 +209,7 @@ def _score(
         n_documents=estimate.n_documents,
         n_refused=int((status == roles.REFUSAL).sum()),
         n_unparsable=int((status == roles.UNPARSABLE).sum()),
-        n_absent=int((status == roles.ABSENT).sum()),
+        n_absent=int((status == roles.ABSENT).sum()) - judged.n_of_others(i),
         mean_a=estimate.mean_a,
         mean_b=estimate.mean_b,
         validity=estimate.validity,
@@ -284,18 +303,17 @@ def _path(walk: Walk, scores: Sequence[Score]) -> pl.DataFrame:
     return walk.path(lo, hi)
 
 
-def _judgements(
-    walk: Walk, verified: dict[str, Any], status: UInt8[np.ndarray, "text predicate"]
-) -> dict[str, Any]:
-    n_judged = int((status != roles.ABSENT).sum())
+def _judgements(walk: Walk, verified: dict[str, Any], judged: Judged) -> dict[str, Any]:
+    n_judged = int((judged.status != roles.ABSENT).sum())
+    n_grid = matrices.n_pairs(judged.held_out, len(judged.predicates))
     return {
         "plan": "sequential",
         **({"ended": verified["ended"]} if "ended" in verified else {}),
         "control": walk.state.rule.control,
         "n_looks": walk.n_looks,
         "n_judged": n_judged,
-        "n_grid": status.size,
-        "share_judged": n_judged / status.size,
+        "n_grid": n_grid,
+        "share_judged": n_judged / n_grid,
         "decisions": {decision: walk.decisions.count(decision) for decision in DECISIONS},
         "null_shuffles": 0,
         "null_not_run": "where the walk stopped depends on the verdicts: with other labels it would have "

@@ -3,7 +3,8 @@
 Reads:      4_predicates, 1_texts, 2_embeddings; data/labels where a sequential plan is decided by them
 Writes:     5_verdicts/part-*.parquet: one row per predicate and confirmation text; where a language
             model was asked calls-*.parquet, of a panel panel-*.parquet, where it compared two texts
-            orders-*.parquet; where a gold judge was asked gold.parquet
+            orders-*.parquet; where a gold judge was asked gold.parquet; of encoder failures fresh.parquet,
+            the pairs that were written to test them
 Guarantees: exploration and confirmation share no text, or nothing is judged; only what was frozen is
             judged, by the judge it was frozen with; a missing verdict is a row, and so is a pair that a
             sequential plan did not ask about; what the gold judge reads is drawn by chance alone
@@ -23,7 +24,7 @@ import polars as pl
 from tasks import parts, paths, progress
 from tasks.engines import roles
 from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
-from tasks.kinds.matrices import GoldVerdicts, gold_matrix
+from tasks.kinds.matrices import GoldVerdicts, gold_matrix, n_pairs
 from tasks.kinds.walk import DECISIONS, Walk, check_plan
 from tasks.parts import Plan
 from tasks.records import Predicate
@@ -182,7 +183,8 @@ def _finish(plan: Plan) -> dict[str, Any]:
             **(_write_gold(plan, folder) if plan.gold_judge else {}),
             **_asked(plan),
         }
-        for file in (*plan.files("calls"), *plan.files("orders"), *plan.files("panel")):
+        written = list(plan.parts.glob("fresh.parquet"))
+        for file in (*plan.files("calls"), *plan.files("orders"), *plan.files("panel"), *written):
             shutil.copyfile(file, folder / file.name)
         if plan.paired:
             orders = pl.read_parquet(plan.files("orders"), glob=False)
@@ -211,6 +213,8 @@ def _copy_shards(plan: Plan, folder: Path) -> dict[str, Any]:
         shutil.copyfile(file, folder / file.name)
     counts = dict(pl.scan_parquet(files, glob=False).group_by("status").agg(pl.len()).collect().iter_rows())
     n_verdicts = {status: int(counts.get(status, 0)) for status in roles.STATUSES}
+    n_other = plan.held_out.height * len(plan.predicates) - n_pairs(plan.held_out, len(plan.predicates))
+    n_verdicts[roles.STATUSES[roles.ABSENT]] -= n_other
     return {"n_verdicts": n_verdicts}
 
 
@@ -224,12 +228,14 @@ def _write_walk(plan: Plan, folder: Path) -> dict[str, Any]:
         frames.write(rows, folder / f"part-{part:04d}.parquet", frames.VERDICTS)
     counts = np.bincount(judged.status.ravel(), minlength=len(roles.STATUSES)).tolist()
     rule = plan.study.verify.sequential
+    n_grid = n_pairs(plan.held_out, len(plan.predicates))
+    counts[roles.ABSENT] -= judged.status.size - n_grid
     return {
         "n_verdicts": dict(zip(roles.STATUSES, counts, strict=True)),
         "plan": plan.study.verify.plan,
         "sequential": rule.model_dump(),
-        "n_asked": judged.status.size - counts[roles.ABSENT],
-        "n_grid": judged.status.size,
+        "n_asked": n_grid - counts[roles.ABSENT],
+        "n_grid": n_grid,
         "n_looks": walk.n_looks,
         "decisions": {decision: walk.decisions.count(decision) for decision in DECISIONS},
         **({"ended": "budget"} if plan.ended.is_file() else {}),

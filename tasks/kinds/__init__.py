@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -11,7 +12,8 @@ from jaxtyping import Float, UInt8
 
 from tasks.engines.roles import Exploration, PairEvidence
 from tasks.kinds.walk import Walk
-from tasks.records import Predicate
+from tasks.records import Call, Predicate
+from tasks.store import frames
 from tasks.study import Study
 
 
@@ -27,6 +29,16 @@ class Gathered:
     """What was read: files, row counts, versions; goes into the manifest."""
     compared: dict[str, str] = field(default_factory=dict)
     """What A and B are called where they are no groups of these rows; empty: as `names`."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows that were written for a test."""
+
+    rows: pl.DataFrame
+    """Rows of frames.FRESH."""
+    calls: tuple[Call, ...]
+    """The paid answers they rest on."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,8 @@ class Kind(Protocol):
 
     unit: str
     """What a judge sees at once."""
+    writes_pairs: bool
+    """Whether what is tested is written for it, by `written`, and is no part of the corpus."""
 
     def gather(self, study: Study) -> Gathered:
         """Sources -> rows."""
@@ -67,10 +81,8 @@ class Kind(Protocol):
         """What the proposer is shown, from the exploration half only; `seen` are the `views`."""
         ...
 
-    def held_out(
-        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate] = ()
-    ) -> pl.DataFrame:
-        """The rows each predicate is tested on; where these are written for it, a column `predicate_id`."""
+    def held_out(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+        """The rows each predicate is tested on; none as long as they are not written."""
         ...
 
     def planned_test(self, texts: pl.DataFrame, threshold: float | None, plan: str = "fixed") -> str:
@@ -102,6 +114,32 @@ class Kind(Protocol):
     ) -> list[Estimate]:
         """Verdicts -> estimate, interval, p for each predicate."""
         ...
+
+
+class WritingKind(Kind, Protocol):
+    """A kind that is tested on rows written for it."""
+
+    def written(self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate]) -> Written:
+        """Rows for each predicate, with a column `predicate_id`."""
+        ...
+
+    def tables(
+        self,
+        study: Study,
+        written: pl.DataFrame,
+        score: Float[np.ndarray, "text predicate"],
+        found: Sequence[str],
+        corpus: Float[np.ndarray, "text dim"],
+    ) -> dict[str, pl.DataFrame]:
+        """What score writes beside its own tables, by name; `baselines` among it."""
+        ...
+
+
+def tested(kind: Kind, study: Study, texts: pl.DataFrame, verified: Path) -> pl.DataFrame:
+    """The rows that verify judged: what it wrote, or the kind's own."""
+    if kind.writes_pairs:
+        return frames.read(verified, "fresh.parquet", frames.FRESH)
+    return kind.held_out(study, texts)
 
 
 def load(name: str) -> Kind:

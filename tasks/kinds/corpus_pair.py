@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from tasks.engines.roles import REFUSAL, UNPARSABLE, VALUE, Exploration
-from tasks.kinds import Estimate, Gathered
-from tasks.kinds.matrices import groups_and_documents, thresholded
+from tasks.engines.roles import Exploration
+from tasks.kinds import Gathered, two_groups
+from tasks.kinds.matrices import groups_and_documents
 from tasks.kinds.sample import largest_weight
 from tasks.kinds.walk import PLANNED_TEST, Walk
 from tasks.records import Predicate
-from tasks.stats.differences import difference
-from tasks.stats.missing import share_difference_bounds_missing
 from tasks.store import sources
 from tasks.store.frames import hashed
 from tasks.study import Study
 
 unit = "text"
+writes_pairs = False
+estimand = two_groups.estimand
 
 
 def gather(study: Study) -> Gathered:
@@ -50,7 +50,7 @@ def evidence(
     )
 
 
-def held_out(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate] = ()) -> pl.DataFrame:
+def held_out(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
     """The confirmation half, or a seeded sample of `verify.max_texts` per group, in text_id order.
 
     The sample goes by hash, so it does not depend on row order and grows without replacing anyone. Where
@@ -118,37 +118,3 @@ def walk(
     if study.gold.decides and weight is None:
         weight = largest_weight(texts, study.gold.texts)
     return Walk(study, *groups_and_documents(texts), predicates, level, weight)
-
-
-def estimand(
-    texts: pl.DataFrame,
-    score: Float[np.ndarray, "text predicate"],
-    status: UInt8[np.ndarray, "text predicate"],
-    predicates: Sequence[Predicate],
-    level: float,
-) -> list[Estimate]:
-    """Share in A minus share in B with interval and two-sided p, for each predicate."""
-    threshold = predicates[0].threshold
-    verdict = thresholded(score, threshold)
-    in_a, document = groups_and_documents(texts)
-    found = difference(verdict, in_a, document, level, binary=threshold is not None)
-    asked_in_vain = (status == REFUSAL) | (status == UNPARSABLE)
-    judged = np.where(status == VALUE, verdict, np.nan)
-    lowest, highest = share_difference_bounds_missing(judged, asked_in_vain, in_a)
-    return [
-        Estimate(
-            n_a=int(found.n_a[i]),
-            n_b=int(found.n_b[i]),
-            n_documents=int(found.n_documents[i]),
-            mean_a=float(found.mean_a[i]),
-            mean_b=float(found.mean_b[i]),
-            validity=float(found.validity[i]),
-            lo=float(found.lo[i]),
-            hi=float(found.hi[i]),
-            p=float(found.p[i]),
-            missing_lo=float(lowest[i]),
-            missing_hi=float(highest[i]),
-            method=found.method[i],
-        )
-        for i in range(len(predicates))
-    ]

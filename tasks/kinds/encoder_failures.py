@@ -4,32 +4,37 @@ Unit judged: a pair of texts written to show a failure. Estimand: share of these
 takes them for one text, and their meanings differ) less that share of controls that share as many words
 (MultiMon: Tong, Jones & Steinhardt 2023, with a control). The corpus is one pile of texts; its exploration
 half is searched for confused pairs, its confirmation half is what a search is tried on.
+
+What only one stage calls is imported there: mined.py by propose, fresh.py by verify, transfer.py by score.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks.engines import mining, roles
-from tasks.engines.views import LEXICAL
+from tasks.engines import roles
 from tasks.errors import CorpusError
-from tasks.kinds import Gathered
-from tasks.kinds.fresh import fresh_pairs
+from tasks.kinds import Gathered, Written, two_groups
+from tasks.kinds.matrices import groups_and_documents
+from tasks.kinds.walk import PLANNED_TEST, Walk
 from tasks.records import Predicate
 from tasks.store import frames, sources
 from tasks.study import Study
 
 unit = "pair of texts"
-REFERENCE = "reference"
-"""The further view, where the reference is an encoder."""
+writes_pairs = True
+estimand = two_groups.estimand
+LEXICAL, REFERENCE = "lexical", "reference"
+"""The reference that is no encoder, and the view of one that is."""
 
 
 def gather(study: Study) -> Gathered:
     """One pile of texts, all of group A."""
     rows, names, read = sources.read_groups(study)
-    return Gathered(rows, names, read)
+    return Gathered(rows, names, read, compared={"A": "new pairs", "B": "controls"})
 
 
 def views(study: Study) -> dict[str, str]:
@@ -41,64 +46,74 @@ def views(study: Study) -> dict[str, str]:
 def evidence(
     study: Study, texts: pl.DataFrame, seen: Mapping[str, Float[np.ndarray, "text dim"]]
 ) -> roles.PairEvidence:
-    """Pairs of the exploration half that the encoder puts close and the reference apart.
+    """Pairs of the exploration half that the encoder puts close and the reference apart."""
+    from tasks.kinds import mined
+
+    return mined.evidence(study, texts, seen)
+
+
+def held_out(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+    """Nothing of the corpus: pairs are `written`."""
+    return pl.DataFrame(schema=frames.FRESH)
+
+
+def written(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate]) -> Written:
+    """Fresh pairs of each failure and their controls.
 
     Raises:
-        CorpusError: there is none; it says which threshold would select some.
+        CorpusError: there is not a pair for any failure.
     """
-    explored = np.flatnonzero((texts["half"] == "explore").to_numpy())
-    of = texts[explored].sort("text_id")
-    rows = explored[texts[explored]["text_id"].arg_sort().to_numpy()]
-    params = study.failures
-    found = mining.mine(
-        of["text"].to_list(),
-        seen["embeddings"][rows],
-        seen[REFERENCE][rows] if REFERENCE in seen else None,
-        threshold=params.threshold,
-        margin=params.margin,
-        top=params.top,
-        per_text=params.per_text,
-    )
-    if found.pairs.is_empty():
-        raise CorpusError(_nothing(study, found))
-    left, right = of[found.pairs["left"]], of[found.pairs["right"]]
-    mined = found.pairs.select("similarity", "reference", "overlap").with_columns(
-        left["text"].alias("left"),
-        right["text"].alias("right"),
-        left["text_id"].alias("left_id"),
-        right["text_id"].alias("right_id"),
-    )
-    return roles.PairEvidence(
-        frames.conform(mined, frames.PAIRS),
-        n_texts=of.height,
-        domain=params.domain or "",
-        noted={
-            "n_searched": found.n_texts,
-            "n_collisions": found.n_collisions,
-            "n_hits": found.n_hits,
-            "n_mined": mined.height,
-        },
-    )
+    from tasks.kinds.fresh import fresh_pairs
 
-
-def _nothing(study: Study, found: mining.Mined) -> str:
-    """Why no pair was found, and what would find some."""
-    params, where = study.failures, f"studies.{study.name}.failures"
-    if found.n_collisions:
-        is_same = params.reference == study.embed.encoder
-        same = " Reference and encoder under test are the same." if is_same else ""
-        return (
-            f"{where}: {found.n_collisions:,} pairs of {found.n_texts:,} texts reach the threshold of "
-            f"{params.threshold:g}, but for none of them is the reference ({params.reference}) lower by "
-            f"{params.margin:g}: it confuses the same.{same} Name another reference, or lower the margin."
+    generators = roles.load(study.engine).pair_generators(study)
+    rows = fresh_pairs(study, texts, predicates, generators)
+    if rows.is_empty():
+        raise CorpusError(
+            f"studies.{study.name}: no new pair was written for any of {len(predicates)} failures. "
+            "Name another model under llm.generator, or look at the descriptions in 4_predicates."
         )
-    nearest = "; ".join(f"{value:.2f} selects {n}" for n, value in found.quantiles.items() if value > 0)
-    return (
-        f"{where}.threshold: no pair of {found.n_texts:,} texts reaches {params.threshold:g}. "
-        f"Lower it ({nearest or 'no pair is alike at all'}), or bring more texts."
-    )
+    paid = {call.request_hash: call for one in generators.values() for call in one.calls}
+    return Written(rows, tuple(paid[key] for key in sorted(paid)))
 
 
-def held_out(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate] = ()) -> pl.DataFrame:
-    """Fresh pairs of each failure and their controls: rows of frames.FRESH."""
-    return fresh_pairs(study, texts, predicates, roles.load(study.engine).pair_generators(study))
+def planned_test(texts: pl.DataFrame, threshold: float | None, plan: str = "fixed") -> str:
+    """A pair and its control are one document."""
+    return PLANNED_TEST if plan == "sequential" else "cluster_score"
+
+
+def walk(
+    study: Study,
+    texts: pl.DataFrame,
+    predicates: Sequence[Predicate],
+    level: float = 0.95,
+    weight: float | None = None,
+) -> Walk:
+    """The walk over pairs with their controls; each failure has its own, so many as the most has."""
+    n_blocks = texts.group_by("predicate_id").agg(pl.col("document_id").n_unique())["document_id"].max()
+    return Walk(study, *groups_and_documents(texts), predicates, level, weight, cast(int, n_blocks))
+
+
+def tables(
+    study: Study,
+    fresh: pl.DataFrame,
+    score: Float[np.ndarray, "text predicate"],
+    found: Sequence[str],
+    corpus: Float[np.ndarray, "text dim"],
+) -> dict[str, pl.DataFrame]:
+    """Baselines, the confirmed failures on other encoders, and a search for their twins.
+
+    Args:
+        study: names the encoders.
+        fresh: rows of frames.FRESH.
+        score: verdicts; NaN where there is none.
+        found: predicate_ids of the confirmed failures.
+        corpus: vectors of the confirmation texts.
+    """
+    from tasks.kinds.transfer import baselines, searched, transferred
+
+    level = study.score.level
+    return {
+        "baselines": baselines(study, fresh, score, corpus),
+        "transfer": transferred(study, fresh, score, found, level),
+        "retrieval": searched(study, fresh, corpus, found, level),
+    }

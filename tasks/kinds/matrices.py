@@ -42,6 +42,11 @@ def groups_and_documents(
     return (texts["group"] == "A").to_numpy(), document
 
 
+def n_pairs(held_out: pl.DataFrame, n_predicates: int) -> int:
+    """Pairs there are to be judged: all, or each row for the predicate that it was written for."""
+    return held_out.height * (1 if "predicate_id" in held_out.columns else n_predicates)
+
+
 def thresholded(score: Float[np.ndarray, "..."], threshold: float | None) -> Float[np.ndarray, "..."]:
     """Scores as 0/1 verdicts where there is a threshold, else as they are; a missing one stays missing."""
     return score if threshold is None else np.where(np.isnan(score), np.nan, score >= threshold)

@@ -48,6 +48,12 @@ class Judged:
         of = self.gold
         return of and replace(of, score=matrices.thresholded(of.score, self.threshold))
 
+    def n_of_others(self, i: int) -> int:
+        """Rows that were written for another predicate than this one."""
+        if "predicate_id" not in self.held_out.columns:
+            return 0
+        return int((self.held_out["predicate_id"] != self.predicates[i].predicate_id).sum())
+
     @cached_property
     def in_a(self) -> Bool[np.ndarray, " text"]:
         """Who is in A."""

@@ -13,8 +13,56 @@ from jaxtyping import Bool, Float
 
 from tasks.engines import encoder, views
 from tasks.stats.differences import difference
+from tasks.stats.judge_error import share_ci_wilson
 from tasks.store import frames
 from tasks.study import Study
+
+N_RANDOM = 5000
+"""Random pairs of the corpus that are looked at."""
+_STREAM = 5
+"""Of the study's seed."""
+
+
+def baselines(
+    study: Study,
+    fresh: pl.DataFrame,
+    failed: Float[np.ndarray, " pair"],
+    corpus: Float[np.ndarray, "text dim"],
+) -> pl.DataFrame:
+    """How often pairs are confused that no failure was named for; rows of frames.BASELINES.
+
+    Args:
+        study: the threshold, the seed and the level.
+        fresh: rows of frames.FRESH with the `family` of their predicate.
+        failed: verdicts; NaN where there is none.
+        corpus: vectors of the confirmation texts.
+    """
+    level, rng = study.score.level, np.random.default_rng([study.seed, _STREAM])
+    rows = []
+    if corpus.shape[0] > 1:
+        left, right = rng.integers(corpus.shape[0], size=(2, N_RANDOM))
+        apart = left != right
+        near = views.cosines(np.asarray(corpus[left[apart]]), np.asarray(corpus[right[apart]]))
+        rows.append(
+            _share("random pairs of the corpus that collide", near >= study.failures.threshold, level)
+        )
+    control = (fresh["group"] == "B").to_numpy() & ~np.isnan(failed)
+    rows.append(_share("controls of all failures that fail", failed[control] > 0, level))
+    blind = fresh.filter(pl.col("family") == "blind")
+    if blind.height:
+        at = (fresh["family"] == "blind").to_numpy()
+        document = blind["document_id"].rank("dense").to_numpy().astype(np.int64)
+        in_a = (blind["group"] == "A").to_numpy()
+        found = difference(failed[at][:, None], in_a, document, level, binary=True)
+        ends = {name: float(getattr(found, name)[0]) for name in ("validity", "lo", "hi", "p")}
+        rows.append({"baseline": "what was expected without data, new pairs less controls", **ends})
+    return pl.DataFrame(rows, schema=frames.BASELINES)
+
+
+def _share(name: str, holds: Bool[np.ndarray, " pair"], level: float) -> dict[str, Any]:
+    lo, hi = share_ci_wilson(holds.sum(), holds.size, level)
+    share = float(holds.mean()) if holds.size else float("nan")
+    return {"baseline": name, "validity": share, "lo": float(lo), "hi": float(hi), "p": None}
 
 
 def transferred(

@@ -43,6 +43,7 @@ class Walk:
         predicates: Sequence[Predicate],
         level: float,
         weight: float | None = None,
+        n_blocks: int | None = None,
     ) -> None:
         """Numbers of documents must not depend on the order of rows; the level decides nothing.
 
@@ -53,6 +54,7 @@ class Walk:
             predicates: frozen ones.
             level: of the intervals.
             weight: where a gold judge decides, the largest 1 / chance that a pair may be asked about with.
+            n_blocks: blocks that a predicate can have verdicts in; without it all.
         """
         wanted = study.verify.sequential
         self.predicates = predicates
@@ -65,7 +67,7 @@ class Walk:
         exact = self._threshold is not None and bool((sizes == 2).all())
         self.state = Sequential(
             towards_a=np.array([p.direction == "A" for p in predicates]),
-            n_blocks=sizes.size,
+            n_blocks=n_blocks or sizes.size,
             rule=Rule(
                 wanted.alpha,
                 wanted.min_effect / self._scale.width,

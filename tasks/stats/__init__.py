@@ -5,6 +5,7 @@
     means.py         graded, independent rows: Welch; the published D5 rules
     documents.py     rows summed by document
     clustered.py     documents of several rows: CR2 sandwich, Rao-Scott score test
+    design_effect.py design effect of a rare verdict in few documents
     multiplicity.py  Benjamini-Hochberg, Holm
     agreement.py     phi, paraphrase groups, what one predicate adds to another
     stratified.py    Mantel-Haenszel differences

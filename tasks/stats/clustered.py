@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from tasks.stats.design_effect import share_design_effect_unseen
 from tasks.stats.documents import DocumentSums
 from tasks.stats.means import bounded_ci, t_pvalue
 from tasks.stats.shares import share_difference_ci_mn, share_difference_pvalue_mn
@@ -137,7 +138,8 @@ def share_effective_sizes_rao_scott(
     documents in which a rare predicate holds happen to be small ones; that of the whole alone misses that
     one group is more clustered than the other; and clustering may not make a result look better than
     independent rows would. A constant group has no variance to compare: its rows of a document then
-    count as one (Kish's size).
+    count as one (Kish's size). Towards that the design effect is raised where few documents hold the rarer
+    verdict: they cannot show how alike a document's rows are.
 
     Args:
         sums: rows summed by document, scores 0 or 1.
@@ -149,7 +151,8 @@ def share_effective_sizes_rao_scott(
     Source:
         Rao & Scott (1992), Biometrics 48:577-585: effective counts k/deff of n/deff; Kish (1965), Survey
         Sampling, for (sum of sizes)^2 / (sum of squared sizes). With one row per document deff is
-        n/(n-1), checked; the largest of three is ours, its size is in docs/statistics.md.
+        n/(n-1), checked; the largest of three is ours, as is `share_design_effect_unseen`; size and
+        coverage are in docs/statistics.md.
     """
     apart = variance.var_a + variance.var_b
     shared = np.divide(variance.var, apart, out=np.ones_like(apart), where=apart > 0)
@@ -158,14 +161,15 @@ def share_effective_sizes_rao_scott(
     both = independent_a + independent_b
     whole = np.divide(variance.var, both, out=np.ones_like(both), where=both > 0)
     sizes = []
-    for rows, independent, own in (
-        (sums.rows_a, independent_a, variance.var_a),
-        (sums.rows_b, independent_b, variance.var_b),
+    for rows, total, independent, own in (
+        (sums.rows_a, sums.sum_a, independent_a, variance.var_a),
+        (sums.rows_b, sums.sum_b, independent_b, variance.var_b),
     ):
         n = np.maximum(rows.sum(axis=0), 1)
         kish = np.maximum((rows**2).sum(axis=0), 1) / n
-        deff = np.divide(own * shared, independent, out=kish, where=independent > 0)
-        sizes.append(n / np.maximum(np.maximum(deff, whole), 1))
+        deff = np.divide(own * shared, independent, out=kish.copy(), where=independent > 0)
+        deff = np.maximum(np.maximum(deff, whole), 1)
+        sizes.append(n / share_design_effect_unseen(deff, np.ones_like(n), kish, *_rarer(rows, total)))
     return sizes[0], sizes[1]
 
 
@@ -281,6 +285,15 @@ def _degrees_of_freedom(
     df = np.divide(trace**2, square, out=np.ones_like(trace), where=usable)
     most = np.maximum((sums.rows_a + sums.rows_b > 0).sum(axis=0) - 1.0, 1.0)
     return np.asarray(np.clip(df, 1.0, most))
+
+
+def _rarer(
+    rows: NDArray[np.float64], positive: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Texts with the rarer verdict, documents with one, and documents in all."""
+    texts = np.minimum(positive.sum(axis=0), (rows - positive).sum(axis=0))
+    holding = np.minimum((positive > 0).sum(axis=0), (rows > positive).sum(axis=0))
+    return texts, holding.astype(float), (rows > 0).sum(axis=0).astype(float)
 
 
 def _independent_variance(mean: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tasks.stats.design_effect import share_design_effect_unseen
+
 _ROUNDING = 1e-12
 
 
@@ -43,6 +45,10 @@ class RectifiedGroup:
     """Sum of squared shares of the documents in the gold sample: 1 over their effective number."""
     concentration_rows: Float[np.ndarray, " predicate"]
     """The same over texts: 1 over the effective number of gold texts."""
+    rarer_texts: Float[np.ndarray, " predicate"]
+    """Gold texts with the rarer of two verdicts, 1 or another."""
+    rarer_documents: Float[np.ndarray, " predicate"]
+    """Documents with such a text."""
 
     @cached_property
     def gold_variance(self) -> NDArray[np.float64]:
@@ -96,6 +102,7 @@ def group_rectified(
     scale = np.where(total > 0, total, 1.0)
     share, share_all = member @ (w / scale), member @ (observed / np.maximum(n, 1))
     squared = (w / scale) ** 2
+    verdicts = (asked & (gold == 1), asked & (gold != 1))
     everywhere = _pull(
         member @ np.where(observed, f - np.nan_to_num(cheap_mean), 0.0) / np.maximum(n, 1), share_all
     )
@@ -112,6 +119,8 @@ def group_rectified(
         square=(squared * f_gold**2).sum(axis=0),
         concentration=(share**2).sum(axis=0),
         concentration_rows=squared.sum(axis=0),
+        rarer_texts=np.minimum(*(one.sum(axis=0) for one in verdicts)).astype(float),
+        rarer_documents=np.minimum(*((member @ (one * 1.0) > 0).sum(axis=0) * 1.0 for one in verdicts)),
     )
 
 
@@ -157,7 +166,14 @@ def share_effective_size(
     """
     own, n = share_independent_variance(side), np.maximum(side.n_gold, 1)
     deff = np.where(own > 0, ratio_or_one(side.gold_variance * shared, own), side.concentration * n)
-    deff = np.maximum(deff, least)
+    deff = share_design_effect_unseen(
+        np.maximum(np.maximum(deff, least), 1),
+        side.concentration_rows * n,
+        side.concentration * n,
+        side.rarer_texts,
+        side.rarer_documents,
+        side.documents_gold,
+    )
     # n / (n - 1) is the design effect of one text a document and equal weights: each then counts in full.
     return np.asarray(n / np.where(deff <= n / np.maximum(n - 1, 1) + 1e-9, 1, np.maximum(deff, 1)))
 

@@ -79,6 +79,8 @@ numbered AS (
         count(*) FILTER (asks) OVER (PARTITION BY split_hash ORDER BY found_at, run_id) AS nth
     FROM runs
     JOIN asked USING (run_id)
+    -- An encoder is tested on pairs written for it, which no earlier run has asked.
+    WHERE kind <> 'encoder_failures'
 )
 SELECT run_id, study, split_hash, found_at, n_predicates, asks, nth,
     (params ->> '$.score.alpha')::DOUBLE AS alpha,

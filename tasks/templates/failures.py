@@ -102,7 +102,14 @@ def card(row: Row, pairs: Sequence[Row], threshold: float, n_worst: int) -> Card
     """
     fresh = [pair for pair in pairs if pair["group"] == "A"]
     control = [pair for pair in pairs if pair["group"] == "B"]
-    low = min([0.0, *(min(pair["similarity"], pair["reference"]) for pair in pairs)])
+    low = (
+        (
+            min(pair["similarity"] for pair in pairs),
+            min(pair["reference"] for pair in pairs),
+        )
+        if pairs
+        else (0.0, 0.0)
+    )
     failing = sorted((pair for pair in fresh if _sort(pair, threshold) == "fails"), key=_nearest_first)
     drawn = [*_some(control), *_some(fresh)]
     return Card(
@@ -114,13 +121,13 @@ def card(row: Row, pairs: Sequence[Row], threshold: float, n_worst: int) -> Card
         overlap_control=_mean([pair["overlap"] for pair in control]),
         points=[
             Point(
-                _place(pair["reference"], low, False),
-                _place(pair["similarity"], low, True),
+                _place(pair["reference"], low[1], False),
+                _place(pair["similarity"], low[0], True),
                 "control" if pair["group"] == "B" else _sort(pair, threshold),
             )
             for pair in drawn
         ],
-        at=_place(threshold, low, True),
+        at=_place(threshold, low[0], True),
         inside=_inside(fresh),
     )
 
@@ -179,6 +186,6 @@ def _mean(values: Sequence[float | None]) -> float:
 
 
 def _place(value: float, low: float, upwards: bool) -> str:
-    share = (value - low) / (1 - low)
+    share = max((value - low) / max(1 - low, 1e-9), 0.0)
     inside = SIZE - 2 * EDGE
     return f"{EDGE + inside * (1 - share if upwards else share):.1f}".removesuffix(".0")

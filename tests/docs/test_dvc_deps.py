@@ -1,6 +1,7 @@
 """dvc.yaml says truly what each stage depends on: every module it imports, kind and engine too."""
 
 from pathlib import Path
+from typing import Any
 
 import grimp
 import pytest
@@ -9,17 +10,53 @@ import yaml
 from tasks import paths
 from tests.conftest import REPO
 
-KIND = "corpus_pair"
-ENGINES = ("embedded", "replay", "llm")
-LOADS_KIND = {"collect", "propose", "formalise", "verify", "score"}
+ASKED = (
+    ("corpus_pair", "embedded"),
+    ("corpus_pair", "replay"),
+    ("corpus_pair", "llm"),
+    ("encoder_failures", "embedded"),
+    ("encoder_failures", "llm"),
+)
+"""Kinds with the engines they can have."""
+LOADS_KIND = {"collect", "embed", "propose", "formalise", "verify", "score", "record"}
 LOADS_ENGINE = {"propose", "formalise", "verify", "record"}
+LOADS_GOLD_JUDGE = {"verify"}
+CALLED_BY = {
+    "tasks.kinds.mined": ("evidence", "propose"),
+    "tasks.kinds.fresh": ("written", "verify"),
+    "tasks.kinds.transfer": ("tables", "score"),
+}
+"""What a kind imports inside a member that a single stage calls."""
 # Imported by every package on the way down, with nothing in it that could change a result.
 EMPTY = {"tasks/__init__.py"}
 
 
 @pytest.fixture(scope="module")
-def graph() -> grimp.ImportGraph:
-    return grimp.build_graph("tasks", cache_dir=None)
+def graphs() -> dict[str, grimp.ImportGraph]:
+    """By stage: without what only another stage reaches."""
+    found = {}
+    for stage in paths.STAGES:
+        found[stage] = grimp.build_graph("tasks", cache_dir=None)
+        for module, (_, caller) in CALLED_BY.items():
+            if caller != stage:
+                found[stage].remove_module(module)
+    return found
+
+
+@pytest.mark.parametrize(("module", "of"), CALLED_BY.items())
+def test_what_one_stage_calls_no_other_does(module: str, of: tuple[str, str]) -> None:
+    member, caller = of
+    calls = {
+        file.stem
+        for file in (REPO / "tasks").glob("*.py")
+        if f".{member}(" in file.read_text(encoding="utf-8")
+    }
+    assert calls == {"parts" if caller == "verify" else caller}
+    assert f"import {module.rsplit('.', maxsplit=1)[-1]}" in (kind := _source("encoder_failures")) or module in kind
+
+
+def _source(kind: str) -> str:
+    return (REPO / "tasks" / "kinds" / f"{kind}.py").read_text(encoding="utf-8")
 
 
 def _stages() -> dict[str, dict[str, object]]:
@@ -32,10 +69,11 @@ def _file(module: str) -> Path:
     return base / "__init__.py" if (REPO / base).is_dir() else base.with_suffix(".py")
 
 
-def _imported(graph: grimp.ImportGraph, stage: str, engine: str) -> set[str]:
+def _imported(graph: grimp.ImportGraph, stage: str, kind: str, engine: str) -> set[str]:
     roots = {f"tasks.{stage}"}
-    roots |= {f"tasks.kinds.{KIND}"} if stage in LOADS_KIND else set()
+    roots |= {f"tasks.kinds.{kind}"} if stage in LOADS_KIND else set()
     roots |= {f"tasks.engines.{engine}"} if stage in LOADS_ENGINE else set()
+    roots |= {"tasks.engines.llm"} if stage in LOADS_GOLD_JUDGE else set()
     modules = set(roots)
     for root in roots:
         modules |= graph.find_upstream_modules(root)
@@ -47,37 +85,31 @@ def _covered(file: str, deps: list[str]) -> bool:
     return any(file == dep or file.startswith(f"{dep}/") for dep in deps)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+def _filled(deps: Any, kind: str, engine: str) -> list[str]:
+    return [str(d).replace("${item.kind}", kind).replace("${item.engine}", engine) for d in deps]
+
+
+@pytest.mark.parametrize(("kind", "engine"), ASKED)
 @pytest.mark.parametrize("stage", paths.STAGES)
-def test_every_imported_module_is_a_dep(graph: grimp.ImportGraph, stage: str, engine: str) -> None:
-    block = _stages()[stage]
-    deps = [
-        str(d).replace("${item.kind}", KIND).replace("${item.engine}", engine)
-        for d in block["deps"]  # type: ignore[attr-defined]
-    ]
-    missing = sorted(f for f in _imported(graph, stage, engine) if not _covered(f, deps))
+def test_every_imported_module_is_a_dep(
+    graphs: dict[str, grimp.ImportGraph], stage: str, kind: str, engine: str
+) -> None:
+    deps = _filled(_stages()[stage]["deps"], kind, engine)
+    missing = sorted(f for f in _imported(graphs[stage], stage, kind, engine) if not _covered(f, deps))
     assert not missing, f"dvc.yaml, stage {stage}: add deps {missing}"
 
 
 @pytest.mark.parametrize("stage", paths.STAGES)
-def test_every_dep_of_ours_exists_and_is_imported(graph: grimp.ImportGraph, stage: str) -> None:
+def test_every_dep_of_ours_exists_and_is_imported(graphs: dict[str, grimp.ImportGraph], stage: str) -> None:
     """A dep nobody imports would rerun the stage for nothing."""
     ours = [str(d) for d in _stages()[stage]["deps"] if str(d).startswith("tasks/")]  # type: ignore[attr-defined]
-    for dep in ours:
-        for engine in ENGINES:
-            path = dep.replace("${item.kind}", KIND).replace("${item.engine}", engine)
+    unused = set(ours)
+    for kind, engine in ASKED:
+        imported = _imported(graphs[stage], stage, kind, engine)
+        for dep, path in zip(ours, _filled(ours, kind, engine), strict=True):
             assert (REPO / path).exists(), f"dvc.yaml, stage {stage}: {path} is not there"
-    imported = set().union(*(_imported(graph, stage, engine) for engine in ENGINES))
-    unused = [
-        dep
-        for dep in ours
-        if dep.endswith(".py")
-        and not any(
-            _covered(f, [dep.replace("${item.kind}", KIND).replace("${item.engine}", e)])
-            for f in imported
-            for e in ENGINES
-        )
-    ]
+            if not path.endswith(".py") or any(_covered(f, [path]) for f in imported):
+                unused.discard(dep)
     assert not [d for d in unused if (REPO / d).exists() and (REPO / d).read_text().strip()], unused
 
 
@@ -90,7 +122,7 @@ def test_every_param_a_stage_names_is_a_key_of_study(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", paths.STAGES)
-def test_every_param_a_stage_reads_is_named(graph: grimp.ImportGraph, stage: str) -> None:
+def test_every_param_a_stage_reads_is_named(stage: str) -> None:
     """`study.x` anywhere in the stage's own module must be tracked, or a change would not rerun it."""
     import re
 

@@ -30,12 +30,11 @@ class EmbeddedRater:
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        self._measures = study.embed.encoder != "none"
-        self.rated_by = (
-            "embedded: relevance, novelty measured"
-            if self._measures
-            else "embedded: nothing measured (no encoder)"
-        )
+        # A kind of difference is about no topic, and the encoder at hand is the one that is doubted.
+        self._measures = study.embed.encoder != "none" and study.kind != "encoder_failures"
+        lack = "no encoder" if study.embed.encoder == "none" else "no topic"
+        measured = "relevance, novelty measured" if self._measures else f"nothing measured ({lack})"
+        self.rated_by = f"embedded: {measured}"
 
     def rate(self, predicates: Sequence[Predicate]) -> list[Rating]:
         """One rating for each predicate."""

@@ -60,8 +60,9 @@ class LlmRater:
     @property
     def _about(self) -> str:
         """Goal, reader and groups as data, on one line."""
-        reader = {"reader": self._study.user} if self._study.user else {}
-        return prompts.lines([{"goal": self._study.goal, **reader, **self._names}])
+        known = {"reader": self._study.user, "domain": self._study.failures.domain}
+        told = {name: value for name, value in known.items() if value}
+        return prompts.lines([{"goal": self._study.goal, **told, **self._names}])
 
     def rate(self, predicates: Sequence[Predicate]) -> list[Rating]:
         """One rating for each predicate.
