@@ -27,9 +27,10 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 demo: install ## run the demo studies and print their discoveries
-	dvc repro report@docstrings report@docstrings-null
+	dvc repro report@docstrings report@docstrings-null report@captions
 	@python -m tasks show --study docstrings
 	@python -m tasks show --study docstrings-null
+	@python -m tasks show --study captions
 
 test: install ## run the tests
 	python -m pytest
@@ -50,6 +51,6 @@ bench: install ## measure every speed claim (last line of each: JSON)
 ui: install ## start the Prefect UI with a deployment per study
 	python -m flows.serve
 
-clean: ## delete study results, reports, caches and the environment
+clean: ## delete study results, reports, caches and the environment (not answers, not labels)
 	rm -rf $(VENV) data/.cache data/discoveries.duckdb .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find data reports -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +
+	find data reports -mindepth 1 -maxdepth 1 -type d ! -path data/labels -exec rm -rf {} +

@@ -107,7 +107,7 @@ GRID = tuple(
 
 FEW = tuple(
     Design(n, n, 50, rho=rho, share=share, shift=shift)
-    for n in (6, 10, 20, 40, 80)
+    for n in (6, 10, 20, 40, 60, 80)
     for rho in (0.1, 0.5)
     for share, shift in ((0.001, 0.02), (0.01, 0.05))
 )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks import collect, foresight, kinds
+from tasks import collect, embed, foresight, kinds
 from tasks.foresight import BASE_SHARE
 from tasks.stats.decisions import Rule
 from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
@@ -30,17 +30,38 @@ def preview(study: Study) -> dict[str, Any]:
     Raises:
         SourceError: a source cannot be read.
         CorpusError: its texts cannot answer the question.
+        EngineError: an encoder that is to be tested, or compared with, is not there.
     """
     found = collect.collected(study)
-    held_out = kinds.load(study.kind).held_out(study, found.texts)
-    return {**found.manifest, **power(study, found.texts, held_out)}
+    if kinds.load(study.kind).writes_pairs:
+        embed.open_all(study)
+    held_out = tested(study, found.texts)
+    return {**found.manifest, **to_write(study), **power(study, found.texts, held_out)}
+
+
+def tested(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+    """The rows that a predicate is tested on; stand-ins where they are written for each one by itself."""
+    kind = kinds.load(study.kind)
+    return foresight.stand_ins(study) if kind.writes_pairs else kind.held_out(study, texts)
+
+
+def to_write(study: Study) -> dict[str, Any]:
+    """How many pairs would be written to test the failures of an encoder; nothing for other kinds."""
+    if not kinds.load(study.kind).writes_pairs:
+        return {}
+    n_predicates, n_fresh = study.propose.max_predicates, study.failures.fresh
+    counted = {"n_predicates": n_predicates, "n_fresh": n_fresh, "n_pairs": n_predicates * n_fresh}
+    return {"written": {**counted, "n_judged": 2 * n_predicates * n_fresh}}
 
 
 def power(study: Study, texts: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, Any]:
     """What the study could find: with a judge that is right, and with one that errs."""
-    n_a, n_b = _documents(study, texts)
+    is_written = kinds.load(study.kind).writes_pairs
+    n_a, n_b = (study.failures.fresh,) * 2 if is_written else _documents(study, texts)
     found: dict[str, Any] = {"smallest_effect": smallest_effect(study, n_a, n_b)}
-    judged = None if "pair" in held_out.columns else foresight.foreseen(study, n_a, n_b, held_out)
+    # Of two texts nobody has measured how a judge errs, and whether vectors are near is no opinion.
+    is_exact = is_written or "pair" in held_out.columns
+    judged = None if is_exact else foresight.foreseen(study, n_a, n_b, held_out)
     if study.verify.plan == "sequential":
         found["sequential"] = outlook(study, held_out)
         judged = judged and {**judged, "walk": _walk_by(study, held_out)}
@@ -125,8 +146,16 @@ def _walk_by(study: Study, held_out: pl.DataFrame) -> float | None:
 
 def told(found: dict[str, Any]) -> list[str]:
     """The preview as a person reads it: what makes it useless first."""
-    lines = [f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} texts in "
-             f"{found['n_documents']:,} documents"]  # fmt: skip
+    head = (
+        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} texts in "
+        f"{found['n_documents']:,} documents"
+    )
+    sizes = _pile_told(found) if "written" in found else _groups_told(found)
+    return [*useless_told(found), head, *sizes, *power_told(found)]
+
+
+def _groups_told(found: Mapping[str, Any]) -> list[str]:
+    lines = []
     width = max(len(name) for name in found["names"].values())
     for group, name in found["names"].items():
         explore, confirm = found["explore_texts"][group], found["confirm_texts"][group]
@@ -134,26 +163,54 @@ def told(found: dict[str, Any]) -> list[str]:
             f"  {group}  {name:<{width}}  {explore + confirm:>9,} texts: {explore:,} to propose from, "
             f"{confirm:,} to test on"
         )
-    lines.append(
+    return [
+        *lines,
         f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; in both groups: "
         f"{found['n_overlap']:,}; in neither: {found['read'].get('rows_of_neither', 0):,}; cut to length: "
-        f"{found['n_cut']:,}"
+        f"{found['n_cut']:,}",
+    ]
+
+
+def _pile_told(found: Mapping[str, Any]) -> list[str]:
+    """Of kind encoder_failures: one pile of texts, and what would be written."""
+    explore, confirm = (sum(found[half].values()) for half in ("explore_texts", "confirm_texts"))
+    n_searched = explore * (explore - 1) // 2
+    return [
+        f"  {explore:,} texts to propose from, {n_searched:,} pairs of them to mine; {confirm:,} texts that "
+        "a search is tried on",
+        f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; cut to length: "
+        f"{found['n_cut']:,}",
+        written_told(found["written"]),
+    ]
+
+
+def written_told(written: Mapping[str, int]) -> str:
+    """How many pairs there would be to judge."""
+    return (
+        f"  to be written: at most {written['n_predicates']:,} failures x {written['n_fresh']:,} new pairs = "
+        f"{written['n_pairs']:,}, and as many controls; to be judged: at most {written['n_judged']:,} pairs"
     )
-    return [*useless_told(found), *lines, *power_told(found)]
 
 
 def power_told(found: Mapping[str, Any]) -> list[str]:
     """What the study could find."""
     ahead, judge = found.get("sequential"), found["judge"]
-    first = outlook_told(ahead) if ahead else _effect_told(**found["smallest_effect"])
+    if "written" in found:
+        first = _failures_told(found)
+    else:
+        first = outlook_told(ahead) if ahead else _effect_told(**found["smallest_effect"])
     return [*first, *(foresight.told(judge) if judge else [])]
 
 
 def useless_told(found: Mapping[str, Any]) -> list[str]:
     """The line that goes before all others where the study would not find what is there."""
-    advice = "Collect more documents, or lower propose.max_predicates"
+    is_written = "written" in found
+    more, what = (
+        ("Raise failures.fresh", "failure") if is_written else ("Collect more documents", "hypothesis")
+    )
+    advice = f"{more}, or lower propose.max_predicates"
     ahead, judge = found.get("sequential"), found["judge"]
-    among = "one hypothesis" if ahead is None else f"one hypothesis among {ahead['n_predicates']}"
+    among = f"one {what}" if ahead is None else f"one {what} among {ahead['n_predicates']}"
     smallest = found["smallest_effect"]["alone"] if ahead is None else ahead["smallest_effect"]
     if smallest is None:
         return [
@@ -165,7 +222,8 @@ def useless_told(found: Mapping[str, Any]) -> list[str]:
             f"this study cannot find anything with a judge that errs as this one does. {advice}, or raise "
             "gold.texts"
         ]
-    if ahead is not None and ahead["walks"][-1]["share_found"] < FOUND:
+    # What an encoder confuses, it confuses often: nobody looks for a failure of a few pairs in a hundred.
+    if ahead is not None and not is_written and ahead["walks"][-1]["share_found"] < FOUND:
         return [
             f"this study finds only large differences: {among} must differ by about {smallest:.2g} to be "
             f"found in 4 of 5 cases. {advice}"
@@ -173,29 +231,44 @@ def useless_told(found: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def outlook_told(ahead: dict[str, Any]) -> list[str]:
+def outlook_told(ahead: dict[str, Any], rows_are: str = "texts", what: str = "hypothesis") -> list[str]:
     """How far judging would go, by the size of the difference."""
     rows = [
-        f"    {_named(i, walk['effect']):<22} {walk['n_texts']:>9,.0f} texts {walk['share_found']:>10.0%} "
-        f"{walk['share_dropped']:>9.0%}"
+        f"    {_named(i, walk['effect']):<22} {walk['n_texts']:>9,.0f} {rows_are} "
+        f"{walk['share_found']:>10.0%} {walk['share_dropped']:>9.0%}"
         for i, walk in enumerate(ahead["walks"])
     ]
     n_null, n_grid = ahead["n_judgements_null"], ahead["n_grid"]
     smallest = ahead["smallest_effect"]
     return [
-        f"  judged until decided, at most {ahead['n_texts']:,} texts each (simulated; it holds in "
+        f"  judged until decided, at most {ahead['n_texts']:,} {rows_are} each (simulated; it holds in "
         f"{BASE_SHARE:.0%} of the other group):",
         f"    {'difference':<22} {'decided after':>15} {'confirmed':>10} {'dropped':>9}",
         *rows,
         "  smallest difference found in 4 of 5 cases: "
         + (f"about {smallest:.2g}" if smallest else "none")
-        + f" for one hypothesis among {ahead['n_predicates']}",
+        + f" for one {what} among {ahead['n_predicates']}",
         f"  expected where nothing differs: {n_null:,} of {n_grid:,} judgements ({n_null / n_grid:.0%})",
     ]
 
 
 def _named(place: int, effect: float) -> str:
     return "none" if not place else f"{effect:g} ({'the minimum' if place == 1 else f'{MULTIPLES[place]} x'})"
+
+
+def _failures_told(found: Mapping[str, Any]) -> list[str]:
+    """The smallest success above the control that is found, by either plan."""
+    ahead, n_fresh = found.get("sequential"), found["written"]["n_fresh"]
+    if ahead:
+        return outlook_told(ahead, "pairs", "failure")
+    smallest = found["smallest_effect"]
+    alone, of_many = (
+        "none" if smallest[name] is None else f"{smallest[name]:.3f}" for name in ("alone", "of_many")
+    )
+    return [
+        f"  smallest success above control found in 4 of 5 cases, of {n_fresh:,} pairs: {alone} for one "
+        f"failure, {of_many} among many (where {BASE_SHARE:.0%} of the controls fail)"
+    ]
 
 
 def _effect_told(alone: float | None, of_many: float | None) -> list[str]:

@@ -72,7 +72,7 @@ def preview(study: Study) -> dict[str, Any]:
         CorpusError: its texts cannot answer the question.
     """
     found = collect.collected(study)
-    held_out = kinds.load(study.kind).held_out(study, found.texts)
+    held_out = check.tested(study, found.texts)
     sizes: dict[str, Any] = {
         "study": study.name,
         "engine": study.engine,
@@ -80,7 +80,7 @@ def preview(study: Study) -> dict[str, Any]:
         "n_texts": held_out.height,
         "n_judgements": held_out.height * study.propose.max_predicates,
     }
-    sizes |= check.power(study, found.texts, held_out)
+    sizes |= {**check.to_write(study), **check.power(study, found.texts, held_out)}
     if not study.asked_roles:
         return {**sizes, "asked": [], "cost_usd": 0.0}
     asked = [*_by_engine(study, found, held_out), *_asked(study, "verify", "gold", gold(study, held_out))]
@@ -99,6 +99,15 @@ def _by_engine(study: Study, found: collect.Collected, held_out: pl.DataFrame) -
     if study.engine != "llm":
         return []
     explored = found.texts.filter(pl.col("half") == "explore")
+    if kinds.load(study.kind).writes_pairs:
+        from tasks import cost_failures
+
+        return [
+            *_asked(study, "propose", "proposer", cost_failures.proposing_loads(study, explored)),
+            *_asked(study, "verify", "generator", cost_failures.writing_loads(study, explored)),
+            *_asked(study, "verify", "judge", cost_failures.judging_loads(study, explored)),
+            *_asked(study, "record", "rater", rating_of(study, found.manifest["names"])),
+        ]
     return [
         *_asked(study, "propose", "proposer", proposing(study, explored, found.manifest["names"])),
         *_asked(study, "propose", "judge", ranking(study, explored)),
@@ -132,13 +141,13 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
     params = study.propose
     n_shown = 2 * sampling.affordable(params.samples)
     room = max(sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // n_shown))
-    samples = n_shown * (_mean_bytes(explored, room) + len('{"group": "A", "text": ""}\n'))
+    samples = n_shown * (mean_bytes(explored, room) + len('{"group": "A", "text": ""}\n'))
     n_rounds = params.rounds + (params.error_rounds if params.judged else 0)
     suggested = schemas.Hypotheses(
         hypotheses=[schemas.Hypothesis(predicate=SENTENCE, direction="A")] * params.per_round
     )
     rounds = [
-        _load("propose/corpus_pair", suggested, samples, {
+        load_of("propose/corpus_pair", suggested, samples, {
             "study": question(study),
             "groups": prompts.lines({"group": group, "name": name} for group, name in names.items()),
             "n": params.per_round,
@@ -149,9 +158,9 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
         })
         for done in range(n_rounds)
     ]  # fmt: skip
-    lines = prompts.lines([{"id": _ID, "predicate": SENTENCE}] * params.per_round)
-    mended = schemas.Rewrites(rewrites=[schemas.Rewrite(id=_ID, predicate=SENTENCE)] * params.per_round)
-    return [*rounds, *[_load("propose/rewrite", mended, 0, {"sentences": lines})] * n_rounds]
+    lines = prompts.lines([{"id": ITEM_ID, "predicate": SENTENCE}] * params.per_round)
+    mended = schemas.Rewrites(rewrites=[schemas.Rewrite(id=ITEM_ID, predicate=SENTENCE)] * params.per_round)
+    return [*rounds, *[load_of("propose/rewrite", mended, 0, {"sentences": lines})] * n_rounds]
 
 
 def ranking(study: Study, explored: pl.DataFrame) -> list[Load]:
@@ -217,12 +226,13 @@ def _verdicts(pack: packing.Pack) -> str:
 def rating_of(study: Study, names: Mapping[str, str]) -> list[Load]:
     """The blind proposer's guesses, and the ratings."""
     about = prompts.lines([{"goal": study.goal, "reader": study.user or "", **names}])
+    guess, rate = rating.prompts_of(study)
     guessed = schemas.Guesses(guesses=[SENTENCE] * rating.N_GUESSES)
     n_rated = min(rating.PER_CALL, study.propose.max_predicates)
-    rows = [{"id": _ID, "predicate": SENTENCE, "more_in": max(names.values(), key=len)}] * n_rated
-    rated = schemas.PredicateRating(id=_ID, relevance=0, novelty=0, significance=0)
-    batch = _load(
-        "record/rate",
+    rows = [{"id": ITEM_ID, "predicate": SENTENCE, "more_in": max(names.values(), key=len)}] * n_rated
+    rated = schemas.PredicateRating(id=ITEM_ID, relevance=0, novelty=0, significance=0)
+    batch = load_of(
+        rate,
         schemas.Ratings(ratings=[rated] * n_rated),
         0,
         {
@@ -232,7 +242,7 @@ def rating_of(study: Study, names: Mapping[str, str]) -> list[Load]:
         },
     )
     n_batches = -(-study.propose.max_predicates // rating.PER_CALL)
-    return [_load("record/blind", guessed, 0, {"study": about, "n": rating.N_GUESSES}), *[batch] * n_batches]
+    return [load_of(guess, guessed, 0, {"study": about, "n": rating.N_GUESSES}), *[batch] * n_batches]
 
 
 def paid_usd(study: Study) -> float | None:
@@ -251,8 +261,11 @@ def paid_usd(study: Study) -> float | None:
 
 def told(found: Mapping[str, Any]) -> list[str]:
     """The preview as a person reads it."""
+    units = (
+        ("failures", "new pairs and controls") if "written" in found else ("predicates", "confirmation texts")
+    )
     head = (
-        f"at most {found['n_predicates']} predicates x {found['n_texts']:,} confirmation texts = "
+        f"at most {found['n_predicates']} {units[0]} x {found['n_texts']:,} {units[1]} = "
         f"{found['n_judgements']:,} judgements"
     )
     ahead = found.get("sequential")
@@ -311,10 +324,10 @@ def _usd(value: float | None) -> str:
     return f"{value:,.2f}" if value >= 0.01 or value == 0 else "<0.01"
 
 
-_ID = "k3f7ab"
+ITEM_ID = "k3f7ab"
 
 
-def _load(prompt: str, answer: BaseModel, more: float, values: dict[str, object]) -> Load:
+def load_of(prompt: str, answer: BaseModel, more: float, values: dict[str, object]) -> Load:
     """One call of a prompt, with `more` bytes of texts in it."""
     messages = prompts.load(prompt).render(**values)
     return Load(1, _bytes(*messages) + more, _bytes(answer.model_dump_json()), type(answer))
@@ -335,6 +348,7 @@ def _bytes(*texts: str) -> int:
     return sum(len(text.encode("utf-8", "replace")) for text in texts)
 
 
-def _mean_bytes(texts: pl.DataFrame, most_chars: int) -> float:
+def mean_bytes(texts: pl.DataFrame, most_chars: int) -> float:
+    """Of a text, cut to so many characters."""
     mean: float = texts["text"].str.slice(0, most_chars).str.len_bytes().mean() or 0.0  # type: ignore[assignment]
     return mean

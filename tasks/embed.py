@@ -30,6 +30,7 @@ _ROWS = 4096  # of the output assembled at a time
 def run(study: Study) -> dict[str, Any]:
     """Runs every shard, then assembles the output and gives its manifest."""
     texts = _texts(study)
+    open_all(study)
     with progress.bar(f"embed {study.name}", texts.len() * len(_views(study))) as advance:
         for shard in range(_n_shards(study, texts)):
             _run_shard(study, texts, shard, advance)
@@ -38,7 +39,9 @@ def run(study: Study) -> dict[str, Any]:
 
 def shards(study: Study) -> int:
     """How many shards `run_shard` must be called for."""
-    return _n_shards(study, _texts(study))
+    texts = _texts(study)
+    open_all(study)
+    return _n_shards(study, texts)
 
 
 def run_shard(study: Study, shard: int) -> None:
@@ -49,6 +52,19 @@ def run_shard(study: Study, shard: int) -> None:
 def finish(study: Study) -> dict[str, Any]:
     """Assembles the cached vectors into the stage's output."""
     return _finish(study, _texts(study))
+
+
+def open_all(study: Study) -> None:
+    """Opens every encoder that any stage will ask: one that is not there stops the study before its first.
+
+    Raises:
+        EngineError: one of them is not there, or cannot be loaded.
+    """
+    kind = kinds.load(study.kind)
+    # Those that are asked first come last: few are kept open.
+    later = study.failures.transfer if kind.writes_pairs else ()
+    for name in dict.fromkeys([*later, *reversed(kind.views(study).values())]):
+        encoder.open_named(name, study)
 
 
 def _unwatched(steps: int = 1, note: Callable[[], str] | None = None) -> None:

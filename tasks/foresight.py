@@ -61,6 +61,13 @@ def judge_error(study: Study) -> JudgeError:
     return JudgeError(float(measured[0]), float(measured[1]), is_measured=True)
 
 
+def stand_ins(study: Study) -> pl.DataFrame:
+    """For the pairs that would be written to test one failure, and their controls: groups and documents."""
+    n = study.failures.fresh
+    numbers = [f"{i:08d}" for i in range(n)]
+    return pl.DataFrame({"group": ["A", "B"] * n, "document_id": [one for one in numbers for _ in "AB"]})
+
+
 def foreseen(study: Study, n_a: int, n_b: int, held_out: pl.DataFrame) -> dict[str, Any]:
     """The judge's error, and the differences found in 4 of 5 cases in spite of it; None where none would be.
 

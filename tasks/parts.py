@@ -127,17 +127,28 @@ class Plan:
             self.study.verify.model_dump_json(),
             self.study.gold.model_dump_json(),
             self.gold_judge.name if self.gold_judge else "",
+            *self._written_by,
             str(self.study.seed),
             code_version(),
         )
         return paths.parts(self.study.name, "verify", fingerprint)
+
+    @property
+    def _written_by(self) -> tuple[str, ...]:
+        """All that pairs written for the test follow from, beside the predicates; nothing of other kinds."""
+        if not kinds.load(self.study.kind).writes_pairs:
+            return ()
+        study = self.study
+        asked = study.llm.model_dump_json() if study.engine == "llm" else ""
+        return study.failures.model_dump_json(exclude={"transfer"}), asked
 
 
 def judged_files(study: Study) -> list[Path]:
     """All that a verdict follows from beside the predicate: texts, recorded verdicts, vectors, labels."""
     collected = sorted(paths.output(study.name, "collect").glob("*.parquet"))
     label = [labels.file_of(study)] if study.gold.path and study.gold.decides else []
-    files = [*collected, paths.output(study.name, "embed") / "embeddings.npy"]
+    embed = paths.output(study.name, "embed")
+    files = [*collected, *sorted({embed / "embeddings.npy", *embed.glob("*.npy")})]
     return [*files, *(file for file in label if file.is_file())]
 
 

@@ -76,7 +76,9 @@ def run(study: Study) -> dict[str, Any]:
         # What was written for the test has answered nothing before.
         "holdout": {"n_runs": 0} if kind.writes_pairs else holdout.use(this_run, discoveries),
         **judging_cost(study),
-        "cannot_find": list(getattr(engine, "CANNOT_FIND", ())),
+        "cannot_find": list(
+            getattr(engine, "CANNOT_FIND_IN_PAIRS" if kind.writes_pairs else "CANNOT_FIND", ())
+        ),
         "versions": versions(),
     }
     output = paths.output(study.name, "record")

@@ -118,7 +118,7 @@ def refusal(plan: Plan, question: Question) -> str:
 
 def answered(plan: Plan, question: Question) -> dict[str, Any] | str:
     """The content of the answer: an object by task, or plain text."""
-    return _TASKS[question.task](plan, question)
+    return TASKS[question.task](plan, question)
 
 
 def p_yes(plan: Plan, question: Question) -> float:
@@ -275,7 +275,7 @@ def _number(pattern: str, message: str) -> int:
     return int(found[1]) if found else 10
 
 
-_TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
+TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "verdicts": _verdicts,
     "comparisons": _comparisons,
     "hypotheses": _hypotheses,

@@ -63,13 +63,14 @@ class CollisionJudge:
         rows, columns = (np.array(part) for part in zip(*at, strict=True))
         collides = texts["similarity"].to_numpy()[rows] >= self._threshold
         verdict, found = np.zeros(rows.size), np.full(rows.size, roles.VALUE, dtype=np.uint8)
-        asked = texts[rows[collides]]
+        asked, calls = texts[rows[collides]], tuple[Call, ...]()
         if asked.height:
             verdict[collides], found[collides] = self._meaning.differs(
                 asked["left"].to_list(), asked["right"].to_list(), asked["predicate_id"].to_list()
             )
+            calls = tuple(self._meaning.calls)
         score[rows, columns], status[rows, columns] = verdict, found
-        return roles.Judgements(score, status, calls=tuple(self._meaning.calls))
+        return roles.Judgements(score, status, calls=calls)
 
     def strength(
         self,

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from tasks import paths
 from tasks.engines import encoder, pairs
 from tasks.engines.roles import Encoder
-from tasks.store import vectors
+from tasks.errors import FrozenError
+from tasks.store import frames, vectors
 from tasks.study import Study
 
 LEXICAL = "lexical"
@@ -35,6 +37,23 @@ def encoded(model: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "text dim
                     found[i] = made[row_of[part[i]]]
             rows[start : start + len(part)] = found
     return rows
+
+
+def under_test(study: Study) -> Encoder:
+    """The encoder under test, if it is still the one that encoded the corpus.
+
+    Raises:
+        EngineError: there is no such encoder.
+        FrozenError: a folder or name holds another model now than when the corpus was encoded.
+    """
+    folder = paths.output(study.name, "embed")
+    model, before = encoder.open_named(study.embed.encoder, study), frames.read_manifest(folder)["encoder"]
+    if model.name != before:
+        raise FrozenError(
+            f"{folder}: encoded by {before}, but embed.encoder ({study.embed.encoder}) is {model.name} now. "
+            f"Rerun embed: `dvc repro -f embed@{study.name}`."
+        )
+    return model
 
 
 def similarity(

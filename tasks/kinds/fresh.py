@@ -31,7 +31,11 @@ def fresh_pairs(
         texts: of the study; no fresh pair may hold one of them.
         predicates: the frozen failures.
         generators: by whether they write for the domain; one alone where the study names no domain.
+
+    Raises:
+        FrozenError: the encoder under test is another one than encoded the corpus.
     """
+    views.under_test(study)
     known = frozenset(word for text in _explored(texts) for word in pairs.words(text))
     there = set(texts["text_hash"])
     parts = [_rows(study, p, generators, known, there) for p in predicates]

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from tasks.engines import encoder, views
+from tasks.engines import views
 from tasks.stats.differences import difference
 from tasks.stats.judge_error import share_ci_wilson
 from tasks.store import frames
@@ -146,8 +146,11 @@ def searched(
 
     Returns:
         Rows of frames.RETRIEVAL; a rank is 1 where no text of the corpus is nearer.
+
+    Raises:
+        FrozenError: the encoder is another one than encoded the corpus.
     """
-    model = encoder.open_named(study.embed.encoder, study)
+    model = views.under_test(study)
     query = views.encoded(model, fresh["right"].to_list())
     own = views.cosines(views.encoded(model, fresh["left"].to_list()), query)
     nearer = np.zeros(fresh.height)

@@ -160,16 +160,18 @@ def share_effective_sizes_rao_scott(
     independent_b = _independent_variance(sums.mean_b, sums.n_b)
     both = independent_a + independent_b
     whole = np.divide(variance.var, both, out=np.ones_like(both), where=both > 0)
+    rarer_a, rarer_b = _rarer(sums.rows_a, sums.sum_a), _rarer(sums.rows_b, sums.sum_b)
     sizes = []
-    for rows, total, independent, own in (
-        (sums.rows_a, sums.sum_a, independent_a, variance.var_a),
-        (sums.rows_b, sums.sum_b, independent_b, variance.var_b),
+    for rows, independent, own, rarer, other in (
+        (sums.rows_a, independent_a, variance.var_a, rarer_a, rarer_b),
+        (sums.rows_b, independent_b, variance.var_b, rarer_b, rarer_a),
     ):
         n = np.maximum(rows.sum(axis=0), 1)
         kish = np.maximum((rows**2).sum(axis=0), 1) / n
         deff = np.divide(own * shared, independent, out=kish.copy(), where=independent > 0)
         deff = np.maximum(np.maximum(deff, whole), 1)
-        sizes.append(n / share_design_effect_unseen(deff, np.ones_like(n), kish, *_rarer(rows, total)))
+        documents = (rows > 0).sum(axis=0).astype(float)
+        sizes.append(n / share_design_effect_unseen(deff, np.ones_like(n), kish, *rarer, other[1], documents))
     return sizes[0], sizes[1]
 
 
@@ -289,11 +291,11 @@ def _degrees_of_freedom(
 
 def _rarer(
     rows: NDArray[np.float64], positive: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Texts with the rarer verdict, documents with one, and documents in all."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Texts with the rarer verdict, and documents with one."""
     texts = np.minimum(positive.sum(axis=0), (rows - positive).sum(axis=0))
     holding = np.minimum((positive > 0).sum(axis=0), (rows > positive).sum(axis=0))
-    return texts, holding.astype(float), (rows > 0).sum(axis=0).astype(float)
+    return texts, holding.astype(float)
 
 
 def _independent_variance(mean: NDArray[np.float64], n: NDArray[np.float64]) -> NDArray[np.float64]:

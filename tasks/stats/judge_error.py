@@ -168,7 +168,7 @@ def _share_ci(
     side: RectifiedGroup, level: float, clustered: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ones = np.ones_like(side.n_gold)
-    size = share_effective_size(side, ones, ones)
+    size = share_effective_size(side, ones, ones, 0 * ones)
     df = np.maximum(side.documents_gold - 1, 1) if clustered else np.inf
     lo, hi = share_ci_wilson(np.nan_to_num(side.gold) * size, size, level, df)
     known = side.documents_gold > clustered

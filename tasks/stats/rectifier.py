@@ -145,11 +145,17 @@ def shares_effective_sizes(
     apart = a.gold_variance + b.gold_variance
     total = ((a.gold_pull - b.gold_pull) ** 2).sum(axis=0)
     shared, whole = ratio_or_one(total, apart), ratio_or_one(total, independent[0] + independent[1])
-    return share_effective_size(a, shared, whole), share_effective_size(b, shared, whole)
+    return (
+        share_effective_size(a, shared, whole, b.rarer_documents),
+        share_effective_size(b, shared, whole, a.rarer_documents),
+    )
 
 
 def share_effective_size(
-    side: RectifiedGroup, shared: Float[np.ndarray, "..."], least: Float[np.ndarray, "..."]
+    side: RectifiedGroup,
+    shared: Float[np.ndarray, "..."],
+    least: Float[np.ndarray, "..."],
+    elsewhere: Float[np.ndarray, "..."],
 ) -> Float[np.ndarray, " predicate"]:
     """Gives the effective size of one group's gold texts.
 
@@ -157,6 +163,7 @@ def share_effective_size(
         side: gold verdicts 0/1.
         shared: what documents of both groups make of the variance of a difference; 1 for a group by itself.
         least: least design effect; 1 for a group by itself.
+        elsewhere: documents of the other group with its rarer verdict; 0 for a group by itself.
 
     Assumes:
         As `share_effective_sizes_rao_scott`.
@@ -166,16 +173,12 @@ def share_effective_size(
     """
     own, n = share_independent_variance(side), np.maximum(side.n_gold, 1)
     deff = np.where(own > 0, ratio_or_one(side.gold_variance * shared, own), side.concentration * n)
-    deff = share_design_effect_unseen(
-        np.maximum(np.maximum(deff, least), 1),
-        side.concentration_rows * n,
-        side.concentration * n,
-        side.rarer_texts,
-        side.rarer_documents,
-        side.documents_gold,
-    )
+    deff = np.maximum(np.maximum(deff, least), 1)
     # n / (n - 1) is the design effect of one text a document and equal weights: each then counts in full.
-    return np.asarray(n / np.where(deff <= n / np.maximum(n - 1, 1) + 1e-9, 1, np.maximum(deff, 1)))
+    deff = np.where(deff <= n / np.maximum(n - 1, 1) + 1e-9, 1, deff)
+    apart, alike = side.concentration_rows * n, side.concentration * n
+    rarer = (side.rarer_texts, side.rarer_documents, elsewhere)
+    return np.asarray(n / share_design_effect_unseen(deff, apart, alike, *rarer, side.documents_gold))
 
 
 def share_independent_variance(side: RectifiedGroup) -> Float[np.ndarray, " predicate"]:

@@ -52,7 +52,8 @@ def test_what_one_stage_calls_no_other_does(module: str, of: tuple[str, str]) ->
         if f".{member}(" in file.read_text(encoding="utf-8")
     }
     assert calls == {"parts" if caller == "verify" else caller}
-    assert f"import {module.rsplit('.', maxsplit=1)[-1]}" in (kind := _source("encoder_failures")) or module in kind
+    kind = _source("encoder_failures")
+    assert f"import {module.rsplit('.', maxsplit=1)[-1]}" in kind or module in kind
 
 
 def _source(kind: str) -> str:

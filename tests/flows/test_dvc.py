@@ -26,6 +26,7 @@ def dvc_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         shutil.copytree(REPO / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(REPO / name, folder / name)
+    (folder / "data" / "labels").mkdir(parents=True)
     project = Project(folder)
     project.table("news.parquet", pair(300, 0.3, 0.0))
     project.params(news=PAIR_STUDY)

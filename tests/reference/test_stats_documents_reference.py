@@ -22,6 +22,7 @@ from tasks.stats.clustered import (
     share_difference_pvalue_cluster_score,
 )
 from tasks.stats.conditional import covariate_spline
+from tasks.stats.design_effect import share_design_effect_unseen
 from tasks.stats.documents import document_sums
 from tasks.stats.means import bounded_ci, mean_difference_moments, t_pvalue
 from tasks.stats.power import (
@@ -138,8 +139,34 @@ def test_documents_whose_texts_are_one_count_once() -> None:
     one = group_rectified(score[:, None], score[:, None], np.ones((200, 1)), in_a, members(document))
     share = held[side].mean()
     assert share_independent_variance(one) == pytest.approx([share * (1 - share) / 100])
-    assert share_effective_size(one, np.ones(1), np.ones(1)) == pytest.approx([24])
+    assert share_effective_size(one, np.ones(1), np.ones(1), np.zeros(1)) == pytest.approx([24])
     assert ratio_or_one(np.array([3.0, 1.0]), np.array([2.0, 0.0])).tolist() == [1.5, 1]
+
+
+def unseen(*figures: float) -> float:
+    return float(share_design_effect_unseen(*(np.array([float(x)]) for x in figures))[0])
+
+
+def test_what_unseen_documents_do_to_a_design_effect_by_hand() -> None:
+    """One positive text in one of 6 documents of 50: u = 5/6, so r = u / (1 + u) = 5/11, odds of 5/6.
+
+    They are raised by 2 u / 1, to 5/6 * 8/3 = 20/9: r = 20/29, and the design effect is 1 + 49 r.
+    """
+    assert unseen(1, 1, 50, 1, 1, 0, 6) == pytest.approx(1 + 49 * 20 / 29)
+    # One document of the other group halves the weight: r = (5/12) / (17/12), odds of 5/12 become 10/9.
+    assert unseen(1, 1, 50, 1, 1, 1, 6) == pytest.approx(1 + 49 * 10 / 19)
+    # Weights that make independent rows count 1.5 times: r is what lies between 1.5 and 50.
+    assert unseen(1.5, 1.5, 50, 1, 1, 0, 6) == pytest.approx(1.5 + 48.5 * 20 / 29)
+    # A design effect of 25.5 is odds of 1; 20 documents of 40 leave no text to add, but 2 u / d = 1/20.
+    assert unseen(25.5, 1, 50, 300, 20, 0, 40) == pytest.approx(1 + 49 * 21 / 41, abs=1e-4)
+
+
+def test_unseen_documents_change_nothing_where_there_are_none_or_where_there_is_no_clustering() -> None:
+    assert unseen(1, 1, 50, 0, 0, 9, 6) == 50
+    assert unseen(3, 1, 50, 40, 6, 0, 6) == 3
+    assert unseen(1.02, 1, 1, 1, 1, 0, 50) == 1.02
+    assert unseen(80, 1, 50, 1, 1, 0, 6) == 80
+    assert unseen(2, 1, 3, 80, 70, 90, 1000) == pytest.approx(2, rel=0.01)
 
 
 @pytest.mark.parametrize("seed", range(3))

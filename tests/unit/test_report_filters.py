@@ -2,8 +2,9 @@
 
 import pytest
 
-from tasks.report import Scale, flat
 from tasks.templates import filters
+from tasks.templates.counts import flat
+from tasks.templates.scale import Scale
 
 NAN = float("nan")
 

@@ -27,6 +27,15 @@ CANNOT_FIND = (
     "the size of a difference in meaning: a proxy or theme gives its direction",
 )
 """What this engine cannot find: for the README and every report."""
+CANNOT_FIND_IN_PAIRS = (
+    "a kind of difference that is not on its list: negation, quantifier, number, roles, tense, preposition, "
+    "attribute, attributes that change places, opposites, things and people",
+    "differences in words that its lists do not hold, typing errors, and any language but English",
+    "whether two texts mean the same where the lists end: such pairs are counted as not told",
+    "failures of long texts: it reads sentences of up to 60 words",
+    "how often real users write such pairs: its own are made from templates",
+)
+"""The same of kind encoder_failures."""
 
 
 def proposer(study: Study) -> Proposer | FailureProposer:

@@ -29,6 +29,13 @@ CANNOT_FIND = (
     "prejudices of the model (a dialect, a name, a language) that differ between the groups",
 )
 """What this engine cannot find: for the README and every report."""
+CANNOT_FIND_IN_PAIRS = (
+    "whether the model judges meaning rightly: its verdicts count as they are",
+    "what it never names: failures come from the pairs it was shown and from what it has read",
+    "a confusion that no mined pair shows, above all one that the reference confuses as well",
+    "how often real users write such pairs: the model writes what comes to its mind",
+)
+"""The same of kind encoder_failures."""
 
 
 def proposer(study: Study) -> Proposer | FailureProposer:

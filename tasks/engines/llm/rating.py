@@ -4,6 +4,7 @@ A blind proposer, who knows the goal and the names of the groups and sees no tex
 guessed and what other studies discovered is shown to the rater, and is what novelty is measured against.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -29,6 +30,13 @@ N_GUESSES = 20
 N_SHOWN = 40
 """Past discoveries that the rater is shown: those nearest to what it rates."""
 
+
+def prompts_of(study: Study) -> tuple[str, str]:
+    """Names of the prompts that guess and that rate: failures of an encoder are no difference of groups."""
+    of = "_failures" if study.kind == "encoder_failures" else ""
+    return f"record/blind{of}", f"record/rate{of}"
+
+
 Batch = Sequence[tuple[str, Predicate]]
 """What is rated in one call: ids as the model sees them, and predicates."""
 
@@ -40,9 +48,12 @@ class LlmRater:
         """`names` of groups A and B are those that collect found where they are not given."""
         self._study = study
         self._given_names = names
-        self._measures = study.embed.encoder != "none"
+        self._guess, self._rate = map(prompts.load, prompts_of(study))
+        # Of a kind that doubts its encoder, no cosine of that encoder is a measure.
+        self._measures = study.embed.encoder != "none" and study.kind != "encoder_failures"
         (self._endpoint, *_) = study.llm.endpoints("rater")
-        measured = "measured" if self._measures else "not measured (no encoder)"
+        lack = "no encoder" if study.embed.encoder == "none" else "the encoder is what is tested"
+        measured = "measured" if self._measures else f"not measured ({lack})"
         self.rated_by = f"llm: {self._endpoint.model}; novelty_blind, novelty_past {measured}"
         self.calls: tuple[Call, ...] = ()
 
@@ -59,10 +70,12 @@ class LlmRater:
 
     @property
     def _about(self) -> str:
-        """Goal, reader and groups as data, on one line."""
-        known = {"reader": self._study.user, "domain": self._study.failures.domain}
+        """Goal, reader, domain and groups as data, on one line."""
+        study = self._study
+        named = {} if study.kind == "encoder_failures" else self._names
+        known = {"reader": study.user, "domain": study.failures.domain}
         told = {name: value for name, value in known.items() if value}
-        return prompts.lines([{"goal": self._study.goal, **told, **self._names}])
+        return prompts.lines([{"goal": study.goal, **told, **named}])
 
     def rate(self, predicates: Sequence[Predicate]) -> list[Rating]:
         """One rating for each predicate.
@@ -83,7 +96,7 @@ class LlmRater:
 
     def _guesses(self) -> list[str]:
         """What comes to mind without the texts; nothing where the model refused."""
-        prompt = prompts.load("record/blind")
+        prompt = self._guess
         system, user = prompt.render(study=self._about, n=N_GUESSES)
         answer = self._gateway.ask_now(Request("rater", self._endpoint, system, user, Guesses, prompt.hash))
         self.calls += answer.calls
@@ -134,16 +147,20 @@ class LlmRater:
         return _Rated(batch[0][0], found, calls)
 
     def _request(self, batch: Batch, known: Sequence[str]) -> Request:
-        prompt = prompts.load("record/rate")
+        prompt = self._rate
         system, user = prompt.render(
             study=self._about,
             known=prompts.lines({"known": sentence} for sentence in known),
-            hypotheses=prompts.lines(
-                {"id": key, "predicate": p.predicate, "more_in": self._names[p.direction]} for key, p in batch
-            ),
+            hypotheses=prompts.lines(self._shown(key, predicate) for key, predicate in batch),
         )
         about = tuple(p.predicate_id for _, p in batch)
         return Request("rater", self._endpoint, system, user, Ratings, prompt.hash, about)
+
+    def _shown(self, key: str, predicate: Predicate) -> dict[str, str]:
+        if self._study.kind == "encoder_failures":
+            described: str = json.loads(predicate.definition)["description"]
+            return {"id": key, "predicate": predicate.predicate, "description": described}
+        return {"id": key, "predicate": predicate.predicate, "more_in": self._names[predicate.direction]}
 
 
 @dataclass(frozen=True)

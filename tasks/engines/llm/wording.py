@@ -23,7 +23,8 @@ MiniLM's cosine alone does not tell opposites from paraphrases: "a rise in the n
 and "a fall in ..." have 0.97, and of 29 paraphrases 28 have less. Both together merge 5 of these 29, and none
 of 39 pairs that differ in meaning; what else says the same shows in the verdicts (ranking.py).
 """
-_BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Marks that turn the direction of writing."""
 _STRAIGHT = str.maketrans("“”„‘’", '"""\'\'')
 _SUBJECT = re.compile(r"^\W{0,3}(?:(?:the|this|a|each) (?:text|sample|document|snippet)s?\b\W{0,5})+", re.I)
 _VERB_FIRST = re.compile(r"[A-Z][a-z-]*s\b(?! (?:is|are|was|were|has|have|had)\b)")
@@ -61,7 +62,7 @@ def tidied(sentence: str) -> str:
     """The sentence as it completes "the text ...": one line, no control characters, no final period."""
     line = "".join(" " if unicodedata.category(c) in {"Zl", "Zp"} else c for c in sentence)
     line = "".join(" " if c in "\t\n\r\v\f\x85" else c for c in line)
-    kept = "".join(c for c in line if unicodedata.category(c) not in {"Cc", "Cs"} and c not in _BIDI)
+    kept = "".join(c for c in line if unicodedata.category(c) not in {"Cc", "Cs"} and c not in BIDI)
     bare = _SUBJECT.sub("", " ".join(kept.split())).strip()
     bare = re.sub(r"^(?:\.{3}|…)\s*", "", bare)
     bare = re.sub(r"(?<!\.)\.$", "", bare).strip()

@@ -7,14 +7,18 @@ import numpy as np
 
 from tasks.engines import roles
 from tasks.engines.chat import Gateway, Request
-from tasks.engines.llm import prompts, schemas
+from tasks.engines.llm import prompts, schemas, wording
 from tasks.engines.llm.generating import MAX_CHARS_KNOWN, MAX_KNOWN, PER_CALL, plain, spelling
 from tasks.records import Call, Predicate
 from tasks.study import Study
 
+MAX_CHARS = 1_000
+"""A pair with a longer text is left out: short texts are asked for, and an encoder would cut it."""
+_NO_BIDI = dict.fromkeys(map(ord, wording.BIDI))
+
 
 class LlmPairGenerator:
-    """Asks a language model for pairs, round by round."""
+    """Asks a language model for pairs, round by round; no text stands in two of them."""
 
     def __init__(self, study: Study, stage: str = "verify") -> None:
         self._study = study
@@ -44,17 +48,20 @@ class LlmPairGenerator:
             known: not used: a model that never saw the corpus writes what it likes.
             rng: not used: every question follows from the answers before it.
         """
-        written: dict[tuple[str, str], tuple[str, str]] = {}
+        written: list[tuple[str, str]] = []
+        taken: set[str] = set()
         while len(written) < n:
             n_before = len(written)
-            for left, right in self._asked(predicate, list(written.values()), min(PER_CALL, n - n_before)):
-                key = (spelling(left), spelling(right))
-                if all(key) and key[0] != key[1]:
-                    written.setdefault(key, (left, right))
+            for pair in self._asked(predicate, written, min(PER_CALL, n - n_before)):
+                # Two pairs that share a text are no two tests: a twin the other way round, a favourite sentence.
+                spelt = {spelling(text) for text in pair}
+                if len(spelt) == 2 and "" not in spelt and not spelt & taken and _is_short(pair):
+                    taken |= spelt
+                    written.append(pair)
             # The same question would bring the same answer, from the store.
             if len(written) == n_before:
                 break
-        return list(written.values())[:n]
+        return written[:n]
 
     def _asked(self, predicate: Predicate, known: Sequence[tuple[str, str]], n: int) -> list[tuple[str, str]]:
         domain = self._study.failures.domain
@@ -83,4 +90,13 @@ class LlmPairGenerator:
         self._calls += answer.calls
         if answer.status != roles.VALUE or not isinstance(answer.parsed, schemas.TextPairs):
             return []
-        return [(plain(pair.first), plain(pair.second)) for pair in answer.parsed.pairs]
+        return [(tidied(pair.first), tidied(pair.second)) for pair in answer.parsed.pairs]
+
+
+def tidied(text: str) -> str:
+    """The text on one line, without marks that turn the direction of writing."""
+    return " ".join(plain(text.translate(_NO_BIDI)).split())
+
+
+def _is_short(pair: tuple[str, str]) -> bool:
+    return max(map(len, pair)) <= MAX_CHARS

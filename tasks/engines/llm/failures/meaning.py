@@ -1,5 +1,6 @@
 """Whether the two texts of a pair mean the same, as a language model says; several pairs share a call."""
 
+import json
 from collections.abc import Sequence
 from functools import partial
 
@@ -10,6 +11,7 @@ from tasks.engines import roles
 from tasks.engines.chat import Gateway, Request
 from tasks.engines.llm import prompts, schemas
 from tasks.records import Call
+from tasks.store.frames import hashed
 from tasks.study import Study
 
 PAIRS_PER_CALL = 10
@@ -27,12 +29,14 @@ class LlmMeaning:
 
     @property
     def name(self) -> str:
-        """Models and prompt; frozen with the judge."""
-        return f"llm/1 {'+'.join(e.model for e in self._endpoints)} {self._prompt.hash[:8]}"
+        """Models, and a hash of all that a verdict follows from beside the pair; frozen with the judge."""
+        models = [e.model_dump(mode="json", exclude={"base_url", "key_env"}) for e in self._endpoints]
+        asked = json.dumps([models, self._prompt.hash, PAIRS_PER_CALL, self._study.verify.max_chars])
+        return f"llm/1 {'+'.join(e.model for e in self._endpoints)} {hashed(asked)[:8]}"
 
     @property
     def calls(self) -> Sequence[Call]:
-        """The paid answers its verdicts rest on."""
+        """The paid answers that what it said last rests on."""
         return tuple(self._calls[key] for key in sorted(self._calls))
 
     def differs(
@@ -48,7 +52,7 @@ class LlmMeaning:
         Raises:
             EngineError: the endpoint cannot be used or the budget is reached.
         """
-        n = len(left)
+        n, self._calls = len(left), {}
         score = np.full((len(self._endpoints), n), np.nan)
         status = np.full(score.shape, roles.UNPARSABLE, dtype=np.uint8)
         ids = prompts.item_ids([f"{a}\x1f{b}" for a, b in zip(left, right, strict=True)], self._prompt.hash)

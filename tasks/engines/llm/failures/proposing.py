@@ -5,6 +5,8 @@ asked without any pair: what it knows of such encoders anyway is the baseline of
 """
 
 import json
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -106,14 +108,17 @@ class LlmFailureProposer:
         if shown is not None:
             self.noted["n_rounds"] += 1
             self.noted["n_rounds_failed"] += failed
-        return [] if not isinstance(said, schemas.Failures) else said.failures
+        # No more than were asked for: each one costs new pairs and judgements.
+        return (
+            [] if not isinstance(said, schemas.Failures) else said.failures[: self._study.propose.per_round]
+        )
 
     def _grow(
         self, found: dict[str, Proposal], said: Sequence[schemas.Failure], shown: pl.DataFrame | None
     ) -> None:
         for one in said:
             self.noted["n_suggested"] += 1
-            name, description = wording.tidied(one.name), " ".join(one.description.split())
+            name, description = wording.tidied(one.name), wording.tidied(one.description)
             if not 0 < len(name) <= wording.MAX_CHARS or not 0 < len(description) <= MAX_CHARS:
                 self.noted["n_unfit"] += 1
             elif _spelling(name) in found:
@@ -137,5 +142,7 @@ class LlmFailureProposer:
 
 
 def _spelling(name: str) -> str:
-    """Function words and endings aside, so that "the negation of verbs" is "negation of a verb"."""
-    return " ".join(sorted(wording.content(name))) or name.casefold()
+    """Case, function words and endings aside, so that "The negation of verbs" is "negation of a verb"."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    bare = re.sub(r"(?<=\w{3})s\b", "", folded)
+    return " ".join(sorted(wording.content(bare))) or " ".join(folded.split())
