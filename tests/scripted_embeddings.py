@@ -1,12 +1,14 @@
 """Vectors made of the words of a text: what `loopback` answers at /v1/embeddings.
 
 Each word has a direction of its own, drawn by its hash, and weighs the less the later it stands: texts of the
-same words in another order are close, but not the same.
+same words in another order are close, but not the same; synonyms (scripted_model.SAME) have one direction.
 """
 
 import hashlib
 import math
 from typing import Any
+
+from tests.scripted_model import plain_words
 
 DIM = 32
 _LATER = 0.02
@@ -26,7 +28,7 @@ def embeddings_of(body: dict[str, Any]) -> dict[str, Any]:
 def vector_of(text: str) -> list[float]:
     """The vector of a text, of length one."""
     total = [0.0] * DIM
-    for at, word in enumerate(text.lower().split() or [""]):
+    for at, word in enumerate(plain_words(text) or [""]):
         digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=DIM).digest()
         weight = 1 - _LATER * min(at, 25)
         total = [sum_ + weight * (byte - 127.5) for sum_, byte in zip(total, digest, strict=True)]

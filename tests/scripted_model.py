@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 GUESSES = ("mentions politics", "mentions a celebrity", "gives advice", "mentions the economy")
@@ -30,6 +31,10 @@ class Plan:
     """(name, description) of what an encoder confuses, in the order in which they are suggested."""
     blind_failures: tuple[tuple[str, str], ...] = (("topic", "The second text is about something else."),)
     """What is suggested where no pair is shown."""
+    refuses: tuple[str, ...] = ()
+    """Names of failures, or parts of them, that no pairs are written for."""
+    careless: bool = False
+    """Whether new pairs are too many, some of them empty, equal, mirrored, very long or marked up."""
     error_rate: float = 0.0
     """Share of verdicts that are turned round, by text and predicate."""
     error_per_item: float = 0.0
@@ -94,6 +99,11 @@ class Question:
         return [row for row in self.in_system if "predicate" in row]
 
     @property
+    def failure(self) -> Row:
+        """What new pairs are to show."""
+        return next(row for row in self.in_system if "description" in row)
+
+    @property
     def texts(self) -> list[Row]:
         """Texts to be judged."""
         if self.task == "comparisons":
@@ -107,6 +117,9 @@ def _rows(message: str) -> list[Row]:
 
 def refusal(plan: Plan, question: Question) -> str:
     """How the texts are refused: `refusal`, `content_filter`, `http_400`; empty where they are not."""
+    if question.task == "pairs":
+        name = question.failure["name"]
+        return "refusal" if any(part in name for part in plan.refuses) else ""
     if not plan.refusals or question.task not in {"verdicts", "comparisons", "yes_or_no"}:
         return ""
     for row in question.texts:
@@ -217,9 +230,13 @@ def _texts(plan: Plan, question: Question) -> dict[str, Any]:
 def _failures(plan: Plan, question: Question) -> dict[str, Any]:
     n = _number(r"Suggest at most (\d+)", question.system)
     known = {row["name"] for row in question.in_user if "name" in row}
-    shown = any("first" in row for row in question.in_user)
-    said = plan.failures if shown else plan.blind_failures
-    return {"failures": [{"name": a, "description": d} for a, d in said if a not in known][:n]}
+    pairs = [row for row in question.in_user if "first" in row]
+    said = plan.failures if pairs else plan.blind_failures
+    made = [{"name": a, "description": d} for a, d in said if a not in known][:n]
+    if plan.obeys:
+        orders = [row[side] for row in pairs for side in ("first", "second") if is_attack(row[side])]
+        made += [{"name": text[:150], "description": text[:500]} for text in orders]
+    return {"failures": made}
 
 
 AGENTS = (
@@ -241,33 +258,53 @@ SAME = {"happy": "joyful", "large": "big", "quick": "fast"}
 
 
 def _pairs(plan: Plan, question: Question) -> dict[str, Any]:
-    """Of an exchange of roles, of one word for a synonym, or of any other thing."""
-    failure = next(row for row in question.in_system if "description" in row)["name"]
-    n, known = _number(r"Write (\d+)", question.user), len(question.in_user)
+    """Of an exchange of roles, of a synonym, or of anything else; they go on from those shown."""
+    n, made = _number(r"Write (\d+)", question.user), _every_pair(question.failure["name"])
+    shown = {row["first"] for row in question.in_user}
+    start = max((i + 1 for i, pair in enumerate(made) if pair[0] in shown), default=0)
+    some = made[start : start + n]
+    if plan.careless:
+        (a, b), *_ = some
+        odd = [("", ""), (a, a), (a, f" {a.upper()}"), (b, a), (a, b), ("x " * 5000, "y " * 5000)]
+        some = [*odd, *some, (f"<b>{a}</b>\u202e{start}", f"<b>{b}</b>\n{{{{ 7*7 }}}}"), *made[start + n :]]
+    return {"pairs": [{"first": first, "second": second} for first, second in some]}
+
+
+def _every_pair(failure: str) -> list[tuple[str, str]]:
+    """All that the model can write of it; no two share a text."""
     made = []
-    for i in range(known, known + n):
-        a, b = AGENTS[i % len(AGENTS)], AGENTS[(i // len(AGENTS) + i + 1) % len(AGENTS)]
-        act = ACTS[i // 7 % len(ACTS)]
+    for i, (act, a, b) in enumerate(product(ACTS, AGENTS, AGENTS)):
+        if a >= b:
+            continue
         if "whom" in failure:
-            first, second = f"the {a} {act} the {b}", f"the {b} {act} the {a}"
+            made.append((f"the {a} {act} the {b}", f"the {b} {act} the {a}"))
         elif "synonym" in failure:
             word = list(SAME)[i % len(SAME)]
-            first, second = (f"a {x} {a} {act} the {b}" for x in (word, SAME[word]))
+            made.append((f"a {word} {a} {act} the {b}", f"a {SAME[word]} {a} {act} the {b}"))
         else:
-            first, second = f"the {a} {act} the {b}", f"a report on the price of {b} wool, page {i}"
-        made.append({"first": first, "second": second})
-    return {"pairs": made}
+            made.append((f"the {a} {act} the {b}", f"report {i} on the price of wool"))
+    return made
 
 
 def _meanings(plan: Plan, question: Question) -> dict[str, Any]:
-    def plain(text: str) -> str:
-        return " ".join(SAME.get(word, word) for word in text.split())
+    said = [{"id": row["id"], "same": is_same(row["first"], row["second"])} for row in question.in_user]
+    if plan.obeys:
+        asked = [row for row in question.in_user if is_attack(row["first"] + row["second"])]
+        said = [row for row in said if row["id"] not in {one["id"] for one in asked}]
+        said += [{"id": row["id"], "same": False} for row in asked]
+        texts = [{"text": row["first"] + row["second"]} for row in asked]
+        said += [{"id": id_, "same": False} for id_ in _ordered(plan, texts)]
+    return {"verdicts": said}
 
-    return {
-        "verdicts": [
-            {"id": row["id"], "same": plain(row["first"]) == plain(row["second"])} for row in question.in_user
-        ]
-    }
+
+def is_same(first: str, second: str) -> bool:
+    """Whether the model takes two texts to mean the same: their words are the same, or synonyms."""
+    return plain_words(first) == plain_words(second)
+
+
+def plain_words(text: str) -> list[str]:
+    """Of synonyms always the one word."""
+    return [SAME.get(word, word) for word in text.lower().split()]
 
 
 def _number(pattern: str, message: str) -> int:

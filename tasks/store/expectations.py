@@ -156,13 +156,15 @@ def _check_verdicts(
 
 def _check_figures(suite: "_Suite", expect: Any, discoveries: pl.DataFrame, frozen: list[str]) -> None:
     between = expect.ExpectColumnValuesToBeBetween
-    ranges = {"validity": (-1, 1), "lo": (-1, 1), "hi": (-1, 1), "p": (0, 1), "q": (0, 1)}
+    effects = ("validity", "lo", "hi", "corrected_validity", "corrected_lo", "corrected_hi")
+    ranges = {**dict.fromkeys(effects, (-1, 1)), "p": (0, 1), "q": (0, 1)}
     # A rating or a cost that is not known is NULL, which passes.
     rated = dict.fromkeys(("relevance", "novelty", "novelty_blind", "novelty_past", "significance"), (0, 2))
     # The ends and the estimate, and p and q, are rounded apart.
     in_interval = (pl.col("lo") <= pl.col("validity") + 1e-9) & (pl.col("validity") <= pl.col("hi") + 1e-9)
-    # Where a group has no verdict at all there is no effect to speak of, and only there.
+    # Where a group has no verdict at all, or too few that decide, there is no effect to speak of; only there.
     judged = (pl.col("n_a") > 0) & (pl.col("n_b") > 0)
+    open_ = (pl.col("lo") == -1) & (pl.col("hi") == 1) & (pl.col("p") == 1)
     known = pl.all_horizontal(pl.col(name).fill_nan(None).is_not_null() for name in ("validity", "lo", "hi"))
     figures = discoveries.select(
         "predicate_id",
@@ -171,7 +173,7 @@ def _check_figures(suite: "_Suite", expect: Any, discoveries: pl.DataFrame, froz
         "cost_usd",
         "n_a",
         "n_b",
-        (~judged | known).alias("effect_is_known"),
+        (~judged | known | open_.fill_null(False)).alias("effect_is_known"),
         in_interval.alias("validity_in_interval"),
         (pl.col("q") >= pl.col("p") - 1e-12).alias("q_at_least_p"),
     )

@@ -1,10 +1,12 @@
 """Fixtures for engines."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.engines.gateway import dialect
+from tests import loopback
 
 
 @pytest.fixture
@@ -16,3 +18,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setattr(dialect, "_known", {})
     return file
+
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[loopback.Server]:
+    """A scripted server for all tests of a file; each gives it the plan it wants."""
+    with loopback.serve() as server:
+        yield server

@@ -492,3 +492,33 @@ def test_q_of_a_walk_keeps_the_study_s_control_and_names_only_what_is_large_enou
     wanted = of.study.score
     assert corrected_q(stopped, of.predicates, wanted, "fdr").tolist() == pytest.approx([0.02, 0.04, 1, 1])
     assert corrected_q(stopped, of.predicates, wanted, "fwer")[1] == pytest.approx(0.06)
+
+
+def test_paraphrases_do_not_explain_each_other_away() -> None:
+    rng = np.random.default_rng(5)
+    n = 1000
+    one = column(n, n, 600, 300)
+    rng.shuffle(one[:n])
+    rng.shuffle(one[n:])
+    other = np.where(rng.random(2 * n) < 0.01, 1 - one, one)  # the same finding in other words
+    score, texts = np.stack([one, other], axis=1), held_out(n, n)
+    found, same = np.array([True, True]), np.array([0, 0])
+    together = findings.adjusted_effects(texts, score, found, same, 0.95, 0)
+    apart = findings.adjusted_effects(texts, score, found, np.array([0, 1]), 0.95, 0)
+    assert all(0.25 < (effect[0] or 0) < 0.35 for effect in together)
+    assert all(abs(effect[0] or 0) < 0.1 for effect in apart)
+
+
+def test_the_pooled_error_weighs_each_verdict_by_its_chance() -> None:
+    rng = np.random.default_rng(6)
+    n = 4000
+    truth = np.ones((2 * n, 1))
+    verdict = (rng.random((2 * n, 1)) < 0.9).astype(float)
+    # What the judge missed is read four times as often: unweighted, the judge would look far worse.
+    gold = asked(truth, np.where(verdict == 1, 0.1, 0.4))
+    in_a, document = groups_and_documents(held_out(n, n))
+    found = judges.error_pooled(verdict, gold, in_a, document, 0.95)
+    seen = verdict[gold.asked].mean()
+    assert seen < 0.8
+    assert (found["sensitivity_lo"] or 1) < 0.9 < (found["sensitivity_hi"] or 0)
+    assert abs((found["sensitivity"] or 0) - 0.9) < 0.03

@@ -51,14 +51,12 @@ class LlmPairGenerator:
         written: list[tuple[str, str]] = []
         taken: set[str] = set()
         while len(written) < n:
-            n_before = len(written)
-            for pair in self._asked(predicate, written, min(PER_CALL, n - n_before)):
-                # Two pairs that share a text are no two tests: a twin the other way round, a favourite sentence.
-                spelt = {spelling(text) for text in pair}
-                if len(spelt) == 2 and "" not in spelt and not spelt & taken and _is_short(pair):
-                    taken |= spelt
-                    written.append(pair)
-            # The same question would bring the same answer, from the store.
+            n_before, room = len(written), min(PER_CALL, n - len(written))
+            # The same question would bring the same answer, from the store; half as many may fit where the
+            # answer was cut or of another form.
+            for wanted in (room, room // 2):
+                if wanted and len(written) == n_before:
+                    written += _new(self._asked(predicate, written, wanted), taken)
             if len(written) == n_before:
                 break
         return written[:n]
@@ -93,10 +91,17 @@ class LlmPairGenerator:
         return [(tidied(pair.first), tidied(pair.second)) for pair in answer.parsed.pairs]
 
 
+def _new(pairs: Sequence[tuple[str, str]], taken: set[str]) -> list[tuple[str, str]]:
+    """Those of which no text is taken: pairs that share one are no two tests. Takes theirs."""
+    kept = []
+    for pair in pairs:
+        spelt = {spelling(text) for text in pair}
+        if len(spelt) == 2 and "" not in spelt and not spelt & taken and max(map(len, pair)) <= MAX_CHARS:
+            taken |= spelt
+            kept.append(pair)
+    return kept
+
+
 def tidied(text: str) -> str:
     """The text on one line, without marks that turn the direction of writing."""
     return " ".join(plain(text.translate(_NO_BIDI)).split())
-
-
-def _is_short(pair: tuple[str, str]) -> bool:
-    return max(map(len, pair)) <= MAX_CHARS
