@@ -7,7 +7,8 @@ The vectors are seeded clusters of 20 unit vectors under test, and unrelated uni
 and a Python loop with item() for each hit. `library` is sentence-transformers' paraphrase_mining_embeddings,
 told how many pairs there are and how many a text has at most, so that it gives exactly those at the
 threshold. `product` is the bare float32 matrix product of the upper triangle in our blocks, of the vectors
-under test alone. `ours` keeps the best 1,000 pairs, as a study does; `ours_all` every pair, as the library.
+under test alone. `ours` keeps the best 1,000 pairs, as a study does; `ours_all` every pair, as the library;
+`ours_shards` is `ours` in --shards shards, one after the other, which must find the same.
 The script and the library take one turn, the others --repeats; figures are medians. Ratios are of processor
 time, which other work on the machine changes little, and on an accelerator of wall time. With --sample N the
 script runs on N row blocks spread over the square and its time is extrapolated: `script_blocks` says so.
@@ -25,6 +26,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,7 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=384)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=3, help="turns of ours and of the product")
+    parser.add_argument("--shards", type=int, default=3, help="shards that ours is cut into")
     parser.add_argument("--sample", type=int, default=0, help="row blocks of the script's way; 0: all")
     parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -88,7 +91,10 @@ def measured(n: int, arguments: argparse.Namespace) -> dict[str, Any]:
     seconds: dict[str, list[tuple[float, float]]] = {}
     for number in range(arguments.repeats):
         turn(seconds, "product", lambda: product(under_test))
-        turn(seconds, "ours", lambda: mine(texts, under_test, reference, TOP, PER_TEXT))
+        ours = turn(seconds, "ours", lambda: mine(texts, under_test, reference, TOP, PER_TEXT))
+        cut = turn(seconds, "ours_shards", lambda: in_shards(texts, under_test, reference, arguments.shards))
+        if not ours.pairs.equals(cut.pairs) or replace(ours, pairs=cut.pairs) != cut:
+            raise SystemExit("shards found something else than one piece")
         turn(seconds, "ours_all", lambda: mine(texts, under_test, reference, POOL, n))
         if number == 0:
             hits, blocks = turn(seconds, "script", lambda: script(under_test, reference, arguments.sample))
@@ -121,7 +127,7 @@ def turn(seconds: dict[str, list[tuple[float, float]]], name: str, work: Callabl
     answer = work()
     took = time.perf_counter() - began, time.process_time() - began_cpu
     seconds.setdefault(name, []).append(took)
-    print(f"{name:<9} {took[0]:8.2f} s {took[1]:8.2f} CPU-s", flush=True)
+    print(f"{name:<11} {took[0]:8.2f} s {took[1]:8.2f} CPU-s", flush=True)
     return answer
 
 
@@ -137,6 +143,7 @@ def judged(median: dict[str, float], most_mb: float) -> dict[str, Any]:
         "library_to_ours_all": median["library"] / median["ours_all"],
         "ours_to_product": median["ours"] / median["product"],
         "ours_all_to_product": median["ours_all"] / median["product"],
+        "ours_shards_to_ours": median["ours_shards"] / median["ours"],
     }
     return {
         **{name: round(value, 2) for name, value in ratios.items()},
@@ -174,6 +181,13 @@ def mine(
     return mining.mine(
         texts, under_test, reference, threshold=THRESHOLD, margin=MARGIN, top=top, per_text=per_text
     )
+
+
+def in_shards(texts: list[str], under_test: np.ndarray, reference: np.ndarray, n_shards: int) -> mining.Mined:
+    """Our way, in shards, one after the other."""
+    asked = {"top": TOP, "per_text": PER_TEXT}
+    search = mining.Search(texts, under_test, reference, threshold=THRESHOLD, margin=MARGIN, **asked)
+    return search.merged(search.part(blocks) for blocks in search.shares(n_shards))
 
 
 def product(under_test: np.ndarray) -> None:

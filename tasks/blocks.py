@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -351,33 +351,12 @@ class Verify(Block):
 class Gold(Block):
     """A better judge of a sample of the confirmation texts, by whom the effects are corrected."""
 
-    path: str | None = None
-    """Verdicts of people or another model: CSV or Parquet in `data/labels` (`tasks label` writes a sheet)."""
     texts: int = Field(default=0, ge=0)
     """Confirmation texts of each group that the model under llm.gold judges, too; 0: none."""
     choose: Literal["random", "uncertain"] = "random"
     """Which of them: any alike, or more often those of which a judge with graded scores is unsure."""
     decides: bool = False
     """Whether discoveries follow from the corrected effects: a cascade, in which the judge only screens."""
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether there is a gold judge at all."""
-        return self.path is not None or self.texts > 0
-
-    @model_validator(mode="after")
-    def _is_one_of_two(self) -> "Gold":
-        if self.path is not None and self.texts:
-            raise ValueError(
-                "wanted `path` (verdicts that are there) or `texts` (a model is asked), got both"
-            )
-        if self.path is not None and self.choose != "random":
-            raise ValueError("wanted `choose: random` with a file: its texts are chosen already")
-        if self.decides and not self.is_asked:
-            raise ValueError(
-                "wanted `texts: N` or `path: FILE` with `decides: true`: nobody else would decide"
-            )
-        return self
 
 
 class Failures(Block):
@@ -401,6 +380,23 @@ class Failures(Block):
     """What failures should be about, e.g. captions for self-driving scenes."""
     transfer: tuple[str, ...] = Field(default=(), strict=False)
     """Other encoders on which the confirmed failures are tested."""
+
+    @field_validator("reference")
+    @classmethod
+    def _reference_tells_apart(cls, name: str) -> str:
+        if name == "none":
+            raise ValueError("wanted `lexical` or an encoder, got 'none'")
+        return name
+
+    @field_validator("transfer")
+    @classmethod
+    def _transfer_is_to_encoders(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for i, name in enumerate(names):
+            if name in {"none", "lexical"}:
+                raise ValueError(f"wanted encoders, as under embed.encoder, got {name!r}")
+            if name in names[:i]:
+                raise ValueError(f"wanted each encoder once, got {name!r} twice")
+        return names
 
 
 class ScoreParams(Block):

@@ -108,7 +108,7 @@ def _corrected(study: Study, n_a: int, n_b: int, held_out: pl.DataFrame, judge: 
 
 def n_gold(study: Study, held_out: pl.DataFrame) -> dict[str, int] | None:
     """Texts of each group with gold verdicts; None where a file of labels is named and not there."""
-    if study.gold.path is not None:
+    if study.label_file is not None:
         file = labels.file_of(study)
         return labels.n_texts(study, held_out) if file.is_file() else None
     rows = pl.DataFrame({"group": held_out["group"], "chance": sample.chances(held_out, study.gold.texts)})

@@ -1,7 +1,7 @@
 """Write the sheet on which people label a sample of the confirmation texts (`python -m tasks label`).
 
 It is no stage: what it writes, data/labels/NAME.csv, is filled in by hand, belongs in git and is read by
-score once `gold: {path: NAME.csv}` names it. The sheet is blind: it shows no group, no verdict and no result,
+score once `labels: NAME.csv` names it. The sheet is blind: it shows no group, no verdict and no result,
 and its texts stand in an order that says nothing. Texts are drawn as for a gold judge, by chance alone.
 """
 
@@ -82,7 +82,7 @@ def told(written: Written, study: Study) -> list[str]:
         f"{shown(written.file)}: {rows:,} rows to fill in, {written.n_texts:,} texts x "
         f"{written.n_predicates:,} predicates",
         "  verdict: 1 where it holds for the text, 0 where not, ? where nobody could say, blank if not read",
-        f"  then write `gold: {{path: {name}}}` under {study.name} in params.yaml and run "
+        f"  then write `labels: {name}` under {study.name} in params.yaml and run "
         f"`dvc repro report@{study.name}`",
     ]
 
@@ -96,8 +96,7 @@ def _file(study: Study) -> Path:
     file = labels.file_of(study)
     if file.suffix.lower() != ".csv":
         raise ParamsError(
-            f"studies.{study.name}.gold.path: wanted a name that ends in .csv to write a sheet, got "
-            f"{file.name}."
+            f"studies.{study.name}.labels: wanted a name that ends in .csv to write a sheet, got {file.name}."
         )
     n_there = labels.n_verdicts(file) if file.exists() else 0
     if n_there:

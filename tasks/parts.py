@@ -69,7 +69,7 @@ class Plan:
     @cached_property
     def labels(self) -> GoldVerdicts | None:
         """People's verdicts, where a walk bets on them; whoever else needs them reads them later."""
-        if not (self.walks and self.study.gold.decides and self.study.gold.path):
+        if not (self.walks and self.study.gold.decides and self.study.label_file):
             return None
         rows = labels.read(self.study, self.held_out, self.predicates)
         return gold_matrix(self.held_out, self.predicates, rows)
@@ -146,7 +146,7 @@ class Plan:
 def judged_files(study: Study) -> list[Path]:
     """All that a verdict follows from beside the predicate: texts, recorded verdicts, vectors, labels."""
     collected = sorted(paths.output(study.name, "collect").glob("*.parquet"))
-    label = [labels.file_of(study)] if study.gold.path and study.gold.decides else []
+    label = [labels.file_of(study)] if study.label_file and study.gold.decides else []
     embed = paths.output(study.name, "embed")
     files = [*collected, *sorted({embed / "embeddings.npy", *embed.glob("*.npy")})]
     return [*files, *(file for file in label if file.is_file())]

@@ -147,10 +147,10 @@ def read_judges(study: Study) -> pl.DataFrame:
     by the study, those count that entered the effect.
     """
     folder = paths.output(study.name, "score")
-    if not study.gold.is_asked:
+    if not study.has_gold:
         return frames.JUDGES.to_frame().with_columns(n_gold=pl.lit(0, dtype=pl.Int64))
     judges = frames.read(folder, "judges.parquet", frames.JUDGES)
-    if study.gold.path is not None:
+    if study.label_file is not None:
         return judges.with_columns(n_gold=pl.sum_horizontal("n_gold_a", "n_gold_b"))
     asked = frames.read(paths.output(study.name, "verify"), "gold.parquet", frames.GOLD)
     n_gold = asked.group_by("predicate_id").agg(pl.len().cast(pl.Int64).alias("n_gold"))

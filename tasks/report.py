@@ -153,9 +153,9 @@ def read_probe(name: str) -> failures.Probe:
     verdicts = frames.scan_verdicts(verify).filter(pl.col("status") != "absent").collect()
     fresh = frames.read(verify, "fresh.parquet", frames.FRESH)
     pairs: dict[str, list[Row]] = {}
-    for row in fresh.join(verdicts, on=["predicate_id", "text_id"], maintain_order="left").iter_rows(
-        named=True
-    ):
+    # A pair that a sequential plan did not come to says nothing.
+    judged = fresh.join(verdicts, on=["predicate_id", "text_id"], how="inner", maintain_order="left")
+    for row in judged.iter_rows(named=True):
         pairs.setdefault(row["predicate_id"], []).append(row)
     return failures.Probe(
         pairs,

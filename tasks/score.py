@@ -1,6 +1,6 @@
 """Turn verdicts into effects, intervals, p and q, and say which are discoveries.
 
-Reads:      5_verdicts, 4_predicates, 1_texts; of encoder failures 2_embeddings; with `gold.path` the file in
+Reads:      5_verdicts, 4_predicates, 1_texts; of encoder failures 2_embeddings; with `labels` the file in
             data/labels
 Writes:     6_scores/scores.parquet (one row per frozen predicate), baselines.parquet; of a fixed plan
             groups.parquet, of a sequential one paths.parquet (one row per look and predicate); with gold
@@ -110,10 +110,14 @@ def _beside(judged: Judged, texts: pl.DataFrame, scored: Scored) -> dict[str, pl
     vectors = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)
     column = {p.predicate_id: i for i, p in enumerate(judged.predicates)}
     own = np.array([column[one] for one in judged.held_out["predicate_id"]])
+    row = np.arange(own.size)
+    # What a sequential plan did not come to is no part of any figure.
+    asked = judged.status[row, own] != roles.ABSENT
+    written = judged.held_out.with_columns(family=pl.Series([judged.predicates[i].family for i in own]))
     return cast(kinds.WritingKind, kind).tables(
         study,
-        judged.held_out.with_columns(family=pl.Series([judged.predicates[i].family for i in own])),
-        judged.verdict[np.arange(own.size), own],
+        written.filter(asked),
+        judged.verdict[row, own][asked],
         [s.predicate_id for s in scored.scores if s.is_discovery],
         vectors[(texts["half"] == "confirm").to_numpy()],
     )
@@ -131,7 +135,7 @@ def read_gold(
     Raises:
         FrozenError: verify asked another gold judge than params name now, or none.
     """
-    if study.gold.path is not None:
+    if study.label_file is not None:
         read = labels.labelled(study, held_out, predicates)
         return matrices.gold_matrix(held_out, predicates, read.gold), read.noted
     if not study.gold.texts:
@@ -289,7 +293,7 @@ def _walk(judged: Judged, verified: dict[str, Any]) -> Walk | None:
         raise FrozenError(
             f"verdicts were judged by the rule {verified.get('sequential')}, not {rule}. Rerun verify."
         )
-    of_file = study.gold.decides and study.gold.path is not None and judged.gold is not None
+    of_file = study.gold.decides and study.label_file is not None and judged.gold is not None
     weight = float(1 / judged.gold.chance.min()) if of_file and judged.gold is not None else None
     return judged.kind.walk(study, judged.held_out, judged.predicates, study.score.level, weight)
 

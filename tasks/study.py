@@ -37,6 +37,9 @@ from tasks.blocks import (
 )
 from tasks.errors import ParamsError, nearest
 
+NOBODY = ".gitkeep"
+"""The file of labels of a study that has none: it is there, and empty, so that DVC can watch it."""
+
 
 class Study(Block):
     """One entry under `studies:` in params.yaml."""
@@ -52,6 +55,8 @@ class Study(Block):
     """File or folder everything is read from; DVC watches it."""
     verdicts: str | None = None
     """Recorded verdicts for `engine: replay`: a file that is `data` or lies inside it."""
+    labels: str = NOBODY
+    """People's verdicts: a file in `data/labels` (`tasks label` writes a sheet); .gitkeep: there are none."""
     goal: str = Field(min_length=1)
     """What the reader wants to know; relevance is measured against it."""
     user: str | None = None
@@ -78,6 +83,18 @@ class Study(Block):
             raise ValueError("wanted another study name than labels: data/labels holds people's verdicts")
         return name
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_pile_has_no_groups(cls, given: Any) -> Any:
+        # Before collect is looked at, which would want a and b to a group.
+        kind, collect = (given.get(key) if isinstance(given, dict) else None for key in ("kind", "collect"))
+        grouped = isinstance(collect, dict) and any(
+            collect.get(key) is not None for key in ("group", "a", "b")
+        )
+        if kind == "encoder_failures" and grouped:
+            raise ValueError(f"wanted no group, a or b under collect with `kind: {kind}`: one pile of texts")
+        return given
+
     @model_validator(mode="after")
     def _replay_has_verdicts(self) -> "Study":
         if (self.engine == "replay") != (self.verdicts is not None):
@@ -93,11 +110,12 @@ class Study(Block):
             )
         if self.kind == "corpus_pair":
             return self
-        if not self.collect.is_one_pile:
+        if self.embed.encoder in self.failures.transfer:
             raise ValueError(
-                f"wanted no group, a or b under collect with `kind: {self.kind}`: one pile of texts"
+                f"wanted other encoders than `{self.embed.encoder}` under failures.transfer: it is the one "
+                "that is tested, and stands beside them anyway"
             )
-        if self.engine == "replay" or self.gold.is_asked or self.verify.form == "two_text":
+        if self.engine == "replay" or self.has_gold or self.verify.form == "two_text":
             raise ValueError(
                 f"wanted `engine: embedded` or `llm`, no `gold` and `form: one_text` with `kind: {self.kind}`"
             )
@@ -108,8 +126,16 @@ class Study(Block):
     @model_validator(mode="after")
     def _gold_can_be_asked(self) -> "Study":
         gold, verify = self.gold, self.verify
-        if not gold.is_asked:
+        if gold.decides and not self.has_gold:
+            raise ValueError(
+                "wanted gold.texts or `labels: FILE` with gold.decides: nobody else would decide"
+            )
+        if not self.has_gold:
             return self
+        if self.label_file and (gold.texts or gold.choose != "random"):
+            raise ValueError(
+                "wanted `labels: FILE` alone, or gold.texts: a model is asked where nobody has labelled"
+            )
         if verify.form == "two_text":
             raise ValueError("wanted `form: one_text` with gold: a gold verdict is about one text")
         if gold.choose == "uncertain" and (verify.plan == "sequential" or not self._is_graded):
@@ -196,6 +222,16 @@ class Study(Block):
                 "Leave one out, or change it, e.g. `extra: {seed: 2}` with a temperature over 0"
             )
         return self
+
+    @property
+    def label_file(self) -> str | None:
+        """The file in data/labels; None where there is none."""
+        return None if self.labels == NOBODY else self.labels
+
+    @property
+    def has_gold(self) -> bool:
+        """Whether somebody better than the judge has judged a sample, too."""
+        return self.label_file is not None or self.gold.texts > 0
 
     @property
     def data_path(self) -> Path:

@@ -105,7 +105,7 @@ class Words:
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         for i, text in enumerate(texts):
-            for word in pairs.words(text):
+            for word in pairs.words(text) or ("",):
                 rows[i] += _direction(_SAME_AS.get(word, word), self.dim)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 

@@ -80,6 +80,7 @@ class Project:
             "seed": 0,
             "user": None,
             "verdicts": None,
+            "labels": ".gitkeep",
             "llm": {},
             "spend": {},
             "gold": {},

@@ -21,8 +21,12 @@ DESCRIBED = {
 }
 PLAN = Plan(
     # What was suggested before comes again, in other words.
-    failures=((ROLES, DESCRIBED[ROLES]), ("Synonym of adjectives", "x"), (SYNONYMS, DESCRIBED[SYNONYMS])),
-    blind_failures=((TOPIC, DESCRIBED[TOPIC]), (f"The {ROLES}", "Said again")),
+    failures=(
+        (ROLES, DESCRIBED[ROLES]),
+        (SYNONYMS, DESCRIBED[SYNONYMS]),
+        ("The synonym of adjectives.", "Said again"),
+    ),
+    blind_failures=(("Who DOES what to whom", "And again"), (TOPIC, DESCRIBED[TOPIC])),
 )
 N_FRESH = 40
 ENCODER = "openai:tiny"

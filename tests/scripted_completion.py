@@ -80,8 +80,10 @@ def _echoed(items: list[Any], echo: str) -> Any:
     """One more item, with the key in all its words."""
     if not items or isinstance(items[0], str):
         return f"says {echo}"
-    kept = {"direction", "more", "holds", "relevance", "novelty", "significance"}
-    return {k: v if k in kept else f'mentions "{echo}"' for k, v in items[0].items()}
+    kept = {"direction", "more", "holds", "same", "relevance", "novelty", "significance"}
+    said = {k: v if k in kept else f'mentions "{echo}"' for k, v in items[0].items()}
+    # The two texts of a pair are not the same.
+    return {**said, "second": f'does not mention "{echo}"'} if "second" in said else said
 
 
 def _logprobs(p_yes: float, n: int, echo: str) -> dict[str, Any]:

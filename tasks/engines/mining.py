@@ -2,36 +2,27 @@
 
 Exact: every pair of the texts is compared, and the answer is that of comparing all of them in float64.
 Memory is fixed by the block size and by how many pairs are asked for; pairs that meet the conditions are
-counted, and only the best are kept.
+counted, and only the best are kept. The pairs may be compared in parts, one after the other or at once, here
+or on many machines: whatever the parts, the answer is the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
 from tasks.engines import pairs as lexical
+from tasks.engines.tally import HITS, Pool, Tail
 from tasks.engines.tiles import View, candidates
 
 POOL_MOST = 2_000_000
 """Hits kept at once, at most, unless more pairs are asked for."""
 CROWD = 1000
 """Hits that a text may have beyond the ones it may keep, for the pool to be long enough for certain."""
-STEP = 10_000
-"""Bins of the histogram in one unit of similarity."""
-KNOWN = 100_000
-"""The similarities of so many of the nearest pairs are counted, whatever the threshold."""
-MINED = pl.Schema(
-    {
-        "left": pl.UInt32,
-        "right": pl.UInt32,
-        "similarity": pl.Float64,
-        "reference": pl.Float64,
-        "overlap": pl.Float64,
-    }
-)
+MINED = pl.Schema([*HITS.items(), ("overlap", pl.Float64())])
 Rows = Int[np.ndarray, " pair"]
 Values = Float[np.ndarray, " pair"]
 
@@ -55,6 +46,120 @@ class Mined:
     """False: `pairs` may lack some that the limit per text allows, because the pool was too short."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """What the search of some row blocks found."""
+
+    hits: pl.DataFrame
+    """Rows of tally.HITS: the best pool_size(top, per_text) of its hits."""
+    counts: pl.DataFrame
+    """Rows of tally.COUNTS: how many of its pairs have which similarity."""
+    n_hits: int
+    n_collisions: int
+
+
+class Search:
+    """All pairs with similarity >= threshold and reference <= similarity - margin; the best are kept.
+
+    Similarity is the cosine in float64, rounded to 9 decimals; so is the reference's. Texts that are equal
+    but for case and white space count once, as the first of them. A vector of zeros is similar to nothing.
+
+    The limit per text takes pairs best first and leaves out one whose text has had its share. It is applied
+    to a pool of the best pool_size(top, per_text) hits of all parts, and so is exact whenever all hits fit,
+    or `top` pairs were found in it; `is_complete` says so.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        under_test: Float[np.ndarray, "text dim"],
+        reference: Float[np.ndarray, "text other_dim"] | None,
+        *,
+        threshold: float,
+        margin: float,
+        top: int,
+        per_text: int,
+        block_size: int = 2048,
+    ) -> None:
+        """Looks at all vectors once.
+
+        Args:
+            texts: One per row.
+            under_test: Vectors of the encoder under test, float; may be an np.memmap.
+            reference: Vectors of the reference, of any dimension; None: word_order_similarity.
+            threshold: Least similarity of a pair that counts as confused, -1 to 1.
+            margin: Least difference between the two similarities.
+            top: Pairs to keep, at most.
+            per_text: Pairs that a text may stand in, 1 or more.
+            block_size: Rows and columns compared at once.
+
+        Raises:
+            EngineError: a view is not one finite vector per text; names the text.
+        """
+        self._texts, self._block_size = texts, block_size
+        self._threshold, self._margin, self._top, self._per_text = threshold, margin, top, per_text
+        self._view = View("encoder under test", under_test, texts)
+        self._apart = _reference(texts, reference)
+        self._rows = _distinct(texts, self._view)
+        self.n_pairs = len(self._rows) * (len(self._rows) - 1) // 2
+        """Pairs to be compared."""
+        self.n_blocks = -(-len(self._rows) // block_size)
+        """Row blocks: the first is compared with all texts, the last with itself alone."""
+
+    def n_tiles(self, blocks: range) -> int:
+        """Blocks that these row blocks are compared with, together."""
+        return sum(self.n_blocks - block for block in blocks)
+
+    def shares(self, n_most: int) -> list[range]:
+        """The row blocks in n_most shares of about equal work, fewer where there are not as many; 1 at least.
+
+        A share has no more than a row block beyond its due.
+        """
+        done = np.cumsum(self.n_blocks - np.arange(self.n_blocks))
+        due = self.n_tiles(range(self.n_blocks)) * np.arange(1, n_most) / n_most
+        cuts = np.unique(np.clip([0, *(np.searchsorted(done, due) + 1), self.n_blocks], 0, self.n_blocks))
+        return [range(*cut) for cut in pairwise(cuts.tolist())] or [range(0)]
+
+    def part(self, blocks: range, on_tile: Callable[[], object] = bool) -> Part:
+        """What these row blocks hold; after each tile, on_tile is called."""
+        tail, pool = Tail(), Pool(pool_size(self._top, self._per_text))
+        n_collisions = n_hits = 0
+
+        def limit() -> float:
+            return min(self._threshold, tail.floor)
+
+        for near in candidates(self._view, self._rows, limit, self._block_size, blocks, on_tile):
+            cosine = self._view.cosine(*near)
+            tail.add(cosine, self._threshold)
+            left, right, similarity = (column[cosine >= self._threshold] for column in (*near, cosine))
+            if not len(left):
+                continue
+            other = self._apart(left, right)
+            hit = np.round(similarity - other, 9) >= self._margin
+            n_collisions += len(left)
+            n_hits += int(hit.sum())
+            pool.add(left[hit], right[hit], similarity[hit], other[hit])
+        return Part(pool.best(), tail.counts(), n_hits, n_collisions)
+
+    def merged(self, parts: Iterable[Part]) -> Mined:
+        """What was found, from parts that together hold each row block once, in any order."""
+        tail, pool = Tail(), Pool(pool_size(self._top, self._per_text))
+        n_collisions = n_hits = 0
+        for part in parts:
+            pool.join(part.hits)
+            tail.join(part.counts)
+            n_hits, n_collisions = n_hits + part.n_hits, n_collisions + part.n_collisions
+        found = _frame(self._texts, pool.best(), self._top, self._per_text)
+        return Mined(
+            pairs=found,
+            n_hits=n_hits,
+            n_collisions=n_collisions,
+            quantiles=tail.thresholds(self.n_pairs, n_collisions),
+            n_texts=len(self._rows),
+            is_complete=found.height == self._top or n_hits <= pool.size,
+        )
+
+
 def mine(
     texts: Sequence[str],
     under_test: Float[np.ndarray, "text dim"],
@@ -66,54 +171,18 @@ def mine(
     per_text: int,
     block_size: int = 2048,
 ) -> Mined:
-    """All pairs with similarity >= threshold and reference <= similarity - margin; the best are kept.
-
-    Similarity is the cosine in float64, rounded to 9 decimals; so is the reference's. Texts that are equal
-    but for case and white space count once, as the first of them. A vector of zeros is similar to nothing.
-
-    The limit per text takes pairs best first and leaves out one whose text has had its share. It is applied
-    to a pool of the best pool_size(top, per_text) hits, and so is exact whenever all hits fit, or `top`
-    pairs were found in it; `is_complete` says so.
-
-    Args:
-        texts: One per row.
-        under_test: Vectors of the encoder under test, float; may be an np.memmap.
-        reference: Vectors of the reference, of any dimension; None: word_order_similarity.
-        threshold: Least similarity of a pair that counts as confused, -1 to 1.
-        margin: Least difference between the two similarities.
-        top: Pairs to keep, at most.
-        per_text: Pairs that a text may stand in, 1 or more.
-        block_size: Rows and columns compared at once.
-
-    Raises:
-        EngineError: a view is not one finite vector per text; names the text.
-    """
-    view = View("encoder under test", under_test, texts)
-    apart = _reference(texts, reference)
-    rows = _distinct(texts, view)
-    tail, pool = _Tail(), _Pool(pool_size(top, per_text))
-    n_collisions = n_hits = 0
-    for near in candidates(view, rows, lambda: min(threshold, tail.floor), block_size):
-        cosine = view.cosine(*near)
-        tail.add(cosine, threshold)
-        left, right, similarity = (column[cosine >= threshold] for column in (*near, cosine))
-        if not len(left):
-            continue
-        other = apart(left, right)
-        hit = np.round(similarity - other, 9) >= margin
-        n_collisions += len(left)
-        n_hits += int(hit.sum())
-        pool.add(left[hit], right[hit], similarity[hit], other[hit])
-    found = _frame(texts, pool.best(), top, per_text)
-    n_pairs = len(rows) * (len(rows) - 1) // 2
-    return Mined(
-        pairs=found,
-        n_hits=n_hits,
-        n_collisions=n_collisions,
-        quantiles=tail.thresholds(min(n_pairs, max(KNOWN, n_collisions))),
-        n_texts=len(rows),
-        is_complete=found.height == top or n_hits <= pool.size,
+    """What a Search of all pairs finds, made in one part; it says what the arguments are."""
+    search = Search(
+        texts,
+        under_test,
+        reference,
+        threshold=threshold,
+        margin=margin,
+        top=top,
+        per_text=per_text,
+        block_size=block_size,
     )
+    return search.merged([search.part(range(search.n_blocks))])
 
 
 def pool_size(top: int, per_text: int) -> int:
@@ -147,73 +216,11 @@ def _reference(
     return in_order
 
 
-class _Tail:
-    """Counts the largest similarities in bins of fixed edges."""
-
-    def __init__(self) -> None:
-        self.floor = -1.0
-        """Pairs from here on are all counted."""
-        self._counts = np.zeros(2 * STEP + 1, dtype=np.int64)
-
-    def add(self, similarity: Values, threshold: float) -> None:
-        """Counts, and raises the floor as far as KNOWN pairs lie above it."""
-        counted = similarity[similarity >= min(threshold, self.floor)]
-        if not len(counted):
-            return
-        # Rounded first: an edge belongs to its upper bin.
-        bins = np.floor(np.round((counted + 1) * STEP, 4)).astype(np.int64)
-        self._counts += np.bincount(np.clip(bins, 0, 2 * STEP), minlength=2 * STEP + 1)
-        above = np.cumsum(self._counts[::-1])
-        if above[-1] >= KNOWN:
-            self.floor = max(self.floor, self._edge(above, KNOWN))
-
-    def thresholds(self, n_most: int) -> dict[str, float]:
-        """The threshold that selects 1, 10, 100 ... pairs, up to n_most."""
-        above = np.cumsum(self._counts[::-1])
-        wanted = [10**k for k in range(20) if 10**k <= n_most]
-        return {str(n): self._edge(above, n) for n in wanted}
-
-    def _edge(self, above: Int[np.ndarray, " bin"], n: int) -> float:
-        return round(1 - int(np.searchsorted(above, n)) / STEP, 4)
-
-
-class _Pool:
-    """The best hits so far, never more than three times `size` rows in memory."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._parts: list[tuple[np.ndarray, ...]] = []
-        self._n = 0
-        self._floor = -np.inf
-
-    def add(self, *columns: np.ndarray) -> None:
-        """Takes hits: left, right, similarity, reference."""
-        good = columns[2] >= self._floor
-        types = (np.uint32, np.uint32, np.float64, np.float64)
-        part = tuple(column[good].astype(kind) for column, kind in zip(columns, types, strict=True))
-        self._parts.append(part)
-        self._n += len(part[0])
-        if self._n > 2 * self.size:
-            self._floor = self.best()[2][-1] if self.size else np.inf
-
-    def best(self) -> tuple[np.ndarray, ...]:
-        """The best `size` hits in order; the others are forgotten."""
-        parts = self._parts or [(np.empty(0), np.empty(0), np.empty(0), np.empty(0))]
-        left, right, similarity, reference = (np.concatenate(column) for column in zip(*parts, strict=True))
-        order = np.lexsort((right, left, -similarity))[: self.size]
-        kept = (left[order], right[order], similarity[order], reference[order])
-        self._parts, self._n = [kept], len(order)
-        return kept
-
-
-def _frame(texts: Sequence[str], best: tuple[np.ndarray, ...], top: int, per_text: int) -> pl.DataFrame:
+def _frame(texts: Sequence[str], best: pl.DataFrame, top: int, per_text: int) -> pl.DataFrame:
     """The best `top` pairs, no text in more than per_text of them."""
-    left, right = best[0].astype(np.int64), best[1].astype(np.int64)
-    chosen = _spread(left.tolist(), right.tolist(), top, per_text)
-    left, right = left[chosen], right[chosen]
-    overlap = lexical.lexical_overlap([texts[i] for i in left], [texts[j] for j in right])
-    columns = (left, right, best[2][chosen], best[3][chosen], overlap)
-    return pl.DataFrame(dict(zip(MINED, columns, strict=True)), schema=MINED)
+    kept = best[_spread(best["left"].to_list(), best["right"].to_list(), top, per_text)]
+    overlap = lexical.lexical_overlap([texts[i] for i in kept["left"]], [texts[j] for j in kept["right"]])
+    return kept.with_columns(pl.Series("overlap", overlap, dtype=pl.Float64)).select(MINED.names())
 
 
 def _spread(left: list[int], right: list[int], top: int, per_text: int) -> Int[np.ndarray, " chosen"]:

@@ -7,8 +7,8 @@ left is computed again in float64 by `View.cosine`. So neither precision, nor de
 tile changes an answer.
 """
 
-import contextlib
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,7 +19,8 @@ from jaxtyping import Float, Int
 from tasks.errors import EngineError
 
 DECIMALS = 9
-"""A cosine is the float64 product of the unit vectors, rounded to this: sums in any order agree."""
+"""A cosine is the float64 product of the unit vectors, rounded to this: sums in any order agree, because
+`View.cosine` takes one order wherever two could be rounded apart."""
 SEGMENT = 256
 """Cells of a row that are looked at only when the largest of them reaches the limit."""
 BATCH_CELLS = 262_144
@@ -83,20 +84,37 @@ class View:
             for start in range(0, len(left), CHUNK):
                 a, b = left[start : start + CHUNK], right[start : start + CHUNK]
                 np.einsum("pd,pd->p", self.unit(a), self.unit(b), out=found[start : start + CHUNK])
+        self._settle(found, left, right)
         rounded: np.ndarray = np.round(found, DECIMALS)
         return rounded
 
+    def _settle(self, found: Float[np.ndarray, " pair"], left: Rows, right: Rows) -> None:
+        """Sums in one order what lies so near the middle of two decimals that the order may decide."""
+        scaled = found * 10.0**DECIMALS
+        error = (self._vectors.shape[1] + 8) * 2.0**-52 * 10.0**DECIMALS
+        unsure = np.flatnonzero(np.abs(scaled - np.floor(scaled) - 0.5) < error)
+        for start in range(0, len(unsure), CHUNK):
+            at = unsure[start : start + CHUNK]
+            found[at] = (self.unit(left[at]) * self.unit(right[at])).sum(axis=1)
+
 
 def candidates(
-    view: View, rows: Rows, limit: Callable[[], float], block_size: int
+    view: View,
+    rows: Rows,
+    limit: Callable[[], float],
+    block_size: int,
+    blocks: range,
+    on_tile: Callable[[], object],
 ) -> Iterator[tuple[Rows, Rows]]:
-    """Pairs left < right of `rows`, among them all whose cosine is at least `limit()`.
+    """Pairs left < right of `rows`, left in one of `blocks`, among them all of a cosine >= `limit()`.
 
     Args:
         view: The vectors.
         rows: Ascending; only these are compared.
         limit: Asked again for each batch: it may rise on the way, never fall.
         block_size: Rows and columns of a tile; memory grows with its square.
+        blocks: Which blocks of so many rows `left` is from.
+        on_tile: Called after each tile.
 
     Yields:
         At most BATCH_CELLS pairs at a time, in an order that depends on block_size.
@@ -109,8 +127,8 @@ def candidates(
     cells = torch.empty(block_size, width, dtype=dtype, device=place)
     lower = torch.ones(block_size, block_size, dtype=torch.bool, device=place).tril_()
     load = _loader(view, rows, block_size, place, dtype)
-    with _full_sums():
-        for top in range(0, len(rows), block_size):
+    with _full_sums:
+        for top in (block * block_size for block in blocks):
             for side in range(top, len(rows), block_size):
                 (a, error_a), (b, error_b) = load(top), load(side)
                 tile = cells[: len(a)]
@@ -122,6 +140,7 @@ def candidates(
                 error = error_a * (1 + error_b) + error_b + a.shape[1] * 2.0**-23
                 for i, j in _reaching(tile, limit, error):
                     yield rows[top + i], rows[side + j]
+                on_tile()
 
 
 def _reaching(tile: Any, limit: Callable[[], float], error: float) -> Iterator[tuple[Rows, Rows]]:
@@ -185,17 +204,38 @@ def _fastest(place: str, dim: int) -> Any:
     return min((torch.float32, torch.bfloat16), key=seconds)
 
 
-@contextlib.contextmanager
-def _full_sums() -> Iterator[None]:
-    """Products are summed in float32 inside, whatever shortcuts the caller allowed torch."""
-    import torch
+class _FullSums:
+    """Products are summed in float32 inside, whatever shortcuts the caller allowed torch.
 
-    matmul = torch.backends.cuda.matmul
-    before = torch.get_float32_matmul_precision(), matmul.allow_bf16_reduced_precision_reduction
-    torch.set_float32_matmul_precision("highest")
-    matmul.allow_bf16_reduced_precision_reduction = False
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before[0])
-        matmul.allow_bf16_reduced_precision_reduction = before[1]
+    The setting is that of the whole process: the first thread to come makes it, the last one takes it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._before = ("highest", False)
+
+    def __enter__(self) -> None:
+        import torch
+
+        with self._lock:
+            if not self._n_inside:
+                allowed = torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
+                self._before = torch.get_float32_matmul_precision(), allowed
+                self._set("highest", False)
+            self._n_inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if not self._n_inside:
+                self._set(*self._before)
+
+    def _set(self, precision: str, allowed: bool) -> None:
+        import torch
+
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = allowed
+
+
+_full_sums = _FullSums()

@@ -1,18 +1,157 @@
-"""Pairs of the exploration half that an encoder puts close and a reference apart, and why there are none."""
+"""Pairs of the exploration half that an encoder puts close and a reference apart, and why there are none.
 
-from collections.abc import Mapping
+Many texts are searched in shards, each of which leaves what it found: a killed search loses one of them.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks.engines import mining, roles
-from tasks.errors import CorpusError
+from tasks import paths
+from tasks.engines import mining, roles, tally, tiles
+from tasks.errors import CorpusError, MissingStageError
 from tasks.store import frames
 from tasks.study import Study
+from tasks.version import code_version
 
 REFERENCE = "reference"
 """The view of the reference, where it is an encoder."""
+PAIRS_PER_SHARD = {"cpu": 2_000_000_000}
+"""Pairs compared in a shard, about: some ten seconds. Up to 63,000 texts are one shard."""
+PAIRS_PER_SHARD_ACCELERATOR = 500_000_000_000
+"""More where products are fast: a million texts, so that reading their vectors does not take longest."""
+BLOCK_SIZE = 2048
+"""Rows and columns compared at once; a shard is a range of such blocks of rows."""
+_ROWS = 4096  # of the vectors hashed at a time
+
+
+class Pairs:
+    """The search of a study's exploration half."""
+
+    def __init__(
+        self, study: Study, texts: pl.DataFrame, seen: Mapping[str, Float[np.ndarray, "text dim"]]
+    ) -> None:
+        """Looks at all vectors once; compares nothing.
+
+        Raises:
+            EngineError: a vector is not finite; names the text.
+        """
+        explored = np.flatnonzero((texts["half"] == "explore").to_numpy())
+        rows = explored[texts[explored]["text_id"].arg_sort().to_numpy()]
+        self._study, self._texts = study, texts[rows]
+        self._seen = {view: vectors[rows] for view, vectors in sorted(seen.items())}
+        params = study.failures
+        self._search = mining.Search(
+            self._texts["text"].to_list(),
+            self._seen["embeddings"],
+            self._seen.get(REFERENCE),
+            threshold=params.threshold,
+            margin=params.margin,
+            top=params.top,
+            per_text=params.per_text,
+            block_size=BLOCK_SIZE,
+        )
+
+    @cached_property
+    def _shards(self) -> list[range]:
+        most = PAIRS_PER_SHARD.get(tiles.device(), PAIRS_PER_SHARD_ACCELERATOR)
+        return self._search.shares(max(1, -(-self._search.n_pairs // most)))
+
+    @property
+    def n_shards(self) -> int:
+        """How many shards there are, 1 or more."""
+        return len(self._shards)
+
+    @property
+    def n_tiles(self) -> int:
+        """How often `search` calls on_tile, over all shards."""
+        return sum(self._search.n_tiles(blocks) for blocks in self._shards)
+
+    def search(self, shard: int, on_tile: Callable[[], object] = bool) -> None:
+        """Searches one shard unless what it found is there already."""
+        blocks, place = self._shards[shard], self._place(shard)
+        if place.is_dir():
+            for _ in range(self._search.n_tiles(blocks)):
+                on_tile()
+            return
+        found = self._search.part(blocks, on_tile)
+        with frames.writing(place) as folder:
+            frames.write(found.hits, folder / "hits.parquet", tally.HITS)
+            frames.write(found.counts, folder / "counts.parquet", tally.COUNTS)
+            counted = {"n_hits": found.n_hits, "n_collisions": found.n_collisions}
+            frames.write_manifest(folder, counted)
+
+    def evidence(self) -> roles.PairEvidence:
+        """What all shards found together, whatever shards there were.
+
+        Raises:
+            CorpusError: no pair; it says which threshold would select some.
+            MissingStageError: a shard was not searched.
+        """
+        return self._evidence(self._search.merged(map(self._found, range(self.n_shards))))
+
+    def evidence_at_once(self) -> roles.PairEvidence:
+        """The same, searched here and now; no shard is left or looked for.
+
+        Raises:
+            CorpusError: no pair; it says which threshold would select some.
+        """
+        return self._evidence(self._search.merged([self._search.part(range(self._search.n_blocks))]))
+
+    @cached_property
+    def parts(self) -> Path:
+        """The folder of the finished shards; another one for all that would be searched otherwise."""
+        asked = self._study.failures.model_dump_json(include=_SEARCHED)
+        fingerprint = frames.hashed(
+            *self._texts["text"],
+            *(part for view, vectors in self._seen.items() for part in (view, _hashed(vectors))),
+            asked,
+            repr(self._shards),
+            code_version(),
+        )
+        return paths.parts(self._study.name, "propose", fingerprint)
+
+    def _place(self, shard: int) -> Path:
+        return self.parts / f"part-{shard:04d}"
+
+    def _found(self, shard: int) -> mining.Part:
+        folder = self._place(shard)
+        if not folder.is_dir():
+            raise MissingStageError(f"{folder}: wanted shard {shard + 1}, not there. Rerun propose.")
+        hits = frames.read(folder, "hits.parquet", tally.HITS)
+        counts = frames.read(folder, "counts.parquet", tally.COUNTS)
+        return mining.Part(hits, counts, **frames.read_manifest(folder))
+
+    def _evidence(self, found: mining.Mined) -> roles.PairEvidence:
+        if found.pairs.is_empty():
+            raise CorpusError(_nothing(self._study, found))
+        left, right = self._texts[found.pairs["left"]], self._texts[found.pairs["right"]]
+        pairs = found.pairs.select("similarity", "reference", "overlap").with_columns(
+            left["text"].alias("left"),
+            right["text"].alias("right"),
+            left["text_id"].alias("left_id"),
+            right["text_id"].alias("right_id"),
+        )
+        return roles.PairEvidence(
+            frames.conform(pairs, frames.PAIRS),
+            n_texts=self._texts.height,
+            domain=self._study.failures.domain or "",
+            noted={
+                "n_searched": found.n_texts,
+                "n_collisions": found.n_collisions,
+                "n_hits": found.n_hits,
+                "n_mined": pairs.height,
+            },
+        )
+
+
+_SEARCHED = {"reference", "threshold", "margin", "top", "per_text"}
+"""The keys of `failures` that a search follows from, beside the texts and their vectors."""
 
 
 def evidence(
@@ -23,39 +162,15 @@ def evidence(
     Raises:
         CorpusError: there is none; it says which threshold would select some.
     """
-    explored = np.flatnonzero((texts["half"] == "explore").to_numpy())
-    of = texts[explored].sort("text_id")
-    rows = explored[texts[explored]["text_id"].arg_sort().to_numpy()]
-    params = study.failures
-    found = mining.mine(
-        of["text"].to_list(),
-        seen["embeddings"][rows],
-        seen[REFERENCE][rows] if REFERENCE in seen else None,
-        threshold=params.threshold,
-        margin=params.margin,
-        top=params.top,
-        per_text=params.per_text,
-    )
-    if found.pairs.is_empty():
-        raise CorpusError(_nothing(study, found))
-    left, right = of[found.pairs["left"]], of[found.pairs["right"]]
-    mined = found.pairs.select("similarity", "reference", "overlap").with_columns(
-        left["text"].alias("left"),
-        right["text"].alias("right"),
-        left["text_id"].alias("left_id"),
-        right["text_id"].alias("right_id"),
-    )
-    return roles.PairEvidence(
-        frames.conform(mined, frames.PAIRS),
-        n_texts=of.height,
-        domain=params.domain or "",
-        noted={
-            "n_searched": found.n_texts,
-            "n_collisions": found.n_collisions,
-            "n_hits": found.n_hits,
-            "n_mined": mined.height,
-        },
-    )
+    return Pairs(study, texts, seen).evidence_at_once()
+
+
+def _hashed(vectors: Float[np.ndarray, "text dim"]) -> str:
+    """16 hex digits over all values, read in blocks."""
+    digest = hashlib.blake2b(f"{vectors.dtype.str} {vectors.shape}".encode(), digest_size=8)
+    for start in range(0, len(vectors), _ROWS):
+        digest.update(vectors[start : start + _ROWS].tobytes())
+    return digest.hexdigest()
 
 
 def _nothing(study: Study, found: mining.Mined) -> str:

@@ -68,7 +68,7 @@ def _share(name: str, holds: Bool[np.ndarray, " pair"], level: float) -> dict[st
 def transferred(
     study: Study,
     fresh: pl.DataFrame,
-    differs: Float[np.ndarray, " pair"],
+    failed: Float[np.ndarray, " pair"],
     confirmed: Sequence[str],
     level: float,
 ) -> pl.DataFrame:
@@ -77,22 +77,24 @@ def transferred(
     Args:
         study: names the encoders.
         fresh: rows of frames.FRESH.
-        differs: of each row, 1 where the meanings differ, 0 where they are the same, NaN where not known.
+        failed: verdicts under test; NaN where nobody can tell whether the meanings differ.
         confirmed: predicate_ids.
         level: of the intervals.
 
     Returns:
-        Rows of frames.TRANSFER. A pair whose meaning was not asked for counts as differing: it did not
-        collide under test, and the generator was told to change the meaning.
+        Rows of frames.TRANSFER; the first encoder's figures are those of the scores. A pair that did not
+        collide under test was not asked for its meaning: it counts as differing, as it was written to.
     """
     left, right = fresh["left"].to_list(), fresh["right"].to_list()
     is_control = (fresh["group"] == "B").to_numpy()
-    share = float((fresh["similarity"].to_numpy()[is_control] >= study.failures.threshold).mean())
+    collides = fresh["similarity"].to_numpy() >= study.failures.threshold
+    # A verdict of 0 says of a pair that collides that it means the same, of another one nothing.
+    differs, share = np.where(collides, failed, 1.0), float(collides[is_control].mean())
     rows: list[dict[str, Any]] = []
     for name in (study.embed.encoder, *study.failures.transfer):
         near = views.similarity(study, name, left, right)
         at = study.failures.threshold if name == study.embed.encoder else _matched(near[is_control], share)
-        fails = np.where(near >= at, np.where(np.isnan(differs), 1.0, differs), 0.0)
+        fails = np.where(near >= at, differs, 0.0)
         rows += [
             {"encoder": name, "predicate_id": one, "threshold": at} | _success(fresh, fails, one, level)
             for one in confirmed
@@ -118,7 +120,7 @@ def _success(
     document = of["document_id"].rank("dense").to_numpy().astype(np.int64)
     found = difference(fails[own][:, None], in_a, document, level, binary=True)
     return {
-        "n": int(in_a.sum()),
+        "n": int(found.n_a[0]),
         "success": float(found.mean_a[0]),
         "control": float(found.mean_b[0]),
         **{name: float(getattr(found, name)[0]) for name in ("validity", "lo", "hi")},

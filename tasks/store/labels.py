@@ -1,4 +1,4 @@
-"""Verdicts of people (or of a model asked elsewhere) as gold verdicts: `gold: {path: FILE}` in data/labels.
+"""Verdicts of people (or of a model asked elsewhere) as gold verdicts: `labels: FILE` in data/labels.
 
 A sheet has a row per text and predicate, in any order, with other columns as it likes:
 
@@ -43,13 +43,13 @@ def file_of(study: Study) -> Path:
     """The study's file of labels, whether it is there or not.
 
     Raises:
-        ParamsError: `gold.path` leaves data/labels.
+        ParamsError: `labels` leaves data/labels.
     """
-    file = paths.labels() / (study.gold.path or f"{study.name}.csv")
+    file = paths.labels() / (study.label_file or f"{study.name}.csv")
     if not file.resolve().is_relative_to(paths.labels().resolve()):
         raise ParamsError(
-            f"studies.{study.name}.gold.path: wanted the name of a file in {shown(paths.labels())}, got "
-            f"{study.gold.path!r}. Put the file there and write its name."
+            f"studies.{study.name}.labels: wanted the name of a file in {shown(paths.labels())}, got "
+            f"{study.label_file!r}. Put the file there and write its name."
         )
     return file
 
@@ -68,7 +68,7 @@ def labelled(study: Study, held_out: pl.DataFrame, predicates: Sequence[Predicat
     """
     file = file_of(study)
     cells = sheets.read(file)
-    where = f"studies.{study.name}.gold.path"
+    where = f"studies.{study.name}.labels"
     if study.verify.plan == "sequential" and "chance" not in cells.columns:
         raise SourceError(
             f"{where}: wanted a column 'chance' in {shown(file)} with `plan: sequential`: how likely each "
@@ -108,7 +108,7 @@ def n_texts(study: Study, held_out: pl.DataFrame) -> dict[str, int]:
     """
     file = file_of(study)
     cells = sheets.read(file)
-    matched = _of_texts(cells, study, held_out, file, f"studies.{study.name}.gold.path")
+    matched = _of_texts(cells, study, held_out, file, f"studies.{study.name}.labels")
     done = pl.Series("row", (sheets.text(cells, "verdict").fill_null("") != "").arg_true(), dtype=pl.Int64)
     labelled_ids = matched.filter(pl.col("row").is_in(done.implode()))["text_id"]
     known = held_out.filter(pl.col("text_id").is_in(labelled_ids.implode()))
@@ -163,7 +163,7 @@ def _check_any(known: pl.DataFrame, noted: dict[str, Any], where: str) -> None:
     if noted["n_blank"] == noted["n_rows"]:
         raise SourceError(
             f"{where}: wanted verdicts in column 'verdict' of {noted['file']}, all of its {noted['n_rows']} "
-            "rows are blank. Fill some in, or leave `gold.path` out until then."
+            "rows are blank. Fill some in, or leave `labels` out until then."
         )
     if not known.height:
         raise SourceError(

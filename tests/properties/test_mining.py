@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.engines import mining, tiles
+from tasks.engines import mining, tally, tiles
 from tasks.engines.mining import Mined, mine
 from tasks.engines.pairs import lexical_overlap, word_order_similarity
 from tasks.errors import EngineError
@@ -109,7 +109,7 @@ def _check(
     assert found.is_complete
     for n, threshold in found.quantiles.items():
         assert (similarities >= threshold).sum() >= int(n)
-        assert (similarities >= threshold + 2 / mining.STEP).sum() < int(n)
+        assert (similarities >= threshold + 2 / tally.STEP).sum() < int(n)
 
 
 @QUICK
@@ -139,7 +139,7 @@ def test_small_cases_of_every_shape(
     texts = [" ".join(rng.choice(["a", "b", "C", "c ", "d"], rng.integers(0, 5))) for _ in range(n)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiles, "_fastest", lambda *_: getattr(torch, precise))
-        patch.setattr(mining, "KNOWN", known)
+        patch.setattr(tally, "KNOWN", known)
         found = mine(
             texts, under_test, reference, threshold=threshold, margin=margin, top=top, per_text=per_text,
             block_size=block_size,
@@ -174,7 +174,7 @@ def test_5000_texts(precision: str, seed: int, threshold: float, margin: float) 
 @pytest.mark.parametrize("lift", [0.0, 1e-9, -1e-9])
 def test_a_threshold_at_a_pair_is_exact(precision: str, lift: float, monkeypatch: pytest.MonkeyPatch) -> None:
     # So that after the first tile the threshold alone decides what is computed again.
-    monkeypatch.setattr(mining, "KNOWN", 1)
+    monkeypatch.setattr(tally, "KNOWN", 1)
     rng = np.random.default_rng(1)
     under_test, texts = _clustered(rng, 300, 384, 0.5), _words(300)
     ordered = _brute(texts, under_test, -under_test, -1.0, 0.0)[2]
@@ -189,7 +189,7 @@ def test_a_threshold_at_a_pair_is_exact(precision: str, lift: float, monkeypatch
 def test_the_nearest_pairs_are_counted_below_the_threshold(
     precision: str, known: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mining, "KNOWN", known)
+    monkeypatch.setattr(tally, "KNOWN", known)
     vectors, texts = _clustered(np.random.default_rng(6), 300, 32, 0.5), _words(300)
     found = mine(texts, vectors, vectors, threshold=1.1, margin=0.0, top=9, per_text=9, block_size=16)
     assert list(found.quantiles) == [str(10**k) for k in range(4) if 10**k <= known]

@@ -29,6 +29,8 @@ from tasks.store import frames
 from tasks.store.sources.captions import read_captions
 from tests.captions_study import Texts, Words, captions_study, made, open_made
 from tests.conftest import STAGES, Project
+from tests.tiny_clip import save_tiny_clip
+from tests.tiny_encoder import save_tiny_encoder
 
 NAME = "captions"
 SWAP = "who does what to whom"
@@ -225,23 +227,22 @@ def test_a_fresh_pair_that_stands_in_the_corpus_is_left_out(
     assert set(rows.filter(group="A").select("left", "right").rows()) == {offered[2]}
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_row_order_and_shards_change_no_byte(there: Project, tmp_path: Path, share: float) -> None:
+@pytest.mark.parametrize("shard_size", [10_000, 7])
+def test_row_order_and_shards_change_no_byte(there: Project, tmp_path: Path, shard_size: int) -> None:
     captions = read_captions(there.folder / "captions.yaml")
     verified, scored = _bytes("verify"), _bytes("score")
     parts = _verdicts().sort("predicate_id", "text_id")
     with pytest.MonkeyPatch.context() as patch:
         other = _project(tmp_path, patch)
         other.table("captions.parquet", captions.sample(fraction=1.0, shuffle=True, seed=7).to_dicts())
-        shards = {"shard_size": 7} if share else {}
-        entry = captions_study(**ENCODERS, data="captions.parquet", verify=shards)
+        entry = captions_study(**ENCODERS, data="captions.parquet", verify={"shard_size": shard_size})
         other.params(captions=entry)
         other.run(NAME, *STAGES[:6])
         assert _bytes("verify")["5_verdicts/fresh.parquet"] == verified["5_verdicts/fresh.parquet"]
         assert _verdicts().sort("predicate_id", "text_id").equals(parts)
         assert _bytes("score") == scored
         n_parts = len(list(paths.output(NAME, "verify").glob("part-*.parquet")))
-        assert n_parts == (-(-2 * N_FRESH * len(_predicates()) // 7) if share else 1)
+        assert n_parts == -(-2 * N_FRESH * len(_predicates()) // shard_size)
 
 
 class Killed(BaseException):
@@ -441,6 +442,12 @@ def test_other_encoders_are_compared_at_one_rate_of_confused_controls(there: Pro
         at = rows.filter(encoder=name)["threshold"]
         assert at.n_unique() == 1
         assert (near >= at[0]).mean() >= share
+    of_id = {row["predicate_id"]: row for row in scores.values()}
+    for row in rows.filter(encoder="words").iter_rows(named=True):
+        score = of_id[row["predicate_id"]]
+        assert (row["n"], row["success"], row["control"]) == (score["n_a"], score["mean_a"], score["mean_b"])
+        assert [row[k] for k in ("validity", "lo", "hi")] == [score[k] for k in ("validity", "lo", "hi")]
+    # An encoder that takes all texts for one fails on controls just as often.
     swap = {r["encoder"]: r for r in rows.filter(predicate_id=scores[SWAP]["predicate_id"]).to_dicts()}
     assert swap["words"]["threshold"] == 0.9
     assert swap["words"]["success"] == 1.0
@@ -518,7 +525,9 @@ def test_the_report_shows_cards_a_heat_map_and_the_search(there: Project) -> Non
     assert json.loads(row["definition"])["description"] in told
     worst = _read("record", "evidence").filter(predicate_id=row["predicate_id"], role="supports", rank=1)
     assert worst["text"].item().split("\n")[0] in told
-    heads = [html.unescape(re.sub(r"<[^>]+>", "", h)) for h in re.findall(r"<th scope=\"col\".*?</th>", page)]
+    heads = [
+        html.unescape(re.sub(r"<[^>]+>", " ", h)) for h in re.findall(r"<th scope=\"col\".*?</th>", page)
+    ]
     assert {"words", "texts", "one"} <= {word for head in heads for word in head.split()}
     assert page.count("<circle") > N_FRESH or page.count('class="dot') > N_FRESH
     for name in ("median place", "comes first"):
@@ -571,7 +580,12 @@ def test_a_sequential_plan_stops_early(new: Project, capsys: pytest.CaptureFixtu
     figures = json.loads((paths.output(NAME, "report") / "metrics.json").read_text())
     assert figures["n_grid"] == written.height
     assert 0 < figures["share_judged"] == pytest.approx(n_asked / written.height, abs=0.01)
-    assert "undecided" in _page() or "decided" in _page()
+    # What the walk did not come to is in no figure.
+    fresh_judged = own.filter(group="A").filter(pl.col("status") != "absent").height
+    transferred = _read("score", "transfer").filter(predicate_id=row["predicate_id"], encoder="words")
+    assert transferred["n"].item() == row["n_a"] <= fresh_judged < 100
+    assert _read("score", "retrieval").filter(predicate_id=row["predicate_id"])["n"].item() == fresh_judged
+    assert "the meaning could not be told" not in _page()
     capsys.readouterr()
     assert main(["show", "--study", NAME]) == 0
     assert f"{n_asked:,} of {written.height:,} judgements" in capsys.readouterr().out
@@ -589,7 +603,7 @@ def test_a_domain_is_written_for_and_success_is_told_inside_and_outside(new: Pro
         side: np.mean([bool(street.search(t)) for t in written.filter(group="A", inside=side)["left"]])
         for side in (True, False)
     }
-    assert share[True] > share[False] + 0.3
+    assert share[True] > share[False] + 0.15
     for side in (True, False):
         both = written.filter(inside=side)
         assert (
@@ -614,3 +628,57 @@ def test_a_study_with_all_defaults(new: Project, monkeypatch: pytest.MonkeyPatch
     assert _scores()[SWAP]["is_discovery"]
     assert _read("score", "transfer")["encoder"].unique().to_list() == ["bundled"]
     assert (paths.output(NAME, "report") / "index.html").is_file()
+
+
+# --- real encoders
+
+
+def test_encoders_from_folders(project: Project) -> None:
+    save_tiny_encoder(project.folder / "tiny")
+    save_tiny_clip(project.folder / "clip")
+    made(
+        project,
+        embed={"encoder": "tiny"},
+        failures={"threshold": 0.98, "margin": 0.0, "reference": "clip", "transfer": ["clip", "./tiny"]},
+        record={"max_refusal_share": 1.0},
+    )
+    project.run(NAME, *STAGES[:6])
+    manifest = frames.read_manifest(paths.output(NAME, "embed"))
+    assert (manifest["dim"], manifest["reference"]["dim"]) == (16, 8)
+    loaded, texts, written = study.load(NAME), _texts()["text"].to_list(), _read("verify", "fresh")
+    for name, view, column in (("tiny", "embeddings", "similarity"), ("clip", "reference", "reference")):
+        model = views.encoder.open_named(name, loaded)
+        rows = np.load(paths.output(NAME, "embed") / f"{view}.npy", allow_pickle=False)
+        np.testing.assert_array_equal(rows, model.encode(texts))
+        left, right = (model.encode(written[side].to_list()) for side in ("left", "right"))
+        np.testing.assert_allclose(written[column], (left * right).sum(axis=1), atol=1e-6)
+    # The same encoder by another name has the same vectors, and is compared at the same rate.
+    rows = _read("score", "transfer")
+    for one in rows["predicate_id"].unique():
+        own = {row["encoder"]: row for row in rows.filter(predicate_id=one).iter_rows(named=True)}
+        assert set(own) == {"tiny", "clip", "./tiny"}
+        assert own["./tiny"]["control"] == own["tiny"]["control"]
+
+
+def test_the_bundled_encoder_confuses_roles_and_no_paraphrase_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    project = Project(tmp_path)
+    made(project, grammar={"sentences": 200, "twins": {"role_swap": 50, "paraphrase": 90}})
+    project.run(NAME, *STAGES[:6])
+    swap, mined = _scores()[SWAP], _read("propose", "pairs")
+    assert (swap["family"], swap["is_discovery"]) == ("edits", True)
+    assert swap["mean_a"] >= 0.8
+    assert swap["mean_b"] <= 0.2
+    assert swap["lo"] >= 0.5
+    # It takes paraphrases for the same, and rightly so.
+    same = [edit(left, right).same_meaning for *_, (left, right) in _with_texts(mined)]
+    assert same.count(True) >= 10
+    loaded = study.load(NAME)
+    twins = TemplateGenerator(loaded).paraphrases(40, np.random.default_rng(0))
+    left, right = ([pair[side] for pair in twins] for side in (0, 1))
+    near = views.similarity(loaded, "bundled", left, right)
+    assert (near >= 0.9).mean() > 0.2
+    score, _ = EditMeaning().differs(left, right)
+    assert np.nan_to_num(score).max() == 0

@@ -39,7 +39,7 @@ def study(plan: str = "fixed", threshold: float | None = 0.5, **gold: Any) -> St
             "formalise": {"threshold": threshold},
             "verify": {"plan": plan, "sequential": {**RULE, "look_every": 32}},
             "score": RULE,
-            "gold": {"path": "labels.csv", **gold},
+            **({"gold": gold} if gold.get("texts") else {"labels": "labels.csv", "gold": gold}),
         }
     )
 

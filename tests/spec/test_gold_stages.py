@@ -14,7 +14,7 @@ from tests.conftest import PAIR_STUDY, Project
 
 BEFORE = paths.STAGES[:5]
 OF_MODEL: dict[str, Any] = {"gold": {"texts": 40}, "llm": {"gold": {"model": "better"}}}
-OF_FILE: dict[str, Any] = {"gold": {"path": "news.csv"}}
+OF_FILE: dict[str, Any] = {"labels": "news.csv"}
 
 
 def folder(stage: str) -> Path:
@@ -179,7 +179,7 @@ def test_labels_of_people_count_where_they_entered_the_effect(judged: Project) -
     n_gold = judges.select(pl.sum_horizontal("n_gold_a", "n_gold_b")).to_series()
     n_texts = verdicts()["text_id"].n_unique()
     assert found["n_judgements"].to_list() == [n + n_texts for n in n_gold]
-    assert json.loads(table("record", "runs", frames.RUNS)["params"].item())["gold"]["path"] == "news.csv"
+    assert json.loads(table("record", "runs", frames.RUNS)["params"].item())["labels"] == "news.csv"
 
 
 def test_where_gold_decides_scores_are_the_corrected_ones_and_so_is_the_null(planted: Project) -> None:

@@ -399,7 +399,7 @@ def test_a_walk_that_gold_decides_wants_its_gold_verdicts() -> None:
 def test_a_walk_bets_on_the_labels_of_people_where_they_decide(planted: Project) -> None:
     planted.table("news.parquet", pair(600, 0.3, 0.0))
     blocks = {**PAIR_STUDY, **SEQUENTIAL}
-    planted.params(news={**blocks, "gold": {"path": "news.csv", "decides": True}})
+    planted.params(news={**blocks, "labels": "news.csv", "gold": {"decides": True}})
     planted.run("news", *paths.STAGES[:4])
     source = frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
     held_out = KIND.held_out(load("news"), source)

@@ -81,7 +81,7 @@ def read(study: Study, held_out: pl.DataFrame) -> list[tuple[Any, ...]]:
     return labels.read(study, held_out, PREDICATES).rows()
 
 
-GOLD = {"gold": {"path": "news.csv"}}
+GOLD = {"labels": "news.csv"}
 ONE, COURTS = 'mentions "covid"', "=is about courts"
 
 
@@ -149,7 +149,7 @@ def test_the_command_says_what_to_do_next_and_keeps_verdicts(
     put(project)
     assert main(["label", "--study", "news", "--texts", "10"]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("data/labels/news.csv: ") and "gold: {path: news.csv}" in told
+    assert told.startswith("data/labels/news.csv: ") and "labels: news.csv" in told
     assert main(["label", "--study", "news", "--texts", "12"]) == 0, "a blank sheet may be written over"
     rows = sheet()
     rows[3]["verdict"] = "0"
@@ -180,8 +180,8 @@ def test_only_what_was_found_is_labelled(project: Project) -> None:
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [
-        ({"gold": {"path": "../x.csv"}}, "wanted the name of a file in data/labels, got '../x.csv'"),
-        ({"gold": {"path": "x.parquet"}}, "ends in .csv to write a sheet, got x.parquet"),
+        ({"labels": "../x.csv"}, "wanted the name of a file in data/labels, got '../x.csv'"),
+        ({"labels": "x.parquet"}, "ends in .csv to write a sheet, got x.parquet"),
         (
             {
                 "engine": "llm",
@@ -200,7 +200,7 @@ def test_what_cannot_be_labelled_is_refused(project: Project, blocks: dict[str, 
 
 
 def test_a_sheet_goes_where_the_study_will_read_it(project: Project) -> None:
-    study, _ = put(project, gold={"path": "people.csv"})
+    study, _ = put(project, labels="people.csv")
     assert label.write(study, 10).file == paths.labels() / "people.csv"
 
 
@@ -323,7 +323,7 @@ def test_unknown_texts_and_predicates_are_counted_and_left_out(project: Project)
 
 
 def test_parquet_with_numbers_and_truth_values(project: Project) -> None:
-    study, held_out = put(project, gold={"path": "news.parquet"})
+    study, held_out = put(project, labels="news.parquet")
     paths.labels().mkdir(parents=True)
     rows = [
         {"predicate_id": CODED, "text_id": held_out["text_id"][i], "verdict": value, "chance": 0.5}

@@ -149,7 +149,7 @@ def test_where_gold_decides_its_number_counts(project: Project, capsys: pytest.C
 def test_labels_that_decide_are_counted_once_they_are_there(
     planted: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    planted.params(news={**PAIR_STUDY, "gold": {"path": "news.csv", "decides": True}})
+    planted.params(news={**PAIR_STUDY, "labels": "news.csv", "gold": {"decides": True}})
     assert "not known before there are labels" in checked(capsys)[0]
     rows = collect.collected(load("news")).texts.filter(half="confirm").select("text", "text_id")
     filled = rows.head(40).with_columns(predicate=pl.lit("x"), verdict=pl.lit("1"))

@@ -102,9 +102,16 @@ class InVain:
         Raises:
             EngineError: it was one of the first that a judge was asked, and none gave anything.
         """
-        judge = settled.judge
+        self.count_one(settled.judge, bool(settled.scores) or roles.REFUSAL in settled.gaps.values())
+
+    def count_one(self, judge: int, is_useful: bool) -> None:
+        """The same of what gave a verdict or a refusal, or did not.
+
+        Raises:
+            EngineError: as `count`.
+        """
         self._ended[judge] += 1
-        if settled.scores or roles.REFUSAL in settled.gaps.values():
+        if is_useful:
             self._useful.add(judge)
         if judge not in self._useful and self._ended[judge] >= _FIRST_PACKS:
             change = "Write `logprobs: false` under `llm:`" if self._llm.logprobs else "Raise llm.max_tokens"

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from tasks.engines import roles
 from tasks.engines.chat import Gateway, Request
 from tasks.engines.llm import prompts, schemas
+from tasks.engines.llm.asking import InVain
 from tasks.records import Call
 from tasks.store.frames import hashed
 from tasks.study import Study
@@ -50,7 +51,8 @@ class LlmMeaning:
             predicate_ids: of each pair, for the ledger.
 
         Raises:
-            EngineError: the endpoint cannot be used or the budget is reached.
+            EngineError: the endpoint cannot be used, the budget is reached, or a judge never answers in the
+                wanted form.
         """
         n, self._calls = len(left), {}
         score = np.full((len(self._endpoints), n), np.nan)
@@ -59,8 +61,11 @@ class LlmMeaning:
         order = sorted(range(n), key=lambda i: ids[i])
         packs = [order[i : i + PAIRS_PER_CALL] for i in range(0, n, PAIRS_PER_CALL)]
 
+        in_vain = InVain(self._study.llm, [endpoint.model for endpoint in self._endpoints])
+
         def handle(settled: tuple[int, dict[int, bool], dict[int, int], tuple[Call, ...]]) -> None:
             judge, said, gaps, calls = settled
+            in_vain.count_one(judge, bool(said) or roles.REFUSAL in gaps.values())
             self._calls.update((call.request_hash, call) for call in calls)
             for i, same in said.items():
                 score[judge, i], status[judge, i] = float(not same), roles.VALUE
