@@ -144,3 +144,20 @@ def test_a_run_asks_no_more_than_was_told(blocks: dict[str, Any], project: Proje
     if len(failed()) == propose["max_predicates"]:
         written = ("verify", "generator", "scripted")
         assert done[written]["n_calls"] == expected[written]["n_calls"]
+
+
+@pytest.mark.parametrize(
+    ("verify", "n_calls"),
+    [
+        ({}, 480 // 10),
+        ({"shard_size": 33}, 14 * 4 + 2),
+        ({"plan": "sequential", "sequential": {"look_every": 33}}, 15 * 4),
+    ],
+    ids=["whole", "shards", "looks"],
+)
+def test_no_call_holds_meanings_of_two_shards_or_looks(
+    verify: dict[str, Any], n_calls: int, project: Project
+) -> None:
+    prepared_failures(project, NOWHERE, verify=verify)
+    asked = cost.preview(load("captions"))["asked"]
+    assert [one["n_calls"] for one in asked if one["role"] == "judge"] == [n_calls]
