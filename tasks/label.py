@@ -1,8 +1,9 @@
 """Write the sheet on which people label a sample of the confirmation texts (`python -m tasks label`).
 
 It is no stage: what it writes, data/labels/NAME.csv, is filled in by hand, belongs in git and is read by
-score once `labels: NAME.csv` names it. The sheet is blind: it shows no group, no verdict and no result,
-and its texts stand in an order that says nothing. Texts are drawn as for a gold judge, by chance alone.
+score once `labels: NAME.csv` names it. The sheet is blind: it shows no group, no verdict and no result, not
+even the chance of a text, which differs between groups of different size; and its texts stand in an order
+that says nothing. Texts are drawn as for a gold judge, by chance alone.
 """
 
 from dataclasses import dataclass
@@ -69,7 +70,6 @@ def blank(drawn: pl.DataFrame, predicates: pl.DataFrame, seed: int) -> pl.DataFr
             "text",
             pl.col("predicate_id").map_batches(sheets.written_ids, return_dtype=pl.String),
             pl.col("text_id").map_batches(sheets.written_ids, return_dtype=pl.String),
-            "chance",
         )
     )
 

@@ -16,15 +16,18 @@ from jaxtyping import Bool, Float
 
 from tasks import kinds, paths
 from tasks.engines import roles
-from tasks.errors import FrozenError
-from tasks.kinds import sample
-from tasks.kinds.matrices import GoldVerdicts, gold_matrix, verdict_matrix
+from tasks.errors import EngineError, FrozenError
+from tasks.kinds import sample, scale
+from tasks.kinds.matrices import GoldVerdicts, gold_matrix, groups_and_documents, verdict_matrix
 from tasks.kinds.walk import Walk
 from tasks.records import Call, Predicate
-from tasks.store import frames, labels
+from tasks.store import answers, frames, labels
 from tasks.study import Study
 from tasks.verdicts import gold_frame, order_frame, panel_frame, verdict_frame
 from tasks.version import code_version
+
+_UNFINISHED = "calls-unfinished"
+"""Calls about a part that has no verdicts, for want of money."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,17 @@ class Plan:
     @cached_property
     def labels(self) -> GoldVerdicts | None:
         """People's verdicts, where a walk bets on them; whoever else needs them reads them later."""
+        if self.labels_read is None:
+            return None
+        matrix = gold_matrix(self.held_out, self.predicates, self.labels_read)
+        return scale.of_file(matrix, *groups_and_documents(self.held_out))
+
+    @cached_property
+    def labels_read(self) -> pl.DataFrame | None:
+        """The rows of frames.GOLD that these are."""
         if not (self.walks and self.study.gold.decides and self.study.label_file):
             return None
-        rows = labels.read(self.study, self.held_out, self.predicates)
-        return gold_matrix(self.held_out, self.predicates, rows)
+        return labels.read(self.study, self.held_out, self.predicates)
 
     @property
     def shard_size(self) -> int:
@@ -101,7 +111,7 @@ class Plan:
 
     def walk(self) -> Walk:
         """At its start."""
-        weight = None if self.labels is None else float(1 / self.labels.chance.min())
+        weight = None if self.labels is None else scale.largest_weight(self.labels)
         return kinds.load(self.study.kind).walk(self.study, self.held_out, self.predicates, weight=weight)
 
     def file(self, name: str, part: int) -> Path:
@@ -153,12 +163,23 @@ def judged_files(study: Study) -> list[Path]:
 
 
 def judge_part(plan: Plan, part: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> None:
-    """Judges these pairs and leaves them as one part.
+    """Judges these pairs and leaves them as one part; where the budget ends before, what was paid.
 
     Raises:
         FrozenError: the judge is not the one that the predicates were frozen with.
         EngineError: the judge or the gold judge failed.
     """
+    before = answers.newest()
+    try:
+        _judge_part(plan, part, predicates, texts)
+    except EngineError as error:
+        if error.out_of_budget:
+            _leave_unfinished(plan, part, before)
+        raise
+    plan.file(_UNFINISHED, part).unlink(missing_ok=True)
+
+
+def _judge_part(plan: Plan, part: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> None:
     embeddings = frames.read_embeddings(paths.output(plan.study.name, "embed"), plan.texts.height)
     judge = plan.judge
     if any(p.judge != judge.name for p in plan.predicates):
@@ -212,6 +233,22 @@ def _ask_gold(
     rows = gold_frame(predicates, texts["text_id"], judged, wanted, whole)
     _leave_calls(plan, "calls-gold", part, judged.calls)
     frames.write_file_whole(rows, plan.file("gold", part), frames.GOLD)
+
+
+def _leave_unfinished(plan: Plan, part: int, before: int) -> None:
+    """Leaves the calls that a part without verdicts has cost: a walk may end here, and be paid for."""
+    with answers.opened() as store:
+        paid = store.paid(plan.study.name, "verify", before)
+    file = plan.file(_UNFINISHED, part)
+    # A run before may have ended at the same part.
+    there = [frames.read(file.parent, file.name, frames.CALLS)] if file.is_file() else []
+    rows = pl.concat([*there, paid.select(frames.CALLS.names())])
+    tokens = [name for name in frames.CALLS if name.startswith("tokens_")]
+    # A request that was paid twice, for an answer of no use at first, cost both.
+    rest = [pl.first(name) for name in frames.CALLS if name not in {"request_hash", *tokens}]
+    whole = rows.group_by("request_hash").agg(*rest, *(pl.sum(name) for name in tokens)).sort("request_hash")
+    if whole.height:
+        frames.write_file_whole(whole, file, frames.CALLS)
 
 
 def _leave_calls(plan: Plan, name: str, part: int, calls: Sequence[Call]) -> None:

@@ -23,7 +23,7 @@ from jaxtyping import Int, UInt8
 from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import FrozenError
-from tasks.kinds import deciding, findings, judges, matrices
+from tasks.kinds import deciding, findings, judges, matrices, scale
 from tasks.kinds.baselines import null_rate, score_baselines, shuffle_groups
 from tasks.kinds.deciding import Decided, is_fragile
 from tasks.kinds.matrices import GoldVerdicts, Matrix
@@ -133,17 +133,48 @@ def read_gold(
     """The gold verdicts, of a file or of verify, and whose they are; None where nobody was asked.
 
     Raises:
-        FrozenError: verify asked another gold judge than params name now, or none.
+        FrozenError: verify asked another gold judge than params name now, about other texts, or none; or
+            a walk bet on other labels than there are now.
     """
     if study.label_file is not None:
         read = labels.labelled(study, held_out, predicates)
-        return matrices.gold_matrix(held_out, predicates, read.gold), read.noted
+        _check_labels(study, verify, verified, read.gold)
+        matrix = matrices.gold_matrix(held_out, predicates, read.gold)
+        return scale.of_file(matrix, *matrices.groups_and_documents(held_out)), read.noted
     if not study.gold.texts:
         return None, {}
     if "gold" not in verified:
         raise FrozenError(f"{verify}: judged without the gold judge that params name. Rerun verify.")
+    _check_gold_judge(study, verify, verified["gold"])
     rows = frames.read(verify, "gold.parquet", frames.GOLD)
     return matrices.gold_matrix(held_out, predicates, rows), {"judge": verified["gold"]["judge"]}
+
+
+def _check_gold_judge(study: Study, verify: Path, asked: dict[str, Any]) -> None:
+    """Refuses what another gold judge said, or what was drawn otherwise."""
+    wanted = {
+        "judge": roles.gold_judge(study).name,
+        "texts": study.gold.texts,
+        "choose": study.gold.choose,
+    }
+    other = {name: asked.get(name) for name in wanted if asked.get(name) != wanted[name]}
+    if other:
+        told = ", ".join(f"{name} {wanted[name]!r} (verify had {was!r})" for name, was in other.items())
+        raise FrozenError(
+            f"{verify}: wanted gold verdicts as params name them now, by {told}. Rerun verify, or set the "
+            "params back."
+        )
+
+
+def _check_labels(study: Study, verify: Path, verified: dict[str, Any], rows: pl.DataFrame) -> None:
+    """Refuses labels that changed since a walk stopped where it did because of them."""
+    if study.verify.plan != "sequential" or not study.gold.decides:
+        return
+    if verified.get("labels_hash") != frames.gold_hash(rows):
+        raise FrozenError(
+            f"{verify}: wanted the labels that decided where its walk stopped, those in "
+            f"{study.label_file} are others by now. Rerun verify."
+        )
 
 
 def read_panel(judged: Judged, verify: Path) -> tuple[pl.DataFrame | None, dict[str, Any] | None]:
@@ -183,12 +214,16 @@ def score_judged(judged: Judged, walk: Walk | None = None, n_looks: int | None =
     found = decide(judged, walk, n_looks)
     decided, level = found.decided, judged.study.score.level
     # Opposites are two sentences: only verdicts that agree make a group.
-    agreement = np.maximum(verdicts_phi(judged.score), 0)
+    phi, least = verdicts_phi(judged.score), judged.study.score.group_phi
     strength = np.array([d.strength for d in decided])
-    leader = paraphrase_groups(agreement, judged.study.score.group_phi, strength)
-    is_found = np.array([d.is_discovery for d in decided]) & (walk is None)
+    leader = paraphrase_groups(np.maximum(phi, 0), least, strength)
+    # Where gold decides, what the judge's own verdicts leave at equal length is the effect of another judge.
+    is_adjusted = walk is None and not judged.study.gold.decides
+    is_found = np.array([d.is_discovery for d in decided]) & is_adjusted
+    # Each of two opposites explains the other away, as each of two paraphrases does.
+    alike = paraphrase_groups(np.abs(phi), least, strength)
     adjusted = findings.adjusted_effects(
-        judged.held_out, judged.verdict, is_found, leader, level, judged.study.seed
+        judged.held_out, judged.verdict, is_found, alike, level, judged.study.seed
     )
     return Scored(
         [_score(judged, d, i, int(leader[i]), adjusted[i]) for i, d in enumerate(decided)],
@@ -294,7 +329,7 @@ def _walk(judged: Judged, verified: dict[str, Any]) -> Walk | None:
             f"verdicts were judged by the rule {verified.get('sequential')}, not {rule}. Rerun verify."
         )
     of_file = study.gold.decides and study.label_file is not None and judged.gold is not None
-    weight = float(1 / judged.gold.chance.min()) if of_file and judged.gold is not None else None
+    weight = scale.largest_weight(judged.gold) if of_file and judged.gold is not None else None
     return judged.kind.walk(study, judged.held_out, judged.predicates, study.score.level, weight)
 
 

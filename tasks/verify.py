@@ -153,7 +153,8 @@ def _looked(
             print(
                 f"verify {plan.study.name}: the budget ended the walk after {look} looks, "
                 f"{len(predicates)} predicates undecided; what was judged counts. To go on, raise "
-                f"spend.budget_usd and run `dvc repro -f verify@{plan.study.name}`.",
+                f"spend.budget_usd and run "
+                f"`dvc repro --force --single-item verify@{plan.study.name}`.",
                 file=sys.stderr,
             )
             return None
@@ -181,6 +182,7 @@ def _finish(plan: Plan) -> dict[str, Any]:
             "judge": plan.predicates[0].judge,
             **(_write_walk(plan, folder) if plan.walks else _copy_shards(plan, folder)),
             **(_write_gold(plan, folder) if plan.gold_judge else {}),
+            **({} if plan.labels_read is None else {"labels_hash": frames.gold_hash(plan.labels_read)}),
             **_asked(plan),
         }
         written = list(plan.parts.glob("fresh.parquet"))

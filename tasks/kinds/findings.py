@@ -104,19 +104,19 @@ def adjusted_effects(
     held_out: pl.DataFrame,
     verdict: Matrix,
     found: Bool[np.ndarray, " predicate"],
-    leader: Int[np.ndarray, " predicate"],
+    alike: Int[np.ndarray, " predicate"],
     level: float,
     seed: int,
 ) -> list[tuple[float | None, float | None, float | None]]:
     """Of each discovery its effect with both ends at equal length and equal other discoveries; else None.
 
-    Paraphrases are not held equal to each other: they would explain each other away.
+    Paraphrases, and opposites, are not held equal to each other: they would explain each other away.
 
     Args:
         held_out: the texts, whose length counts.
         verdict: the judge's, thresholded where there is a threshold.
         found: which predicates are discoveries.
-        leader: index of each one's leader.
+        alike: one number for all that say the same, or the opposite.
         level: coverage of the intervals.
         seed: of the folds.
     """
@@ -128,7 +128,7 @@ def adjusted_effects(
     chars: Float[np.ndarray, " text"] = held_out["text"].str.len_chars().to_numpy().astype(np.float64)
     length = covariate_spline(np.log(np.maximum(chars, 1)))
     of = mean_difference_conditional(
-        verdict[:, at], in_a, document, length, level, group=leader[at], seed=seed
+        verdict[:, at], in_a, document, length, level, group=alike[at], seed=seed
     )
     for column, k in enumerate(at):
         if not np.isnan(of.validity[column]):

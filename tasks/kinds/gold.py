@@ -12,12 +12,9 @@ from jaxtyping import Bool, Float, Int
 
 from tasks.kinds import Estimate
 from tasks.kinds.matrices import GoldVerdicts, Matrix
+from tasks.kinds.scale import documents_enough
 from tasks.stats.prediction_powered import PredictionPowered, difference_ppi
-from tasks.stats.rectifier import members
 from tasks.stats.sampling import difference_sampled
-
-LEAST_DOCUMENTS = 2
-"""Gold documents a group, with fewer of which nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -162,10 +159,7 @@ def is_known(
     cheap: Matrix, gold: GoldVerdicts, in_a: Bool[np.ndarray, " text"], document: Int[np.ndarray, " text"]
 ) -> Bool[np.ndarray, " predicate"]:
     """Whether both groups have gold documents enough."""
-    both = ~np.isnan(cheap) & ~np.isnan(gold.score)
-    member = members(document)
-    counts = [(member @ (both & side[:, None]).astype(float) > 0).sum(axis=0) for side in (in_a, ~in_a)]
-    return np.asarray(np.minimum(*counts) >= LEAST_DOCUMENTS)
+    return documents_enough(np.where(np.isnan(cheap), np.nan, gold.score), in_a, document)
 
 
 def _joined(

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tasks.kinds.gold import Corrected, is_known
+from tasks.kinds.gold import Corrected, corrected_fixed, is_known
 from tasks.kinds.matrices import GoldVerdicts, Matrix
+from tasks.kinds.scale import against, filled
 from tasks.stats.betting import mean_logevalue_betting
 from tasks.stats.decisions import Rule
 from tasks.stats.sampling import scores_rectified
@@ -33,14 +34,13 @@ def corrected_at_stop(
     """Gives the corrected difference of each predicate where its walk stopped, whatever made it stop.
 
     Each text counts as f + [asked] (y - f) / chance, which is the gold verdict on average over who is asked.
-    Where the gold judge refused that is f: the difference is then that of gold verdicts where there are any,
-    else of the judge's. The range of these scores is that of the smallest chance, and so is the width.
+    Where the gold judge refused y is the worst there may be for the predicate, and for the interval's other
+    end the best. The range of these scores is that of the smallest chance, and so is the width.
 
     Args:
-        fixed: of `corrected_fixed` at level (1 + level) / 2; it decides where all texts were judged.
+        fixed: of `corrected_whatever_refused` at level (1 + level) / 2; decides where all texts were judged.
         cheap: the judge's verdicts; NaN where the walk did not come to.
-        gold: with chances that do not depend on the walk. The smallest is taken for the smallest there was,
-            which is so where all texts of a group had the same.
+        gold: with chances that do not depend on the walk, the same for all texts of a group.
         in_a: True for rows of A.
         document: any integer per row; equal ones are one document.
         block: of `text_blocks`, in the order of the walk.
@@ -50,8 +50,8 @@ def corrected_at_stop(
         steadier: False keeps the walk's own estimate where it ended, by which it decided.
     """
     known = is_known(cheap, gold, in_a, document)
-    mean_a, mean_b, lo, hi, log_e = _walked(cheap, gold, in_a, block, towards_a, level, weight=1.0)
-    alone = _walked(cheap, gold, in_a, block, towards_a, level, weight=0.0)[2:4]
+    mean_a, mean_b, lo, hi, log_e = _walked_either(cheap, gold, in_a, block, towards_a, level, weight=1.0)
+    alone = _walked_either(cheap, gold, in_a, block, towards_a, level, weight=0.0)[2:4]
     cut = difference_ci_last_look(lo, hi, fixed.lo, fixed.hi)
     cut_alone = difference_ci_last_look(alone[0], alone[1], fixed.lo_gold, fixed.hi_gold)
     lo, hi = (np.where(ended, at_end, so_far) for at_end, so_far in zip(cut, (lo, hi), strict=True))
@@ -75,6 +75,63 @@ def corrected_at_stop(
         method=[f"betting+{name}" if e else "betting" for name, e in zip(fixed.method, ended, strict=True)],
         log_e=log_e,
     )
+
+
+def corrected_whatever_refused(
+    fixed: Corrected,
+    cheap: Matrix,
+    gold: GoldVerdicts,
+    in_a: Bool[np.ndarray, " text"],
+    document: Int[np.ndarray, " text"],
+    level: float,
+    binary: bool,
+) -> Corrected:
+    """Gives the intervals of `corrected_fixed` wide enough for anything the gold judge may have refused.
+
+    Args:
+        fixed: of `corrected_fixed`, by the same arguments; its estimates stay.
+        cheap: the judge's verdicts.
+        gold: with refusals.
+        in_a: True for rows of A.
+        document: any integer per row; equal ones are one document.
+        level: coverage of the intervals.
+        binary: verdicts are 0/1.
+    """
+    if not gold.n_refused.any():
+        return fixed
+    least = against(in_a, np.ones(cheap.shape[1], dtype=bool))
+    low, high = (
+        corrected_fixed(cheap, replace(gold, score=filled(gold, of)), in_a, document, level, binary)
+        for of in (least, 1 - least)
+    )
+    return replace(
+        fixed,
+        lo=np.fmin(fixed.lo, low.lo),
+        hi=np.fmax(fixed.hi, high.hi),
+        lo_gold=np.fmin(fixed.lo_gold, low.lo_gold),
+        hi_gold=np.fmax(fixed.hi_gold, high.hi_gold),
+    )
+
+
+def _walked_either(
+    cheap: Matrix,
+    gold: GoldVerdicts,
+    in_a: Bool[np.ndarray, " text"],
+    block: Int[np.ndarray, " text"],
+    towards_a: Bool[np.ndarray, " predicate"],
+    level: float,
+    weight: float,
+) -> Float[np.ndarray, "figure predicate"]:
+    """As `_walked` with all that gold refused against the predicate; the other end with all of it for it."""
+    least = against(in_a, towards_a)
+    worst, best = (replace(gold, score=filled(gold, of)) for of in (least, 1 - least))
+    found = _walked(cheap, worst, in_a, block, towards_a, level, weight)
+    if not gold.n_refused.any():
+        return found
+    hoped = _walked(cheap, best, in_a, block, towards_a, level, weight)
+    found[2] = np.where(towards_a, found[2], np.fmin(found[2], hoped[2]))
+    found[3] = np.where(towards_a, np.fmax(found[3], hoped[3]), found[3])
+    return found
 
 
 def _walked(

@@ -23,10 +23,12 @@ class GoldVerdicts:
     chance: Matrix
     """In (0, 1]; 1 where it was not asked, which is never used."""
     asked: Bool[np.ndarray, "text predicate"]
+    known: Bool[np.ndarray, " predicate"] | None = None
+    """Of a file of labels: False for predicates with too few in a group to say anything; None: all are."""
 
     def at(self, rows: Int[np.ndarray, " row"]) -> "GoldVerdicts":
         """Those of some rows, in that order."""
-        return GoldVerdicts(self.score[rows], self.chance[rows], self.asked[rows])
+        return GoldVerdicts(self.score[rows], self.chance[rows], self.asked[rows], self.known)
 
     @property
     def n_refused(self) -> Int[np.ndarray, " predicate"]:

@@ -12,7 +12,7 @@ from tasks.engines import roles
 from tasks.kinds import Estimate, Kind, deciding, gold, matrices
 from tasks.kinds.deciding import Decided
 from tasks.kinds.gold import Corrected
-from tasks.kinds.gold_walk import corrected_at_stop
+from tasks.kinds.gold_walk import corrected_at_stop, corrected_whatever_refused
 from tasks.kinds.matrices import GoldVerdicts, Matrix
 from tasks.kinds.walk import Walk
 from tasks.records import Predicate
@@ -123,6 +123,8 @@ def _tested_sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outco
     fixed = _corrected(judged, judged.held_out, level)
     if fixed is None or judged.verdict_gold is None:
         return Outcome(deciding.decided_sequential(walk, alone))
+    whole = (judged.in_a, judged.document, level, judged.threshold is not None)
+    fixed = corrected_whatever_refused(fixed, judged.verdict, judged.verdict_gold, *whole)
     texts = (judged.in_a, judged.document, walk.block, judged.towards_a, walk.ended)
     stopped = corrected_at_stop(
         fixed, judged.verdict, judged.verdict_gold, *texts, wanted.level, steadier=not decides
@@ -131,6 +133,7 @@ def _tested_sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outco
         # The walk bet on corrected scores: its figures are the corrected ones.
         ends = replace(stopped, lo=fixed.lo, hi=fixed.hi, method=fixed.method)
         decided = deciding.decided_sequential(walk, _in_place(judged, judged.held_out, alone, ends))
+        decided = _only_known(decided, ~np.isnan(fixed.validity))
         bearing = [deciding.SUPPORTED if d.is_discovery else deciding.OPEN for d in decided]
         return Outcome(decided, _as_decided(stopped, decided), np.array([d.q for d in decided]), bearing)
     by_judge = deciding.decided_sequential(walk, alone)
@@ -183,6 +186,18 @@ def _less_contradicted(by_judge: Sequence[Decided], bearing: Sequence[str]) -> l
         replace(d, is_discovery=False, fragile=False) if b == deciding.CONTRADICTED else d
         for d, b in zip(by_judge, bearing, strict=True)
     ]
+
+
+def _only_known(decided: Sequence[Decided], known: Bool[np.ndarray, " predicate"]) -> list[Decided]:
+    """Without gold verdicts in both groups a walk by gold has found nothing, whatever it says."""
+    return [
+        d if is_known else replace(d, estimate=_of_nothing(d), q=1.0, fragile=False, is_discovery=False)
+        for d, is_known in zip(decided, known, strict=True)
+    ]
+
+
+def _of_nothing(decided: Decided) -> Estimate:
+    return replace(decided.estimate, validity=float("nan"), lo=-1.0, hi=1.0, p=1.0)
 
 
 def _as_decided(stopped: Corrected, decided: Sequence[Decided]) -> Corrected:

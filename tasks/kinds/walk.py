@@ -5,7 +5,9 @@ do because order and rule follow from the study and the texts alone, and decisio
 Where a gold judge decides (`gold.decides`), the walk bets on the judge's scores corrected by its sample.
 """
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -14,7 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.kinds.matrices import GoldVerdicts, thresholded
-from tasks.kinds.scale import Corrected, Scale
+from tasks.kinds.scale import Corrected, Scale, against
 from tasks.records import Predicate
 from tasks.stats.blocks import text_blocks
 from tasks.stats.decisions import Rule
@@ -77,6 +79,8 @@ class Walk:
             ),
             resolution=self._scale.resolution(exact),
         )
+        self._hopeful: Sequential | None = None
+        """The same walk, had all that the gold judge refused spoken for the predicates; None before any."""
         self._taken: list[Bool[np.ndarray, " predicate"]] = []
         self._stopped = False
 
@@ -97,8 +101,23 @@ class Walk:
 
     @property
     def looks(self) -> list[Look]:
-        """What was known after each batch, in units of validity."""
-        return [self._scale.told(look) for look in self.state.path]
+        """What was known after each batch, in units of validity.
+
+        What the gold judge refused counts against the predicates, but for the interval's other end.
+        """
+        hopeful = [] if self._hopeful is None else self._hopeful.path
+        path = self.state.path
+        alone, both = path[: len(path) - len(hopeful)], path[len(path) - len(hopeful) :]
+        widened = [self._widened(look, best) for look, best in zip(both, hopeful, strict=True)]
+        return [self._scale.told(look) for look in (*alone, *widened)]
+
+    def _widened(self, look: Look, best: Look) -> Look:
+        towards_a = self.state.towards_a
+        return replace(
+            look,
+            lo=np.where(towards_a, look.lo, np.fmin(look.lo, best.lo)),
+            hi=np.where(towards_a, np.fmax(look.hi, best.hi), look.hi),
+        )
 
     def take(
         self,
@@ -117,18 +136,34 @@ class Walk:
             FrozenError: a gold judge decides, and there are no gold verdicts or other chances than planned.
         """
         rows = self.batches[self.n_looks]
-        value = self._scale.scores(thresholded(score, self._threshold), gold, self._threshold)
-        asked = status != roles.ABSENT
-        self.state.update(value, self._in_a[rows], self.block[rows], asked, self._scale.bounds)
+        verdict, asked = thresholded(score, self._threshold), status != roles.ABSENT
+        worst = against(self._in_a[rows], self.state.towards_a)
+        texts = (self._in_a[rows], self.block[rows], asked, self._scale.bounds)
+        decides = gold if isinstance(self._scale, Corrected) else None
+        if self._hopeful is None and decides is not None and decides.n_refused.any():
+            self._hopeful = copy.deepcopy(self.state)
+            self._hopeful.path.clear()
+        value = self._scale.scores(verdict, gold, self._threshold, worst)
+        self.state.update(value, *texts)
+        if self._hopeful is not None:
+            self._hopeful.update(self._scale.scores(verdict, gold, self._threshold, 1 - worst), *texts)
         self._taken.append(self.going)
-        self.state.look(last=self.n_looks == len(self.batches))
+        self._look(last=self.n_looks == len(self.batches))
+
+    def _look(self, last: bool) -> None:
+        self.state.look(last)
+        if self._hopeful is not None:
+            self._hopeful.look(last)
+            self._hopeful.status = self.state.status.copy()  # hope decides nothing
 
     def stop(self) -> None:
         """Ends the walk where it is, for want of money: what was seen is all the estimate there is."""
         self._stopped = True
         if self.state.path and self.n_looks < len(self.batches):
-            del self.state.path[-1]
-            self.state.look(last=True)
+            for one in (self.state, self._hopeful):
+                if one is not None:
+                    del one.path[-1]
+            self._look(last=True)
 
     def replay(
         self,

@@ -35,10 +35,12 @@ CREATE TABLE IF NOT EXISTS calls (
 CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_hash);
 """
 _INSERT_CALL = "INSERT INTO calls VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_SELECT_CALLS = (
+_SELECT_LEDGER = (
     "SELECT request_hash, study, stage, role, predicate_ids, model, tokens_in, tokens_out, tokens_cached,"
-    " cost_usd, latency_s, attempts, status, called_at FROM calls WHERE request_hash IN"
+    " cost_usd, latency_s, attempts, status, called_at FROM calls WHERE"
 )
+_SELECT_CALLS = f"{_SELECT_LEDGER} request_hash IN"
+_SELECT_PAID = f"{_SELECT_LEDGER} study = ? AND stage = ? AND call_id > ?"
 _SELECT_SPENT = (
     "SELECT model, max(call_id), total(cost_usd), total(tokens_in) FILTER (WHERE cost_usd IS NULL),"
     " total(tokens_out) FILTER (WHERE cost_usd IS NULL),"
@@ -194,10 +196,26 @@ class Answers:
             for start in range(0, len(keys), _KEYS_PER_QUERY):
                 part = keys[start : start + _KEYS_PER_QUERY]
                 rows += self._connection.execute(f"{_SELECT_CALLS} ({','.join('?' * len(part))})", part)
-        frame = pl.DataFrame(rows, schema={**LEDGER, "predicate_ids": pl.String}, orient="row")
-        return frame.with_columns(pl.col("predicate_ids").str.json_decode(pl.List(pl.String))).sort(
-            "called_at", "request_hash"
-        )
+        return _rows_of_ledger(rows)
+
+    def newest(self) -> int:
+        """The call_id of the newest call of any study; 0 where there is none.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        with self._reported():
+            return int(self._connection.execute("SELECT coalesce(max(call_id), 0) FROM calls").fetchone()[0])
+
+    def paid(self, study: str, stage: str, after: int) -> pl.DataFrame:
+        """What a stage of a study paid by calls newer than `after` (schema LEDGER), as they were called.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        with self._reported():
+            rows = self._connection.execute(_SELECT_PAID, (study, stage, after)).fetchall()
+        return _rows_of_ledger(rows)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -248,6 +266,26 @@ def ledger(request_hashes: Sequence[str], file: Path | None = None) -> pl.DataFr
         return LEDGER.to_frame()
     with opened(file) as answers:
         return answers.ledger(request_hashes)
+
+
+def newest(file: Path | None = None) -> int:
+    """The call_id of the newest call in the ledger; 0 where nothing was ever paid.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    file = file or paths.answers()
+    if not file.is_file():
+        return 0
+    with opened(file) as answers:
+        return answers.newest()
+
+
+def _rows_of_ledger(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema={**LEDGER, "predicate_ids": pl.String}, orient="row")
+    return frame.with_columns(pl.col("predicate_ids").str.json_decode(pl.List(pl.String))).sort(
+        "called_at", "request_hash"
+    )
 
 
 def _prepared(file: Path) -> sqlite3.Connection:

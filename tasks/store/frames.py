@@ -503,6 +503,11 @@ def frozen_hash(predicates: pl.DataFrame) -> str:
     return hashed(predicates.select(PREDICATES.names()).write_ndjson())
 
 
+def gold_hash(rows: pl.DataFrame) -> str:
+    """Hash over every cell of the gold verdicts that a walk bet on."""
+    return hashed(rows.select(GOLD.names()).sort("predicate_id", "text_id").write_ndjson())
+
+
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Writes what a stage counted, as sorted JSON."""
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)

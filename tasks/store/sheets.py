@@ -1,7 +1,8 @@
 """Sheets that people fill in: CSV as spreadsheet programs read and write it, or Parquet.
 
-Programs add a byte order mark, part fields by semicolons, save in an old encoding, and take a cell that
-starts with = for a formula and an id of digits for a number. All of that is met here, and nothing else.
+Programs add a byte order mark and empty columns, part fields by semicolons, end lines as an old Mac did, save
+in an old encoding, write TRUE in their own language, and take a cell that starts with = for a formula and an
+id of digits for a number. All of that is met here, and nothing else.
 """
 
 import os
@@ -16,9 +17,16 @@ from tasks.store.sources.tables import read_parquet
 from tasks.store.sources.wording import listed, reading, shown
 
 FORMATS = (".csv", ".tsv", ".parquet")
-_FORMULA = r"^[=+\-@\t\r]"
-_GUARDED = r"^'([=+\-@\t\r])"
-WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+# A program whose fields are parted by another mark cuts a text there, quoted or not, and what follows starts
+# a cell. Apostrophes that were there are kept apart from ours, so that no text is changed for good.
+_FORMULA = r"(^|[\r\n\t;,])(\"*)('*[=+\-@])"
+_GUARDED = r"(^|[\r\n\t;,])(\"*)'('*[=+\-@])"
+_GAP = r"^('*[\t\r])"
+_GUARDED_GAP = r"^'('*[\t\r])"
+_YES = ("yes", "y", "true", "ja", "wahr", "oui", "vrai", "vero", "verdadero")
+_NO = ("no", "n", "false", "nein", "falsch", "non", "faux", "falso")
+WORDS = {**dict.fromkeys(_YES, 1.0), **dict.fromkeys(_NO, 0.0)}
+"""What people write, and spreadsheet programs for a box that is ticked."""
 REFUSED = ("?", "refused", "refusal")
 _ID = "id-"
 """Before every id: a spreadsheet program would round one that is all digits."""
@@ -39,6 +47,7 @@ def read(file: Path) -> pl.DataFrame:
     if file.suffix.lower() not in FORMATS:
         raise SourceError(f"{shown(file)}: wanted a sheet saved as {' '.join(FORMATS)}, got {file.suffix!r}.")
     frame = read_parquet(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
+    frame = frame.drop(name for name in frame.columns if _is_nothing(frame[name]))
     names = [name.strip().lower() for name in frame.columns]
     twice = sorted({name.partition("_duplicated_")[0] for name in names if "_duplicated_" in name})
     twice += sorted({name for name in names if names.count(name) > 1})
@@ -54,8 +63,17 @@ def row_name(file: Path, row: int) -> str:
     return f"row {row + 1}" if file.suffix.lower() == ".parquet" else f"row {row + 2}"
 
 
+def _is_nothing(column: pl.Series) -> bool:
+    """Whether it has no name and no cell, as a program adds at the right of a sheet."""
+    is_nameless = not column.name.strip() or re.fullmatch(r"\s*_duplicated_\d+", column.name)
+    if not is_nameless or column.dtype.is_nested() or column.dtype == pl.Binary:
+        return False
+    return bool((column.cast(pl.String).str.strip_chars().fill_null("") == "").all())
+
+
 def _read_csv(file: Path) -> pl.DataFrame:
     content = _decoded(file)
+    content = content if "\n" in content else content.replace("\r", "\n")
     announced = re.match(r"sep=(.)\r?\n", content)
     content = content[announced.end() :] if announced else content
     header = content.lstrip("\r\n").partition("\n")[0]
@@ -141,19 +159,17 @@ def chances(cells: pl.DataFrame, file: Path, where: str) -> pl.Series:
 
 
 def write(frame: pl.DataFrame, file: Path) -> None:
-    """Writes the sheet whole: with a byte order mark, and with no cell that would run as a formula.
+    """Writes the sheet whole: with a byte order mark, all cells quoted, and none that would run as a formula.
 
     Raises:
         StoreError: the place cannot be written.
     """
-    cells = frame.with_columns(
-        pl.when(pl.col(pl.String).str.contains(_FORMULA)).then(pl.lit("'") + pl.col(pl.String))
-        .otherwise(pl.col(pl.String)).name.keep()
-    )  # fmt: skip
+    guarded = pl.col(pl.String).str.replace_all(_FORMULA, "$1$2'$3").str.replace(_GAP, "'$1")
+    cells = frame.with_columns(guarded)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        cells.write_csv(temporary, include_bom=True)
+        cells.write_csv(temporary, include_bom=True, quote_style="always")
         temporary.replace(file)
     except OSError as error:
         raise StoreError(f"{shown(file)}: cannot be written: {error.strerror or error}.") from error
@@ -163,7 +179,7 @@ def write(frame: pl.DataFrame, file: Path) -> None:
 
 def unguarded(cells: pl.Series) -> pl.Series:
     """Cells as they were before `write` kept them from running."""
-    return cells.str.replace(_GUARDED, "$1")
+    return cells.str.replace(_GUARDED_GAP, "$1").str.replace_all(_GUARDED, "$1$2$3")
 
 
 def written_ids(ids: pl.Series) -> pl.Series:

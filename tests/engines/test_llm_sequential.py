@@ -10,7 +10,8 @@ import pytest
 
 from tasks import paths
 from tasks.errors import EngineError
-from tasks.store import frames
+from tasks.store import calls, frames
+from tasks.study import load
 from tests import loopback
 from tests.conftest import Project
 from tests.llm_study import HYPOTHESES, NULL, PLANTED, prepared, study, verdict_files, verdicts
@@ -50,6 +51,20 @@ def asked(server: Server, **blocks: Any) -> dict[str, Any]:
 
 def told(stage: str) -> dict[str, Any]:
     return frames.read_manifest(paths.output("news", stage))
+
+
+def paid_for_verdicts() -> float:
+    """What the study's files say that verify cost."""
+    paid = calls.cost_usd(calls.read("news", ("verify",)), load("news").spend.prices)
+    assert paid is not None
+    return paid
+
+
+def in_ledger(stage: str) -> float:
+    """What was paid, as it was written down at once."""
+    with sqlite3.connect(paths.answers()) as ledger:
+        (paid,) = ledger.execute("select total(cost_usd) from calls where stage = ?", (stage,)).fetchone()
+    return float(paid)
 
 
 def decisions() -> dict[str, str]:
@@ -111,15 +126,23 @@ def test_a_budget_that_ends_on_the_way_leaves_a_result_and_a_higher_one_goes_on_
     assert ended["ended"] == "budget" and 0 < ended["n_looks"] < manifest["n_looks"]
     assert ended["n_asked"] < manifest["n_asked"] and ended["decisions"]["undecided"] > 0
     assert f"the budget ended the walk after {ended['n_looks']} looks" in capsys.readouterr().err
+    assert paid_for_verdicts() == pytest.approx(in_ledger("verify")), (
+        "calls of the look that has no verdicts, too"
+    )
     same = verdicts().filter(pl.col("status") != "absent").height
     assert same == ended["n_asked"] and verdicts().height == ended["n_grid"]
     project.run("news", "verify")
     assert told("verify") == ended, "with no more money, the same"
-    project.run("news", "score")
+    assert paid_for_verdicts() == pytest.approx(in_ledger("verify"))
+    project.run("news", "score", "record")
+    proposed = calls.cost_usd(calls.read("news", ("propose",)), load("news").spend.prices)
+    assert told("record")["cost_usd"] == pytest.approx(in_ledger("verify") + proposed)
     assert list(decisions().values()).count("undecided") == ended["decisions"]["undecided"]
     project.params(news=asked(server, spend={**spend, "budget_usd": usd * 10}))
     project.run("news", "verify", "score")
     assert verdict_files() == whole and decisions() == decided
+    assert not list(paths.output("news", "verify").glob("calls-unfinished-*"))
+    assert paid_for_verdicts() == pytest.approx(in_ledger("verify"))
     again = told("verify")
     assert {k: v for k, v in again.items() if k != "tokens"} == {
         k: v for k, v in manifest.items() if k != "tokens"

@@ -13,9 +13,11 @@ from scipy import stats
 
 from tasks import kinds
 from tasks.engines import roles
+from tasks.kinds.deciding import SUPPORTED
 from tasks.kinds.gold import corrected_fixed
 from tasks.kinds.matrices import GoldVerdicts
 from tasks.kinds.outcome import Judged, Outcome, decide
+from tasks.kinds.scale import largest_weight, of_file
 from tasks.kinds.walk import Walk
 from tasks.study import Study
 from tests.spec.test_gold_score import study
@@ -84,7 +86,7 @@ def plan(name: str, **gold: bool) -> Study:
 def walked(of: Judged) -> tuple[Walk, Outcome]:
     """The walk to its stop, with what it did not ask left out, and what score makes of it."""
     gold = of.gold if of.study.gold.decides else None
-    weight = None if gold is None else float(1 / gold.chance.min())
+    weight = None if gold is None else largest_weight(gold)
     first, again = (KIND.walk(of.study, of.held_out, of.predicates, LEVEL, weight) for _ in range(2))
     kept = np.zeros(of.score.shape, dtype=bool)
     while first.going.any():
@@ -177,6 +179,54 @@ def test_a_walk_by_gold_covers_at_every_look(design: Design) -> None:
     found = missed_ever(design, 400, seed=1)
     print(design, found)
     assert found <= most(400, 1 - LEVEL)
+
+
+REFUSED = Design(specificity=(0.7, 0.95), n=1000, weight=2)
+
+
+def missed_with_holes(
+    design: Design, lost: float, decides: bool, draws: int, of_people: bool = False
+) -> tuple[float, float]:
+    """How often there was a discovery, and the interval left the difference out, with gold verdicts lost.
+
+    A model's are refused; people's are left blank, and count as not drawn.
+    """
+    rng, found, missed = np.random.default_rng(5), 0, 0
+    for _ in range(draws):
+        of = design.draw(plan("sequential", decides=decides), rng)
+        assert of.gold is not None
+        left = np.where(rng.random(of.gold.score.shape) < lost, np.nan, of.gold.score)
+        gold = replace(of.gold, score=left)
+        if of_people:
+            there = ~np.isnan(left)
+            share = np.where(of.in_a, *(there[side].mean() for side in (of.in_a, ~of.in_a)))[:, None]
+            gold = of_file(GoldVerdicts(left, np.where(there, share, 1.0), there), of.in_a, of.document)
+        one = walked(replace(of, gold=gold))[1]
+        assert one.corrected is not None and one.bearing is not None
+        found += one.bearing[0] == SUPPORTED
+        missed += not one.corrected.lo[0] <= design.effect <= one.corrected.hi[0]
+    return found / draws, missed / draws
+
+
+@pytest.mark.parametrize("decides", [True, False])
+@pytest.mark.parametrize("lost", [0.3, 0.6, 1.0])
+def test_what_the_gold_judge_refused_is_no_word_for_the_judge(lost: float, decides: bool) -> None:
+    found, missed = missed_with_holes(REFUSED, lost, decides, 20)
+    assert found == 0
+    assert missed <= most(20, 1 - LEVEL)
+
+
+@pytest.mark.parametrize("lost", [0.3, 0.6, 1.0])
+def test_what_people_left_blank_is_no_word_for_the_judge(lost: float) -> None:
+    found, missed = missed_with_holes(REFUSED, lost, decides=True, draws=20, of_people=True)
+    assert found <= most(20, ALPHA)
+    assert missed <= most(20, 1 - LEVEL)
+
+
+def test_few_refusals_leave_a_large_difference_to_be_found() -> None:
+    found, missed = missed_with_holes(replace(REFUSED, effect=0.3), 0.05, decides=True, draws=10)
+    assert found > 0.8
+    assert missed <= most(10, 1 - LEVEL)
 
 
 NOTHING = Design(n_predicates=10, real=0)

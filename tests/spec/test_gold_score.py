@@ -13,8 +13,10 @@ from tasks.errors import FrozenError
 from tasks.kinds import findings, judges
 from tasks.kinds.deciding import BEARINGS, corrected_q
 from tasks.kinds.gold import corrected_fixed
+from tasks.kinds.gold_walk import corrected_at_stop
 from tasks.kinds.matrices import GoldVerdicts, gold_matrix, groups_and_documents, panel_tensor
 from tasks.kinds.outcome import Judged, estimated
+from tasks.kinds.scale import largest_weight, of_file
 from tasks.records import Predicate
 from tasks.score import Scored, gold_figures, score_judged
 from tasks.stats.differences import difference
@@ -272,6 +274,86 @@ def test_a_walk_is_corrected_where_it_stopped() -> None:
     seen = ~np.isnan(of.score[:, 0]) & ~np.isnan(of.gold.score[:, 0])
     assert rows["n_gold_a"][0] == seen[:1000].sum()
     assert found.groups is None
+
+
+def refusing(gold: GoldVerdicts, share: float, seed: int = 9) -> GoldVerdicts:
+    """As asked, with this share in vain."""
+    lost = np.random.default_rng(seed).random(gold.score.shape) < share
+    return dataclasses.replace(gold, score=np.where(lost, np.nan, gold.score))
+
+
+def test_a_walk_is_corrected_for_the_worst_that_was_refused() -> None:
+    truth = shares(1000, [0.5], [0.1])
+    cheap = errs(truth, (0.95, 0.95), (0.95, 0.95))
+    gold = refusing(asked(truth, 0.5), 0.4)
+    whole = np.arange(2000)
+    in_a, document = groups_and_documents(held_out(1000, 1000))
+    ended = np.array([False])
+    fixed = corrected_fixed(cheap, gold, in_a, document, 0.975, binary=True)
+    block = whole % 1000
+
+    def at_stop(of: GoldVerdicts, towards_a: bool = True) -> Any:
+        return corrected_at_stop(fixed, cheap, of, in_a, document, block, np.array([towards_a]), ended, 0.95)
+
+    worst, best = (
+        dataclasses.replace(gold, score=np.where(gold.asked & np.isnan(gold.score), of, gold.score))
+        for of in (np.where(in_a, 0.0, 1.0)[:, None], np.where(in_a, 1.0, 0.0)[:, None])
+    )
+    found, low, high = at_stop(gold), at_stop(worst), at_stop(best)
+    assert (found.lo, found.hi) == (low.lo, high.hi)
+    assert (found.lo_gold, found.hi_gold) == (low.lo_gold, high.hi_gold)
+    assert (found.p, found.validity) == (low.p, low.validity)
+    assert low.hi + 0.1 < high.hi, "that much was refused"
+    assert low.log_e is not None and high.log_e is not None and low.log_e + 5 < high.log_e
+    other = at_stop(gold, towards_a=False)
+    assert other.lo == pytest.approx(found.lo, abs=1e-6) and other.hi == pytest.approx(found.hi, abs=1e-6)
+    assert other.validity == at_stop(best).validity
+
+
+def test_at_the_last_text_the_interval_leaves_room_for_what_was_refused() -> None:
+    for decides, share_a, lost in ((False, 0.22, 0.3), (True, 0.4, 0.1)):
+        truth = shares(300, [share_a], [0.2])
+        gold = refusing(asked(truth, 0.5), lost)
+        cheap = errs(truth, (0.95, 0.95), (0.98, 0.98))
+        of = judged(study("sequential", decides=decides), cheap, gold)
+        walk = walked(of)
+        row = table(score_judged(of, walk)).row(0, named=True)
+        assert walk.ended.all()
+        half = corrected_fixed(of.verdict, gold, of.in_a, of.document, 0.975, binary=True)
+        room = gold.n_refused[0] / gold.asked.sum()
+        assert row["lo"] < half.lo[0] - room / 2 and row["hi"] > half.hi[0] + room / 2
+
+
+def test_what_gold_knows_of_one_group_alone_is_never_found_by_a_walk() -> None:
+    truth = shares(1500, [0.2, 0.6], [0.2, 0.2])
+    cheap = np.column_stack(
+        [errs(truth[:, :1], (0.95, 0.95), (0.5, 0.99)), errs(truth[:, 1:], (0.95, 0.95), (0.95, 0.95))]
+    )
+    gold = asked(truth, 0.5)
+    only_a = gold.asked & (np.arange(3000)[:, None] < 1500)
+    kept = np.column_stack([only_a[:, 0], gold.asked[:, 1]])
+    few = GoldVerdicts(np.where(kept, truth, np.nan), np.where(kept, [0.01, 0.5], 1.0), kept)
+    in_a, document = groups_and_documents(held_out(1500, 1500))
+    labels = of_file(few, in_a, document)
+    assert labels.known is not None and labels.known.tolist() == [False, True]
+    assert largest_weight(labels) == 2, "a chance by which nothing is bet widens nothing"
+    for gold_of_file in (labels, dataclasses.replace(few, chance=np.where(kept, 0.5, 1.0))):
+        of = judged(study("sequential", decides=True), cheap, gold_of_file)
+        weight = largest_weight(gold_of_file)
+        first, again = (KIND.walk(of.study, of.held_out, of.predicates, 0.95, weight) for _ in range(2))
+        while first.going.any():
+            rows = first.batches[first.n_looks]
+            for k in np.flatnonzero(~first.going):
+                of.score[rows, k], of.status[rows, k] = np.nan, roles.ABSENT
+            first.take(of.score[rows], of.status[rows], gold_of_file.at(rows))
+        for rows in first.batches[first.n_looks :]:
+            of.score[rows], of.status[rows] = np.nan, roles.ABSENT
+        found = score_judged(of, again)
+        assert [s.is_discovery for s in found.scores] == [False, True]
+        assert table(found)["bearing"].to_list() == ["open", "supported"]
+        assert table(found).select("lo", "hi", "p", "q").row(0) == (-1.0, 1.0, 1.0, 1.0)
+        if gold_of_file is labels:
+            assert np.isnan(first.looks[-1].estimate[0]) and first.decisions[0] == "undecided"
 
 
 def test_a_walk_is_contradicted_too_and_its_decision_stays() -> None:

@@ -4,13 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
-from tasks import paths
+from tasks import kinds, paths
+from tasks.engines import roles
 from tasks.errors import FrozenError
+from tasks.kinds.outcome import Judged
+from tasks.score import score_judged
 from tasks.store import frames
+from tasks.study import Study
 from tests.conftest import PAIR_STUDY, Project
+from tests.spec.test_score import column, held_out
+from tests.spec.test_verify import predicate
 
 BEFORE = paths.STAGES[:5]
 OF_MODEL: dict[str, Any] = {"gold": {"texts": 40}, "llm": {"gold": {"model": "better"}}}
@@ -43,7 +50,14 @@ def judged(planted: Project) -> Project:
 def put_gold(rows: pl.DataFrame) -> None:
     """As verify leaves it."""
     frames.write(rows, folder("verify") / "gold.parquet", frames.GOLD)
-    frames.write_manifest(folder("verify"), {**manifest("verify"), "gold": {"judge": "llm/better"}})
+    of = {"judge": judge_name(), "texts": 40, "choose": "random"}
+    frames.write_manifest(folder("verify"), {**manifest("verify"), "gold": of})
+
+
+def judge_name() -> str:
+    """Of the model under llm.gold, as `with_model` writes it."""
+    study = {"name": "news", **PAIR_STUDY, **OF_MODEL}
+    return roles.gold_judge(Study.model_validate(study)).name
 
 
 def third() -> pl.DataFrame:
@@ -69,7 +83,7 @@ def test_a_gold_judge_who_agrees_supports_what_was_found(judged: Project) -> Non
     scores = table("score", "scores", frames.SCORES)
     assert rows["predicate_id"].equals(scores["predicate_id"])
     told = manifest("score")["gold"]
-    assert told["judge"] == "llm/better"
+    assert told["judge"] == judge_name()
     assert (told["sensitivity"], told["specificity"]) == (1, 1)
     assert told["n_gold"] == rows.select(pl.sum_horizontal("n_gold_a", "n_gold_b").sum()).item()
     assert told["n_refused"] == rows.height
@@ -201,6 +215,54 @@ def test_where_gold_decides_scores_are_the_corrected_ones_and_so_is_the_null(pla
         assert scores[name].equals(judges[name])
     assert set(scores["method"]) == {"ppi_score"}
     assert (judges["bearing"] == "supported").to_list() == scores["is_discovery"].to_list()
+    assert scores["is_discovery"].any()
+    # An effect at equal length is of the judge's verdicts, which are not what decides.
+    assert scores.select("^adjusted_.*$").null_count().row(0) == (scores.height,) * 3
     told = manifest("score")
     assert told["null_shuffles"] == 100
     assert told["null_runs_with_discovery"] <= 12
+
+
+def test_two_labellers_who_disagree_say_nothing_and_are_told(judged: Project) -> None:
+    """At the judge's threshold of a half, their mean would say yes for both; else they say what it does."""
+    rows = third().select("predicate_id", "text_id", verdict=pl.col("score").cast(pl.String).fill_null("?"))
+    other = pl.when(pl.col("text_id").hash() % 4 == 0).then(pl.lit("1")).otherwise("verdict")
+    both = [
+        rows.with_columns(labeller=pl.lit("Ann")),
+        rows.with_columns(verdict=other, labeller=pl.lit("Bo")),
+    ]
+    labels = paths.labels() / "news.csv"
+    labels.parent.mkdir(parents=True)
+    pl.concat(both).write_csv(labels)
+    judged.params(news={**PAIR_STUDY, **OF_FILE})
+    judged.run("news", *paths.STAGES[5:])
+    told = manifest("score")["gold"]
+    assert told["n_ties"] > 0 and told["n_refused"] >= told["n_ties"]
+    assert (told["sensitivity"], told["specificity"]) == (1, 1)
+    page = (paths.reports() / "news" / "index.html").read_text(encoding="utf-8")
+    assert f"About {told['n_ties']} pairs as many said yes as no" in page
+
+
+def test_a_finding_and_its_opposite_do_not_explain_each_other_away() -> None:
+    rng = np.random.default_rng(0)
+    n = 1000
+    holds = column(n, n, 500, 300)
+    opposite = np.where(rng.random(2 * n) < 0.02, holds, 1 - holds)
+    texts = held_out(n, n)
+    texts = texts.with_columns(text=pl.Series(["x" * k for k in rng.integers(30, 300, 2 * n)]))
+    for score in (holds[:, None], np.column_stack([holds, opposite])):
+        of = [predicate(f"p{k}") for k in range(score.shape[1])]
+        study = Study.model_validate(
+            {
+                "name": "s",
+                "data": "x",
+                "goal": "g",
+                "collect": {"group": "random"},
+                "score": {"group_phi": 0.7},
+            }
+        )  # fmt: skip
+        status = np.zeros(score.shape, dtype=np.uint8)
+        first, *_ = score_judged(Judged(study, kinds.load("corpus_pair"), texts, of, score, status)).scores
+        assert first.is_discovery
+        assert first.adjusted_validity == pytest.approx(0.2, abs=0.03)
+        assert first.adjusted_lo is not None and first.adjusted_lo > 0.1

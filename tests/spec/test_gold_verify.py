@@ -310,7 +310,7 @@ def test_corrected_verdicts_are_right_on_average_over_the_draw() -> None:
         asked = study(seed=seed, **{**DECIDES, "gold": {"texts": 50, "decides": True}})
         walk = KIND.walk(asked, source, [predicate("x")])
         scale, rows = walk._scale, matrices_of(asked, source, truth)
-        value = 1 - 4 + scale.width * scale.scores(cheap, rows, None)
+        value = 1 - 4 + scale.width * scale.scores(cheap, rows, None, np.zeros_like(cheap))
         in_a = (source["group"] == "A").to_numpy()
         estimates.append(value[in_a].mean() - value[~in_a].mean())
     in_a = (source["group"] == "A").to_numpy()
@@ -319,16 +319,42 @@ def test_corrected_verdicts_are_right_on_average_over_the_draw() -> None:
     assert error < 0.01
 
 
-def test_where_the_gold_judge_refuses_the_judges_verdict_stands() -> None:
-    source, truth = drawn(200, [0.5], [0.1])
+def test_what_the_gold_judge_refuses_speaks_against_and_widens_the_other_end() -> None:
+    source, truth = drawn(400, [0.6, 0.1], [0.1, 0.6])
+    asked, frozen = study(**DECIDES), [predicate("x"), _towards_b(predicate("y"))]
+    in_a = (source["group"] == "A").to_numpy()[:, None]
+    said = matrices_of(asked, source, truth)
+    lost = said.asked & (np.random.default_rng(4).random(truth.shape) < 0.3)
+    looks = {}
+    for name, instead in {
+        "refused": np.full(truth.shape, np.nan),
+        "worst of A": np.where(in_a, 0.0, 1.0) * np.ones((1, 2)),
+        "best of A": np.where(in_a, 1.0, 0.0) * np.ones((1, 2)),
+    }.items():
+        walk = KIND.walk(asked, source, frozen)
+        walked(walk, truth, dataclasses.replace(said, score=np.where(lost, instead, said.score)))
+        looks[name] = walk.looks
+    # What is decided in one of them goes on in another.
+    n = min(sum(not look.status.any() for look in of) for of in looks.values())
+    assert n > 2
+    for refused, worst, best in zip(*(of[:n] for of in looks.values()), strict=True):
+        # The first predicate is said to hold more in A, the second in B.
+        for name in ("estimate", "log_e"):
+            assert getattr(refused, name)[0] == getattr(worst, name)[0]
+            assert getattr(refused, name)[1] == getattr(best, name)[1]
+        assert refused.lo == pytest.approx(np.minimum(worst.lo, best.lo))
+        assert refused.hi == pytest.approx(np.maximum(worst.hi, best.hi))
+    assert looks["refused"][n - 1].hi[0] > looks["worst of A"][n - 1].hi[0] + 0.05
+
+
+def test_a_gold_judge_who_always_refuses_confirms_nothing() -> None:
+    source, truth = drawn(400, [0.6], [0.1])
     asked = study(**DECIDES)
-    silent = matrices_of(asked, source, np.full(truth.shape, np.nan))
     walk = KIND.walk(asked, source, [predicate("x")])
+    walked(walk, truth, matrices_of(asked, source, np.full(truth.shape, np.nan)))
+    assert walk.decisions != ["confirmed"]
     plain = columns(KIND.walk(study(**SEQUENTIAL), source, [predicate("x")]), truth)
-    walked(walk, truth, silent)
-    n = min(walk.n_looks, plain.n_looks)
-    for ours, theirs in zip(walk.looks[:n], plain.looks[:n], strict=True):
-        assert ours.estimate == pytest.approx(theirs.estimate)
+    assert plain.decisions == ["confirmed"], "the judge alone has no doubt"
 
 
 def test_missing_verdicts_of_the_judge_make_a_corrected_discovery_fragile_only_if_they_matter() -> None:
@@ -411,11 +437,47 @@ def test_a_walk_bets_on_the_labels_of_people_where_they_decide(planted: Project)
     planted.run("news", "verify")
     of_none = manifest()["decisions"]
     assert of_none["confirmed"] == 0 and "gold" not in manifest()
+    planted.run("news", "score")
     covid = pl.col("predicate").str.contains("covid") & pl.col("text").str.contains("covid")
     true = pairs.with_columns(verdict=covid.cast(pl.Int64))
     true.select("predicate_id", "text_id", "chance", "verdict").write_csv(paths.labels() / "news.csv")
+    with pytest.raises(FrozenError, match=r"labels that decided where its walk stopped.*Rerun verify"):
+        planted.run("news", "score")
     planted.run("news", "verify")
     assert manifest()["decisions"]["confirmed"] > 0, "other labels are another run"
+    planted.run("news", "score")
+    scored = frames.read_manifest(paths.output("news", "score"))
+    assert scored["decisions"] == manifest()["decisions"]
+    # What no one ever labelled in a group is not found, however many labels there are of the other.
+    some = true.join(held_out.select("text_id", of="group"), on="text_id").filter(pl.col("of") == "A")
+    some.select("predicate_id", "text_id", "chance", "verdict").write_csv(paths.labels() / "news.csv")
+    planted.run("news", "verify", "score")
+    assert manifest()["decisions"]["undecided"] == frozen.height
+    scored = frames.read_manifest(paths.output("news", "score"))
+    assert scored["n_discoveries"] == scored["gold"]["n_supported"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"llm": {"gold": {"model": "other"}}}, r"judge 'other/1' \(verify had 'told/1'\)"),
+        ({"gold": {"texts": 41}}, r"texts 41 \(verify had 40\)"),
+        ({"gold": {"texts": 40, "choose": "uncertain"}}, r"choose 'uncertain' \(verify had 'random'\)"),
+    ],
+)
+def test_gold_verdicts_of_other_params_are_refused(
+    changed: dict[str, Any], message: str, project: Project, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graded = [{**row, "score": 0.3 + 0.4 * float(row["score"])} for row in recorded_rows(200)]  # type: ignore[arg-type]
+    project.table("recorded.parquet", graded)
+    blocks = {**REPLAY, **GOLD, "gold": {"texts": 40}}
+    project.params(news=blocks)
+    project.run("news", *paths.STAGES[:6])
+    if "llm" in changed:
+        monkeypatch.setattr(told, "name", "other/1")
+    project.params(news={**blocks, **changed})
+    with pytest.raises(FrozenError, match=message):
+        project.run("news", "score")
 
 
 @pytest.mark.parametrize("plan", ["fixed", "sequential"])

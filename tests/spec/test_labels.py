@@ -1,6 +1,8 @@
 """labels: the sheet that people fill in, and what is read from it however a spreadsheet program saved it."""
 
 import csv
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +94,13 @@ def test_the_sheet_is_blind_and_drawn_by_chance(project: Project) -> None:
     study, held_out = put(project, 600)
     written = label.write(study, 50)
     rows = sheet()
-    assert list(rows[0]) == ["verdict", "predicate", "text", "predicate_id", "text_id", "chance"]
+    assert list(rows[0]) == ["verdict", "predicate", "text", "predicate_id", "text_id"]
     group = dict(held_out.select("text_id", "group").iter_rows())
     drawn = [group[row["text_id"].removeprefix("id-")] for row in rows[::2]]
     assert len(rows) == 2 * written.n_texts == 2 * len(drawn)
     assert abs(drawn.count("A") - 50) < 20 and abs(drawn.count("B") - 50) < 20
-    # 600 of A and 200 of B: one in 12, one in 4.
-    assert {(g, float(row["chance"])) for g, row in zip(drawn, rows[::2], strict=True)} == {
+    # 600 of A and 200 of B, one in 12 and one in 4: a chance would tell which is which.
+    assert set(label.gold_texts(held_out, 50, 0).select("group", "chance").rows()) == {
         ("A", 1 / 12),
         ("B", 1 / 4),
     }
@@ -125,6 +127,35 @@ def test_no_cell_runs_as_a_formula(project: Project) -> None:
     pl.DataFrame(filled).write_csv(paths.labels() / "news.csv")
     study, _ = put(project, 9, **GOLD)
     assert len(read(study, held_out)) == 2 * held_out.height, "found again by what they say"
+
+
+HOSTILE = [
+    "hello;=HYPERLINK(1)", "a,+b\tc", "x\n@SUM(1)", 'q;"=cmd"', "it's;'=kept", "'=quoted", "\t=x",
+    "a, - b = c",
+]  # fmt: skip
+
+
+def test_no_part_of_a_cell_runs_whatever_mark_parts_fields(project: Project) -> None:
+    cells = pl.Series("text", HOSTILE)
+    file = paths.labels() / "s.csv"
+    sheets.write(pl.DataFrame([cells, cells.alias("other")]), file)
+    content = file.read_text(encoding="utf-8-sig")
+    assert all(line[:1] == '"' for line in content.splitlines()[:2]), "all cells are quoted"
+    assert not re.search(r'(^|[;,\t\r\n])"*[=+@-]', content)
+    assert sheets.unguarded(sheets.read(file)["text"]).to_list() == HOSTILE
+    assert "a, - b = c" in content, "what does not run stays as it is"
+
+
+def test_a_text_that_looks_guarded_is_found_as_it_stands(project: Project) -> None:
+    study, held_out = put(project, **GOLD)
+    text = "so it said;'=this"
+    known = normalised(pl.Series([text]))
+    held_out = held_out.with_columns(
+        text_hash=pl.when(pl.col("text") == "A report number 3").then(pl.lit(hashes(known)[0]))
+        .otherwise("text_hash")
+    )  # fmt: skip
+    saved(by_name([(text, ONE, "1")]))
+    assert [row[1] for row in read(study, held_out)] == [frames.hashed("A", "A report number 3")]
 
 
 def test_a_sheet_filled_in_comes_back_as_it_was_said(project: Project) -> None:
@@ -181,6 +212,10 @@ def test_only_what_was_found_is_labelled(project: Project) -> None:
     ("blocks", "message"),
     [
         ({"labels": "../x.csv"}, "wanted the name of a file in data/labels, got '../x.csv'"),
+        ({"labels": "a\0b.csv"}, r"wanted the name of a file in data/labels, got 'a\\x00b.csv'"),
+        ({"labels": "x" * 300 + ".csv"}, r"wanted the name of a file in data/labels, got 'x+\.\.\.'"),
+        ({"labels": ""}, "wanted the name of a file in data/labels, got ''"),
+        ({"labels": "."}, "wanted the name of a file in data/labels, got '.'"),
         ({"labels": "x.parquet"}, "ends in .csv to write a sheet, got x.parquet"),
         (
             {
@@ -197,6 +232,14 @@ def test_what_cannot_be_labelled_is_refused(project: Project, blocks: dict[str, 
     study, _ = put(project, **blocks)
     with pytest.raises(ParamsError, match=message):
         label.write(study, 10)
+
+
+def test_a_folder_is_no_sheet(project: Project) -> None:
+    study, held_out = put(project, labels="folder.csv")
+    (paths.labels() / "folder.csv").mkdir(parents=True)
+    for step in (lambda: label.write(study, 10), lambda: labels.read(study, held_out, PREDICATES)):
+        with pytest.raises(ParamsError, match=r"wanted the name of a file .* got .folder\.csv"):
+            step()
 
 
 def test_a_sheet_goes_where_the_study_will_read_it(project: Project) -> None:
@@ -221,13 +264,17 @@ def test_before_formalise_there_is_nothing_to_label(project: Project) -> None:
         ("1", 1.0, "value"), ("0", 0.0, "value"), ("Yes", 1.0, "value"), ("no ", 0.0, "value"),
         ("TRUE", 1.0, "value"), ("false", 0.0, "value"), ("0.25", 0.25, "value"), ("1,0", 1.0, "value"),
         ("1.0", 1.0, "value"), ("?", None, "refusal"), ("refused", None, "refusal"),
+        ("WAHR", 1.0, "value"), ("FALSCH", 0.0, "value"), ("VRAI", 1.0, "value"), ("FAUX", 0.0, "value"),
+        ("VERO", 1.0, "value"), ("FALSO", 0.0, "value"), ("VERDADERO", 1.0, "value"), ("Y", 1.0, "value"),
+        ("n", 0.0, "value"), ("Ja", 1.0, "value"), ("nein", 0.0, "value"), ("oui", 1.0, "value"),
+        ("Non", 0.0, "value"),
     ],
 )  # fmt: skip
 def test_words_for_a_verdict(project: Project, written: str, score: float | None, status: str) -> None:
     study, held_out = put(project, **GOLD)
     saved(by_name([("A report number 3", ONE, written), ("A report number 4", ONE, "1")]))
     text_id = frames.hashed("A", "A report number 3")
-    assert (CODED, text_id, score, status, 1.0) in read(study, held_out)
+    assert (CODED, text_id, score, status) in [row[:4] for row in read(study, held_out)]
 
 
 @pytest.mark.parametrize("written", ["2", "-0.1", "maybe", "1;0", "inf", "50%"])
@@ -253,13 +300,16 @@ PLAIN = 'text,predicate,verdict,note\nA Report  number 3,MENTIONS "covid",1,übe
         PLAIN.encode("cp1252"),
         PLAIN.replace(",", "\t").encode("utf-16"),
         PLAIN.replace("text,predicate,verdict", " Text ,Predicate,VERDICT"),
+        PLAIN.replace("\n", "\r"),
+        PLAIN.replace("\n", ",,\n") + ",,,,,\n",
+        PLAIN.replace("\n", ", ,\r\n").replace(",", ";"),
     ],
-    ids=["plain", "mark", "semicolons", "sep", "cp1252", "utf-16", "head"],
+    ids=["plain", "mark", "semicolons", "sep", "cp1252", "utf-16", "head", "mac", "empty", "spaces"],
 )
 def test_any_csv_that_a_spreadsheet_program_saves_is_read(project: Project, content: str | bytes) -> None:
     study, held_out = put(project, **GOLD)
     saved(content)
-    assert read(study, held_out) == [(CODED, frames.hashed("A", "A report number 3"), 1.0, "value", 1.0)]
+    assert read(study, held_out) == [(CODED, frames.hashed("A", "A report number 3"), 1.0, "value", 1 / 60)]
 
 
 @pytest.mark.parametrize(
@@ -339,12 +389,30 @@ def test_ids_go_before_sentences(project: Project) -> None:
     study, held_out = put(project, **GOLD)
     text_id = frames.hashed("A", "A report number 3")
     head = "text,text_id,predicate,predicate_id,verdict"
-    saved(by_name([("B report number 1", text_id, COURTS, CODED, "1")], head))
+    saved(by_name([("As someone put it right", text_id, "mentions it", CODED, "1")], head))
     assert [row[:2] for row in read(study, held_out)] == [(CODED, text_id)]
     saved(by_name([("B report number 1", "1.23E+15", COURTS, "rounded", "1")], head))
     assert [row[:2] for row in read(study, held_out)] == [
         (PREDICATES[1].predicate_id, frames.hashed("B", "B report number 1"))
     ]
+
+
+def test_an_id_and_words_of_two_texts_are_an_error_that_names_the_row(project: Project) -> None:
+    study, held_out = put(project, **GOLD)
+    id_of = {text: frames.hashed("A", text) for text in ("A report number 3", "A report number 4")}
+    three, four = id_of
+    rows = [(three, id_of[three], ONE, CODED, "1"), (four, id_of[three], ONE, CODED, "1")]
+    head = "text,text_id,predicate,predicate_id,verdict"
+    saved(by_name(rows, head))
+    with pytest.raises(SourceError, match=r"row 3 of data/labels/news\.csv has the id of one and the words"):
+        read(study, held_out)
+    saved(by_name([rows[0], (four, id_of[four], COURTS, CODED, "1")], head))
+    with pytest.raises(SourceError, match=r"wanted the predicate_id and the predicate of a row .* row 3"):
+        read(study, held_out)
+    # A text that stands in both groups is of either id.
+    both = held_out.with_columns(text_hash=pl.lit(held_out["text_hash"][3]))
+    saved(by_name([rows[0]], head))
+    assert [row[:2] for row in read(study, both)] == [(CODED, id_of[three])]
 
 
 # several verdicts of one pair
@@ -365,40 +433,89 @@ def test_two_verdicts_of_one_pair_are_an_error_that_names_the_rows(project: Proj
         read(study, held_out)
 
 
-def test_of_several_labellers_the_mean_counts_and_they_are_compared(project: Project) -> None:
-    study, held_out = put(project, **GOLD)
-    said = [("Ann", "10110?10"), ("Bo", "10010?11"), ("Cy", "1011?110")]
+SEVERAL = [("Ann", "10110?10"), ("Bo", "10010?11"), ("Cy", "1011?110")]
+
+
+def by_several(said: list[tuple[str, str]]) -> str:
     rows = [
         (f"A report number {i + 1}", ONE, verdict, who)
         for who, verdicts in said
         for i, verdict in enumerate(verdicts)
     ]
-    saved(by_name(rows, "text,predicate,verdict,labeller"))
+    return by_name(rows, "text,predicate,verdict,labeller")
+
+
+def scores_of(found: labels.Labels) -> list[float | None]:
+    score = {row[1]: row[2] for row in found.gold.rows()}
+    return [score[frames.hashed("A", f"A report number {i}")] for i in range(1, len(score) + 1)]
+
+
+def test_of_several_labellers_the_majority_counts_and_they_are_compared(project: Project) -> None:
+    study, held_out = put(project, **GOLD)
+    saved(by_several(SEVERAL))
     found = labels.labelled(study, held_out, PREDICATES)
-    score = {row[1]: row[2:4] for row in found.gold.rows()}
-    assert score[frames.hashed("A", "A report number 3")] == (pytest.approx(2 / 3), "value")
-    assert score[frames.hashed("A", "A report number 5")] == (0.0, "value"), "who says nothing is left out"
-    assert score[frames.hashed("A", "A report number 6")] == (1.0, "value")
+    # Who says nothing is left out.
+    assert scores_of(found) == [1, 0, 1, 1, 0, 1, 1, 0]
     assert (found.noted["n_labellers"], found.noted["n_shared"], found.noted["n_refused"]) == (3, 7, 0)
     assert 0.3 < found.noted["alpha"] < 0.9
     assert found.noted["alpha_lo"] <= found.noted["alpha"] <= found.noted["alpha_hi"]
 
 
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8])
+def test_two_who_disagree_are_a_refusal_whatever_the_threshold(project: Project, threshold: float) -> None:
+    study, held_out = put(project, **GOLD)
+    saved(by_several([("Ann", "1100?"), ("Bo", "1010?")]))
+    judged = [dataclasses.replace(p, threshold=threshold) for p in PREDICATES]
+    found = labels.labelled(study, held_out, judged)
+    assert scores_of(found) == [1, None, None, 0, None]
+    assert found.gold["status"].to_list().count("refusal") == 3
+    assert (found.noted["n_ties"], found.noted["n_refused"]) == (2, 3)
+    saved(by_several([("Ann", "1100"), ("Bo", "1010"), ("Cy", "1000")]))
+    assert scores_of(labels.labelled(study, held_out, judged)) == [1, 0, 0, 0]
+
+
+def test_of_graded_labels_the_mean_counts(project: Project) -> None:
+    study, held_out = put(project, **GOLD)
+    saved(by_several([("Ann", "110?"), ("Bo", "1001")]))
+    graded = [dataclasses.replace(p, threshold=None) for p in PREDICATES]
+    found = labels.labelled(study, held_out, graded)
+    assert scores_of(found) == [1, 0.5, 0, 1]
+    assert found.noted["n_ties"] == 0
+
+
 # chances
 
 
-def test_a_sequential_plan_needs_chances_and_counts_what_was_left_blank(project: Project) -> None:
-    study, held_out = put(project, 30, **GOLD, verify={"plan": "sequential"})
-    saved(by_name([("A report number 3", ONE, "1")]))
-    with pytest.raises(SourceError, match=r"wanted a column .chance. in data/labels/news\.csv"):
-        read(study, held_out)
+def coded(n_a: int, n_b: int, predicate: str = ONE) -> list[tuple[str, ...]]:
+    """So many labelled texts of each group, and two that were left blank."""
+    said = [("A", i, "1" if i <= n_a else "") for i in range(1, n_a + 3)]
+    said += [("B", i, "0" if i <= n_b else "") for i in range(1, n_b + 3)]
+    return [(f"{group} report number {i}", predicate, verdict) for group, i, verdict in said]
+
+
+@pytest.mark.parametrize("plan", ["fixed", "sequential"])
+def test_without_chances_they_are_what_was_labelled_of_what_there_is(project: Project, plan: str) -> None:
+    study, held_out = put(project, 60, **GOLD, verify={"plan": plan})
+    saved(by_name(coded(6, 12) + coded(15, 5, COURTS)))
+    chances = {(row[0], row[2]): row[4] for row in read(study, held_out)}
+    other = PREDICATES[1].predicate_id
+    assert chances == {(CODED, 1): 6 / 60, (CODED, 0): 12 / 20, (other, 1): 15 / 60, (other, 0): 5 / 20}
+
+
+def test_groups_that_may_have_had_one_chance_have_one_in_a_fixed_plan(project: Project) -> None:
+    study, held_out = put(project, 60, **GOLD)
+    saved(by_name(coded(14, 6)))
+    assert {row[4] for row in read(study, held_out)} == {20 / 80}
+    study, _ = put(project, 60, **GOLD, verify={"plan": "sequential"})
+    assert {row[4] for row in read(study, held_out)} == {14 / 60, 6 / 20}
+
+
+def test_chances_of_the_file_are_those_of_a_fixed_plan(project: Project) -> None:
+    study, held_out = put(project, 30, **GOLD)
     rows = [(f"A report number {i}", ONE, "1" if i < 5 else "", "0,5") for i in range(1, 9)]
     rows += [(f"B report number {i}", ONE, "0", "0.2") for i in range(1, 4)]
     saved(by_name(rows, "text,predicate,verdict,chance"))
-    # Of A four of eight were labelled: half of a chance of a half.
-    assert {(row[2], row[4]) for row in read(study, held_out)} == {(1.0, 0.25), (0.0, 0.2)}
-    fixed, _ = put(project, 30, **GOLD)
-    assert {(row[2], row[4]) for row in read(fixed, held_out)} == {(1.0, 0.5), (0.0, 0.2)}
+    assert {(row[2], row[4]) for row in read(study, held_out)} == {(1.0, 0.5), (0.0, 0.2)}
 
 
 def test_two_chances_of_one_pair_are_an_error(project: Project) -> None:
