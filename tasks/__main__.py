@@ -158,6 +158,7 @@ def _show(arguments: argparse.Namespace) -> None:
         print(
             f"  {row['validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] q={_small(row['q'])}  "
             f"{where}: {row['predicate']}{' (fragile)' if row['predicate_id'] in fragile else ''}"
+            f"{' (expected without data)' if row['family'] == 'blind' else ''}"
         )
         folded = (kept["group_id"] == row["predicate_id"]) & (kept["predicate_id"] != row["predicate_id"])
         for member in kept.filter(folded).iter_rows(named=True):

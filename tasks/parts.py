@@ -39,10 +39,15 @@ class Plan:
     predicates: list[Predicate]
     frozen_hash: str
 
+    @property
+    def kind(self) -> kinds.Kind:
+        """What differs between kinds."""
+        return kinds.load(self.study.kind)
+
     @cached_property
     def held_out(self) -> pl.DataFrame:
         """The texts to be judged; `row` is their place among all texts, which what is written has not."""
-        kind = kinds.load(self.study.kind)
+        kind = self.kind
         if not kind.writes_pairs:
             return kind.held_out(self.study, self.texts.with_row_index("row"))
         file = self.parts / "fresh.parquet"

@@ -123,7 +123,8 @@ def _walked(plan: Plan, look: _Look) -> tuple[Walk, roles.Judgements]:
             values = found["score"].fill_null(float("nan"))
             score[np.ix_(rows, at)] = values.to_numpy().reshape(at.size, rows.size).T
             status[np.ix_(rows, at)] = codes.to_numpy().reshape(at.size, rows.size).T
-            walk.take(score[rows], status[rows], _gold_of(plan, walk.n_looks, rows))
+            taken = plan.kind.filled(plan.held_out[rows], score[rows], status[rows])
+            walk.take(taken, status[rows], _gold_of(plan, walk.n_looks, rows))
             advance(note=lambda: f"{walk.going.sum()} of {walk.going.size} predicates undecided")
     return walk, roles.Judgements(score, status)
 

@@ -89,6 +89,18 @@ class Kind(Protocol):
         """Which test formalise freezes for these confirmation texts."""
         ...
 
+    def filled(
+        self,
+        texts: pl.DataFrame,
+        score: Float[np.ndarray, "text predicate"],
+        status: UInt8[np.ndarray, "text predicate"],
+    ) -> Float[np.ndarray, "text predicate"]:
+        """Scores with what a gap counts as where gaps follow from what is measured; else as they are.
+
+        A gap stays a row with its status, is counted, and bounds the estimate either way.
+        """
+        ...
+
     def walk(
         self,
         study: Study,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from tasks.engines.roles import Exploration
 from tasks.kinds import Gathered, two_groups
@@ -105,6 +105,15 @@ def planned_test(texts: pl.DataFrame, threshold: float | None, plan: str = "fixe
     if threshold is None:
         return "cluster_robust" if clustered else "welch"
     return "cluster_score" if clustered else "fisher_mn"
+
+
+def filled(
+    texts: pl.DataFrame,
+    score: Float[np.ndarray, "text predicate"],
+    status: UInt8[np.ndarray, "text predicate"],
+) -> Float[np.ndarray, "text predicate"]:
+    """As they are: whether a judge answers does not follow from the group."""
+    return score
 
 
 def walk(

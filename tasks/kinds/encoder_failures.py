@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from tasks.engines import roles
 from tasks.errors import CorpusError
@@ -69,8 +69,9 @@ def written(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate]) 
     rows = fresh_pairs(study, texts, predicates, generators)
     if rows.is_empty():
         raise CorpusError(
-            f"studies.{study.name}: no new pair was written for any of {len(predicates)} failures. "
-            "Name another model under llm.generator, or look at the descriptions in 4_predicates."
+            f"studies.{study.name}: no new pair with a control was written for any of {len(predicates)} "
+            "failures. Name another model under llm.generator, or look at the descriptions in 4_predicates; "
+            "controls exchange English words, so pairs in other languages have none."
         )
     paid = {call.request_hash: call for one in generators.values() for call in one.calls}
     return Written(rows, tuple(paid[key] for key in sorted(paid)))
@@ -79,6 +80,21 @@ def written(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate]) 
 def planned_test(texts: pl.DataFrame, threshold: float | None, plan: str = "fixed") -> str:
     """A pair and its control are one document."""
     return PLANNED_TEST if plan == "sequential" else "cluster_score"
+
+
+def filled(
+    texts: pl.DataFrame,
+    score: Float[np.ndarray, "text predicate"],
+    status: UInt8[np.ndarray, "text predicate"],
+) -> Float[np.ndarray, "text predicate"]:
+    """A gap counts against the failure: a fresh pair as no failure, a control as one.
+
+    Only pairs that collide are asked for their meaning, so gaps follow from what is measured, and controls
+    are harder to read than pairs that were written to be read: left out, they would make V too large.
+    """
+    in_vain = (status == roles.REFUSAL) | (status == roles.UNPARSABLE)
+    against = np.where((texts["group"] == "A").to_numpy(), 0.0, 1.0)[:, None]
+    return np.where(in_vain, against, score)
 
 
 def walk(

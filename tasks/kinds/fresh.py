@@ -5,6 +5,7 @@ in which unrelated words stand instead, so many that the two texts share about a
 fails there fails for sharing words. Pair and control are one document, since they share a text.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,9 @@ from tasks.store import frames
 from tasks.store.sources import hashes, normalised
 from tasks.study import Study
 
+FAR = 0.4
+"""A control whose overlap differs by more from that of its pair is none. Texts of the same words differ by as
+much as an exchanged word makes: a share of a short text."""
 _STREAM = 4
 """Of the study's seed."""
 
@@ -70,7 +74,9 @@ def _rows(
         for pair in _unseen(made, there):
             written.setdefault(pair, inside)
     both = list(written)
-    rows = list(_laid_out(predicate, both, controls(both, rng), list(written.values())))
+    beside = zip(both, controls(both, rng), written.values(), strict=True)
+    fair = [(pair, control, inside) for pair, control, inside in beside if is_fair(predicate, pair, control)]
+    rows = list(_laid_out(predicate, *zip(*fair, strict=True))) if fair else []
     return pl.DataFrame(rows, schema={name: frames.FRESH[name] for name in _WRITTEN}, orient="row")
 
 
@@ -91,6 +97,23 @@ def _laid_out(
             text_id = frames.hashed("fresh", predicate.predicate_id, group, left, right)
             shown = f"{left}\n{right}"
             yield text_id, shown, group, document, predicate.predicate_id, left, right, is_inside, 1
+
+
+def is_fair(predicate: Predicate, pair: tuple[str, str], control: tuple[str, str]) -> bool:
+    """Whether a pair has a control to be compared with; one without is left out.
+
+    No control is the text itself (nothing could be exchanged), one that shares far more or fewer words than
+    the pair, or one that shows the failure it is to be the control of, as far as a list can tell.
+    """
+    from tasks.engines.embedded.failures.edits import edit
+
+    left, right = control
+    if left.casefold().split() == right.casefold().split():
+        return False
+    own, shared = pairs.lexical_overlap([pair[0], left], [pair[1], right])
+    if abs(own - shared) > FAR:
+        return False
+    return bool(edit(left, right).kind != json.loads(predicate.definition).get("failure"))
 
 
 def _unseen(made: Sequence[tuple[str, str]], there: set[str]) -> list[tuple[str, str]]:

@@ -28,11 +28,13 @@ def estimand(
     found = difference(verdict, in_a, document, level, binary=threshold is not None)
     asked_in_vain = (status == REFUSAL) | (status == UNPARSABLE)
     judged = np.where(status == VALUE, verdict, np.nan)
+    # What a gap counts as (`filled`) is in the estimate, and no verdict.
+    n_judged = [(~np.isnan(judged[side])).sum(axis=0) for side in (in_a, ~in_a)]
     lowest, highest = share_difference_bounds_missing(judged, asked_in_vain, in_a)
     return [
         Estimate(
-            n_a=int(found.n_a[i]),
-            n_b=int(found.n_b[i]),
+            n_a=int(n_judged[0][i]),
+            n_b=int(n_judged[1][i]),
             n_documents=int(found.n_documents[i]),
             mean_a=float(found.mean_a[i]),
             mean_b=float(found.mean_b[i]),

@@ -153,7 +153,8 @@ def chances(cells: pl.DataFrame, file: Path, where: str) -> pl.Series:
         row = int(wrong.arg_true()[0])
         raise SourceError(
             f"{where}: wanted each chance in (0, 1], got {given[row]!r} in {row_name(file, row)} of "
-            f"{shown(file)} ({int(wrong.sum())} such rows). Without the column all chances are alike."
+            f"{shown(file)} ({int(wrong.sum())} such rows). Without the column they follow from what was "
+            "labelled."
         )
     return chance.alias("chance")
 

@@ -45,6 +45,7 @@ class Card:
     same: int
     """Fresh pairs that collide and mean the same."""
     unsure: int
+    """Pairs and controls that collide and whose meaning could not be told: counted against the failure."""
     overlap: float
     """Mean share of words in common: of fresh pairs ..."""
     overlap_control: float
@@ -116,7 +117,7 @@ def card(row: Row, pairs: Sequence[Row], threshold: float, n_worst: int) -> Card
         row=row,
         worst=failing[:n_worst],
         same=sum(_sort(pair, threshold) == "same" for pair in fresh),
-        unsure=sum(_sort(pair, threshold) == "unsure" for pair in fresh),
+        unsure=sum(_sort(pair, threshold) == "unsure" for pair in pairs),
         overlap=_mean([pair["overlap"] for pair in fresh]),
         overlap_control=_mean([pair["overlap"] for pair in control]),
         points=[
@@ -133,10 +134,12 @@ def card(row: Row, pairs: Sequence[Row], threshold: float, n_worst: int) -> Card
 
 
 def heat(rows: Sequence[Row], names: Mapping[str, str]) -> Row | None:
-    """Failures down, encoders across, the one under test first; None where nothing was confirmed."""
+    """Failures down, encoders across, the one under test first; None without another or any failure."""
     if not rows:
         return None
     encoders = list(dict.fromkeys(row["encoder"] for row in rows))
+    if len(encoders) == 1:
+        return None
     found = {(row["predicate_id"], row["encoder"]): row for row in rows}
     ids = list(dict.fromkeys(row["predicate_id"] for row in rows))
     return {

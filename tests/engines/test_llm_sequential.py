@@ -125,7 +125,9 @@ def test_a_budget_that_ends_on_the_way_leaves_a_result_and_a_higher_one_goes_on_
     ended = told("verify")
     assert ended["ended"] == "budget" and 0 < ended["n_looks"] < manifest["n_looks"]
     assert ended["n_asked"] < manifest["n_asked"] and ended["decisions"]["undecided"] > 0
-    assert f"the budget ended the walk after {ended['n_looks']} looks" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"the budget ended the walk after {ended['n_looks']} looks" in said
+    assert "`dvc repro --force --single-item verify@news`" in said
     assert paid_for_verdicts() == pytest.approx(in_ledger("verify")), (
         "calls of the look that has no verdicts, too"
     )

@@ -1,5 +1,6 @@
 """gold, from stage to stage: what score reads and writes, and what record remembers of it."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -251,7 +252,8 @@ def test_a_finding_and_its_opposite_do_not_explain_each_other_away() -> None:
     texts = held_out(n, n)
     texts = texts.with_columns(text=pl.Series(["x" * k for k in rng.integers(30, 300, 2 * n)]))
     for score in (holds[:, None], np.column_stack([holds, opposite])):
-        of = [predicate(f"p{k}") for k in range(score.shape[1])]
+        both = [predicate("p0"), dataclasses.replace(predicate("p1"), direction="B")]
+        of = both[: score.shape[1]]
         study = Study.model_validate(
             {
                 "name": "s",
@@ -262,7 +264,8 @@ def test_a_finding_and_its_opposite_do_not_explain_each_other_away() -> None:
             }
         )  # fmt: skip
         status = np.zeros(score.shape, dtype=np.uint8)
-        first, *_ = score_judged(Judged(study, kinds.load("corpus_pair"), texts, of, score, status)).scores
-        assert first.is_discovery
+        found = score_judged(Judged(study, kinds.load("corpus_pair"), texts, of, score, status)).scores
+        assert all(one.is_discovery for one in found)
+        first = found[0]
         assert first.adjusted_validity == pytest.approx(0.2, abs=0.03)
         assert first.adjusted_lo is not None and first.adjusted_lo > 0.1

@@ -347,6 +347,29 @@ def test_what_the_gold_judge_refuses_speaks_against_and_widens_the_other_end() -
     assert looks["refused"][n - 1].hi[0] > looks["worst of A"][n - 1].hi[0] + 0.05
 
 
+def test_what_was_refused_is_hoped_for_as_long_as_the_walk_goes_and_where_it_is_ended() -> None:
+    source, truth = drawn(600, [0.9], [0.1])
+    asked = study(**DECIDES)
+    said = matrices_of(asked, source, truth)
+    lost = np.random.default_rng(4).random(truth.shape) < 0.35
+    holed = dataclasses.replace(said, score=np.where(lost, np.nan, said.score))
+    in_a = (source["group"] == "A").to_numpy()[:, None]
+    best = dataclasses.replace(said, score=np.where(lost & said.asked, in_a * 1.0, said.score))
+    hoped = KIND.walk(asked, source, [predicate("x")])
+    walked(hoped, truth, best)
+    walk, cut = (KIND.walk(asked, source, [predicate("x")]) for _ in range(2))
+    walked(walk, truth, holed)
+    assert hoped.decisions == ["confirmed"] and walk.n_looks > hoped.n_looks, "with hope it would have ended"
+    assert walk._hopeful is not None
+    assert walk._hopeful.path[-1].n_texts == walk.looks[-1].n_texts, "hope decides nothing"
+    values = np.zeros(truth.shape, dtype=np.uint8)
+    for rows in cut.batches[:5]:
+        cut.take(truth[rows], values[rows], holed.at(rows))
+    cut.stop()
+    assert len(cut.looks) == 5
+    assert cut.looks[-1].hi == pytest.approx(walk.looks[4].hi) and cut.looks[-1].lo == walk.looks[4].lo
+
+
 def test_a_gold_judge_who_always_refuses_confirms_nothing() -> None:
     source, truth = drawn(400, [0.6], [0.1])
     asked = study(**DECIDES)

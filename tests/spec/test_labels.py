@@ -518,6 +518,32 @@ def test_chances_of_the_file_are_those_of_a_fixed_plan(project: Project) -> None
     assert {(row[2], row[4]) for row in read(study, held_out)} == {(1.0, 0.5), (0.0, 0.2)}
 
 
+def test_a_walk_believes_no_chance_that_a_sheet_was_written_with(project: Project) -> None:
+    study, held_out = put(project, 30, **GOLD, verify={"plan": "sequential"})
+    # Written for another split: of these texts two are no longer tested; and blank rows were deleted.
+    rows = [
+        (f"A report number {i}", ONE, "?" if i == 1 else "1" if i < 5 else "", "0.5") for i in range(1, 8)
+    ]
+    rows += [(f"B report number {i}", ONE, "0", "0.2") for i in range(1, 4)]
+    rows += [(f"A former report number {i}", ONE, "1", "0.5") for i in (1, 2)]
+    saved(by_name(rows, "text,predicate,verdict,chance"))
+    found = read(study, held_out)
+    assert {(row[2], row[4]) for row in found} == {(1.0, 4 / 30), (None, 4 / 30), (0.0, 3 / 10)}
+    assert [row[3] for row in found].count("refusal") == 1, "who could not say was asked"
+
+
+@pytest.mark.parametrize("labelled", ["1", ""])
+def test_a_walk_refuses_chances_that_differ_within_a_group(project: Project, labelled: str) -> None:
+    study, held_out = put(project, 30, **GOLD, verify={"plan": "sequential"})
+    rows = [(f"A report number {i}", ONE, "1", "0.5") for i in range(1, 8)]
+    rows += [("A report number 9", ONE, labelled, "0.1"), ("B report number 1", ONE, "0", "0.2")]
+    saved(by_name(rows, "text,predicate,verdict,chance"))
+    with pytest.raises(SourceError, match=r"wanted one chance for all texts of a group .*got 0\.1 and 0\.5"):
+        read(study, held_out)
+    fixed, _ = put(project, 30, **GOLD)
+    assert {row[4] for row in read(fixed, held_out)} == {0.5, 0.2, *([0.1] if labelled else [])}
+
+
 def test_two_chances_of_one_pair_are_an_error(project: Project) -> None:
     study, held_out = put(project, **GOLD)
     rows = [("A report number 3", ONE, "1", "0.5", "Ann"), ("A report number 3", ONE, "1", "0.2", "Bo")]

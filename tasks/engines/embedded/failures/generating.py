@@ -33,7 +33,12 @@ class TemplateGenerator:
         self._domain = domain_of(study.failures.domain or "")
         self._noted: Counter[str] = Counter()
         if study.failures.domain and self._domain is None:
-            self._noted["domains_without_words"] = 1
+            known = ", ".join(sorted(lexicon.load().domain_words))
+            raise EngineError(
+                f"studies.{study.name}.failures.domain: the templates have words of {known}, got "
+                f"{study.failures.domain!r}, which fits none or several.",
+                hint="Say it in words of one of these, leave it out, or write `engine: llm`.",
+            )
 
     @property
     def calls(self) -> tuple[Call, ...]:

@@ -112,8 +112,8 @@ class EditProposer:
         self.noted = {name: int(count) for name, count in sorted(counts.items())}
         kinds = sorted(large, key=lambda kind: (-len(large[kind]), kind))[: self._max]
         named = [_proposal(kind, large[kind], ordered.height) for kind in kinds]
-        # What the list names anyway is the baseline of what the pairs have taught: a third at most.
-        n_blind = min(self._max // 3, self._max - len(named)) if named else 0
+        # What the list names anyway is the baseline of what the pairs have taught: a third of all at most.
+        n_blind = min(self._max // 3, self._max - len(named), -(-len(named) // 2))
         unseen = [kind for kind in NAMES if kind not in groups][:n_blind]
         self.noted["n_blind"] = len(unseen)
         return named + [_proposal(kind, [], ordered.height) for kind in unseen]

@@ -67,7 +67,7 @@ class LlmFailureProposer:
         if n_blind:
             told = {_spelling(one.predicate): one for one in kept}
             self._grow(told, self._asked({}, None, evidence.domain), None)
-            blind = list(told.values())[len(kept) :][:n_blind]
+            blind = list(told.values())[len(kept) :][: min(n_blind, -(-len(kept) // 2))]
             self.noted["n_blind"] = len(blind)
             kept += blind
         return kept

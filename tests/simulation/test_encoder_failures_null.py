@@ -1,0 +1,71 @@
+"""An encoder that confuses pairs and controls alike has no failure, though only some meanings can be read."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks import kinds
+from tasks.engines import roles
+from tasks.engines.embedded.failures.controls import controls
+from tasks.engines.embedded.failures.generating import TemplateGenerator
+from tasks.engines.embedded.failures.meaning import EditMeaning
+from tasks.kinds import fresh
+from tasks.stats.multiplicity import pvalues_adjusted_bh
+from tasks.study import Study
+from tests.spec.test_verify import predicate
+
+KIND = kinds.load("encoder_failures")
+FAILURES = ("role_swap", "antonym", "tense", "preposition", "number", "quantifier")
+STUDY = Study.model_validate(
+    {
+        "name": "s",
+        "kind": "encoder_failures",
+        "data": "x",
+        "goal": "g",
+        "collect": {},
+        "score": {"alpha": 0.05},
+    }
+)
+RUNS = 200
+
+
+def written() -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
+    """Pairs and controls of all failures, whether they differ (NaN: cannot be told), and whose they are."""
+    rows, rng = [], np.random.default_rng(0)
+    for column, kind in enumerate(FAILURES):
+        of = replace(predicate(kind), definition=json.dumps({"failure": kind, "description": "made"}))
+        pairs = TemplateGenerator(STUDY).pairs(of, 100, frozenset(), rng)
+        for i, (pair, control) in enumerate(zip(pairs, controls(pairs, rng), strict=True)):
+            if fresh.is_fair(of, pair, control):
+                rows += [(column, f"{kind}{i}", "A", *pair), (column, f"{kind}{i}", "B", *control)]
+    names = ("column", "document_id", "group", "left", "right")
+    frame = pl.DataFrame(rows, schema=names, orient="row")
+    differs, _ = EditMeaning().differs(frame["left"].to_list(), frame["right"].to_list())
+    return frame, differs, frame["column"].to_numpy()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_gaps_that_follow_from_colliding_make_no_failure(share: float) -> None:
+    texts, differs, column = written()
+    frozen = [predicate(kind) for kind in FAILURES]
+    assert np.isnan(differs[(texts["group"] == "B").to_numpy()]).mean() > 0.1
+    own = column[:, None] == np.arange(len(FAILURES))
+    found = {"as they are": 0, "filled": 0}
+    for seed in range(RUNS):
+        collides = np.random.default_rng(seed).random(texts.height) < share
+        verdict = np.where(collides, differs, 0.0)
+        gap = np.isnan(verdict)
+        status = np.where(own, np.where(gap, roles.UNPARSABLE, roles.VALUE)[:, None], roles.ABSENT)
+        score = np.where(own, verdict[:, None], np.nan)
+        for name, used in (
+            ("as they are", score),
+            ("filled", KIND.filled(texts, score, status.astype(np.uint8))),
+        ):
+            estimates = KIND.estimand(texts, used, status.astype(np.uint8), frozen, 0.95)
+            q = pvalues_adjusted_bh(np.array([e.p for e in estimates]))
+            found[name] += any(a <= 0.05 and e.validity >= 0.02 for a, e in zip(q, estimates, strict=True))
+    assert found["filled"] <= 0.05 * RUNS + 2 * (RUNS * 0.05 * 0.95) ** 0.5
+    assert found["as they are"] > 0.1 * RUNS  # what this is about
