@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import paths
@@ -150,6 +151,7 @@ def _show(arguments: argparse.Namespace) -> None:
         )
     scores = frames.read(scored, "scores.parquet", frames.SCORES)
     fragile = set(scores.filter("fragile")["predicate_id"])
+    by_gold = _by_gold(scored)
     names = frames.read_manifest(folder)["names"]
     leaders = kept.filter(kept["group_id"] == kept["predicate_id"])
     ordered = leaders.sort(leaders["validity"].abs(), descending=True)
@@ -159,12 +161,34 @@ def _show(arguments: argparse.Namespace) -> None:
             f"  {row['validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] q={_small(row['q'])}  "
             f"{where}: {row['predicate']}{' (fragile)' if row['predicate_id'] in fragile else ''}"
             f"{' (expected without data)' if row['family'] == 'blind' else ''}"
+            f"{by_gold.get(row['predicate_id'], '')}"
         )
         folded = (kept["group_id"] == row["predicate_id"]) & (kept["predicate_id"] != row["predicate_id"])
         for member in kept.filter(folded).iter_rows(named=True):
             print(f"    {member['validity']:+.2f} on nearly the same texts: {member['predicate']}")
+    n_contradicted = frames.read_manifest(scored).get("gold", {}).get("n_contradicted", 0)
+    if n_contradicted:
+        print(f"  {n_contradicted} more were taken back: the gold verdicts contradict them.")
     if not kept.height:
         print("  nothing held up on the texts that no proposer had seen.")
+
+
+def _by_gold(scored: Path) -> dict[str, str]:
+    """What gold verdicts say of each predicate; nothing where there are none."""
+    from tasks.store import frames
+
+    if not (scored / "judges.parquet").is_file():
+        return {}
+    judges = frames.read(scored, "judges.parquet", frames.JUDGES)
+    return {
+        row["predicate_id"]: "  gold: "
+        + (
+            row["bearing"]
+            if row["validity"] is None
+            else f"{row['validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] {row['bearing']}"
+        )
+        for row in judges.iter_rows(named=True)
+    }
 
 
 def _small(q: float) -> str:

@@ -30,7 +30,9 @@ _NOTHING = {
     "embedded": "Give it more texts or other propose.families.",
     "replay": "Check the file named by verdicts.",
     "llm": "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples.",
-    "encoder_failures": "Lower failures.threshold or margin, or let a language model look: engine: llm.",
+    "encoder_failures": "It names what at least 3 mined pairs show that differ in one listed way (English: "
+    "n_not_read and n_other are pairs beyond its lists). Bring more texts, lower failures.threshold or "
+    "margin, or let a language model look: engine: llm.",
 }
 """What to do where nothing was proposed."""
 

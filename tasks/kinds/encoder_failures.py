@@ -69,9 +69,9 @@ def written(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate]) 
     rows = fresh_pairs(study, texts, predicates, generators)
     if rows.is_empty():
         raise CorpusError(
-            f"studies.{study.name}: no new pair with a control was written for any of {len(predicates)} "
-            "failures. Name another model under llm.generator, or look at the descriptions in 4_predicates; "
-            "controls exchange English words, so pairs in other languages have none."
+            f"studies.{study.name}: no new pair was written for any of {len(predicates)} failures, or none "
+            "that has a control. Name another model under llm.generator, or look at the descriptions in "
+            "4_predicates; controls exchange English words, so pairs in other languages have none."
         )
     paid = {call.request_hash: call for one in generators.values() for call in one.calls}
     return Written(rows, tuple(paid[key] for key in sorted(paid)))

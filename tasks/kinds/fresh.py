@@ -18,9 +18,11 @@ from tasks.store import frames
 from tasks.store.sources import hashes, normalised
 from tasks.study import Study
 
-FAR = 0.4
+FAR = 0.5
 """A control whose overlap differs by more from that of its pair is none. Texts of the same words differ by as
-much as an exchanged word makes: a share of a short text."""
+much as an exchanged word makes: half of a text of three."""
+DRAWS = 8
+"""Controls that are drawn for a pair until one is fair."""
 _STREAM = 4
 """Of the study's seed."""
 
@@ -73,9 +75,12 @@ def _rows(
         made = generator.pairs(predicate, wanted, known, rng)
         for pair in _unseen(made, there):
             written.setdefault(pair, inside)
-    both = list(written)
-    beside = zip(both, controls(both, rng), written.values(), strict=True)
-    fair = [(pair, control, inside) for pair, control, inside in beside if is_fair(predicate, pair, control)]
+    beside: dict[tuple[str, str], tuple[str, str]] = {}
+    for _ in range(DRAWS):
+        without = [pair for pair in written if pair not in beside]
+        drawn = zip(without, controls(without, rng), strict=True)
+        beside |= {pair: control for pair, control in drawn if is_fair(predicate, pair, control)}
+    fair = [(pair, beside[pair], inside) for pair, inside in written.items() if pair in beside]
     rows = list(_laid_out(predicate, *zip(*fair, strict=True))) if fair else []
     return pl.DataFrame(rows, schema={name: frames.FRESH[name] for name in _WRITTEN}, orient="row")
 

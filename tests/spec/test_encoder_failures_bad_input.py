@@ -444,7 +444,7 @@ def test_more_new_pairs_than_templates_can_write(
     project.run(NAME)
     written = pl.read_parquet(paths.output(NAME, "verify") / "fresh.parquet")
     n_predicates = written["predicate_id"].n_unique()
-    assert written.height == 2 * 12 * n_predicates
+    assert 0.8 < written.height / (2 * 12 * n_predicates) <= 1  # less those without a fair control
     assert written["text_id"].n_unique() == written.height
 
 

@@ -138,10 +138,11 @@ def test_a_domain_chooses_the_nouns() -> None:
                 assert word in known.domain_words["street"], word
 
 
-def test_a_domain_without_words_is_counted() -> None:
-    writer = generator("deep sea welding")
-    assert len(writer.pairs(of_kind("number"), 20, NOTHING, rng())) == 20
-    assert writer.noted == {"domains_without_words": 1}
+def test_a_domain_without_words_is_refused() -> None:
+    with pytest.raises(
+        EngineError, match=r"the templates have words of farm, kitchen, .* 'deep sea welding'"
+    ):
+        generator("deep sea welding")
 
 
 @pytest.mark.parametrize(

@@ -114,11 +114,11 @@ def test_no_more_than_asked_for() -> None:
 def test_what_no_pair_shows_is_named_blind_and_last_a_third_at_most() -> None:
     proposer = EditProposer(study(6))
     found = proposer.propose(evidence(swaps(3) + denials(2)), np.random.default_rng(0))
-    assert [p.family for p in found] == ["edits", "blind", "blind"]
+    assert [p.family for p in found] == ["edits", "blind"]
     shown = {NAMES["role_swap"][0], NAMES["negation"][0]}
     assert not shown & {p.predicate for p in found[1:]}
     assert all(p.example_ids == () and p.explore_effect == 0 for p in found[1:])
-    assert proposer.noted["n_blind"] == 2
+    assert proposer.noted["n_blind"] == 1
 
 
 def test_row_order_and_draws_change_nothing() -> None:
