@@ -114,7 +114,7 @@ def forget() -> None:
     shutil.rmtree(paths.cache() / "parts", ignore_errors=True)
 
 
-@pytest.mark.parametrize("plan", ["fixed", pytest.param("sequential", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("plan", ["fixed", pytest.param("sequential", marks=pytest.mark.long)])
 def test_killed_while_it_writes_and_while_it_judges_a_run_pays_nothing_twice(
     plan: str, project: Project
 ) -> None:

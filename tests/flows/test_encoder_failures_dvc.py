@@ -17,7 +17,7 @@ from tests.dvc_project import change, dvc, environment, hashes, prepare, ran
 from tests.tiny_clip import save_tiny_clip
 from tests.tiny_encoder import save_tiny_encoder
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 NAME = "captions"
 STUDY = captions_study(
     embed={"encoder": "tiny"},
