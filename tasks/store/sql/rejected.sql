@@ -16,8 +16,10 @@ SELECT
         WHEN s.decision = 'undecided' THEN 'not decided when the texts ended'
         WHEN d.q > (runs.params ->> '$.score.alpha')::DOUBLE THEN 'not significant'
         WHEN (d.validity > 0) <> (d.direction = 'A') THEN 'the other way round'
-        WHEN abs(d.validity) < (runs.params ->> '$.score.min_effect')::DOUBLE THEN 'below the minimum effect'
-        ELSE 'contradicted by the gold verdicts'
+        WHEN d.validity NOT BETWEEN d.corrected_lo AND d.corrected_hi
+            AND abs(d.validity) >= (runs.params ->> '$.score.min_effect')::DOUBLE
+            THEN 'contradicted by the gold verdicts'
+        ELSE 'below the minimum effect'
     END AS why
 FROM discoveries AS d
 JOIN studies USING (run_id)
