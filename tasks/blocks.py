@@ -194,6 +194,11 @@ class Endpoint(Role):
     max_tokens: int = Field(default=4096, ge=1)
     extra: Extra = Field(default_factory=dict)
 
+    @property
+    def as_asked(self) -> dict[str, Any]:
+        """All that an answer follows from: an address and a key are no part of it."""
+        return self.model_dump(mode="json", exclude={"base_url", "key_env"})
+
 
 Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
 RoleName = Literal["proposer", "judge", "rater", "generator", "gold"]
@@ -359,10 +364,14 @@ class Gold(Block):
     """Whether discoveries follow from the corrected effects: a cascade, in which the judge only screens."""
 
 
+LEXICAL = "lexical"
+"""The reference that needs no encoder: how far the same words stand in the same order."""
+
+
 class Failures(Block):
     """Kind encoder_failures: what counts as confused, and on what it is tested."""
 
-    reference: str = "lexical"
+    reference: str = LEXICAL
     """What tells texts apart: `lexical` (their words in order) or an encoder, as under embed.encoder."""
     threshold: float = Field(default=0.9, gt=0, le=1)
     """Cosine under test (embed.encoder) from which two texts count as confused."""

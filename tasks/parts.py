@@ -117,7 +117,7 @@ class Plan:
     def walk(self) -> Walk:
         """At its start."""
         weight = None if self.labels is None else scale.largest_weight(self.labels)
-        return kinds.load(self.study.kind).walk(self.study, self.held_out, self.predicates, weight=weight)
+        return self.kind.walk(self.study, self.held_out, self.predicates, weight=weight)
 
     def file(self, name: str, part: int) -> Path:
         """Where a finished shard, or look of a walk, leaves its rows of that name."""

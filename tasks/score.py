@@ -24,8 +24,8 @@ from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.kinds import deciding, findings, judges, matrices, scale
-from tasks.kinds.baselines import null_rate, score_baselines, shuffle_groups
-from tasks.kinds.deciding import Decided, is_fragile
+from tasks.kinds.baselines import null_rate, score_baselines
+from tasks.kinds.deciding import Decided
 from tasks.kinds.matrices import GoldVerdicts, Matrix
 from tasks.kinds.outcome import Judged, Outcome, decide, estimated
 from tasks.kinds.walk import DECISIONS, Walk, check_plan
@@ -33,16 +33,6 @@ from tasks.records import Predicate, Score
 from tasks.stats.agreement import conditional_difference, paraphrase_groups, verdicts_phi
 from tasks.store import frames, labels
 from tasks.study import Study
-
-__all__ = [
-    "Scored",
-    "is_fragile",
-    "run",
-    "score_baselines",
-    "score_judged",
-    "score_predicates",
-    "shuffle_groups",
-]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from tasks.blocks import (
     Block,
     Collect,
     Embed,
-    Endpoint,
     Failures,
     Formalise,
     Gold,
@@ -148,8 +147,8 @@ class Study(Block):
                 "wanted the model that judges the gold sample; write `llm: {gold: {model: NAME}}`"
             )
         if gold.texts and self.engine == "llm":
-            judges = [_as_asked(judge) for judge in self.llm.endpoints("judge")]
-            if _as_asked(self.llm.endpoints("gold")[0]) in judges:
+            judges = [judge.as_asked for judge in self.llm.endpoints("judge")]
+            if self.llm.endpoints("gold")[0].as_asked in judges:
                 raise ValueError(
                     "wanted another model under llm.gold than the judge: it would agree with itself"
                 )
@@ -213,7 +212,7 @@ class Study(Block):
         if self.engine != "llm":
             return self
         judges = self.llm.endpoints("judge")
-        asked = [_as_asked(judge) for judge in judges]
+        asked = [judge.as_asked for judge in judges]
         twice = [one["model"] for i, one in enumerate(asked) if one in asked[:i]]
         if twice:
             raise ValueError(
@@ -268,11 +267,6 @@ def load(name: str) -> Study:
         return Study.model_validate({**given, "name": name})
     except ValidationError as error:
         raise ParamsError(_explain(name, error)) from None
-
-
-def _as_asked(endpoint: Endpoint) -> dict[str, Any]:
-    """All that an answer follows from: an address and a key are no part of it."""
-    return endpoint.model_dump(mode="json", exclude={"base_url", "key_env"})
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -6,14 +6,13 @@ import numpy as np
 from jaxtyping import Float
 
 from tasks import paths
+from tasks.blocks import LEXICAL
 from tasks.engines import encoder, pairs
 from tasks.engines.roles import Encoder
 from tasks.errors import FrozenError
 from tasks.store import frames, vectors
 from tasks.study import Study
 
-LEXICAL = "lexical"
-"""The reference that needs no encoder: how far the same words stand in the same order."""
 _AT_ONCE = 1024
 
 

@@ -16,6 +16,9 @@ from tasks.records import Call, Predicate
 from tasks.store import frames
 from tasks.study import Study
 
+REFERENCE = "reference"
+"""The view of a reference that is an encoder."""
+
 
 @dataclass(frozen=True)
 class Gathered:

@@ -15,9 +15,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, UInt8
 
+from tasks.blocks import LEXICAL
 from tasks.engines import roles
 from tasks.errors import CorpusError
-from tasks.kinds import Gathered, Written, two_groups
+from tasks.kinds import REFERENCE, Gathered, Written, two_groups
 from tasks.kinds.matrices import groups_and_documents
 from tasks.kinds.walk import PLANNED_TEST, Walk
 from tasks.records import Predicate
@@ -27,8 +28,6 @@ from tasks.study import Study
 unit = "pair of texts"
 writes_pairs = True
 estimand = two_groups.estimand
-LEXICAL, REFERENCE = "lexical", "reference"
-"""The reference that is no encoder, and the view of one that is."""
 
 
 def gather(study: Study) -> Gathered:

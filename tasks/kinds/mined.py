@@ -15,12 +15,11 @@ from jaxtyping import Float
 from tasks import paths
 from tasks.engines import mining, roles, tally, tiles
 from tasks.errors import CorpusError, MissingStageError
+from tasks.kinds import REFERENCE
 from tasks.store import frames
 from tasks.study import Study
 from tasks.version import code_version
 
-REFERENCE = "reference"
-"""The view of the reference, where it is an encoder."""
 PAIRS_PER_SHARD = {"cpu": 2_000_000_000}
 """Pairs compared in a shard, about: some ten seconds. Up to 63,000 texts are one shard."""
 PAIRS_PER_SHARD_ACCELERATOR = 500_000_000_000

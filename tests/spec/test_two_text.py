@@ -14,8 +14,8 @@ from tasks import kinds, paths, verify
 from tasks.engines import roles
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError
+from tasks.kinds.baselines import score_baselines, shuffle_groups
 from tasks.kinds.corpus_pair import paired
-from tasks.score import score_baselines, shuffle_groups
 from tasks.store import frames
 from tasks.study import Study, load
 from tests.conftest import PAIR_STUDY, PLANTED, Project, pair

@@ -102,7 +102,7 @@ class LlmJudge:
         """Hash of all that a verdict follows from beside predicate and text; an address is no part of it."""
         verify = self._study.verify
         prompt = packing.prompt(self._study, verify.form == "two_text")
-        models = [e.model_dump(mode="json", exclude={"base_url", "key_env"}) for e in self._endpoints]
+        models = [e.as_asked for e in self._endpoints]
         packed = [verify.form, verify.predicates_per_call, verify.texts_per_call, verify.max_chars]
         return hashed(json.dumps([models, prompt.hash, packed, self._study.llm.logprobs], sort_keys=True))[:8]
 

@@ -31,7 +31,7 @@ class LlmMeaning:
     @property
     def name(self) -> str:
         """Models, and a hash of all that a verdict follows from beside the pair; frozen with the judge."""
-        models = [e.model_dump(mode="json", exclude={"base_url", "key_env"}) for e in self._endpoints]
+        models = [e.as_asked for e in self._endpoints]
         asked = json.dumps([models, self._prompt.hash, PAIRS_PER_CALL, self._study.verify.max_chars])
         return f"llm/1 {'+'.join(e.model for e in self._endpoints)} {hashed(asked)[:8]}"
 
