@@ -265,7 +265,7 @@ def study(url: str) -> Any:
 
 def with_gateway(url: str, calls: int, name: str) -> None:
     """The same calls through the gateway."""
-    from tasks.engines.chat import Answer, Gateway, Request
+    from tasks.engines.gateway.chat import Answer, Gateway, Request
     from tasks.engines.llm.schemas import Verdicts
 
     asked = study(url)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.engines import encoder
+from tasks.engines.encoders import encoder
 from tasks.study import Study
 
 Encode = Callable[[list[str]], np.ndarray]

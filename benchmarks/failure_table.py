@@ -36,9 +36,9 @@ from jaxtyping import Bool, Float
 from scipy.optimize import linear_sum_assignment
 
 from tasks.__main__ import exit_code
-from tasks.engines.embedded.failures.meaning import EditMeaning
 from tasks.engines.pairs import lexical_overlap
 from tasks.errors import ParamsError, SourceError
+from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
 from tasks.stats.differences import difference
 from tasks.stats.judge_error import share_ci_wilson
 from tasks.stats.missing import difference_worst_case_missing, share_difference_bounds_missing

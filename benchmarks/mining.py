@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.engines import mining, tiles
+from tasks.kinds.encoder_failures import mining, tiles
 
 CLUSTER, CROWDED = 20, 1000
 NOISE = 0.5

@@ -13,7 +13,7 @@ from flows import artifacts, stages
 from tasks import paths, study
 from tasks.__main__ import summary
 from tasks.errors import NatstatError
-from tasks.stage import alone
+from tasks.run import alone
 
 
 @flow(

@@ -16,7 +16,7 @@ from prefect.results import ResultStore
 
 from flows import artifacts, fingerprint
 from tasks import progress
-from tasks import stage as stages
+from tasks import run as stages
 from tasks.errors import EngineError, StoreError
 from tasks.study import Study, load
 

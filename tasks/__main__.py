@@ -86,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _stage(arguments: argparse.Namespace) -> None:
-    from tasks import stage, study
+    from tasks import run as stage
+    from tasks import study
 
     manifest = stage.run(study.load(arguments.study), arguments.stage)
     print(f"{arguments.stage} {arguments.study}: {summary(manifest)}")
@@ -101,7 +102,8 @@ def summary(manifest: dict[str, Any]) -> str:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    from tasks import check, study
+    from tasks import study
+    from tasks.commands import check
 
     found = check.preview(study.load(arguments.study))
     if arguments.json:
@@ -112,7 +114,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _cost(arguments: argparse.Namespace) -> None:
-    from tasks import cost, study
+    from tasks import study
+    from tasks.commands import cost
 
     found = cost.preview(study.load(arguments.study))
     if arguments.json:
@@ -123,7 +126,8 @@ def _cost(arguments: argparse.Namespace) -> None:
 
 
 def _label(arguments: argparse.Namespace) -> None:
-    from tasks import label, study
+    from tasks import study
+    from tasks.commands import label
 
     loaded = study.load(arguments.study)
     for line in label.told(label.write(loaded, arguments.texts, arguments.found), loaded):

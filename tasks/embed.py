@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from tasks import kinds, paths, progress
-from tasks.engines import encoder
+from tasks.engines.encoders import encoder
 from tasks.engines.roles import Encoder
 from tasks.errors import CorpusError
 from tasks.store import frames, vectors

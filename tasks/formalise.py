@@ -14,10 +14,10 @@ import polars as pl
 
 from tasks import kinds, paths
 from tasks.engines import roles
-from tasks.kinds.walk import planned
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
+from tasks.verdicts.walk import planned
 
 
 def run(study: Study) -> dict[str, Any]:

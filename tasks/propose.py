@@ -21,7 +21,7 @@ import polars as pl
 from tasks import kinds, paths, progress
 from tasks.engines import roles
 from tasks.errors import CorpusError, SplitError
-from tasks.kinds import mined
+from tasks.kinds.encoder_failures import mined
 from tasks.records import Proposal
 from tasks.store import calls, frames
 from tasks.study import Study

@@ -25,8 +25,8 @@ from tasks.engines import roles
 from tasks.errors import EngineError, NatstatError
 from tasks.records import Predicate
 from tasks.store import calls, duck, expectations, frames, holdout
+from tasks.store.version import code_version
 from tasks.study import Study
-from tasks.version import code_version
 
 PACKAGES = (
     "polars",

@@ -26,7 +26,9 @@ def module(stage: str) -> Any:
     """
     if stage not in paths.STAGES:
         raise ParamsError(f"{stage}: wanted a stage, one of {', '.join(paths.STAGES)}.")
-    return importlib.import_module(f"tasks.{stage}")
+    found = importlib.import_module(f"tasks.{stage}")
+    # A stage is a file, or a folder with the stage in stage.py.
+    return importlib.import_module(f"tasks.{stage}.stage") if hasattr(found, "__path__") else found
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tasks.engines import encoder, pairs
+from tasks.engines import pairs
+from tasks.engines.encoders import encoder
 from tasks.engines.roles import Encoder
 from tests.conftest import Project
 

@@ -97,7 +97,7 @@ class Project:
 
     def run(self, study: str, *stages: str) -> None:
         """Runs stages in this process (all of them by default); raises what they raise."""
-        from tasks import stage
+        from tasks import run as stage
         from tasks.study import load
 
         for name in stages or STAGES:

@@ -10,8 +10,7 @@ import polars as pl
 import pytest
 
 from tasks import paths, propose
-from tasks.engines import mining
-from tasks.kinds import mined
+from tasks.kinds.encoder_failures import mined, mining
 from tests.captions_study import captions_study, made, open_made
 from tests.conftest import Project
 

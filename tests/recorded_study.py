@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from tasks import paths
-from tasks.blocks import Price
 from tasks.records import Call
 from tasks.store import calls, frames
+from tasks.study.params import Price
 
 FOUND, NOT_FOUND = True, False
 # predicate, direction, validity, half width of the interval, q, is it a discovery, leader of its group

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks import collect, embed, foresight, kinds
-from tasks.foresight import BASE_SHARE
+from tasks import collect, embed, kinds
+from tasks.commands import foresight
+from tasks.commands.foresight import BASE_SHARE
 from tasks.stats.decisions import Rule
 from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
 from tasks.study import Study

@@ -15,13 +15,14 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel
 
-from tasks import check, collect, kinds, label, paths
-from tasks.blocks import RoleName
+from tasks import collect, kinds, paths
+from tasks.commands import check, label
 from tasks.engines.llm import packing, prompts, rating, sampling, schemas
 from tasks.engines.llm.proposing import question
 from tasks.records import Predicate
 from tasks.store import answers, calls
 from tasks.study import Study
+from tasks.study.params import RoleName
 
 BYTES_PER_TOKEN, BYTES_PER_ANSWER_TOKEN = 4, 3
 """English prose as common tokenisers cut it; JSON with ids is cut finer."""
@@ -100,7 +101,7 @@ def _by_engine(study: Study, found: collect.Collected, held_out: pl.DataFrame) -
         return []
     explored = found.texts.filter(pl.col("half") == "explore")
     if kinds.load(study.kind).writes_pairs:
-        from tasks import cost_failures
+        from tasks.kinds.encoder_failures import loads as cost_failures
 
         return [
             *_asked(study, "propose", "proposer", cost_failures.proposing_loads(study, explored)),
@@ -147,7 +148,7 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
         hypotheses=[schemas.Hypothesis(predicate=SENTENCE, direction="A")] * params.per_round
     )
     rounds = [
-        load_of("propose/corpus_pair", suggested, samples, {
+        load_of("propose/predicates", suggested, samples, {
             "study": question(study),
             "groups": prompts.lines({"group": group, "name": name} for group, name in names.items()),
             "n": params.per_round,

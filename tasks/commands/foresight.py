@@ -14,7 +14,6 @@ import polars as pl
 
 from tasks import paths
 from tasks.errors import MissingStageError
-from tasks.kinds import sample
 from tasks.stats.power import (
     share_difference_detectable_fisher,
     share_difference_detectable_judged,
@@ -22,6 +21,7 @@ from tasks.stats.power import (
 )
 from tasks.store import frames, labels
 from tasks.study import Study
+from tasks.verdicts import gold_draw as sample
 
 SENSITIVITY, SPECIFICITY = 0.9, 0.95
 """Of a judge that nobody has measured: fair for a language model, an example all the same."""

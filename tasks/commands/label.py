@@ -13,11 +13,11 @@ import polars as pl
 
 from tasks import kinds, paths
 from tasks.errors import ParamsError, StoreError
-from tasks.kinds import sample
 from tasks.store import frames, labels, sheets
 from tasks.store.sources import hashes
 from tasks.store.sources.wording import shown
 from tasks.study import Study
+from tasks.verdicts import gold_draw as sample
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,32 @@
-"""What differs between kinds of study: one Protocol, one module per kind, loaded by name."""
+"""Kinds of study: a base class whose defaults mean two groups of texts, judged one by one.
+
+A kind is a folder here that defines `KIND`, and is loaded by its name. It changes what differs and nothing
+else (docs/adding-a-kind.md). What only one stage calls is imported inside the member, so that a stage
+depends on what it calls alone. Who calls a member stands in brackets.
+"""
 
 import importlib
+import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from tasks.engines.roles import Exploration, PairEvidence
-from tasks.kinds.walk import Walk
-from tasks.records import Call, Predicate
+from tasks.engines import roles
+from tasks.errors import ParamsError, nearest
+from tasks.records import Call, Predicate, Proposal
 from tasks.store import frames
 from tasks.study import Study
+from tasks.study.params import Block
 
-REFERENCE = "reference"
-"""The view of a reference that is an encoder."""
+if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
+    from tasks.verdicts.judged import Judged
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,54 @@ class Gathered:
     """What groups A and B are called."""
     read: dict[str, Any]
     """What was read: files, row counts, versions; goes into the manifest."""
-    compared: dict[str, str] = field(default_factory=dict)
-    """What A and B are called where they are no groups of these rows; empty: as `names`."""
+
+
+class Search(Protocol):
+    """Work that a proposer needs done before it looks, cut in shards that a killed run does not lose."""
+
+    @property
+    def n_shards(self) -> int:
+        """How many shards there are."""
+        ...
+
+    @property
+    def n_steps(self) -> int:
+        """How often all shards together advance."""
+        ...
+
+    def run(self, shard: int, advance: Any = bool) -> None:
+        """Does one shard unless what it found is there already."""
+        ...
+
+    def clear(self) -> None:
+        """Deletes what the shards left."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that a proposer may look at: the exploration half."""
+
+    study: Study
+    texts: pl.DataFrame
+    """Rows of frames.TEXTS, half == "explore" only."""
+    vectors: Mapping[str, Float[np.ndarray, "text dim"]]
+    """By view; rows as the texts."""
+    confirm_documents: int
+    """How many documents the confirmation half has (a size, not its content)."""
+    encoder: str = ""
+    """Name of the encoder that made the vectors; empty where it is not known."""
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What a proposer brought."""
+
+    proposals: list[Proposal]
+    noted: Mapping[str, int]
+    """What was counted on the way, for the manifest."""
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """What it looked at, by name of the table (`Kind.tables`)."""
 
 
 @dataclass(frozen=True)
@@ -39,124 +94,263 @@ class Written:
     """Rows that were written for a test."""
 
     rows: pl.DataFrame
-    """Rows of frames.FRESH."""
     calls: tuple[Call, ...]
     """The paid answers they rest on."""
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """One predicate's test, before multiplicity."""
+class Words:
+    """How a kind speaks, in `check` and on the page."""
 
-    n_a: int
-    n_b: int
-    n_documents: int
-    mean_a: float
-    mean_b: float
-    validity: float
-    lo: float
-    hi: float
-    p: float
-    missing_lo: float
-    missing_hi: float
-    method: str
+    subject: str = "the text …"
+    """Heads a column of predicates."""
+    said: str = "the text"
+    """Goes before a predicate in a sentence."""
+    rows: str = "texts"
+    """What is judged, many of them."""
+    tested_on: str = "texts nobody had looked at"
+    hypothesis: str = "hypothesis"
+    more: str = "Collect more documents"
+    """What to do where a study is too small."""
+    holds: str = ""
+    """A predicate's two shares in words, of {a}, {n_a}, {b} and {n_b}; empty: by the names of the groups."""
+    reads: str = ""
+    """What V is; empty: by the names of the groups."""
+    baseline: str = "surface feature"
+    baselines: str = "What surface features reach on the same texts, by the same test."
+    without: str = "hypothesis"
+    """What a baseline needs none of."""
 
 
-class Kind(Protocol):
-    """The members in which kinds differ."""
+@dataclass(frozen=True)
+class Section:
+    """A kind's own part of the page, in place of texts for and against each finding."""
 
-    unit: str
+    template: str
+    """File in the kind's folder."""
+    values: Mapping[str, Any]
+    """What it shows."""
+    lead: str = ""
+    """File in the kind's folder that stands under the answer in place of the groups."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What stages left of a study, for its part of the page."""
+
+    study: Study
+    folder: Mapping[str, Path]
+    """By stage."""
+    params: Mapping[str, Any]
+    """Of the run."""
+    rows: Sequence[Mapping[str, Any]]
+    """All tested predicates."""
+    found: Sequence[Mapping[str, Any]]
+    """Findings, numbered."""
+
+
+class Kind:
+    """What a stage asks about a study of its kind; everything has a default but the name and the question."""
+
+    name: ClassVar[str]
+    """That of the folder."""
+    question: ClassVar[str]
+    """What is asked, in a sentence."""
+    unit: ClassVar[str] = "text"
     """What a judge sees at once."""
-    writes_pairs: bool
-    """Whether what is tested is written for it, by `written`, and is no part of the corpus."""
+    estimand: ClassVar[str] = "share in A minus share in B"
+    source: ClassVar[str] = ""
+    """The paper."""
+    sides: ClassVar[Mapping[str, str]] = {}
+    """What A and B are called where they are no groups of the rows that are read; empty: as these."""
+    gaps: ClassVar[Literal["left out", "against"]] = "left out"
+    """What a refused or unreadable verdict is: left out, or counted against the predicate, because whether
+    there is one follows from what is measured. It stays a row, is counted, and bounds the estimate."""
+    written: ClassVar[str] = ""
+    """The table of 5_verdicts with the rows that are written for the test; empty: they are of the corpus."""
+    judge_errs: ClassVar[bool] = True
+    """Whether verdicts are opinions, of which `check` tells what errors would hide."""
+    words: ClassVar[Words] = Words()
+    Params: ClassVar[type[Block]] = Block
+    """The keys of its own block in params.yaml, which has the kind's name."""
+    tables: ClassVar[Mapping[str, pl.Schema]] = {}
+    """Tables of its own, by name of the file."""
+
+    def check(self, study: Study) -> None:
+        """Refuses what this kind cannot do [reading params].
+
+        Raises:
+            ValueError: it says what was wanted.
+        """
+        from tasks.kinds.two_groups import rows
+
+        rows.check(study)
+
+    def params(self, study: Study) -> Any:
+        """The study's values of `Params`."""
+        return getattr(study, self.name)
 
     def gather(self, study: Study) -> Gathered:
-        """Sources -> rows."""
-        ...
+        """Sources -> rows [collect]."""
+        from tasks.store import sources
+
+        rows, names, read = sources.read_groups(study)
+        return Gathered(rows, names, read)
 
     def views(self, study: Study) -> dict[str, str]:
-        """File in 2_embeddings -> the encoder that fills it; `embeddings` comes first."""
-        ...
+        """File in 2_embeddings -> the encoder that fills it; `embeddings` comes first [embed]."""
+        return {"embeddings": study.embed.encoder}
+
+    def encoders(self, study: Study) -> list[str]:
+        """Every encoder that any stage asks: one that is not there stops the study before its first [embed]."""
+        return list(self.views(study).values())
+
+    def search(self, seen: Seen) -> Search | None:
+        """What is to be searched, in shards, before the proposer looks; None: nothing [propose]."""
+        return None
+
+    def propose(self, seen: Seen, actors: roles.Engine, rng: np.random.Generator) -> Proposed:
+        """Hypotheses from the exploration half, best first; a model that is fitted loops in here [propose]."""
+        shown = roles.Exploration(
+            seen.texts, seen.vectors["embeddings"], seen.confirm_documents, seen.encoder
+        )
+        proposer = actors.proposer(seen.study)
+        return Proposed(proposer.propose(shown, rng), dict(proposer.noted))
+
+    def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+        """The rows each predicate is tested on; of rows that are yet to be written as much as is known.
+
+        Columns group and document_id at least, which is what makes one document; `predicate_id` where a row is
+        for one predicate alone [formalise, verify, score, check, cost].
+        """
+        from tasks.kinds.two_groups import rows
+
+        return rows.units(study, texts)
+
+    def write(
+        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], actors: roles.Engine
+    ) -> Written:
+        """The rows of the table `written`, for each predicate; called only where it is named [verify]."""
+        raise NotImplementedError
+
+    def written_from(self, study: Study) -> tuple[str, ...]:
+        """All that written rows follow from beside the predicates, to tell stale parts by [verify]."""
+        return ()
+
+    def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
+        """Effect, interval and p, a row for each predicate, by frames.ESTIMATES [score]."""
+        from tasks.kinds.two_groups import effects
+
+        return effects.estimates(judged, level)
+
+    def beside(
+        self,
+        study: Study,
+        judged: "Judged",
+        texts: pl.DataFrame,
+        found: Sequence[str],
+        vectors: Float[np.ndarray, "text dim"],
+    ) -> dict[str, pl.DataFrame]:
+        """Tables beside the scores, `baselines` among them [score].
+
+        Args:
+            study: its level and seed.
+            judged: all verdicts.
+            texts: of the study.
+            found: predicate_ids of the discoveries.
+            vectors: of the confirmation texts.
+        """
+        from tasks.kinds.two_groups import effects
+
+        return {"baselines": effects.baselines(self, study, judged, texts)}
 
     def evidence(
-        self, study: Study, texts: pl.DataFrame, seen: Mapping[str, Float[np.ndarray, "text dim"]]
-    ) -> Exploration | PairEvidence:
-        """What the proposer is shown, from the exploration half only; `seen` are the `views`."""
-        ...
+        self, study: Study, texts: pl.DataFrame
+    ) -> tuple[pl.DataFrame, Float[np.ndarray, "text dim"]]:
+        """What may be shown for and against a predicate, with its vectors [record]."""
+        from tasks.kinds.two_groups import rows
 
-    def held_out(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
-        """The rows each predicate is tested on; none as long as they are not written."""
-        ...
+        return rows.evidence(self, study, texts)
 
-    def planned_test(self, texts: pl.DataFrame, threshold: float | None, plan: str = "fixed") -> str:
-        """Which test formalise freezes for these confirmation texts."""
-        ...
+    def foretold(self, study: Study) -> dict[str, Any]:
+        """What `check` and `cost` tell beside their figures [check, cost]."""
+        return {}
 
-    def filled(
-        self,
-        texts: pl.DataFrame,
-        score: Float[np.ndarray, "text predicate"],
-        status: UInt8[np.ndarray, "text predicate"],
-    ) -> Float[np.ndarray, "text predicate"]:
-        """Scores with what a gap counts as where gaps follow from what is measured; else as they are.
+    def sizes_told(self, found: Mapping[str, Any]) -> list[str]:
+        """What `check` says there is to test on [check]."""
+        from tasks.kinds.two_groups import told
 
-        A gap stays a row with its status, is counted, and bounds the estimate either way.
-        """
-        ...
+        return told.sizes(found)
 
-    def walk(
-        self,
-        study: Study,
-        texts: pl.DataFrame,
-        predicates: Sequence[Predicate],
-        level: float = 0.95,
-        weight: float | None = None,
-    ) -> Walk:
-        """The sequential plan's walk over the rows of `held_out`; the level is that of its intervals.
+    def effect_told(self, found: Mapping[str, Any]) -> list[str]:
+        """What `check` says a fixed plan could find [check]."""
+        from tasks.kinds.two_groups import told
 
-        With `gold.decides` it bets on corrected scores; the weight is the largest 1 / chance in a file of
-        labels, or as the study draws.
-        """
-        ...
+        return told.effect(found)
 
-    def estimand(
-        self,
-        texts: pl.DataFrame,
-        score: Float[np.ndarray, "text predicate"],
-        status: UInt8[np.ndarray, "text predicate"],
-        predicates: Sequence[Predicate],
-        level: float,
-    ) -> list[Estimate]:
-        """Verdicts -> estimate, interval, p for each predicate."""
-        ...
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What a language model will be asked, at most [cost]."""
+        from tasks.engines.llm import loads
+
+        return loads.of_texts(study, texts, names, units)
+
+    def section(self, outputs: Outputs) -> Section | None:
+        """Its part of the page; None: texts for and against each finding [report]."""
+        return None
+
+    def actors(self, engine: str) -> roles.Engine:
+        """Who proposes, judges and rates: the kind's own (kinds/NAME/ENGINE) before the engine's."""
+        own = f"{type(self).__module__}.{engine}"
+        modules = [roles.load(engine)]
+        if importlib.util.find_spec(own):
+            modules.insert(0, cast(roles.Engine, importlib.import_module(own)))
+        return cast(roles.Engine, _Actors(modules))
+
+    @property
+    def folder(self) -> Path:
+        """Where it lives: its prompts and templates are there."""
+        return Path(str(importlib.import_module(type(self).__module__).__file__)).parent
 
 
-class WritingKind(Kind, Protocol):
-    """A kind that is tested on rows written for it."""
+class _Actors:
+    """The first module that defines what is asked for."""
 
-    def written(self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate]) -> Written:
-        """Rows for each predicate, with a column `predicate_id`."""
-        ...
+    def __init__(self, modules: Sequence[roles.Engine]) -> None:
+        self._modules = modules
 
-    def tables(
-        self,
-        study: Study,
-        written: pl.DataFrame,
-        score: Float[np.ndarray, "text predicate"],
-        found: Sequence[str],
-        corpus: Float[np.ndarray, "text dim"],
-    ) -> dict[str, pl.DataFrame]:
-        """What score writes beside its own tables, by name; `baselines` among it."""
-        ...
+    def __getattr__(self, name: str) -> Any:
+        for module in self._modules:
+            if hasattr(module, name):
+                return getattr(module, name)
+        raise AttributeError(name)
+
+
+def names() -> list[str]:
+    """All kinds there are: folders here that are packages."""
+    return sorted(
+        module.name
+        for module in pkgutil.iter_modules(__path__)
+        if module.ispkg and module.name != "two_groups"
+    )
+
+
+def load(name: str) -> Kind:
+    """The kind of that name.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    known = names()
+    if name not in known:
+        raise ParamsError(f"kind: wanted one of {', '.join(known)}, got {name!r}{nearest(name, known)}.")
+    module: ModuleType = importlib.import_module(f"{__name__}.{name}")
+    return cast(Kind, module.KIND)
 
 
 def tested(kind: Kind, study: Study, texts: pl.DataFrame, verified: Path) -> pl.DataFrame:
     """The rows that verify judged: what it wrote, or the kind's own."""
-    if kind.writes_pairs:
-        return frames.read(verified, "fresh.parquet", frames.FRESH)
-    return kind.held_out(study, texts)
-
-
-def load(name: str) -> Kind:
-    """The kind of that name."""
-    return cast(Kind, importlib.import_module(f"tasks.kinds.{name}"))
+    if kind.written:
+        return frames.read(verified, f"{kind.written}.parquet", kind.tables[kind.written])
+    return kind.units(study, texts)

@@ -8,10 +8,10 @@ from jaxtyping import Float, UInt8
 
 from tasks.engines.roles import REFUSAL, UNPARSABLE, VALUE
 from tasks.kinds import Estimate
-from tasks.kinds.matrices import groups_and_documents, thresholded
 from tasks.records import Predicate
 from tasks.stats.differences import difference
 from tasks.stats.missing import share_difference_bounds_missing
+from tasks.verdicts.matrices import groups_and_documents, thresholded
 
 
 def estimand(

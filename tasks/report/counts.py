@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.templates import filters
+from tasks.report import filters
 
 LABELS = {
     "n_rows": "rows read",

@@ -25,11 +25,12 @@ import yaml
 
 from tasks import paths
 from tasks.errors import StoreError
+from tasks.kinds.encoder_failures import page as failures
 from tasks.records import Group
+from tasks.report import counts, filters, trust, walks
+from tasks.report.scale import Scale
 from tasks.store import frames
 from tasks.study import Study
-from tasks.templates import counts, failures, filters, trust, walks
-from tasks.templates.scale import Scale
 
 Row = dict[str, Any]
 """One tested predicate: its rows of predicates, scores and discoveries side by side."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.templates.scale import Scale
+from tasks.report.scale import Scale
 
 Row = dict[str, Any]
 WIDTH, HEIGHT, EDGE = 220, 52, 6

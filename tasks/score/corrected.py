@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from tasks.kinds import Estimate
-from tasks.kinds.matrices import GoldVerdicts, Matrix
-from tasks.kinds.scale import documents_enough
 from tasks.stats.prediction_powered import PredictionPowered, difference_ppi
 from tasks.stats.sampling import difference_sampled
+from tasks.verdicts.bets import documents_enough
+from tasks.verdicts.matrices import GoldVerdicts, Matrix
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tasks.kinds.gold import Corrected, corrected_fixed, is_known
-from tasks.kinds.matrices import GoldVerdicts, Matrix
-from tasks.kinds.scale import against, filled
+from tasks.score.corrected import Corrected, corrected_fixed, is_known
 from tasks.stats.betting import mean_logevalue_betting
 from tasks.stats.decisions import Rule
 from tasks.stats.sampling import scores_rectified
 from tasks.stats.sequential import Sequential, difference_ci_last_look
+from tasks.verdicts.bets import against, filled
+from tasks.verdicts.matrices import GoldVerdicts, Matrix
 
 _LEAST_RESOLUTION = 20
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tasks.blocks import ScoreParams
 from tasks.kinds import Estimate
-from tasks.kinds.gold import Corrected
-from tasks.kinds.walk import Walk
 from tasks.records import Predicate
+from tasks.score.corrected import Corrected
 from tasks.stats.decisions import evalues_adjusted
 from tasks.stats.multiplicity import pvalues_adjusted_bh
+from tasks.study.params import ScoreParams
+from tasks.verdicts.walk import Walk
 
 SUPPORTED, OPEN, CONTRADICTED = BEARINGS = ("supported", "open", "contradicted")
 """What the gold verdicts say of the judge's effect."""

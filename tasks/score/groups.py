@@ -8,12 +8,12 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from tasks.kinds import Estimate, Kind
-from tasks.kinds.gold import Corrected, corrected_fixed
-from tasks.kinds.matrices import GoldVerdicts, Matrix, groups_and_documents
 from tasks.records import Predicate
+from tasks.score.corrected import Corrected, corrected_fixed
 from tasks.stats.conditional import covariate_spline, mean_difference_conditional
 from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.store import frames
+from tasks.verdicts.matrices import GoldVerdicts, Matrix, groups_and_documents
 
 _ENDS = ("validity", "lo", "hi")
 

@@ -11,12 +11,12 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from tasks.kinds.gold import Corrected, is_representative
-from tasks.kinds.matrices import GoldVerdicts, Matrix, thresholded
 from tasks.records import Predicate
+from tasks.score.corrected import Corrected, is_representative
 from tasks.stats.judge_error import JudgeError, judge_error
 from tasks.stats.reliability import Agreement, judges_alpha_krippendorff, judges_kappa_cohen
 from tasks.store import frames
+from tasks.verdicts.matrices import GoldVerdicts, Matrix, thresholded
 
 _HALF = 0.5
 """From where on a graded verdict counts as yes, where sensitivity and agreement need a yes or no."""

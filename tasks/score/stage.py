@@ -23,16 +23,20 @@ from jaxtyping import Int, UInt8
 from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import FrozenError
-from tasks.kinds import deciding, findings, judges, matrices, scale
-from tasks.kinds.baselines import null_rate, score_baselines
-from tasks.kinds.deciding import Decided
-from tasks.kinds.matrices import GoldVerdicts, Matrix
-from tasks.kinds.outcome import Judged, Outcome, decide, estimated
-from tasks.kinds.walk import DECISIONS, Walk, check_plan
 from tasks.records import Predicate, Score
+from tasks.score import discoveries as deciding
+from tasks.score import groups as findings
+from tasks.score import judges
+from tasks.score.baselines import null_rate, score_baselines
+from tasks.score.discoveries import Decided
+from tasks.score.tests import Judged, Outcome, decide, estimated
 from tasks.stats.agreement import conditional_difference, paraphrase_groups, verdicts_phi
 from tasks.store import frames, labels
 from tasks.study import Study
+from tasks.verdicts import bets as scale
+from tasks.verdicts import matrices
+from tasks.verdicts.matrices import GoldVerdicts, Matrix
+from tasks.verdicts.walk import DECISIONS, Walk, check_plan
 
 
 @dataclass(frozen=True)

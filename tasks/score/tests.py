@@ -9,14 +9,17 @@ import polars as pl
 from jaxtyping import Bool, Float, Int, UInt8
 
 from tasks.engines import roles
-from tasks.kinds import Estimate, Kind, deciding, gold, matrices
-from tasks.kinds.deciding import Decided
-from tasks.kinds.gold import Corrected
-from tasks.kinds.gold_walk import corrected_at_stop, corrected_whatever_refused
-from tasks.kinds.matrices import GoldVerdicts, Matrix
-from tasks.kinds.walk import Walk
+from tasks.kinds import Estimate, Kind
 from tasks.records import Predicate
+from tasks.score import corrected as gold
+from tasks.score import discoveries as deciding
+from tasks.score.corrected import Corrected
+from tasks.score.corrected_walk import corrected_at_stop, corrected_whatever_refused
+from tasks.score.discoveries import Decided
 from tasks.study import Study
+from tasks.verdicts import matrices
+from tasks.verdicts.matrices import GoldVerdicts, Matrix
+from tasks.verdicts.walk import Walk
 
 
 @dataclass(frozen=True)

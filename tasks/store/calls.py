@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from tasks import paths
-from tasks.blocks import Price
 from tasks.store import frames
+from tasks.study.params import Price
 
 STAGES = ("propose", "verify", "record")
 """Stages that may ask a paid model."""

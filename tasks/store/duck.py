@@ -21,9 +21,9 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from tasks import paths
-from tasks.blocks import Price
 from tasks.errors import MissingStageError, ParamsError, StoreError, nearest
 from tasks.store import answers, calls, frames, tables
+from tasks.study.params import Price
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

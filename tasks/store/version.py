@@ -6,17 +6,17 @@ from pathlib import Path
 from tasks.store.frames import hashed
 
 VERSION = "0.1.0"
-_ONLY_SHOWS = {"__main__.py", "check.py", "cost.py", "filters.py", "report.py"}
+_ONLY_SHOWS = {"__main__.py", "commands", "report"}
 
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
     """Release and a hash of all code that can change a result, e.g. `0.1.0+3f2a9c01`."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     files = sorted(
         file
         for file in package.rglob("*")
-        if file.suffix in {".py", ".md", ".yaml"} and file.name not in _ONLY_SHOWS
+        if file.suffix in {".py", ".md", ".yaml"} and file.relative_to(package).parts[0] not in _ONLY_SHOWS
     )
     contents = (f"{f.relative_to(package).as_posix()}\n{f.read_text(encoding='utf-8')}" for f in files)
     return f"{VERSION}+{hashed(*contents)[:8]}"

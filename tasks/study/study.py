@@ -16,7 +16,8 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from tasks import paths
-from tasks.blocks import (
+from tasks.errors import ParamsError, nearest
+from tasks.study.params import (
     Block,
     Collect,
     Embed,
@@ -34,7 +35,6 @@ from tasks.blocks import (
     Spend,
     Verify,
 )
-from tasks.errors import ParamsError, nearest
 
 NOBODY = ".gitkeep"
 """The file of labels of a study that has none: it is there, and empty, so that DVC can watch it."""

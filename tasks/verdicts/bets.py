@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from tasks.errors import FrozenError
-from tasks.kinds.matrices import GoldVerdicts, Matrix, thresholded
 from tasks.stats.sampling import scores_rectified
 from tasks.stats.sequential import Look
+from tasks.verdicts.matrices import GoldVerdicts, Matrix, thresholded
 
 LEAST_DOCUMENTS = 2
 """Gold documents a group, with fewer of which nothing is said."""

@@ -15,14 +15,14 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from tasks.engines import roles
 from tasks.errors import FrozenError
-from tasks.kinds.matrices import GoldVerdicts, thresholded
-from tasks.kinds.scale import Corrected, Scale, against
 from tasks.records import Predicate
 from tasks.stats.blocks import text_blocks
 from tasks.stats.decisions import Rule
 from tasks.stats.sequential import Look, Sequential, difference_ci_last_look
 from tasks.store import frames
 from tasks.study import Study
+from tasks.verdicts.bets import Corrected, Scale, against
+from tasks.verdicts.matrices import GoldVerdicts, thresholded
 
 PLANNED_TEST = "sequential_betting"
 """What is frozen as the test of a predicate that is judged until it is decided."""

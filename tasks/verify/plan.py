@@ -17,14 +17,15 @@ from jaxtyping import Bool, Float
 from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import EngineError, FrozenError
-from tasks.kinds import sample, scale
-from tasks.kinds.matrices import GoldVerdicts, gold_matrix, groups_and_documents, verdict_matrix
-from tasks.kinds.walk import Walk
 from tasks.records import Call, Predicate
 from tasks.store import answers, frames, labels
+from tasks.store.version import code_version
 from tasks.study import Study
-from tasks.verdicts import gold_frame, order_frame, panel_frame, verdict_frame
-from tasks.version import code_version
+from tasks.verdicts import bets as scale
+from tasks.verdicts import gold_draw as sample
+from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, groups_and_documents, verdict_matrix
+from tasks.verdicts.walk import Walk
+from tasks.verify.rows import gold_frame, order_frame, panel_frame, verdict_frame
 
 _UNFINISHED = "calls-unfinished"
 """Calls about a part that has no verdicts, for want of money."""

@@ -21,16 +21,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks import parts, paths, progress
+from tasks import paths, progress
 from tasks.engines import roles
 from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
-from tasks.kinds.matrices import GoldVerdicts, gold_matrix, n_pairs
-from tasks.kinds.walk import DECISIONS, Walk, check_plan
-from tasks.parts import Plan
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
-from tasks.verdicts import position_bias, verdict_frame
+from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, n_pairs
+from tasks.verdicts.walk import DECISIONS, Walk, check_plan
+from tasks.verify import plan as parts
+from tasks.verify.plan import Plan
+from tasks.verify.rows import position_bias, verdict_frame
 
 _Look = Callable[[Plan, int, Sequence[Predicate], pl.DataFrame], pl.DataFrame | None]
 """Gives the verdicts of a look, or None where the budget ended before."""

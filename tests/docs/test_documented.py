@@ -34,7 +34,9 @@ def _errors() -> list[type[errors.NatstatError]]:
 def test_every_param_says_what_it_means() -> None:
     for line in study.explain():
         key, _, meaning = line.partition(" ")
-        assert len(meaning.strip()) > len("(default 0.05)"), f"{key} needs a docstring in tasks/blocks.py"
+        assert len(meaning.strip()) > len("(default 0.05)"), (
+            f"{key} needs a docstring in tasks/study/params.py"
+        )
 
 
 def test_every_error_has_its_own_exit_code_drawn_and_listed() -> None:

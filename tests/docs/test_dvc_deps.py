@@ -22,9 +22,9 @@ LOADS_KIND = {"collect", "embed", "propose", "formalise", "verify", "score", "re
 LOADS_ENGINE = {"propose", "formalise", "verify", "record"}
 LOADS_GOLD_JUDGE = {"verify"}
 CALLED_BY = {
-    "tasks.kinds.mined": ("evidence", "propose"),
-    "tasks.kinds.fresh": ("written", "verify"),
-    "tasks.kinds.transfer": ("tables", "score"),
+    "tasks.kinds.encoder_failures.mined": ("evidence", "propose"),
+    "tasks.kinds.encoder_failures.fresh": ("written", "verify"),
+    "tasks.kinds.encoder_failures.transfer": ("tables", "score"),
 }
 """What a kind imports inside a member that a single stage calls."""
 # Imported by every package on the way down, with nothing in it that could change a result.

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from tasks.engines.chat import Answer, Gateway, Request
+from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.study import Study
 from tests.engines.scripted_server import says
 

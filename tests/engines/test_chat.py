@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from tasks.engines import roles
-from tasks.engines.chat import Answer, Gateway, Request
 from tasks.engines.gateway import dialect
+from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.store import answers
 from tasks.study import Study
 from tests.engines.chatting import GOOD, Verdicts, always, ask, request, run_many, study_of

@@ -18,8 +18,8 @@ import pytest
 from aiohttp import web
 
 from tasks.engines import roles
-from tasks.engines.chat import Answer, Gateway
 from tasks.engines.gateway import faults, limits
+from tasks.engines.gateway.chat import Answer, Gateway
 from tasks.errors import EngineError
 from tasks.store import answers
 from tasks.study import Study

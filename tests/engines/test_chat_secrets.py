@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from tasks.engines import roles
-from tasks.engines.chat import Answer
 from tasks.engines.gateway import transport
+from tasks.engines.gateway.chat import Answer
 from tasks.errors import EngineError
 from tests.engines.chatting import GOOD, always, ask, study_of
 from tests.engines.scripted_server import fails, says, serving

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.engines import embedded, encoder
+from tasks.engines import embedded
+from tasks.engines.encoders import encoder
 from tasks.engines.roles import VALUE, Exploration
 from tasks.errors import EngineError
 from tasks.records import Predicate, Proposal

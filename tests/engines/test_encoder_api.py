@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 from tasks import embed, paths
-from tasks.engines import encoder, encoder_api
-from tasks.engines.encoder_api_calls import decoded
+from tasks.engines.encoders import api as encoder_api
+from tasks.engines.encoders import encoder
+from tasks.engines.encoders.api_calls import decoded
 from tasks.errors import EngineError
 from tasks.store import answers, frames, vectors
 from tasks.study import Study

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.engines import encoder
-from tasks.engines.encoder_clip import ClipEncoder
+from tasks.engines.encoders import encoder
+from tasks.engines.encoders.clip import ClipEncoder
 from tasks.errors import EngineError
 from tasks.study import Study
 from tests.tiny_clip import WINDOW, save_tiny_clip

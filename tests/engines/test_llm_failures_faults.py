@@ -16,7 +16,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import cost, paths
+from tasks import paths
+from tasks.commands import cost
 from tasks.errors import EngineError
 from tasks.study import load
 from tests import loopback

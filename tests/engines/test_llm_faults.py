@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import paths, stage
+from tasks import paths
+from tasks import run as stage
 from tasks.errors import EngineError
 from tasks.study import load
 from tests import loopback

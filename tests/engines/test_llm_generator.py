@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.engines import chat, roles
-from tasks.engines.chat import Request
+from tasks.engines import roles
+from tasks.engines.gateway import chat
+from tasks.engines.gateway.chat import Request
 from tasks.engines.llm.generating import MAX_KNOWN, PER_CALL, LlmGenerator
 from tasks.engines.llm.schemas import Texts
 from tasks.errors import EngineError

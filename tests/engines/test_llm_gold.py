@@ -8,12 +8,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import kinds, parts, paths, verify
+from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import EngineError
-from tasks.kinds import sample
 from tasks.store import frames
 from tasks.study import load
+from tasks.verdicts import gold_draw as sample
+from tasks.verify import plan as parts
+from tasks.verify import stage as verify
 from tests import loopback
 from tests.conftest import PAIR_STUDY, Project
 from tests.llm_study import HYPOTHESES, PLANTED, is_refused, rows, study, verdicts, wanted

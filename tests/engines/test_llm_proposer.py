@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from tasks import paths, propose
-from tasks.engines import chat
-from tasks.engines.chat import Request
+from tasks.engines.gateway import chat
+from tasks.engines.gateway.chat import Request
 from tasks.errors import CorpusError, EngineError
 from tasks.store import frames
 from tasks.study import load

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ratings
-from tasks.engines import encoder
+from tasks.engines.encoders import encoder
 from tasks.engines.llm import rating
 from tasks.engines.llm.rating import LlmRater
 from tasks.engines.roles import Rating

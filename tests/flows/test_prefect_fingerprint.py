@@ -39,10 +39,10 @@ def small(project: Project) -> Project:
     )
     for name in (
         "rows.csv",
-        "tasks/kinds/corpus_pair.py",
+        "tasks/kinds/corpus_pair/__init__.py",
         "tasks/kinds/other.py",
         "tasks/stats/a.py",
-        "tasks/score.py",
+        "tasks/score/stage.py",
     ):
         _write(name, "as it was")
     return project
@@ -64,7 +64,7 @@ def _set(study: str, key: str, value: object) -> None:
     ("change", "is_stale"),
     [
         (lambda: _write("rows.csv", "as it is"), True),
-        (lambda: _write("tasks/kinds/corpus_pair.py", "as it is"), True),
+        (lambda: _write("tasks/kinds/corpus_pair/__init__.py", "as it is"), True),
         (lambda: _write("tasks/stats/a.py", "as it is"), True),
         (lambda: _write("tasks/stats/new.py", ""), True),
         (lambda: Path("tasks/stats/a.py").rename("tasks/stats/b.py"), True),
@@ -73,7 +73,7 @@ def _set(study: str, key: str, value: object) -> None:
         (lambda: _write("dvc.yaml", DVC.replace("collect --study", "collect -v --study")), True),
         (lambda: _write("tasks/stats/__pycache__/a.pyc", "compiled"), False),
         (lambda: _write("tasks/kinds/other.py", "as it is"), False),
-        (lambda: _write("tasks/score.py", "as it is"), False),
+        (lambda: _write("tasks/score/stage.py", "as it is"), False),
         (lambda: Path("rows.csv").touch(), False),
         (lambda: _set("one", "score", {"alpha": 0.01}), False),
         (lambda: _set("two", "collect", {"a": 2}), False),
@@ -132,4 +132,4 @@ def test_every_stage_of_the_project_resolves(project: Project) -> None:
         folder = paths.output("news", stage).relative_to(project.folder)
         assert all(Path(out).is_relative_to(folder) for out in block.outs)
     assert blocks["collect"].deps[0] == "news.csv"
-    assert "tasks/kinds/corpus_pair.py" in blocks["collect"].deps
+    assert "tasks/kinds/corpus_pair/__init__.py" in blocks["collect"].deps

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tasks import paths, stage
+from tasks import paths
+from tasks import run as stage
 from tasks.errors import EngineError, NatstatError, SourceError, StoreError
 from tasks.study import Study
 from tests.conftest import PAIR_STUDY, Project

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.engines import mining, tally, tiles
-from tasks.engines.mining import Mined, mine
 from tasks.engines.pairs import lexical_overlap, word_order_similarity
 from tasks.errors import EngineError
+from tasks.kinds.encoder_failures import mining, tally, tiles
+from tasks.kinds.encoder_failures.mining import Mined, mine
 from tests.conftest import REPO
 
 EVERYTHING = 10**6
@@ -318,7 +318,7 @@ def test_a_threshold_that_selects_nothing_still_knows_what_would() -> None:
 PEAK = """
 import sys
 from benchmarks import mining
-from tasks.engines.mining import mine
+from tasks.kinds.encoder_failures.mining import mine
 n, threshold = int(sys.argv[1]), float(sys.argv[2])
 under_test, reference, texts = mining.made(n, 384, 0, 20)
 asked = dict(margin=-2.0, top=500, per_text=3)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.engines import mining, tally, tiles
-from tasks.engines.mining import Mined, Search
+from tasks.kinds.encoder_failures import mining, tally, tiles
+from tasks.kinds.encoder_failures.mining import Mined, Search
 from tests.properties.test_mining import PRECISIONS, _brute, _clustered, _greedy, _words
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,10 +9,10 @@ import pytest
 
 from tasks import kinds
 from tasks.engines import roles
-from tasks.engines.embedded.failures.controls import controls
-from tasks.engines.embedded.failures.generating import TemplateGenerator
-from tasks.engines.embedded.failures.meaning import EditMeaning
-from tasks.kinds import fresh
+from tasks.kinds.encoder_failures import fresh
+from tasks.kinds.encoder_failures.embedded.controls import controls
+from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
+from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
 from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.study import Study
 from tests.spec.test_verify import predicate

@@ -13,13 +13,13 @@ from scipy import stats
 
 from tasks import kinds
 from tasks.engines import roles
-from tasks.kinds.deciding import SUPPORTED
-from tasks.kinds.gold import corrected_fixed
-from tasks.kinds.matrices import GoldVerdicts
-from tasks.kinds.outcome import Judged, Outcome, decide
-from tasks.kinds.scale import largest_weight, of_file
-from tasks.kinds.walk import Walk
+from tasks.score.corrected import corrected_fixed
+from tasks.score.discoveries import SUPPORTED
+from tasks.score.tests import Judged, Outcome, decide
 from tasks.study import Study
+from tasks.verdicts.bets import largest_weight, of_file
+from tasks.verdicts.matrices import GoldVerdicts
+from tasks.verdicts.walk import Walk
 from tests.spec.test_gold_score import study
 from tests.spec.test_score import held_out
 from tests.spec.test_verify import predicate

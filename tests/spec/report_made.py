@@ -8,7 +8,8 @@ from typing import Any, Union
 
 import polars as pl
 
-from tasks import paths, report
+from tasks import paths
+from tasks.report import stage as report
 from tasks.store import frames
 from tasks.study import load
 from tests.conftest import Project

@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import check, collect
+from tasks import collect
+from tasks.commands import check
 from tasks.errors import CorpusError, GuardError
 from tasks.store import expectations, frames
 from tasks.study import load

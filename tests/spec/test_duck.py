@@ -17,10 +17,10 @@ import polars as pl
 import pytest
 
 from tasks import paths
-from tasks.blocks import Price
 from tasks.errors import MissingStageError, ParamsError, StoreError
 from tasks.records import Call
 from tasks.store import answers, duck, frames, past, tables
+from tasks.study.params import Price
 from tests.conftest import REPO, Project
 from tests.recorded_study import PRESS, put_study
 

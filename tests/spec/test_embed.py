@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from tasks import embed, paths
-from tasks.engines import encoder
+from tasks.engines.encoders import encoder
 from tasks.errors import CorpusError, MissingStageError
 from tasks.store import frames
 from tasks.study import Study, load

@@ -15,18 +15,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import paths, study, verify
+from tasks import paths, study
 from tasks.__main__ import main
-from tasks.engines import pairs, views
-from tasks.engines.collision import CollisionJudge
-from tasks.engines.embedded.failures.edits import edit
-from tasks.engines.embedded.failures.generating import TemplateGenerator
-from tasks.engines.embedded.failures.meaning import EditMeaning
+from tasks.engines import pairs
 from tasks.engines.roles import ABSENT, UNPARSABLE, VALUE
-from tasks.kinds import encoder_failures, fresh, transfer
+from tasks.kinds import encoder_failures
+from tasks.kinds.encoder_failures import fresh, transfer, views
+from tasks.kinds.encoder_failures.collision import CollisionJudge
+from tasks.kinds.encoder_failures.embedded.edits import edit
+from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
+from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.store.sources.captions import read_captions
+from tasks.verify import stage as verify
 from tests.captions_study import Texts, Words, captions_study, made, open_made
 from tests.conftest import STAGES, Project
 from tests.tiny_clip import save_tiny_clip

@@ -14,8 +14,8 @@ import pytest
 
 from tasks import paths
 from tasks.__main__ import main
-from tasks.engines.embedded.failures.generating import TemplateGenerator
 from tasks.errors import EngineError
+from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
 from tasks.store import frames
 from tests.captions_study import Words, captions_study, open_made, save_captions
 from tests.conftest import STAGES, Project

@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import check, cost, paths
+from tasks import paths
 from tasks.__main__ import main
+from tasks.commands import check, cost
 from tasks.study import load
 from tests import loopback
 from tests.conftest import Project

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tasks.engines import roles
-from tasks.engines.embedded.failures import closed, synonyms
-from tasks.engines.embedded.failures.edits import KINDS, MAX_UNITS, edit
-from tasks.engines.embedded.failures.meaning import EditMeaning
+from tasks.kinds.encoder_failures.embedded import closed, synonyms
+from tasks.kinds.encoder_failures.embedded.edits import KINDS, MAX_UNITS, edit
+from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
 
 SAME, DIFFERS, UNTOLD = True, False, None
 CASES: list[tuple[str, str, str, bool | None]] = [

@@ -7,17 +7,17 @@ import re
 import numpy as np
 import pytest
 
-from tasks.blocks import Collect, Failures
-from tasks.engines.embedded.failures import generating, lexicon
-from tasks.engines.embedded.failures.controls import controls
-from tasks.engines.embedded.failures.edits import edit
-from tasks.engines.embedded.failures.generating import KINDS, TemplateGenerator, domain_of
-from tasks.engines.embedded.failures.inflection import article, plural, verb_forms
-from tasks.engines.embedded.failures.templates import PARAPHRASES
 from tasks.engines.pairs import lexical_overlap, words
 from tasks.errors import EngineError
+from tasks.kinds.encoder_failures.embedded import generating, lexicon
+from tasks.kinds.encoder_failures.embedded.controls import controls
+from tasks.kinds.encoder_failures.embedded.edits import edit
+from tasks.kinds.encoder_failures.embedded.generating import KINDS, TemplateGenerator, domain_of
+from tasks.kinds.encoder_failures.embedded.inflection import article, plural, verb_forms
+from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES
 from tasks.records import Predicate
 from tasks.study import Study
+from tasks.study.params import Collect, Failures
 
 DIFFER = [kind for kind in KINDS if kind not in PARAPHRASES]
 NOTHING: frozenset[str] = frozenset()

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import polars as pl
 
-from tasks.engines.embedded.failures.proposing import MIN_PAIRS, NAMES, EditProposer
 from tasks.engines.roles import PairEvidence
+from tasks.kinds.encoder_failures.embedded.proposing import MIN_PAIRS, NAMES, EditProposer
 from tasks.records import Proposal
 from tasks.store import frames
 from tasks.study import Study

@@ -10,20 +10,21 @@ import pytest
 from tasks import kinds
 from tasks.engines import roles
 from tasks.errors import FrozenError
-from tasks.kinds import findings, judges
-from tasks.kinds.deciding import BEARINGS, corrected_q
-from tasks.kinds.gold import corrected_fixed
-from tasks.kinds.gold_walk import corrected_at_stop
-from tasks.kinds.matrices import GoldVerdicts, gold_matrix, groups_and_documents, panel_tensor
-from tasks.kinds.outcome import Judged, estimated
-from tasks.kinds.scale import largest_weight, of_file
 from tasks.records import Predicate
-from tasks.score import Scored, gold_figures, score_judged
+from tasks.score import groups as findings
+from tasks.score import judges
+from tasks.score.corrected import corrected_fixed
+from tasks.score.corrected_walk import corrected_at_stop
+from tasks.score.discoveries import BEARINGS, corrected_q
+from tasks.score.stage import Scored, gold_figures, score_judged
+from tasks.score.tests import Judged, estimated
 from tasks.stats.differences import difference
 from tasks.stats.prediction_powered import difference_ppi
 from tasks.stats.sampling import difference_sampled
 from tasks.store import frames
 from tasks.study import Study
+from tasks.verdicts.bets import largest_weight, of_file
+from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, groups_and_documents, panel_tensor
 from tests.spec.test_score import column, held_out
 from tests.spec.test_verify import predicate
 

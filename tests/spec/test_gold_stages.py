@@ -12,8 +12,8 @@ import pytest
 from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import FrozenError
-from tasks.kinds.outcome import Judged
-from tasks.score import score_judged
+from tasks.score.stage import score_judged
+from tasks.score.tests import Judged
 from tasks.store import frames
 from tasks.study import Study
 from tests.conftest import PAIR_STUDY, Project

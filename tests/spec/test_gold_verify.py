@@ -8,17 +8,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import kinds, paths, verify
+from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError, FrozenError
-from tasks.kinds import sample
-from tasks.kinds.matrices import GoldVerdicts
-from tasks.kinds.walk import Walk, check_plan, planned
 from tasks.records import Predicate
 from tasks.stats.sequential import Look
 from tasks.store import frames
 from tasks.study import Study, load
+from tasks.verdicts import gold_draw as sample
+from tasks.verdicts.matrices import GoldVerdicts
+from tasks.verdicts.walk import Walk, check_plan, planned
+from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines.test_replay import REPLAY, recorded_rows
 from tests.spec.test_sequential_plan import SEQUENTIAL, columns, drawn

@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import label, paths
+from tasks import paths
 from tasks.__main__ import main
+from tasks.commands import label
 from tasks.errors import MissingStageError, ParamsError, SourceError, StoreError
 from tasks.records import Predicate
 from tasks.store import frames, labels, sheets

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tasks import collect, cost, label, paths
+from tasks import collect, paths
 from tasks.__main__ import main
+from tasks.commands import cost, label
 from tasks.store import answers, duck
 from tasks.study import load
 from tests.conftest import PAIR_STUDY, Project, pair

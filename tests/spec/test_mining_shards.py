@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from tasks import paths, progress, propose
-from tasks.engines import mining, tiles
-from tasks.kinds import mined
+from tasks.kinds.encoder_failures import mined, mining, tiles
 from tasks.store import frames
 from tasks.study import load
 from tests.conftest import PAIR_STUDY, REPO, Project, pair
@@ -75,7 +74,7 @@ def test_shards_that_hold_more_hits_than_are_kept(
 KILLED = """
 import os, signal, sys
 from tasks.__main__ import main
-from tasks.kinds import mined
+from tasks.kinds.encoder_failures import mined
 mined.BLOCK_SIZE, mined.PAIRS_PER_SHARD, mined.PAIRS_PER_SHARD_ACCELERATOR = 16, {}, 5_000
 real = mined.mining.Search.part
 n_parts = 0

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from tasks import paths, propose
-from tasks.engines.embedded.failures.proposing import EditProposer
 from tasks.errors import EngineError, MissingStageError
-from tasks.kinds import mined
+from tasks.kinds.encoder_failures import mined
+from tasks.kinds.encoder_failures.embedded.proposing import EditProposer
 from tasks.study import load
 from tests import loopback
 from tests.conftest import Project

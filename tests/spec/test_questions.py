@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.blocks import Price
 from tasks.errors import ParamsError
 from tasks.records import Call
 from tasks.store import duck, frames
+from tasks.study.params import Price
 from tests.conftest import Project
 from tests.recorded_study import FOUND, NOT_FOUND, PRESS, Row, put_study
 

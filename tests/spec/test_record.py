@@ -9,13 +9,13 @@ import polars as pl
 import pytest
 
 from tasks import paths
-from tasks.blocks import Price, Spend
 from tasks.engines.embedded.judging import EmbeddedJudge
 from tasks.errors import GuardError
 from tasks.record import evidence_rows, run_row
 from tasks.records import Call, Predicate
 from tasks.store import calls, duck, frames
 from tasks.study import Study, load
+from tasks.study.params import Price, Spend
 from tests.conftest import PAIR_STUDY, STAGES, Project, pair
 from tests.spec.test_score import held_out, rows
 from tests.spec.test_verify import predicate

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from tasks import paths, report
+from tasks import paths
 from tasks.errors import MissingStageError, StoreError
+from tasks.report import stage as report
+from tasks.report import walks
 from tasks.store import frames
 from tasks.study import load
-from tasks.templates import walks
 from tests.conftest import Project
 from tests.spec.report_made import (
     CANNOT_FIND,

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from tasks import report
+from tasks.report import filters
+from tasks.report import stage as report
 from tasks.store import frames
 from tasks.study import load
-from tasks.templates import filters
 from tests.conftest import Project
 from tests.spec.report_made import Node, decided, exhibit, held, put, put_walked, weak, written
 

@@ -5,17 +5,17 @@ import polars as pl
 import pytest
 
 from tasks import kinds
-from tasks.blocks import ScoreParams
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.kinds import Estimate
-from tasks.kinds.baselines import shuffle_groups, surface_features
-from tasks.kinds.deciding import is_discovery
-from tasks.kinds.matrices import verdict_matrix
 from tasks.records import Predicate
-from tasks.score import score_predicates
+from tasks.score.baselines import shuffle_groups, surface_features
+from tasks.score.discoveries import is_discovery
+from tasks.score.stage import score_predicates
 from tasks.store import frames
 from tasks.study import Study
+from tasks.study.params import ScoreParams
+from tasks.verdicts.matrices import verdict_matrix
 from tests.spec.test_verify import predicate
 
 STUDY = Study.model_validate(

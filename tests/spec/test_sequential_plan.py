@@ -11,15 +11,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import kinds, parts, paths, score, verify
+from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import EngineError, FrozenError, MissingStageError, ParamsError
-from tasks.kinds.deciding import is_fragile
-from tasks.kinds.walk import Walk
 from tasks.records import Predicate
+from tasks.score import stage as score
+from tasks.score.discoveries import is_fragile
 from tasks.stats.sequential import difference_ci_last_look
 from tasks.store import frames
 from tasks.study import Study, load
+from tasks.verdicts.walk import Walk
+from tasks.verify import plan as parts
+from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines.test_replay import REPLAY, recorded_rows
 from tests.spec.test_two_text import texts
@@ -455,7 +458,7 @@ def test_a_fixed_plan_says_nothing_of_walks(planted: Project) -> None:
 def test_a_fixed_discovery_is_fragile_where_missing_verdicts_could_undo_it(
     direction: str, bounds: tuple[float, float], wanted: bool
 ) -> None:
-    from tasks.blocks import ScoreParams
+    from tasks.study.params import ScoreParams
     from tests.spec.test_score import ESTIMATE
 
     estimate = dataclasses.replace(ESTIMATE, missing_lo=bounds[0], missing_hi=bounds[1])

@@ -10,14 +10,15 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from tasks import kinds, paths, verify
+from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError
-from tasks.kinds.baselines import score_baselines, shuffle_groups
 from tasks.kinds.corpus_pair import paired
+from tasks.score.baselines import score_baselines, shuffle_groups
 from tasks.store import frames
 from tasks.study import Study, load
+from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, PLANTED, Project, pair
 from tests.engines.scripted import Question, Scripted, serving
 from tests.spec.report_made import held, put

@@ -9,8 +9,8 @@ from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import load
-from tasks.verdicts import verdict_frame
-from tasks.verify import check_halves
+from tasks.verify.rows import verdict_frame
+from tasks.verify.stage import check_halves
 from tests.conftest import Project
 
 TEXTS = pl.DataFrame(
@@ -100,7 +100,7 @@ def test_a_stage_before_its_input_says_which_is_missing(planted: Project) -> Non
 
 
 def test_shards_do_not_change_the_rows(planted: Project) -> None:
-    from tasks import verify
+    from tasks.verify import stage as verify
     from tests.conftest import PAIR_STUDY
 
     planted.run("news", "collect", "embed", "propose", "formalise", "verify")
@@ -119,7 +119,7 @@ def test_shards_do_not_change_the_rows(planted: Project) -> None:
 
 def test_parts_of_other_texts_are_not_taken_up(planted: Project) -> None:
     """A change that the split does not see (case only) must reach the verdicts of an unfinished run."""
-    from tasks import verify
+    from tasks.verify import stage as verify
     from tests.conftest import PAIR_STUDY
 
     study = {**PAIR_STUDY, "verify": {"shard_size": 50}, "propose": {"families": ["style"]}}

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.engines import encoder, encoder_sentence
+from tasks.engines.encoders import encoder
+from tasks.engines.encoders import sentence as encoder_sentence
 from tasks.errors import EngineError
 from tasks.study import Study
 from tests.tiny_encoder import save_tiny_encoder

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.blocks import Endpoint
 from tasks.engines.gateway import faults
 from tasks.engines.gateway.faults import Circuit, Fault, Meaning
+from tasks.study.params import Endpoint
 
 ENDPOINT = Endpoint(model="small", base_url="http://localhost:1/v1")
 

@@ -142,7 +142,7 @@ def test_rewordings_with_opposite_directions_are_two() -> None:
 
 
 def test_the_bundled_encoder_merges_rewordings_and_keeps_opposites(tmp_path: Path) -> None:
-    from tasks.engines import encoder
+    from tasks.engines.encoders import encoder
     from tasks.study import Study
 
     study = {"name": "s", "data": "x", "goal": "g", "collect": {"group": "random"}}

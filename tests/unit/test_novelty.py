@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tasks.engines import embedded, encoder, novelty
+from tasks.engines import embedded, novelty
+from tasks.engines.encoders import encoder
 from tasks.store import duck
 from tasks.study import Study
 from tests.conftest import Project

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.templates import filters
-from tasks.templates.counts import flat
-from tasks.templates.scale import Scale
+from tasks.report import filters
+from tasks.report.counts import flat
+from tasks.report.scale import Scale
 
 NAN = float("nan")
 

@@ -6,11 +6,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.blocks import Collect
 from tasks.errors import SourceError
 from tasks.store.sources import hashes, normalised, read_groups, uniform
 from tasks.store.sources.groups import names_of
 from tasks.study import Study
+from tasks.study.params import Collect
 from tests.conftest import Project
 
 FRAME = pl.DataFrame(

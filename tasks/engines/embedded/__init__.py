@@ -8,11 +8,9 @@ proposing.py   harvest every family, gate, choose, name
   select.py     the gate on the exploration half, and the choice
 judging.py    every predicate by its own definition (definitions.py, similarity.py)
 rating.py     relevance and novelty, measured
-failures/     kind encoder_failures: what differs within a pair, new pairs, whether the meaning differs
 """
 
-from tasks.engines import roles
-from tasks.engines.roles import FailureProposer, Judge, PairGenerator, Proposer, Rater
+from tasks.engines.roles import Judge, Proposer, Rater
 from tasks.study import Study
 
 CANNOT_FIND = (
@@ -27,35 +25,17 @@ CANNOT_FIND = (
     "the size of a difference in meaning: a proxy or theme gives its direction",
 )
 """What this engine cannot find: for the README and every report."""
-CANNOT_FIND_IN_PAIRS = (
-    "a kind of difference that is not on its list: negation, quantifier, number, roles, tense, preposition, "
-    "attribute, attributes that change places, opposites, things and people",
-    "differences in words that its lists do not hold, typing errors, and any language but English",
-    "whether two texts mean the same where the lists end: such pairs are counted as not told",
-    "failures of long texts: it reads sentences of up to 60 words",
-    "how often real users write such pairs: its own are made from templates",
-)
-"""The same of kind encoder_failures."""
 
 
-def proposer(study: Study) -> Proposer | FailureProposer:
-    """Proposes from words, style and embeddings of the exploration half, or from pairs mined in it."""
-    if study.kind == "encoder_failures":
-        from tasks.engines.embedded.failures.proposing import EditProposer
-
-        return EditProposer(study)
+def proposer(study: Study) -> Proposer:
+    """Proposes from words, style and embeddings of the exploration half."""
     from tasks.engines.embedded.proposing import EmbeddedProposer
 
     return EmbeddedProposer(study)
 
 
 def judge(study: Study) -> Judge:
-    """Judges each predicate by its definition, or each pair by what differs in it."""
-    if study.kind == "encoder_failures":
-        from tasks.engines.collision import CollisionJudge
-        from tasks.engines.embedded.failures.meaning import EditMeaning
-
-        return CollisionJudge(study, EditMeaning())
+    """Judges each predicate by its definition."""
     from tasks.engines.embedded.judging import EmbeddedJudge
 
     return EmbeddedJudge(study)
@@ -67,9 +47,3 @@ def rater(study: Study) -> Rater:
 
     return EmbeddedRater(study)
 
-
-def pair_generators(study: Study) -> dict[bool, PairGenerator]:
-    """Writers of new pairs from templates, by whether they write for the study's domain."""
-    from tasks.engines.embedded.failures.generating import TemplateGenerator
-
-    return {inside: TemplateGenerator(one) for inside, one in roles.for_domain(study).items()}

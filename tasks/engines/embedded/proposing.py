@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks.engines import encoder as encoders
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import (
     anchored,
@@ -22,6 +21,7 @@ from tasks.engines.embedded import (
     words,
 )
 from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Encoder, Exploration
 from tasks.errors import EngineError
 from tasks.records import Proposal

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from tasks.engines import encoder as encoders
 from tasks.engines import novelty
 from tasks.engines.embedded import bank
+from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Encoder, Rating
 from tasks.records import Predicate
 from tasks.store import past
@@ -27,12 +28,13 @@ class EmbeddedRater:
     """
 
     calls = ()
+    lack: ClassVar[str] = ""
+    """Why nothing is measured; empty: it is."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        # A kind of difference is about no topic, and the encoder at hand is the one that is doubted.
-        self._measures = study.embed.encoder != "none" and study.kind != "encoder_failures"
-        lack = "no encoder" if study.embed.encoder == "none" else "no topic"
+        lack = "no encoder" if study.embed.encoder == "none" else self.lack
+        self._measures = not lack
         measured = "relevance, novelty measured" if self._measures else f"nothing measured ({lack})"
         self.rated_by = f"embedded: {measured}"
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from tasks.blocks import Endpoint
 from tasks.errors import EngineError
 from tasks.store import answers, frames, vectors
 from tasks.study import Study
+from tasks.study.params import Endpoint
 
 if TYPE_CHECKING:
-    from tasks.engines.encoder_api_calls import Keep
+    from tasks.engines.encoders.api_calls import Keep
 
 PREFIX = "openai:"
 """What the name of an encoder begins with that a server is asked for; the model's name follows."""
@@ -108,7 +108,7 @@ class ApiEncoder:
 
     def _ask(self, batches: Sequence[Sequence[str]], dim: int | None, keep: "Keep") -> None:
         # Loads the client, which a run that finds all its vectors in the cache does without.
-        from tasks.engines.encoder_api_calls import Embeddings
+        from tasks.engines.encoders.api_calls import Embeddings
 
         known = None if dim is None else (_PROBE, dim)
         embeddings = Embeddings(self._study, self._endpoint, self.name, self._key, keep, known)

@@ -15,11 +15,10 @@ import numpy as np
 from jaxtyping import Float
 from pydantic_core import to_json
 
-from tasks.blocks import Endpoint
-from tasks.engines.chat import Gateway
-from tasks.engines.encoder_sentence import unit
+from tasks.engines.encoders.sentence import unit
 from tasks.engines.gateway import completion, faults
 from tasks.engines.gateway.calling import Asked, Called, Calling
+from tasks.engines.gateway.chat import Gateway
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.engines.gateway.dialect import Dialect
 from tasks.engines.gateway.faults import Fault
@@ -27,6 +26,7 @@ from tasks.engines.gateway.transport import Connection
 from tasks.errors import EngineError
 from tasks.store import answers
 from tasks.study import Study
+from tasks.study.params import Endpoint
 
 Keep = Callable[[Sequence[str], Float[np.ndarray, "text dim"]], object]
 """Is given texts and their unit vectors as soon as they are there."""

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks.engines.encoder_sentence import LEAST_ROWS, SentenceEncoder
+from tasks.engines.encoders.sentence import LEAST_ROWS, SentenceEncoder
 from tasks.errors import EngineError
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from tasks import paths
-from tasks.engines import encoder_api, encoder_clip
-from tasks.engines.encoder_sentence import SentenceEncoder
+from tasks.engines.encoders import api as encoder_api
+from tasks.engines.encoders import clip as encoder_clip
+from tasks.engines.encoders.sentence import SentenceEncoder
 from tasks.engines.roles import Encoder
 from tasks.errors import EngineError
 from tasks.study import Study

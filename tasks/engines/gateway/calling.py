@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import BaseModel
 
-from tasks.blocks import Endpoint
 from tasks.engines.gateway import completion, dialect, faults, limits
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.engines.gateway.dialect import Dialect
@@ -18,6 +17,7 @@ from tasks.engines.gateway.faults import Circuit, Fault, Form, Meaning, Write
 from tasks.errors import EngineError
 from tasks.store.answers import Answers
 from tasks.study import Study
+from tasks.study.params import Endpoint
 
 if TYPE_CHECKING:
     from tasks.engines.gateway.transport import Connection

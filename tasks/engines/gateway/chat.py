@@ -17,7 +17,6 @@ from anyio.from_thread import start_blocking_portal
 from pydantic import BaseModel
 
 from tasks import progress
-from tasks.blocks import Endpoint, RoleName
 from tasks.engines import roles
 from tasks.engines.gateway import completion, dialect
 from tasks.engines.gateway.calling import Asked, Calling, Message, StoppedError
@@ -25,6 +24,7 @@ from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.records import Call
 from tasks.store import answers, frames
 from tasks.study import Study
+from tasks.study.params import Endpoint, RoleName
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from tasks.blocks import Endpoint
+from tasks.study.params import Endpoint
 
 _SCHEMA_LEVELS = ("json_schema", "json_object", "none")
 _ALTERNATIVES = 20

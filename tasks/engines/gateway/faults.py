@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from tasks.blocks import Endpoint
 from tasks.engines.gateway.dialect import Dialect
 from tasks.errors import EngineError
+from tasks.study.params import Endpoint
 
 Write = Callable[[Dialect], bytes]
 """Gives a request's body in a dialect."""

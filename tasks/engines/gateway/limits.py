@@ -4,11 +4,11 @@ import asyncio
 import math
 from collections.abc import Mapping
 
-from tasks.blocks import Endpoint, Price, Spend
 from tasks.errors import EngineError
 from tasks.store import calls
 from tasks.store.answers import Answers
 from tasks.study import Study
+from tasks.study.params import Endpoint, Price, Spend
 
 _FRAME_TOKENS = 200
 """What a server puts around messages."""

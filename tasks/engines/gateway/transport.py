@@ -21,9 +21,9 @@ import aiohttp
 import httpx2
 import openai
 
-from tasks.blocks import Endpoint
 from tasks.engines.gateway.faults import Fault, told
 from tasks.errors import EngineError
+from tasks.study.params import Endpoint
 
 CONNECT_S = 10.0
 """Seconds until a host that does not take the connection counts as not there."""

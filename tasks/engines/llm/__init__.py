@@ -9,13 +9,11 @@ judging.py     every predicate on every text, two texts against each other, or t
   asking.py     asks until each has a verdict or was asked in vain
 rating.py      the 0-2 rubric, and novelty measured
 generating.py  new texts from a description
-failures/      kind encoder_failures: naming what mined pairs have in common, new pairs, their meaning
-prompts.py     what is asked (tasks/prompts), with data as JSON lines
+prompts.py     what is asked (tasks/engines/llm/prompts), with data as JSON lines
 schemas.py     what may be answered
 """
 
-from tasks.engines import roles
-from tasks.engines.roles import FailureProposer, Generator, GoldJudge, Judge, PairGenerator, Proposer, Rater
+from tasks.engines.roles import Generator, GoldJudge, Judge, Proposer, Rater
 from tasks.study import Study
 
 CANNOT_FIND = (
@@ -29,33 +27,17 @@ CANNOT_FIND = (
     "prejudices of the model (a dialect, a name, a language) that differ between the groups",
 )
 """What this engine cannot find: for the README and every report."""
-CANNOT_FIND_IN_PAIRS = (
-    "whether the model judges meaning rightly: its verdicts count as they are",
-    "what it never names: failures come from the pairs it was shown and from what it has read",
-    "a confusion that no mined pair shows, above all one that the reference confuses as well",
-    "how often real users write such pairs: the model writes what comes to its mind",
-)
-"""The same of kind encoder_failures."""
 
 
-def proposer(study: Study) -> Proposer | FailureProposer:
-    """Proposes hypotheses from samples of the exploration half, or from pairs mined in it."""
-    if study.kind == "encoder_failures":
-        from tasks.engines.llm.failures.proposing import LlmFailureProposer
-
-        return LlmFailureProposer(study)
+def proposer(study: Study) -> Proposer:
+    """Proposes hypotheses from samples of the exploration half."""
     from tasks.engines.llm.proposing import LlmProposer
 
     return LlmProposer(study)
 
 
 def judge(study: Study) -> Judge:
-    """Asks about each predicate and text, or whether the texts of a pair mean the same."""
-    if study.kind == "encoder_failures":
-        from tasks.engines.collision import CollisionJudge
-        from tasks.engines.llm.failures.meaning import LlmMeaning
-
-        return CollisionJudge(study, LlmMeaning(study))
+    """Asks about each predicate and text."""
     from tasks.engines.llm.judging import LlmJudge
 
     return LlmJudge(study)
@@ -82,9 +64,3 @@ def generator(study: Study) -> Generator:
 
     return LlmGenerator(study)
 
-
-def pair_generators(study: Study) -> dict[bool, PairGenerator]:
-    """Writers of new pairs, by whether they write for the study's domain."""
-    from tasks.engines.llm.failures.generating import LlmPairGenerator
-
-    return {inside: LlmPairGenerator(one) for inside, one in roles.for_domain(study).items()}

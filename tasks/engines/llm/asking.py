@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from tasks.blocks import Llm
-from tasks.engines import chat, roles
+from tasks.engines import roles
+from tasks.engines.gateway import chat
 from tasks.engines.llm.packing import Item, Pack
 from tasks.engines.llm.schemas import Comparisons, Verdicts
 from tasks.errors import EngineError
 from tasks.records import Call
+from tasks.study.params import Llm
 
 _MORE = {"first": 1.0, "neither": 0.5, "second": 0.0}
 _FIRST_PACKS = 20

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from tasks.engines import roles
-from tasks.engines.chat import Gateway, Request
+from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, schemas
 from tasks.errors import EngineError
 from tasks.records import Call

@@ -17,7 +17,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, UInt8
 
-from tasks.engines import chat, roles
+from tasks.engines import roles
+from tasks.engines.gateway import chat
 from tasks.engines.llm import packing
 from tasks.engines.llm.asking import Asking, InVain, Settled
 from tasks.engines.llm.packing import Item, Pack, Packs

@@ -17,10 +17,10 @@ from jaxtyping import Float
 from pydantic import BaseModel
 
 from tasks import paths
-from tasks.engines import encoder as encoders
 from tasks.engines import roles
-from tasks.engines.chat import Gateway, Request
 from tasks.engines.contrast import Contrast
+from tasks.engines.encoders import encoder as encoders
+from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, ranking, sampling, schemas, wording
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError
@@ -72,7 +72,7 @@ class LlmProposer:
         self._study = study
         self._endpoint = study.llm.endpoints("proposer")[0]
         self._gateway = Gateway(study, STAGE)
-        self._prompt = prompts.load(f"propose/{study.kind}")
+        self._prompt = prompts.load("propose/predicates")
         self._calls: list[Call] = []
         self.noted: Counter[str] = Counter(dict.fromkeys(NOTED, 0))
         """What happened on the way, for the manifest."""

@@ -4,18 +4,18 @@ A blind proposer, who knows the goal and the names of the groups and sees no tex
 guessed and what other studies discovered is shown to the rater, and is what novelty is measured against.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from tasks import paths
-from tasks.engines import encoder as encoders
 from tasks.engines import novelty
-from tasks.engines.chat import Answer, Gateway, Request
+from tasks.engines.encoders import encoder as encoders
+from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts
 from tasks.engines.llm.schemas import Guesses, PredicateRating, Ratings
 from tasks.engines.roles import Rating
@@ -31,31 +31,35 @@ N_SHOWN = 40
 """Past discoveries that the rater is shown: those nearest to what it rates."""
 
 
-def prompts_of(study: Study) -> tuple[str, str]:
-    """Names of the prompts that guess and that rate: failures of an encoder are no difference of groups."""
-    of = "_failures" if study.kind == "encoder_failures" else ""
-    return f"record/blind{of}", f"record/rate{of}"
-
-
 Batch = Sequence[tuple[str, Predicate]]
 """What is rated in one call: ids as the model sees them, and predicates."""
 
 
 class LlmRater:
-    """Rates on 0-2; None where the model refused or gave no rating of that form, twice."""
+    """Rates on 0-2; None where the model refused or gave no rating of that form, twice.
+
+    A kind whose hypotheses are no difference of groups says otherwise what is rated: `prompts`, `about`, `shown`.
+    """
+
+    lack: ClassVar[str] = ""
+    """Why cosines of the study's encoder measure nothing here; empty: they do."""
 
     def __init__(self, study: Study, names: Mapping[str, str] | None = None) -> None:
         """`names` of groups A and B are those that collect found where they are not given."""
         self._study = study
         self._given_names = names
-        self._guess, self._rate = map(prompts.load, prompts_of(study))
-        # Of a kind that doubts its encoder, no cosine of that encoder is a measure.
-        self._measures = study.embed.encoder != "none" and study.kind != "encoder_failures"
+        self._guess, self._rate = self.prompts()
+        lack = "no encoder" if study.embed.encoder == "none" else self.lack
+        self._measures = not lack
         (self._endpoint, *_) = study.llm.endpoints("rater")
-        lack = "no encoder" if study.embed.encoder == "none" else "the encoder is what is tested"
         measured = "measured" if self._measures else f"not measured ({lack})"
         self.rated_by = f"llm: {self._endpoint.model}; novelty_blind, novelty_past {measured}"
         self.calls: tuple[Call, ...] = ()
+
+    @staticmethod
+    def prompts() -> tuple[prompts.Prompt, prompts.Prompt]:
+        """What the blind proposer is asked, and what the rater."""
+        return prompts.load("record/blind"), prompts.load("record/rate")
 
     @cached_property
     def _gateway(self) -> Gateway:
@@ -68,14 +72,14 @@ class LlmRater:
         found: dict[str, str] = frames.read_manifest(paths.output(self._study.name, "collect"))["names"]
         return found
 
+    def about(self) -> dict[str, str]:
+        """What is told of the study: goal, reader and groups."""
+        reader = {"reader": self._study.user} if self._study.user else {}
+        return {"goal": self._study.goal, **reader, **self._names}
+
     @property
     def _about(self) -> str:
-        """Goal, reader, domain and groups as data, on one line."""
-        study = self._study
-        named = {} if study.kind == "encoder_failures" else self._names
-        known = {"reader": study.user, "domain": study.failures.domain}
-        told = {name: value for name, value in known.items() if value}
-        return prompts.lines([{"goal": study.goal, **told, **named}])
+        return prompts.lines([self.about()])
 
     def rate(self, predicates: Sequence[Predicate]) -> list[Rating]:
         """One rating for each predicate.
@@ -151,16 +155,14 @@ class LlmRater:
         system, user = prompt.render(
             study=self._about,
             known=prompts.lines({"known": sentence} for sentence in known),
-            hypotheses=prompts.lines(self._shown(key, predicate) for key, predicate in batch),
+            hypotheses=prompts.lines({"id": key, **self.shown(predicate)} for key, predicate in batch),
         )
         about = tuple(p.predicate_id for _, p in batch)
         return Request("rater", self._endpoint, system, user, Ratings, prompt.hash, about)
 
-    def _shown(self, key: str, predicate: Predicate) -> dict[str, str]:
-        if self._study.kind == "encoder_failures":
-            described: str = json.loads(predicate.definition)["description"]
-            return {"id": key, "predicate": predicate.predicate, "description": described}
-        return {"id": key, "predicate": predicate.predicate, "more_in": self._names[predicate.direction]}
+    def shown(self, predicate: Predicate) -> dict[str, str]:
+        """What is told of a predicate."""
+        return {"predicate": predicate.predicate, "more_in": self._names[predicate.direction]}
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from jaxtyping import Float, UInt8
 
 from tasks.engines.roles import Exploration
 from tasks.kinds import Gathered, two_groups
-from tasks.kinds.matrices import groups_and_documents
-from tasks.kinds.sample import largest_weight
-from tasks.kinds.walk import PLANNED_TEST, Walk
 from tasks.records import Predicate
 from tasks.store import sources
 from tasks.store.frames import hashed
 from tasks.study import Study
+from tasks.verdicts.gold_draw import largest_weight
+from tasks.verdicts.matrices import groups_and_documents
+from tasks.verdicts.walk import PLANNED_TEST, Walk
 
 unit = "text"
 writes_pairs = False

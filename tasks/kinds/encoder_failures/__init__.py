@@ -15,15 +15,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, UInt8
 
-from tasks.blocks import LEXICAL
 from tasks.engines import roles
 from tasks.errors import CorpusError
 from tasks.kinds import REFERENCE, Gathered, Written, two_groups
-from tasks.kinds.matrices import groups_and_documents
-from tasks.kinds.walk import PLANNED_TEST, Walk
 from tasks.records import Predicate
 from tasks.store import frames, sources
 from tasks.study import Study
+from tasks.study.params import LEXICAL
+from tasks.verdicts.matrices import groups_and_documents
+from tasks.verdicts.walk import PLANNED_TEST, Walk
 
 unit = "pair of texts"
 writes_pairs = True
@@ -46,7 +46,7 @@ def evidence(
     study: Study, texts: pl.DataFrame, seen: Mapping[str, Float[np.ndarray, "text dim"]]
 ) -> roles.PairEvidence:
     """Pairs of the exploration half that the encoder puts close and the reference apart."""
-    from tasks.kinds import mined
+    from tasks.kinds.encoder_failures import mined
 
     return mined.evidence(study, texts, seen)
 
@@ -62,7 +62,7 @@ def written(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate]) 
     Raises:
         CorpusError: there is not a pair for any failure.
     """
-    from tasks.kinds.fresh import fresh_pairs
+    from tasks.kinds.encoder_failures.fresh import fresh_pairs
 
     generators = roles.load(study.engine).pair_generators(study)
     rows = fresh_pairs(study, texts, predicates, generators)
@@ -124,7 +124,7 @@ def tables(
         found: predicate_ids of the confirmed failures.
         corpus: vectors of the confirmation texts.
     """
-    from tasks.kinds.transfer import baselines, searched, transferred
+    from tasks.kinds.encoder_failures.transfer import baselines, searched, transferred
 
     level = study.score.level
     return {

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from tasks.engines import pairs, views
+from tasks.engines import pairs
 from tasks.engines.roles import PairGenerator
+from tasks.kinds.encoder_failures import views
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.store.sources import hashes, normalised
@@ -66,7 +67,7 @@ def _rows(
     known: frozenset[str],
     there: set[str],
 ) -> pl.DataFrame:
-    from tasks.engines.embedded.failures.controls import controls
+    from tasks.kinds.encoder_failures.embedded.controls import controls
 
     rng = np.random.default_rng([study.seed, _STREAM, int(predicate.predicate_id, 16) % 2**32])
     written: dict[tuple[str, str], bool] = {}
@@ -110,7 +111,7 @@ def is_fair(predicate: Predicate, pair: tuple[str, str], control: tuple[str, str
     No control is the text itself (nothing could be exchanged), one that shares far more or fewer words than
     the pair, or one that shows the failure it is to be the control of, as far as a list can tell.
     """
-    from tasks.engines.embedded.failures.edits import edit
+    from tasks.kinds.encoder_failures.embedded.edits import edit
 
     left, right = control
     if left.casefold().split() == right.casefold().split():

@@ -8,13 +8,13 @@ import json
 
 import polars as pl
 
-from tasks.cost import ITEM_ID, SENTENCE, Load, load_of, mean_bytes
+from tasks.commands.cost import ITEM_ID, SENTENCE, Load, load_of, mean_bytes
 from tasks.engines import roles
 from tasks.engines.llm import prompts, schemas
-from tasks.engines.llm.failures.meaning import PAIRS_PER_CALL
-from tasks.engines.llm.failures.proposing import MAX_CHARS_SHOWN
 from tasks.engines.llm.generating import MAX_CHARS_KNOWN, MAX_KNOWN, PER_CALL
 from tasks.engines.llm.proposing import question
+from tasks.kinds.encoder_failures.llm.meaning import PAIRS_PER_CALL
+from tasks.kinds.encoder_failures.llm.proposing import MAX_CHARS_SHOWN
 from tasks.study import Study
 
 NAME = "who does what to whom"

@@ -13,12 +13,13 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks import paths
-from tasks.engines import mining, roles, tally, tiles
+from tasks.engines import roles
 from tasks.errors import CorpusError, MissingStageError
 from tasks.kinds import REFERENCE
+from tasks.kinds.encoder_failures import mining, tally, tiles
 from tasks.store import frames
+from tasks.store.version import code_version
 from tasks.study import Study
-from tasks.version import code_version
 
 PAIRS_PER_SHARD = {"cpu": 2_000_000_000}
 """Pairs compared in a shard, about: some ten seconds. Up to 63,000 texts are one shard."""

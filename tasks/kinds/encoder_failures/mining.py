@@ -15,8 +15,8 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from tasks.engines import pairs as lexical
-from tasks.engines.tally import HITS, Pool, Tail
-from tasks.engines.tiles import View, candidates
+from tasks.kinds.encoder_failures.tally import HITS, Pool, Tail
+from tasks.kinds.encoder_failures.tiles import View, candidates
 
 POOL_MOST = 2_000_000
 """Hits kept at once, at most, unless more pairs are asked for."""

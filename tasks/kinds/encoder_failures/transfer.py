@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from tasks.engines import views
+from tasks.kinds.encoder_failures import views
 from tasks.stats.differences import difference
 from tasks.stats.judge_error import share_ci_wilson
 from tasks.store import frames

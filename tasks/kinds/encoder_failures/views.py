@@ -6,12 +6,13 @@ import numpy as np
 from jaxtyping import Float
 
 from tasks import paths
-from tasks.blocks import LEXICAL
-from tasks.engines import encoder, pairs
+from tasks.engines import pairs
+from tasks.engines.encoders import encoder
 from tasks.engines.roles import Encoder
 from tasks.errors import FrozenError
 from tasks.store import frames, vectors
 from tasks.study import Study
+from tasks.study.params import LEXICAL
 
 _AT_ONCE = 1024
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from tasks.blocks import Collect, Source
 from tasks.errors import SourceError
 from tasks.store.sources import captions, columns, databases, docstrings, locate, problem, tables
 from tasks.store.sources.grammar import is_grammar
 from tasks.store.sources.hashing import normalised, uniform
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
+from tasks.study.params import Collect, Source
 
 Value = str | int | float | bool
 

@@ -18,7 +18,7 @@ import yaml
 from tasks.errors import EngineError
 from tasks.store.frames import hashed
 
-FOLDER = Path(__file__).resolve().parents[2] / "prompts"
+FOLDER = Path(__file__).resolve().parent
 
 # Messages are no HTML: nothing is to be escaped here, and data is escaped by `lines`.
 _ENVIRONMENT = jinja2.Environment(  # noqa: S701
@@ -52,13 +52,13 @@ class Prompt:
 
 
 @cache
-def load(name: str) -> Prompt:
-    """The prompt in `tasks/prompts/<name>.md`.
+def load(name: str, folder: Path = FOLDER) -> Prompt:
+    """The prompt in `<folder>/<name>.md`; this engine's own where no other folder is named.
 
     Raises:
         EngineError: the file is not there or not of this form.
     """
-    file = FOLDER / f"{name}.md"
+    file = folder / f"{name}.md"
     try:
         content = file.read_text(encoding="utf-8").strip()
         parts = _FILE.fullmatch(content)

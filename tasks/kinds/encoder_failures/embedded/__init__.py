@@ -1,4 +1,4 @@
-"""What the embedded engine knows of encoder failures: closed word lists, edits between texts, templates.
+"""The embedded engine in this kind: what differs within a pair, by alignment and closed word lists.
 
 edits.py        what differs between two short texts, and whether the meaning stays
   units.py        a text as units: words with their forms, phrases of closed classes
@@ -9,3 +9,54 @@ meaning.py      edits as a check of meaning; proposing.py: edits of mined pairs,
 lexicon.py      words for new pairs (lexicon.yaml), with their forms (readings.py, inflection.py)
 generating.py   new pairs from templates.py with words from slots.py; controls.py: matched controls
 """
+
+from tasks.engines.embedded.rating import EmbeddedRater
+from tasks.engines.roles import Judge, Rater
+from tasks.kinds.encoder_failures.collision import CollisionJudge
+from tasks.kinds.encoder_failures.roles import FailureProposer, PairGenerator, for_domain
+from tasks.study import Study
+
+CANNOT_FIND = (
+    "a kind of difference that is not on its list: negation, quantifier, number, roles, tense, preposition, "
+    "attribute, attributes that change places, opposites, things and people",
+    "differences in words that its lists do not hold, typing errors, and any language but English",
+    "whether two texts mean the same where the lists end: such pairs are counted as not told",
+    "failures of long texts: it reads sentences of up to 60 words",
+    "how often real users write such pairs: its own are made from templates",
+)
+NOTHING = (
+    "It names what at least 3 mined pairs show that differ in one listed way (English: n_not_read and n_other are "
+    "pairs beyond its lists). Bring more texts, lower encoder_failures.threshold or margin, or let a language model "
+    "look: engine: llm."
+)
+"""What to do where nothing was proposed."""
+
+
+def proposer(study: Study) -> FailureProposer:
+    """Proposes from pairs mined in the exploration half."""
+    from tasks.kinds.encoder_failures.embedded.proposing import EditProposer
+
+    return EditProposer(study)
+
+
+def judge(study: Study) -> Judge:
+    """Judges each pair by what differs in it."""
+    from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
+
+    return CollisionJudge(study, EditMeaning())
+
+
+def rater(study: Study) -> Rater:
+    """Measures nothing: a kind of difference is about no topic, and the encoder at hand is doubted."""
+
+    class Unmeasured(EmbeddedRater):
+        lack = "no topic"
+
+    return Unmeasured(study)
+
+
+def pair_generators(study: Study) -> dict[bool, PairGenerator]:
+    """Writers of new pairs from templates, by whether they write for the study's domain."""
+    from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
+
+    return {inside: TemplateGenerator(one) for inside, one in for_domain(study).items()}

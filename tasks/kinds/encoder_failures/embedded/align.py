@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 
-from tasks.engines.embedded.failures.units import Unit
+from tasks.kinds.encoder_failures.embedded.units import Unit
 
 Pairing = tuple[Unit | None, Unit | None]
 """A unit of the left text and the one that stands for it in the right; None where there is none."""

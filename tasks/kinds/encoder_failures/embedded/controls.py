@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from tasks.engines.embedded.failures import lexicon
-from tasks.engines.embedded.failures.inflection import article
-from tasks.engines.embedded.failures.lexicon import Lexicon
 from tasks.engines.embedded.lexicon import FUNCTION_WORDS
 from tasks.engines.pairs import lexical_overlap
+from tasks.kinds.encoder_failures.embedded import lexicon
+from tasks.kinds.encoder_failures.embedded.inflection import article
+from tasks.kinds.encoder_failures.embedded.lexicon import Lexicon
 
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 _CONTENT = {"noun", "verb", "adjective"}

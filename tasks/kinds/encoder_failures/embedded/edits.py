@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.engines.embedded.failures.align import Pairing, aligned
-from tasks.engines.embedded.failures.exchange import reordered
-from tasks.engines.embedded.failures.relating import CONTENT, Change, exchanged, gap_cost, is_free
-from tasks.engines.embedded.failures.units import Unit, units
-from tasks.engines.embedded.failures.vocabulary import noun_class
+from tasks.kinds.encoder_failures.embedded.align import Pairing, aligned
+from tasks.kinds.encoder_failures.embedded.exchange import reordered
+from tasks.kinds.encoder_failures.embedded.relating import CONTENT, Change, exchanged, gap_cost, is_free
+from tasks.kinds.encoder_failures.embedded.units import Unit, units
+from tasks.kinds.encoder_failures.embedded.vocabulary import noun_class
 
 KINDS = (
     "negation",

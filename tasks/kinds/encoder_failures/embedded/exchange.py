@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tasks.engines.embedded.failures import closed, synonyms, vocabulary
-from tasks.engines.embedded.failures.relating import CONTENT, exchanged
-from tasks.engines.embedded.failures.units import Unit
+from tasks.kinds.encoder_failures.embedded import closed, synonyms, vocabulary
+from tasks.kinds.encoder_failures.embedded.relating import CONTENT, exchanged
+from tasks.kinds.encoder_failures.embedded.units import Unit
 
 Found = tuple[str, bool | None, tuple[tuple[str, str], ...]]
 """Kind of edit, whether the meaning stays, what was exchanged."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tasks.engines.embedded.failures import lexicon
-from tasks.engines.embedded.failures.controls import exchanged
-from tasks.engines.embedded.failures.slots import Slots
-from tasks.engines.embedded.failures.templates import PARAPHRASES, TEMPLATES
 from tasks.errors import EngineError, nearest
+from tasks.kinds.encoder_failures.embedded import lexicon
+from tasks.kinds.encoder_failures.embedded.controls import exchanged
+from tasks.kinds.encoder_failures.embedded.slots import Slots
+from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES, TEMPLATES
 from tasks.records import Call, Predicate
 from tasks.study import Study
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from tasks.engines.embedded.failures.inflection import plural
-from tasks.engines.embedded.failures.readings import (
+from tasks.kinds.encoder_failures.embedded.inflection import plural
+from tasks.kinds.encoder_failures.embedded.readings import (
     ByDomain,
     Reading,
     Verb,

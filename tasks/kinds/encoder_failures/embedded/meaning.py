@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from tasks.engines import roles
-from tasks.engines.embedded.failures.edits import edit
+from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.records import Call
 
 VERSION = 1

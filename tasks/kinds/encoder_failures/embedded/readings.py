@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.engines.embedded.failures.inflection import plural, verb_forms
+from tasks.kinds.encoder_failures.embedded.inflection import plural, verb_forms
 
 ByDomain = Mapping[str, tuple[str, ...]]
 VERB_FORMS = ("base", "third", "past", "participle", "ing")

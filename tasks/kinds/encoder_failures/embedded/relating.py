@@ -3,8 +3,8 @@
 import functools
 from dataclasses import dataclass
 
-from tasks.engines.embedded.failures import closed, lexicon, synonyms, vocabulary
-from tasks.engines.embedded.failures.units import Unit
+from tasks.kinds.encoder_failures.embedded import closed, lexicon, synonyms, vocabulary
+from tasks.kinds.encoder_failures.embedded.units import Unit
 
 CONTENT = frozenset({"noun", "adjective", "word"})
 _NEVER = 9.0

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.engines.embedded.failures.inflection import article, plural
-from tasks.engines.embedded.failures.lexicon import Lexicon
-from tasks.engines.embedded.failures.readings import VERB_FORMS, Verb
+from tasks.kinds.encoder_failures.embedded.inflection import article, plural
+from tasks.kinds.encoder_failures.embedded.lexicon import Lexicon
+from tasks.kinds.encoder_failures.embedded.readings import VERB_FORMS, Verb
 
 LEAST = 6
 """A role with fewer fresh words than this is topped up with words of the corpus."""

@@ -8,7 +8,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from tasks.engines.embedded.failures import classes, closed, vocabulary
+from tasks.kinds.encoder_failures.embedded import classes, closed, vocabulary
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*", re.UNICODE)
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}

@@ -7,8 +7,8 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.engines.embedded.failures import classes, lexicon, synonyms
-from tasks.engines.embedded.failures.inflection import plural, verb_forms
+from tasks.kinds.encoder_failures.embedded import classes, lexicon, synonyms
+from tasks.kinds.encoder_failures.embedded.inflection import plural, verb_forms
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tasks.engines import roles
-from tasks.engines.chat import Gateway, Request
+from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, schemas, wording
 from tasks.engines.llm.generating import MAX_CHARS_KNOWN, MAX_KNOWN, PER_CALL, plain, spelling
+from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.records import Call, Predicate
 from tasks.study import Study
 
@@ -24,7 +25,7 @@ class LlmPairGenerator:
         self._study = study
         self._endpoint = study.llm.endpoints("generator")[0]
         self._gateway = Gateway(study, stage)
-        self._prompt = prompts.load("generate/pairs")
+        self._prompt = prompts.load("pairs", FOLDER)
         self._calls: list[Call] = []
 
     @property

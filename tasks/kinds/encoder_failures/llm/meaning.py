@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from tasks.engines import roles
-from tasks.engines.chat import Gateway, Request
+from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, schemas
 from tasks.engines.llm.asking import InVain
+from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.records import Call
 from tasks.store.frames import hashed
 from tasks.study import Study
@@ -25,7 +26,7 @@ class LlmMeaning:
         self._study = study
         self._endpoints = study.llm.endpoints("judge")
         self._gateway = Gateway(study, stage)
-        self._prompt = prompts.load("verify/meaning")
+        self._prompt = prompts.load("meaning", FOLDER)
         self._calls: dict[str, Call] = {}
 
     @property

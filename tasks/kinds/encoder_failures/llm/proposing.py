@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 
 from tasks.engines import roles
-from tasks.engines.chat import Gateway, Request
+from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, schemas, wording
 from tasks.engines.llm.proposing import question
 from tasks.errors import EngineError
+from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.records import Call, Proposal
 from tasks.study import Study
 
@@ -36,7 +37,7 @@ class LlmFailureProposer:
         self._study = study
         self._endpoint = study.llm.endpoints("proposer")[0]
         self._gateway = Gateway(study, "propose")
-        self._prompt = prompts.load(f"propose/{study.kind}")
+        self._prompt = prompts.load("propose", FOLDER)
         self._calls: list[Call] = []
         self.noted: Counter[str] = Counter(dict.fromkeys(NOTED, 0))
 

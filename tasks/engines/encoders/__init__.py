@@ -1,0 +1,8 @@
+"""Texts as vectors.
+
+encoder    by name: bundled, a folder or hub name, a server, or none
+sentence   sentence-transformers
+clip       the text tower of a CLIP model
+api        a server's embeddings
+api_calls  how a server is asked
+"""
