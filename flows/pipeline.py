@@ -11,9 +11,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import artifacts, stages
 from tasks import paths, study
-from tasks.__main__ import summary
 from tasks.errors import NatstatError
-from tasks.run import alone
+from tasks.run import alone, summary
 
 
 @flow(

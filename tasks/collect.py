@@ -58,7 +58,8 @@ def collected(study: Study) -> Collected:
         SourceError: a source cannot be read.
         CorpusError: its texts cannot answer the question.
     """
-    gathered = kinds.load(study.kind).gather(study)
+    kind = kinds.load(study.kind)
+    gathered = kind.gather(study)
     names = gathered.names
     _each_group(gathered.rows, names, "no rows", "Check the groups under collect.")
     rows, counts = clean(gathered.rows, study.collect.max_chars)
@@ -88,7 +89,7 @@ def collected(study: Study) -> Collected:
         **counts,
         "n_merged": rows.height - merged.height,
         "n_overlap": n_overlap,
-        "names": gathered.compared or names,
+        "names": dict(kind.sides) or names,
         "texts": _per_group(texts, names),
         "explore_texts": _per_group(texts.filter(pl.col("half") == "explore"), names),
         "confirm_texts": _per_group(texts.filter(pl.col("half") == "confirm"), names),

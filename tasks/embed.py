@@ -60,10 +60,8 @@ def open_all(study: Study) -> None:
     Raises:
         EngineError: one of them is not there, or cannot be loaded.
     """
-    kind = kinds.load(study.kind)
     # Those that are asked first come last: few are kept open.
-    later = study.failures.transfer if kind.writes_pairs else ()
-    for name in dict.fromkeys([*later, *reversed(kind.views(study).values())]):
+    for name in dict.fromkeys(reversed(kinds.load(study.kind).encoders(study))):
         encoder.open_named(name, study)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import polars as pl
 
 from tasks import kinds, paths
-from tasks.engines import roles
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
@@ -44,9 +43,8 @@ def run(study: Study) -> dict[str, Any]:
 def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> list[Predicate]:
     """Frozen predicates, best proposal first; what is proposed twice is frozen once."""
     kind = kinds.load(study.kind)
-    judge = roles.load(study.engine).judge(study)
-    held_out = kind.held_out(study, texts)
-    test = kind.planned_test(held_out, study.formalise.threshold, study.verify.plan)
+    judge = kind.judge(study, kind.actors(study.engine))
+    test = planned(study, kind.units(study, texts))
     split_hash = frames.split_hash(texts)
     return [
         Predicate(
@@ -58,7 +56,7 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
             definition=row["definition"],
             judge=judge.name,
             threshold=study.formalise.threshold,
-            planned_test=planned(study, test),
+            planned_test=test,
             split_hash=split_hash,
             prompt_hash=row["prompt_hash"],
             explore_effect=row["explore_effect"],

@@ -1,92 +1,66 @@
 """Look at the exploration half and suggest hypotheses.
 
 Reads:      1_texts, 2_embeddings
-Writes:     3_proposals/proposals.parquet: one row per proposal, best first; calls.parquet if paid; of
-            encoder failures pairs.parquet, the pairs that were mined
+Writes:     3_proposals/proposals.parquet: one row per proposal, best first; calls.parquet if paid; tables
+            of the study's kind
 Guarantees: the proposer is handed rows of the exploration half only; every example it names is one; into
-            how many shards a search of pairs is cut changes nothing, and a killed one loses a shard at most
+            how many shards a search is cut changes nothing, and a killed one loses a shard at most
 Not here:   anything that looks at the confirmation half, and any claim about significance
 """
 
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tasks import kinds, paths, progress
-from tasks.engines import roles
 from tasks.errors import CorpusError, SplitError
-from tasks.kinds.encoder_failures import mined
-from tasks.records import Proposal
+from tasks.kinds import Proposed, Search, Seen
 from tasks.store import calls, frames
 from tasks.study import Study
-
-_NOTHING = {
-    "embedded": "Give it more texts or other propose.families.",
-    "replay": "Check the file named by verdicts.",
-    "llm": "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples.",
-    "encoder_failures": "It names what at least 3 mined pairs show that differ in one listed way (English: "
-    "n_not_read and n_other are pairs beyond its lists). Bring more texts, lower failures.threshold or "
-    "margin, or let a language model look: engine: llm.",
-}
-"""What to do where nothing was proposed."""
-
-
-@dataclass(frozen=True)
-class Proposed:
-    """What the proposer brought."""
-
-    proposals: list[Proposal]
-    calls: pl.DataFrame
-    """Rows of frames.CALLS: the paid answers it rests on."""
-    noted: Mapping[str, int]
-    """What was counted on the way."""
-    pairs: pl.DataFrame | None = None
-    """Rows of frames.PAIRS: what was mined, where the proposer looks at pairs."""
 
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What the stage reads."""
+    """What the stage reads, once for all shards."""
 
-    texts: pl.DataFrame
-    seen: Mapping[str, np.ndarray]
-    """The vectors of every view of the study's kind."""
-    encoder: str
-    pairs: mined.Pairs | None
-    """The search of pairs, where the proposer looks at pairs."""
+    seen: Seen
+
+    @cached_property
+    def search(self) -> Search | None:
+        """What is to be searched before the proposer looks."""
+        return kinds.load(self.seen.study.kind).search(self.seen)
 
 
 def run(study: Study) -> dict[str, Any]:
     """Runs the stage, shard by shard, and gives its manifest."""
-    pairs = _inputs(study).pairs
-    if pairs:
-        with progress.bar(f"propose {study.name}", pairs.n_tiles) as advance:
-            for shard in range(pairs.n_shards):
-                pairs.search(shard, advance)
+    search = _inputs(study).search
+    if search:
+        with progress.bar(f"propose {study.name}", search.n_steps) as advance:
+            for shard in range(search.n_shards):
+                search.run(shard, advance)
     return finish(study)
 
 
 def shards(study: Study) -> int:
-    """How many shards `run_shard` must be called for; none where no pairs are searched."""
-    pairs = _inputs(study).pairs
-    return pairs.n_shards if pairs else 0
+    """How many shards `run_shard` must be called for; none where nothing is searched."""
+    search = _inputs(study).search
+    return search.n_shards if search else 0
 
 
 def run_shard(study: Study, shard: int) -> None:
-    """Searches the pairs of one shard unless it is there already."""
-    pairs = _inputs(study).pairs
-    if pairs:
-        pairs.search(shard)
+    """Searches one shard unless what it found is there already."""
+    search = _inputs(study).search
+    if search:
+        search.run(shard)
 
 
 def finish(study: Study) -> dict[str, Any]:
-    """Lets the proposer look at what the shards found, and writes the stage's output."""
+    """Lets the proposer look, and writes the stage's output."""
     try:
         return _finish(study, _inputs(study))
     finally:
@@ -104,77 +78,72 @@ def _inputs(study: Study) -> _Inputs:
 def _read(study: Study, stamps: tuple[tuple[Path, int], ...]) -> _Inputs:
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     folder = paths.output(study.name, "embed")
-    kind = kinds.load(study.kind)
-    seen = {view: frames.read_embeddings(folder, texts.height, view) for view in kind.views(study)}
-    pairs = mined.Pairs(study, texts, seen) if kind.writes_pairs else None
-    return _Inputs(texts, seen, frames.read_manifest(folder)["encoder"], pairs)
+    views = kinds.load(study.kind).views(study)
+    vectors = {view: frames.read_embeddings(folder, texts.height, view) for view in views}
+    return _Inputs(explored(study, texts, vectors, frames.read_manifest(folder)["encoder"]))
+
+
+def explored(study: Study, texts: pl.DataFrame, vectors: Mapping[str, np.ndarray], encoder: str = "") -> Seen:
+    """The exploration half, with its vectors; of the other half only its size.
+
+    Args:
+        study: whose texts they are.
+        texts: all of them.
+        vectors: of each view, rows as the texts.
+        encoder: its name, where it is known.
+    """
+    explores = (texts["half"] == "explore").to_numpy()
+    n_confirm = texts.filter(pl.col("half") == "confirm")["document_id"].n_unique()
+    seen = {view: rows[explores] for view, rows in vectors.items()}
+    return Seen(study, texts.filter(pl.col("half") == "explore"), seen, n_confirm, encoder)
 
 
 def _finish(study: Study, inputs: _Inputs) -> dict[str, Any]:
-    found = propose(study, inputs.texts, inputs.seen, inputs.encoder, inputs.pairs)
+    found = propose(inputs.seen, inputs.search)
     families = [proposal.family for proposal in found.proposals]
+    paid = calls.once([frames.from_records(found.calls, frames.CALLS)]).sort("request_hash")
     manifest = {
         "engine": study.engine,
         "n_proposals": len(families),
         "n_by_family": {family: families.count(family) for family in sorted(set(families))},
         **found.noted,
-        **(calls.totals(found.calls) if found.calls.height else {}),
+        **(calls.totals(paid) if paid.height else {}),
     }
+    proposals = frames.from_records(found.proposals, frames.PROPOSALS)
+    own = kinds.load(study.kind).tables
     with frames.writing(paths.output(study.name, "propose")) as folder:
-        frames.write(
-            frames.from_records(found.proposals, frames.PROPOSALS),
-            folder / "proposals.parquet",
-            frames.PROPOSALS,
-        )
-        if found.calls.height:
-            frames.write(found.calls, folder / "calls.parquet", frames.CALLS)
-        if found.pairs is not None:
-            frames.write(found.pairs, folder / "pairs.parquet", frames.PAIRS)
+        frames.write(proposals, folder / "proposals.parquet", frames.PROPOSALS)
+        if paid.height:
+            frames.write(paid, folder / "calls.parquet", frames.CALLS)
+        for name, frame in found.tables.items():
+            frames.write(frame, folder / f"{name}.parquet", own[name])
         frames.write_manifest(folder, manifest)
-    if inputs.pairs:
-        for left in inputs.pairs.parts.parent.glob("propose-*"):
-            shutil.rmtree(left, ignore_errors=True)
+    if inputs.search:
+        inputs.search.clear()
     return manifest
 
 
-def propose(
-    study: Study,
-    texts: pl.DataFrame,
-    seen: Mapping[str, np.ndarray],
-    encoder: str = "",
-    pairs: mined.Pairs | None = None,
-) -> Proposed:
-    """Proposals of the study's engine, from views of the texts by the encoder of that name.
-
-    Pairs whose shards were searched are taken from there; others are searched here and now.
+def propose(seen: Seen, search: Search | None = None) -> Proposed:
+    """What the study's engine proposes, given what was searched.
 
     Raises:
-        CorpusError: the engine has nothing to suggest, or there are no pairs to be mined.
+        CorpusError: the engine has nothing to suggest, or to look at.
         SplitError: a proposal names an example outside the exploration half.
     """
-    evidence = pairs.evidence() if pairs else kinds.load(study.kind).evidence(study, texts, seen)
-    proposer = roles.load(study.engine).proposer(study)
-    rng = np.random.default_rng([study.seed, 1])
-    if isinstance(evidence, roles.PairEvidence):
-        proposals = cast(roles.FailureProposer, proposer).propose(evidence, rng)
-        noted, shown = {**evidence.noted, **proposer.noted}, evidence.pairs
-    else:
-        proposals = cast(roles.Proposer, proposer).propose(replace(evidence, encoder=encoder), rng)
-        noted, shown = dict(proposer.noted), None
-    explored = texts.filter(pl.col("half") == "explore")
-    if not proposals:
-        raise CorpusError(_nothing(study, explored.height, noted))
-    strangers = sorted({i for p in proposals for i in p.example_ids} - set(explored["text_id"]))
+    study, kind = seen.study, kinds.load(seen.study.kind)
+    actors = kind.actors(study.engine)
+    found = kind.propose(seen, actors, np.random.default_rng([study.seed, 1]), search)
+    if not found.proposals:
+        raise CorpusError(_nothing(seen, found.noted, actors.NOTHING))
+    strangers = sorted({i for p in found.proposals for i in p.example_ids} - set(seen.texts["text_id"]))
     if strangers:
         raise SplitError(f"proposals name texts outside the exploration half: {', '.join(strangers[:5])}.")
-    paid = calls.once([frames.from_records(proposer.calls, frames.CALLS)]).sort("request_hash")
-    return Proposed(proposals, paid, noted, shown)
+    return found
 
 
-def _nothing(study: Study, n_texts: int, noted: Mapping[str, int]) -> str:
+def _nothing(seen: Seen, noted: Mapping[str, int], advice: str) -> str:
     counted = f" ({', '.join(f'{name} {n}' for name, n in sorted(noted.items()) if n)})" if noted else ""
-    advice = _NOTHING[study.kind if study.kind in _NOTHING and study.engine == "embedded" else study.engine]
     return (
-        f"studies.{study.name}: the {study.engine} engine found nothing to suggest in "
-        f"{n_texts} exploration texts{counted}. {advice}"
+        f"studies.{seen.study.name}: the {seen.study.engine} engine found nothing to suggest in "
+        f"{seen.texts.height} exploration texts{counted}. {advice}"
     )

@@ -47,9 +47,9 @@ def run(study: Study) -> dict[str, Any]:
     scores = frames.read(paths.output(study.name, "score"), "scores.parquet", frames.SCORES)
     judges = read_judges(study)
     verdicts = frames.scan_verdicts(paths.output(study.name, "verify"))
-    engine = roles.load(study.engine)
-    judge = engine.judge(study)
-    rater = engine.rater(study)
+    kind = kinds.load(study.kind)
+    actors = kind.actors(study.engine)
+    judge, rater = kind.judge(study, actors), actors.rater(study)
     frozen = [Predicate(**row) for row in predicates.iter_rows(named=True)]
     ratings, rated_by = rated(study, rater, frozen)
     rater_calls = frames.from_records(rater.calls, frames.CALLS).sort("request_hash")
@@ -60,8 +60,8 @@ def run(study: Study) -> dict[str, Any]:
     cost_usd = calls.cost_usd_by_predicate(paid, study.spend.prices)
     discoveries = discovery_rows(this_run, predicates, scores, ratings, rated_by, cost_usd, judges)
     expectations.check_record(study, predicates, expectations.summarise(verdicts), discoveries)
-    kind = kinds.load(study.kind)
-    judged, embeddings = judged_texts(study, kind, texts)
+    tested = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
+    judged, embeddings = kind.evidence(study, texts, tested)
     evidence = evidence_rows(study, run_id, judged, embeddings, frozen, verdicts, judge)
     manifest = {
         "run_id": run_id,
@@ -74,11 +74,10 @@ def run(study: Study) -> dict[str, Any]:
         "level": study.score.level,
         "min_effect": study.score.min_effect,
         # What was written for the test has answered nothing before.
-        "holdout": {"n_runs": 0} if kind.writes_pairs else holdout.use(this_run, discoveries),
+        "is_written": bool(kind.written),
+        "holdout": {"n_runs": 0} if kind.written else holdout.use(this_run, discoveries),
         **judging_cost(study),
-        "cannot_find": list(
-            getattr(engine, "CANNOT_FIND_IN_PAIRS" if kind.writes_pairs else "CANNOT_FIND", ())
-        ),
+        "cannot_find": list(actors.CANNOT_FIND),
         "versions": versions(),
     }
     output = paths.output(study.name, "record")
@@ -113,18 +112,6 @@ def rated(
         if not (error.out_of_budget and ended == "budget"):
             raise
         return [roles.Rating(None, None, None) for _ in predicates], "nobody: the budget was reached"
-
-
-def judged_texts(
-    study: Study, kind: kinds.Kind, texts: pl.DataFrame
-) -> tuple[pl.DataFrame, Float[np.ndarray, "text dim"]]:
-    """What may be shown as evidence, with its vectors: the confirmation half, or what was written."""
-    if kind.writes_pairs:
-        fresh = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
-        return fresh, np.empty((fresh.height, 0), dtype=np.float32)
-    confirms = texts["half"] == "confirm"
-    vectors = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)
-    return texts.filter(confirms), vectors[confirms.to_numpy()]
 
 
 def priced(study: Study, paid: pl.DataFrame) -> dict[str, dict[str, float | None]]:

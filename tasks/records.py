@@ -10,6 +10,16 @@ Group = Literal["A", "B"]
 Half = Literal["explore", "confirm"]
 Grade = Literal["exact", "proxy", "theme"]
 Status = Literal["value", "refusal", "unparsable", "absent"]
+Why = Literal[
+    "contradicted",
+    "untested",
+    "futile",
+    "undecided",
+    "not significant",
+    "other direction",
+    "under the minimum",
+]
+"""Why a tested sentence is no discovery (score/discoveries.py): the first condition that failed."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,8 @@ class Score:
     fragile: bool
     """A discovery that would not stand if every missing verdict had gone against it."""
     is_discovery: bool
+    why: Why | None
+    """Why it is no discovery; None of one."""
 
 
 @dataclass(frozen=True)

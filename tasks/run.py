@@ -71,6 +71,14 @@ def run(study: Study, stage: str) -> dict[str, Any]:
     return manifest
 
 
+def summary(manifest: dict[str, Any]) -> str:
+    """The counts and names of a manifest on one line."""
+    plain = {
+        k: v for k, v in manifest.items() if isinstance(v, str | int | float) and not k.endswith("_hash")
+    }
+    return ", ".join(f"{key} {value}" for key, value in plain.items())
+
+
 def _note(study: Study, stage: str, wall_s: float) -> None:
     """Appends to the untracked timings file, which benchmarks read."""
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux

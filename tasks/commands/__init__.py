@@ -1,1 +1,22 @@
-"""What is no stage: previews, sheets, printing what there is, questions to the team's memory."""
+"""One module a command, with `run(arguments)`; what it prints can be had as data too.
+
+stage        a stage, by name
+check cost   what a study would use and find, and what it would cost (foresight: what a judge that errs hides)
+label        a blank sheet for people
+show query   what was found: of one study, of all
+explain      the keys of params.yaml
+load         the database anew from Parquet
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def output(found: Any, told: Callable[[Any], Sequence[str]], as_json: bool) -> None:
+    """Prints what a command found: for programs, or for people."""
+    if as_json:
+        print(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False))
+        return
+    for line in told(found):
+        print(line)

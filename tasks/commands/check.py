@@ -4,6 +4,7 @@ It is no stage and writes nothing: a change of alpha alters what is told here an
 What a judge that errs leaves of it is in `foresight.py`.
 """
 
+import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,11 +12,11 @@ import numpy as np
 import polars as pl
 
 from tasks import collect, embed, kinds
-from tasks.commands import foresight
+from tasks.commands import foresight, output
 from tasks.commands.foresight import BASE_SHARE
 from tasks.stats.decisions import Rule
 from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
-from tasks.study import Study
+from tasks.study import Study, load
 
 FOUND = 0.8
 """How often a difference must be found to count as one the study can find."""
@@ -23,6 +24,11 @@ MULTIPLES = (0, 1, 2, 4)
 """Of the minimum effect: the differences whose walk through a sequential plan is told."""
 LEAST_EFFECT = 0.01
 """Stands for a minimum effect of 0, which has no multiples."""
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints it."""
+    output(preview(load(arguments.study)), told, arguments.json)
 
 
 def preview(study: Study) -> dict[str, Any]:
@@ -33,50 +39,29 @@ def preview(study: Study) -> dict[str, Any]:
         CorpusError: its texts cannot answer the question.
         EngineError: an encoder that is to be tested, or compared with, is not there.
     """
-    found = collect.collected(study)
-    if kinds.load(study.kind).writes_pairs:
+    found, kind = collect.collected(study), kinds.load(study.kind)
+    if kind.tests_encoders:
         embed.open_all(study)
-    held_out = tested(study, found.texts)
-    return {**found.manifest, **to_write(study), **power(study, found.texts, held_out)}
+    units = kind.units(study, found.texts)
+    return {"kind": study.kind, **found.manifest, **kind.foretold(study), **power(study, units)}
 
 
-def tested(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
-    """The rows that a predicate is tested on; stand-ins where they are written for each one by itself."""
-    kind = kinds.load(study.kind)
-    return foresight.stand_ins(study) if kind.writes_pairs else kind.held_out(study, texts)
+def power(study: Study, units: pl.DataFrame) -> dict[str, Any]:
+    """What the study could find: with a judge that is right, and with one that errs.
 
-
-def to_write(study: Study) -> dict[str, Any]:
-    """How many pairs would be written to test the failures of an encoder; nothing for other kinds."""
-    if not kinds.load(study.kind).writes_pairs:
-        return {}
-    n_predicates, n_fresh = study.propose.max_predicates, study.failures.fresh
-    counted = {"n_predicates": n_predicates, "n_fresh": n_fresh, "n_pairs": n_predicates * n_fresh}
-    return {"written": {**counted, "n_judged": 2 * n_predicates * n_fresh}}
-
-
-def power(study: Study, texts: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, Any]:
-    """What the study could find: with a judge that is right, and with one that errs."""
-    is_written = kinds.load(study.kind).writes_pairs
-    n_a, n_b = (study.failures.fresh,) * 2 if is_written else _documents(study, texts)
-    found: dict[str, Any] = {"smallest_effect": smallest_effect(study, n_a, n_b)}
-    # Of two texts nobody has measured how a judge errs, and whether vectors are near is no opinion.
-    is_exact = is_written or "pair" in held_out.columns
-    judged = None if is_exact else foresight.foreseen(study, n_a, n_b, held_out)
+    Args:
+        study: its level, plan and kind.
+        units: the rows that a predicate is tested on.
+    """
+    n_a, n_b = (units.filter(group=group)["document_id"].n_unique() for group in ("A", "B"))
+    found: dict[str, Any] = {"base_share": BASE_SHARE, "smallest_effect": smallest_effect(study, n_a, n_b)}
+    # Of two texts nobody has measured how a judge errs.
+    is_exact = not kinds.load(study.kind).judge_errs or "pair" in units.columns
+    judged = None if is_exact else foresight.foreseen(study, n_a, n_b, units)
     if study.verify.plan == "sequential":
-        found["sequential"] = outlook(study, held_out)
-        judged = judged and {**judged, "walk": _walk_by(study, held_out)}
+        found["sequential"] = outlook(study, units)
+        judged = judged and {**judged, "walk": _walk_by(study, units)}
     return {**found, "judge": judged}
-
-
-def _documents(study: Study, texts: pl.DataFrame) -> tuple[int, int]:
-    """Documents of A and of B to test on, each of which counts as one text: the worst case."""
-    confirm = texts.filter(pl.col("half") == "confirm")
-    most = study.verify.max_texts or confirm.height
-    n_a, n_b = (
-        min(most, confirm.filter(pl.col("group") == group)["document_id"].n_unique()) for group in ("A", "B")
-    )
-    return n_a, n_b
 
 
 def smallest_effect(study: Study, n_a: int, n_b: int) -> dict[str, float | None]:
@@ -151,67 +136,29 @@ def told(found: dict[str, Any]) -> list[str]:
         f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} texts in "
         f"{found['n_documents']:,} documents"
     )
-    sizes = _pile_told(found) if "written" in found else _groups_told(found)
+    sizes = kinds.load(found["kind"]).sizes_told(found)
     return [*useless_told(found), head, *sizes, *power_told(found)]
-
-
-def _groups_told(found: Mapping[str, Any]) -> list[str]:
-    lines = []
-    width = max(len(name) for name in found["names"].values())
-    for group, name in found["names"].items():
-        explore, confirm = found["explore_texts"][group], found["confirm_texts"][group]
-        lines.append(
-            f"  {group}  {name:<{width}}  {explore + confirm:>9,} texts: {explore:,} to propose from, "
-            f"{confirm:,} to test on"
-        )
-    return [
-        *lines,
-        f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; in both groups: "
-        f"{found['n_overlap']:,}; in neither: {found['read'].get('rows_of_neither', 0):,}; cut to length: "
-        f"{found['n_cut']:,}",
-    ]
-
-
-def _pile_told(found: Mapping[str, Any]) -> list[str]:
-    """Of kind encoder_failures: one pile of texts, and what would be written."""
-    explore, confirm = (sum(found[half].values()) for half in ("explore_texts", "confirm_texts"))
-    n_searched = explore * (explore - 1) // 2
-    return [
-        f"  {explore:,} texts to propose from, {n_searched:,} pairs of them to mine; {confirm:,} texts that "
-        "a search is tried on",
-        f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; cut to length: "
-        f"{found['n_cut']:,}",
-        written_told(found["written"]),
-    ]
-
-
-def written_told(written: Mapping[str, int]) -> str:
-    """How many pairs there would be to judge."""
-    return (
-        f"  to be written: at most {written['n_predicates']:,} failures x {written['n_fresh']:,} new pairs = "
-        f"{written['n_pairs']:,}, and as many controls; to be judged: at most {written['n_judged']:,} pairs"
-    )
 
 
 def power_told(found: Mapping[str, Any]) -> list[str]:
     """What the study could find."""
-    ahead, judge = found.get("sequential"), found["judge"]
-    if "written" in found:
-        first = _failures_told(found)
-    else:
-        first = outlook_told(ahead) if ahead else _effect_told(**found["smallest_effect"])
+    kind, judge = kinds.load(found["kind"]), found["judge"]
+    ahead = found.get("sequential")
+    first = outlook_told(ahead, kind.words.rows, kind.words.hypothesis) if ahead else kind.effect_told(found)
     return [*first, *(foresight.told(judge) if judge else [])]
 
 
 def useless_told(found: Mapping[str, Any]) -> list[str]:
     """The line that goes before all others where the study would not find what is there."""
-    is_written = "written" in found
-    more, what = (
-        ("Raise failures.fresh", "failure") if is_written else ("Collect more documents", "hypothesis")
-    )
-    advice = f"{more}, or lower propose.max_predicates"
+    kind = kinds.load(found["kind"])
+    words = kind.words
+    advice = f"{words.more}, or lower propose.max_predicates"
     ahead, judge = found.get("sequential"), found["judge"]
-    among = f"one {what}" if ahead is None else f"one {what} among {ahead['n_predicates']}"
+    among = (
+        f"one {words.hypothesis}"
+        if ahead is None
+        else f"one {words.hypothesis} among {ahead['n_predicates']}"
+    )
     smallest = found["smallest_effect"]["alone"] if ahead is None else ahead["smallest_effect"]
     if smallest is None:
         return [
@@ -223,8 +170,8 @@ def useless_told(found: Mapping[str, Any]) -> list[str]:
             f"this study cannot find anything with a judge that errs as this one does. {advice}, or raise "
             "gold.texts"
         ]
-    # What an encoder confuses, it confuses often: nobody looks for a failure of a few pairs in a hundred.
-    if ahead is not None and not is_written and ahead["walks"][-1]["share_found"] < FOUND:
+    # Where verdicts are no opinions differences are large: nobody looks for one of a few in a hundred.
+    if ahead is not None and kind.judge_errs and ahead["walks"][-1]["share_found"] < FOUND:
         return [
             f"this study finds only large differences: {among} must differ by about {smallest:.2g} to be "
             f"found in 4 of 5 cases. {advice}"
@@ -255,27 +202,3 @@ def outlook_told(ahead: dict[str, Any], rows_are: str = "texts", what: str = "hy
 
 def _named(place: int, effect: float) -> str:
     return "none" if not place else f"{effect:g} ({'the minimum' if place == 1 else f'{MULTIPLES[place]} x'})"
-
-
-def _failures_told(found: Mapping[str, Any]) -> list[str]:
-    """The smallest success above the control that is found, by either plan."""
-    ahead, n_fresh = found.get("sequential"), found["written"]["n_fresh"]
-    if ahead:
-        return outlook_told(ahead, "pairs", "failure")
-    smallest = found["smallest_effect"]
-    alone, of_many = (
-        "none" if smallest[name] is None else f"{smallest[name]:.3f}" for name in ("alone", "of_many")
-    )
-    return [
-        f"  smallest success above control found in 4 of 5 cases, of {n_fresh:,} pairs: {alone} for one "
-        f"failure, {of_many} among many (where {BASE_SHARE:.0%} of the controls fail)"
-    ]
-
-
-def _effect_told(alone: float | None, of_many: float | None) -> list[str]:
-    if alone is None:
-        return ["  too small to find any difference in 4 of 5 cases; collect more documents"]
-    beside = "none" if of_many is None else f"{of_many:.3f}"
-    return [
-        f"  smallest difference found in 4 of 5 cases: {alone:.3f} for one hypothesis, {beside} among many"
-    ]

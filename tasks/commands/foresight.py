@@ -21,7 +21,7 @@ from tasks.stats.power import (
 )
 from tasks.store import frames, labels
 from tasks.study import Study
-from tasks.verdicts import gold_draw as sample
+from tasks.verdicts import gold_draw
 
 SENSITIVITY, SPECIFICITY = 0.9, 0.95
 """Of a judge that nobody has measured: fair for a language model, an example all the same."""
@@ -59,13 +59,6 @@ def judge_error(study: Study) -> JudgeError:
     if None in measured:
         return JudgeError(SENSITIVITY, SPECIFICITY, is_measured=False)
     return JudgeError(float(measured[0]), float(measured[1]), is_measured=True)
-
-
-def stand_ins(study: Study) -> pl.DataFrame:
-    """For the pairs that would be written to test one failure, and their controls: groups and documents."""
-    n = study.failures.fresh
-    numbers = [f"{i:08d}" for i in range(n)]
-    return pl.DataFrame({"group": ["A", "B"] * n, "document_id": [one for one in numbers for _ in "AB"]})
 
 
 def foreseen(study: Study, n_a: int, n_b: int, held_out: pl.DataFrame) -> dict[str, Any]:
@@ -111,7 +104,7 @@ def n_gold(study: Study, held_out: pl.DataFrame) -> dict[str, int] | None:
     if study.label_file is not None:
         file = labels.file_of(study)
         return labels.n_texts(study, held_out) if file.is_file() else None
-    rows = pl.DataFrame({"group": held_out["group"], "chance": sample.chances(held_out, study.gold.texts)})
+    rows = pl.DataFrame({"group": held_out["group"], "chance": gold_draw.chances(held_out, study.gold.texts)})
     return {group: round(rows.filter(group=group)["chance"].sum()) for group in ("A", "B")}
 
 

@@ -6,6 +6,7 @@ even the chance of a text, which differs between groups of different size; and i
 that says nothing. Texts are drawn as for a gold judge, by chance alone.
 """
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from tasks.errors import ParamsError, StoreError
 from tasks.store import frames, labels, sheets
 from tasks.store.sources import hashes
 from tasks.store.sources.wording import shown
-from tasks.study import Study
-from tasks.verdicts import gold_draw as sample
+from tasks.study import Study, load
+from tasks.verdicts import gold_draw
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,13 @@ class Written:
     file: Path
     n_texts: int
     n_predicates: int
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Writes the sheet and says what to do with it."""
+    study = load(arguments.study)
+    for line in told(write(study, arguments.texts, arguments.found), study):
+        print(line)
 
 
 def write(study: Study, n_texts: int = 100, found: bool = False) -> Written:
@@ -42,7 +50,7 @@ def write(study: Study, n_texts: int = 100, found: bool = False) -> Written:
         raise ParamsError(f"--texts {n_texts}: wanted 1 or more texts of each group.")
     predicates = _predicates(study, found)
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
-    held_out = kinds.load(study.kind).held_out(study, texts)
+    held_out = kinds.load(study.kind).units(study, texts)
     drawn = gold_texts(held_out, n_texts, study.seed)
     if not drawn.height:
         raise ParamsError(f"--texts {n_texts}: no text was drawn, of {held_out.height}. Ask for more.")
@@ -52,9 +60,9 @@ def write(study: Study, n_texts: int = 100, found: bool = False) -> Written:
 
 def gold_texts(held_out: pl.DataFrame, n_texts: int, seed: int) -> pl.DataFrame:
     """The texts that a gold judge of `gold: {texts: n_texts}` reads, with the chance that each had."""
-    chance = sample.chances(held_out, n_texts)
+    chance = gold_draw.chances(held_out, n_texts)
     chosen = held_out.with_columns(pl.Series("chance", chance, dtype=pl.Float64))
-    return chosen.filter(pl.Series(sample.drawn(held_out, chance, seed)))
+    return chosen.filter(pl.Series(gold_draw.drawn(held_out, chance, seed)))
 
 
 def blank(drawn: pl.DataFrame, predicates: pl.DataFrame, seed: int) -> pl.DataFrame:

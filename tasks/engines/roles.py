@@ -7,7 +7,7 @@ nothing heavy is imported until one is called.
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
@@ -33,20 +33,6 @@ class Exploration:
     """How many documents the confirmation half has (a size, not its content)."""
     encoder: str = ""
     """Name of the encoder that made the embeddings; empty where it is not known."""
-
-
-@dataclass(frozen=True)
-class PairEvidence:
-    """All that a proposer of encoder failures ever sees: pairs mined from the exploration half."""
-
-    pairs: pl.DataFrame
-    """Rows of store/frames.PAIRS; the pair that is nearest under test first."""
-    n_texts: int
-    """Texts that were searched."""
-    domain: str = ""
-    """What the failures should be about; empty: anything."""
-    noted: Mapping[str, int] = field(default_factory=dict)
-    """What was counted on the way, for the manifest."""
 
 
 @dataclass(frozen=True)
@@ -94,47 +80,6 @@ class Proposer(Protocol):
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals from the exploration half, best first, at most study.propose.max_predicates."""
         ...
-
-
-class FailureProposer(Protocol):
-    """Suggests what an encoder confuses."""
-
-    @property
-    def calls(self) -> Sequence[Call]:
-        """The paid answers its proposals rest on; empty where nothing is paid."""
-        ...
-
-    @property
-    def noted(self) -> Mapping[str, int]:
-        """What it counted on the way, for the manifest."""
-        ...
-
-    def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
-        """Proposals from mined pairs, best first, at most study.propose.max_predicates."""
-        ...
-
-
-class PairGenerator(Protocol):
-    """Writes pairs of texts that show a failure."""
-
-    @property
-    def calls(self) -> Sequence[Call]:
-        """The paid answers its pairs rest on."""
-        ...
-
-    def pairs(
-        self, predicate: Predicate, n: int, known: frozenset[str], rng: np.random.Generator
-    ) -> list[tuple[str, str]]:
-        """At most n distinct pairs from the definition alone, of words outside `known` where it can."""
-        ...
-
-
-def for_domain(study: Study) -> dict[bool, Study]:
-    """By whether it writes for the domain: the study itself, and beside it one that names no domain."""
-    if study.failures.domain is None:
-        return {False: study}
-    anything = study.model_copy(update={"failures": study.failures.model_copy(update={"domain": None})})
-    return {True: study, False: anything}
 
 
 class Judge(Protocol):
@@ -230,9 +175,14 @@ class Encoder(Protocol):
 
 
 class Engine(Protocol):
-    """What an engine package defines."""
+    """What an engine package defines, or a kind's folder of the engine's name in its place."""
 
-    def proposer(self, study: Study) -> Proposer | FailureProposer:
+    CANNOT_FIND: Sequence[str]
+    """For every report."""
+    NOTHING: str
+    """What to do where nothing was proposed."""
+
+    def proposer(self, study: Study) -> Proposer:
         """Its proposer for this study."""
         ...
 
@@ -242,10 +192,6 @@ class Engine(Protocol):
 
     def rater(self, study: Study) -> Rater:
         """Its rater for this study."""
-        ...
-
-    def pair_generators(self, study: Study) -> dict[bool, PairGenerator]:
-        """Kind encoder_failures: its writers of pairs, by whether they write for the study's domain."""
         ...
 
 

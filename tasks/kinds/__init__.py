@@ -85,6 +85,8 @@ class Proposed:
     proposals: list[Proposal]
     noted: Mapping[str, int]
     """What was counted on the way, for the manifest."""
+    calls: tuple[Call, ...]
+    """The paid answers it rests on."""
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     """What it looked at, by name of the table (`Kind.tables`)."""
 
@@ -110,12 +112,18 @@ class Words:
     """What is judged, many of them."""
     tested_on: str = "texts nobody had looked at"
     hypothesis: str = "hypothesis"
+    judged: tuple[str, str] = ("predicates", "confirmation texts")
+    """What is judged on what."""
     more: str = "Collect more documents"
     """What to do where a study is too small."""
     holds: str = ""
     """A predicate's two shares in words, of {a}, {n_a}, {b} and {n_b}; empty: by the names of the groups."""
     reads: str = ""
     """What V is; empty: by the names of the groups."""
+    looked: str = (
+        "hypotheses were proposed from one half of the documents, frozen, and tested on the other half."
+    )
+    """Why nobody had looked at what they were tested on."""
     baseline: str = "surface feature"
     baselines: str = "What surface features reach on the same texts, by the same test."
     without: str = "hypothesis"
@@ -126,6 +134,9 @@ class Words:
 class Section:
     """A kind's own part of the page, in place of texts for and against each finding."""
 
+    title: str
+    anchor: str
+    """Of the page's heading of that title."""
     template: str
     """File in the kind's folder."""
     values: Mapping[str, Any]
@@ -161,6 +172,8 @@ class Kind:
     estimand: ClassVar[str] = "share in A minus share in B"
     source: ClassVar[str] = ""
     """The paper."""
+    has_groups: ClassVar[bool] = True
+    """Whether rows are read in two groups; else they are one pile."""
     sides: ClassVar[Mapping[str, str]] = {}
     """What A and B are called where they are no groups of the rows that are read; empty: as these."""
     gaps: ClassVar[Literal["left out", "against"]] = "left out"
@@ -170,6 +183,8 @@ class Kind:
     """The table of 5_verdicts with the rows that are written for the test; empty: they are of the corpus."""
     judge_errs: ClassVar[bool] = True
     """Whether verdicts are opinions, of which `check` tells what errors would hide."""
+    tests_encoders: ClassVar[bool] = False
+    """Whether encoders are what is tested: `check` then opens them."""
     words: ClassVar[Words] = Words()
     Params: ClassVar[type[Block]] = Block
     """The keys of its own block in params.yaml, which has the kind's name."""
@@ -182,9 +197,9 @@ class Kind:
         Raises:
             ValueError: it says what was wanted.
         """
-        from tasks.kinds.two_groups import rows
+        from tasks.kinds import rows
 
-        rows.check(study)
+        rows.check(self, study)
 
     def params(self, study: Study) -> Any:
         """The study's values of `Params`."""
@@ -202,28 +217,31 @@ class Kind:
         return {"embeddings": study.embed.encoder}
 
     def encoders(self, study: Study) -> list[str]:
-        """Every encoder that any stage asks: one that is not there stops the study before its first [embed]."""
+        """Every encoder that any stage asks: one that is not there ends the study at once [embed]."""
         return list(self.views(study).values())
 
     def search(self, seen: Seen) -> Search | None:
         """What is to be searched, in shards, before the proposer looks; None: nothing [propose]."""
         return None
 
-    def propose(self, seen: Seen, actors: roles.Engine, rng: np.random.Generator) -> Proposed:
-        """Hypotheses from the exploration half, best first; a model that is fitted loops in here [propose]."""
+    def propose(
+        self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
+    ) -> Proposed:
+        """Hypotheses from the exploration half, best first; fitting a model loops in here [propose]."""
         shown = roles.Exploration(
             seen.texts, seen.vectors["embeddings"], seen.confirm_documents, seen.encoder
         )
         proposer = actors.proposer(seen.study)
-        return Proposed(proposer.propose(shown, rng), dict(proposer.noted))
+        proposals = proposer.propose(shown, rng)
+        return Proposed(proposals, dict(proposer.noted), tuple(proposer.calls))
 
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """The rows each predicate is tested on; of rows that are yet to be written as much as is known.
 
-        Columns group and document_id at least, which is what makes one document; `predicate_id` where a row is
-        for one predicate alone [formalise, verify, score, check, cost].
+        Columns group and document_id (what makes one document) at least; `predicate_id` where a row is for
+        one predicate alone [formalise, verify, score, check, cost].
         """
-        from tasks.kinds.two_groups import rows
+        from tasks.kinds import rows
 
         return rows.units(study, texts)
 
@@ -237,40 +255,35 @@ class Kind:
         """All that written rows follow from beside the predicates, to tell stale parts by [verify]."""
         return ()
 
+    def judge(self, study: Study, actors: roles.Engine) -> roles.Judge:
+        """Who says whether a predicate holds for a row [formalise, verify, record]."""
+        return actors.judge(study)
+
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Effect, interval and p, a row for each predicate, by frames.ESTIMATES [score]."""
-        from tasks.kinds.two_groups import effects
+        from tasks.kinds import effects
 
         return effects.estimates(judged, level)
 
-    def beside(
-        self,
-        study: Study,
-        judged: "Judged",
-        texts: pl.DataFrame,
-        found: Sequence[str],
-        vectors: Float[np.ndarray, "text dim"],
-    ) -> dict[str, pl.DataFrame]:
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
         """Tables beside the scores, `baselines` among them [score].
 
         Args:
-            study: its level and seed.
             judged: all verdicts.
             texts: of the study.
             found: predicate_ids of the discoveries.
-            vectors: of the confirmation texts.
         """
-        from tasks.kinds.two_groups import effects
+        from tasks.kinds import effects
 
-        return {"baselines": effects.baselines(self, study, judged, texts)}
+        return {"baselines": effects.baselines(self, judged, texts)}
 
     def evidence(
-        self, study: Study, texts: pl.DataFrame
+        self, study: Study, texts: pl.DataFrame, tested: pl.DataFrame
     ) -> tuple[pl.DataFrame, Float[np.ndarray, "text dim"]]:
         """What may be shown for and against a predicate, with its vectors [record]."""
-        from tasks.kinds.two_groups import rows
+        from tasks.kinds import rows
 
-        return rows.evidence(self, study, texts)
+        return rows.evidence(study, texts)
 
     def foretold(self, study: Study) -> dict[str, Any]:
         """What `check` and `cost` tell beside their figures [check, cost]."""
@@ -278,13 +291,13 @@ class Kind:
 
     def sizes_told(self, found: Mapping[str, Any]) -> list[str]:
         """What `check` says there is to test on [check]."""
-        from tasks.kinds.two_groups import told
+        from tasks.kinds import told
 
         return told.sizes(found)
 
     def effect_told(self, found: Mapping[str, Any]) -> list[str]:
         """What `check` says a fixed plan could find [check]."""
-        from tasks.kinds.two_groups import told
+        from tasks.kinds import told
 
         return told.effect(found)
 
@@ -329,11 +342,7 @@ class _Actors:
 
 def names() -> list[str]:
     """All kinds there are: folders here that are packages."""
-    return sorted(
-        module.name
-        for module in pkgutil.iter_modules(__path__)
-        if module.ispkg and module.name != "two_groups"
-    )
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
 def load(name: str) -> Kind:

@@ -3,7 +3,7 @@
 Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries; of 5_verdicts the manifest
             where two texts were compared; of 6_scores also paths.parquet where the plan was sequential,
             groups.parquet where it was not, judges.parquet with gold verdicts, agreement.parquet of a panel;
-            of encoder failures 5_verdicts (pairs and verdicts), transfer.parquet and retrieval.parquet
+            what the study's kind shows of its own tables
 Writes:     reports/<study>/{index.html, metrics.json, forest.json}
 Guarantees: one file that needs no network and no script; corpora are escaped and neutralised;
             equal input gives equal bytes
@@ -23,9 +23,8 @@ from typing import Any
 import polars as pl
 import yaml
 
-from tasks import paths
+from tasks import kinds, paths
 from tasks.errors import StoreError
-from tasks.kinds.encoder_failures import page as failures
 from tasks.records import Group
 from tasks.report import counts, filters, trust, walks
 from tasks.report.scale import Scale
@@ -35,7 +34,7 @@ from tasks.study import Study
 Row = dict[str, Any]
 """One tested predicate: its rows of predicates, scores and discoveries side by side."""
 
-TEMPLATES = Path(filters.__file__).parent
+TEMPLATES = Path(__file__).parent / "templates"
 MAX_FINDINGS, MAX_TEXTS = 100, 600
 """Findings whose texts are shown, and texts in all: the page stays under 2 MB. The rest is in the tables."""
 MAX_FOREST_NULL = 12
@@ -64,8 +63,6 @@ class Inputs:
     """Of a panel: predicate_id -> how its judges agree; else empty."""
     groups: dict[str, Row]
     """Of a fixed plan: group_id -> its predicates tested as one; else empty."""
-    probe: failures.Probe | None = None
-    """Of kind encoder_failures: pairs, other encoders, a search."""
 
     @property
     def is_sequential(self) -> bool:
@@ -144,25 +141,6 @@ def read(name: str) -> Inputs:
         groups={group_id: rows[0] for group_id, rows in read_by(score, "groups", "group_id").items()}
         if (score / "groups.parquet").is_file()
         else {},
-        probe=read_probe(name) if this_run["kind"] == "encoder_failures" else None,
-    )
-
-
-def read_probe(name: str) -> failures.Probe:
-    """What kind encoder_failures shows beside its figures."""
-    verify, score = paths.output(name, "verify"), paths.output(name, "score")
-    verdicts = frames.scan_verdicts(verify).filter(pl.col("status") != "absent").collect()
-    fresh = frames.read(verify, "fresh.parquet", frames.FRESH)
-    pairs: dict[str, list[Row]] = {}
-    # A pair that a sequential plan did not come to says nothing.
-    judged = fresh.join(verdicts, on=["predicate_id", "text_id"], how="inner", maintain_order="left")
-    for row in judged.iter_rows(named=True):
-        pairs.setdefault(row["predicate_id"], []).append(row)
-    return failures.Probe(
-        pairs,
-        transfer=frames.read(score, "transfer.parquet", frames.TRANSFER).to_dicts(),
-        retrieval=frames.read(score, "retrieval.parquet", frames.RETRIEVAL).to_dicts(),
-        mined=frames.read_manifest(paths.output(name, "propose")),
     )
 
 
@@ -192,23 +170,6 @@ def findings(rows: Sequence[Row]) -> list[Row]:
         folded = [row for row in members if row is not head]
         found.append({**head, "members": folded})
     return [{**row, "number": i} for i, row in enumerate(sorted(found, key=by_certainty), start=1)]
-
-
-def why_rejected(row: Row, alpha: float, min_effect: float) -> str:
-    """Which of the conditions of a discovery failed first: contradicted, untested, q, against or small.
-
-    In a sequential plan: untested, futile or undecided.
-    """
-    if row["bearing"] == trust.CONTRADICTED:
-        return "contradicted"
-    if not math.isfinite(row["q"]) or not math.isfinite(row["validity"]):
-        return "untested"
-    if row["decision"] in ("futile", "undecided"):
-        return str(row["decision"])
-    if row["q"] > alpha:
-        return "q"
-    towards = row["validity"] if row["direction"] == "A" else -row["validity"]
-    return "against" if towards < 0 else "small"
 
 
 def metrics(inputs: Inputs) -> dict[str, Any]:
@@ -244,19 +205,14 @@ def metrics(inputs: Inputs) -> dict[str, Any]:
 
 def missing(inputs: Inputs) -> dict[str, Any]:
     """How far the refused and unparsable verdicts could move the estimates."""
-    least = inputs.recorded["min_effect"]
     asked = [row for row in inputs.rows if row["n_refused"] or row["n_unparsable"]]
     worst = max(asked, key=_shift, default=None)
-    fallen = [
-        row["is_discovery"] and (row["missing_lo"] if row["direction"] == "A" else -row["missing_hi"]) < least
-        for row in asked
-    ]
     return {
         "n_refused": sum(row["n_refused"] for row in asked),
         "n_unparsable": sum(row["n_unparsable"] for row in asked),
         "largest_shift": _shift(worst) if worst else 0.0,
         "predicate": worst["predicate"] if worst else "",
-        "n_fallen": sum(fallen),
+        "n_fallen": sum(row["is_discovery"] and row["fragile"] for row in asked),
     }
 
 
@@ -284,8 +240,10 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
 
     width = figures["median_interval_width"]
     decimals = 3 if width is not None and width < 0.02 else 2
+    kind = kinds.load(study.kind)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        # A kind's own part of the page lies in its folder.
+        loader=jinja2.FileSystemLoader([TEMPLATES, kind.folder]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=filters.neutral,
@@ -300,7 +258,7 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     )
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
-        **results(study, inputs),
+        **results(study, inputs, kind),
         **background(study, inputs),
         figures=figures,
         script=script,
@@ -309,9 +267,9 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     )
 
 
-def results(study: Study, inputs: Inputs) -> dict[str, Any]:
+def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     """What held and what did not, as the template shows it."""
-    alpha, min_effect = inputs.recorded["alpha"], inputs.recorded["min_effect"]
+    min_effect = inputs.recorded["min_effect"]
     found = findings(inputs.rows)
     rejected = [row for row in inputs.rows if not row["is_discovery"]]
     rejected.sort(key=lambda row: (_last(row["q"]), _last(row["p"]), row["predicate_id"]))
@@ -332,17 +290,25 @@ def results(study: Study, inputs: Inputs) -> dict[str, Any]:
         "evidence": inputs.evidence,
         "rejected": listed,
         "n_rejected": len(rejected),
-        "reasons": {row["predicate_id"]: why_rejected(row, alpha, min_effect) for row in rejected},
+        "why": [row["why"] for row in rejected],
         "n_intervals_off_zero": sum(row["lo"] > 0 or row["hi"] < 0 for row in rejected),
         "baselines": inputs.baselines,
         "surface": max(inputs.baselines, key=lambda row: _size(row["validity"]), default=None),
         "missing": missing(inputs),
         "compared": bool(inputs.compared),
-        "subject": "texts that differ by …" if inputs.probe else "the text …",
-        **failures.shown(inputs.probe, found, inputs.rows, json.loads(inputs.run["params"]), n_evidence),
+        "kind": kind,
+        "subject": kind.words.subject,
+        **own_section(study, inputs, kind, found),
         "graded": any(row["threshold"] is None for row in inputs.rows),
         "scale": Scale.over([*first, *listed, *inputs.baselines, *corrected], min_effect),
     }
+
+
+def own_section(study: Study, inputs: Inputs, kind: kinds.Kind, found: Sequence[Row]) -> dict[str, Any]:
+    """The kind's own part of the page, and what it shows."""
+    folder = {stage: paths.output(study.name, stage) for stage in paths.STAGES}
+    own = kind.section(kinds.Outputs(study, folder, json.loads(inputs.run["params"]), inputs.rows, found))
+    return {"section": own, **(own.values if own else {})}
 
 
 def walked(inputs: Inputs, listed: Sequence[Row]) -> Row | None:
@@ -396,7 +362,7 @@ def entry(study: Study, run: Row, prices: dict[str, Any]) -> str:
     """
     shown = {"spend": {"prices": prices} if prices else {}, "report": study.report.model_dump(mode="json")}
     params = {**json.loads(run["params"]), **shown}
-    order = [key for key in Study.model_fields if key in params]
+    order = [key for key in type(study).model_fields if key in params]
     ordered = {study.name: {key: params[key] for key in order}}
     return yaml.safe_dump({"studies": ordered}, sort_keys=False, allow_unicode=True, width=88)
 

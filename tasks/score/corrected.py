@@ -1,19 +1,20 @@
-"""What a better judge's sample makes of the judge's effects: corrected differences, by matrices alone.
+"""What a better judge's sample makes of the judge's effects: corrected differences.
 
-Not here:   reading verdicts (matrices.py), walks that stop early (gold_walk.py), what follows for a discovery
-            (deciding.py)
+Not here:   reading verdicts (verdicts/matrices.py), walks that stop early (corrected_walk.py), what follows for a
+            discovery (discoveries.py)
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import polars as pl
 from jaxtyping import Bool, Float, Int
 
-from tasks.kinds import Estimate
 from tasks.stats.prediction_powered import PredictionPowered, difference_ppi
 from tasks.stats.sampling import difference_sampled
 from tasks.verdicts.bets import documents_enough
+from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts, Matrix
 
 
@@ -43,91 +44,66 @@ class Corrected:
     """Sequential plan: evidence against no effect in the frozen direction; natural logarithm."""
 
 
-def corrected_fixed(
-    cheap: Matrix,
-    gold: GoldVerdicts,
-    in_a: Bool[np.ndarray, " text"],
-    document: Int[np.ndarray, " text"],
-    level: float,
-    binary: bool,
-) -> Corrected:
-    """Gives the corrected difference of each predicate, where all texts were judged.
+def corrected_fixed(judged: Judged, level: float) -> Corrected:
+    """Gives the corrected difference of each predicate, where all rows were judged.
 
     Chances that are equal within each group need no weights: what is left of them cancels.
 
     Args:
-        cheap: the judge's verdicts in [0, 1], thresholded if gold is; NaN where there is none.
-        gold: verdicts in [0, 1], with the chances they were asked by.
-        in_a: True for rows of A.
-        document: any integer per row; equal ones are one document.
+        judged: with gold verdicts.
         level: coverage of the intervals.
-        binary: verdicts are 0/1.
     """
-    even = _is_even(gold, in_a)
+    gold, cheap, texts = judged.verdict_gold, judged.verdict, (judged.in_a, judged.document)
+    assert gold is not None  # noqa: S101 - there are no corrected effects without
+    even = _is_even(gold, judged.in_a)
     parts = []
     for at, is_even in ((np.flatnonzero(even), True), (np.flatnonzero(~even), False)):
         if not at.size:
             continue
         f, y, chance = cheap[:, at], gold.score[:, at], gold.chance[:, at]
         found = (
-            difference_ppi(f, y, in_a, document, level, binary)
+            difference_ppi(f, y, *texts, level, judged.is_binary)
             if is_even
-            else difference_sampled(f, y, in_a, document, chance, level, binary)
+            else difference_sampled(f, y, *texts, chance, level, judged.is_binary)
         )
         parts.append((at, found))
-    both = _joined(parts, cheap.shape[1])
-    return _in_range(both, ~is_known(cheap, gold, in_a, document))
+    return _in_range(_joined(parts, cheap.shape[1]), ~is_known(judged))
 
 
-def corrected_estimates(
-    estimates: Sequence[Estimate], corrected: Corrected, refused: Float[np.ndarray, "group predicate"]
-) -> list[Estimate]:
+def in_place(judged: Judged, estimates: pl.DataFrame, corrected: Corrected) -> pl.DataFrame:
     """The judge's estimates with the corrected figures in their place, where gold decides.
 
+    The bounds say what all rows of which the judge, or of gold rows the gold judge, was asked in vain could
+    change.
+
     Args:
-        estimates: of the judge alone; their counts stay.
+        judged: all verdicts.
+        estimates: of the judge alone, rows of frames.ESTIMATES; their counts stay.
         corrected: what takes the place.
-        refused: share of texts of A and of B of which the judge, or of gold texts the gold judge, was asked
-            in vain; the bounds say what all of them could change.
     """
+    refused = shares_refused(judged)
     means = np.stack([corrected.mean_a, corrected.mean_b])
     least = np.where(np.isnan(means), 0.0, means * (1 - refused))
     most = np.where(np.isnan(means), 1.0, least + refused)
-    return [
-        replace(
-            estimate,
-            mean_a=float(corrected.mean_a[i]),
-            mean_b=float(corrected.mean_b[i]),
-            validity=float(corrected.validity[i]),
-            lo=float(corrected.lo[i]),
-            hi=float(corrected.hi[i]),
-            p=float(corrected.p[i]),
-            missing_lo=float(least[0, i] - most[1, i]),
-            missing_hi=float(most[0, i] - least[1, i]),
-            method=corrected.method[i],
-        )
-        for i, estimate in enumerate(estimates)
-    ]
+    figures = {name: getattr(corrected, name) for name in ("mean_a", "mean_b", "validity", "lo", "hi", "p")}
+    bounds = {"missing_lo": least[0] - most[1], "missing_hi": most[0] - least[1]}
+    return estimates.with_columns(
+        *[pl.Series(name, values) for name, values in (figures | bounds).items()],
+        pl.Series("method", corrected.method),
+    )
 
 
-def shares_refused(
-    in_vain: Bool[np.ndarray, "text predicate"],
-    cheap: Matrix,
-    gold: GoldVerdicts,
-    in_a: Bool[np.ndarray, " text"],
-) -> Float[np.ndarray, "group predicate"]:
-    """The share of texts of A and of B that one of both judges would have refused, for each predicate.
+def shares_refused(judged: Judged) -> Float[np.ndarray, "group predicate"]:
+    """The share of rows of A and of B that one of both judges would have refused, for each predicate.
 
-    Args:
-        in_vain: pairs on which the judge was asked in vain.
-        cheap: the judge's verdicts.
-        gold: the gold ones; those that the judge refused do not count twice.
-        in_a: True for rows of A.
+    Of gold verdicts those that the judge refused do not count twice.
     """
-    usable = ~np.isnan(cheap)
+    gold, in_vain = judged.verdict_gold, judged.in_vain
+    assert gold is not None  # noqa: S101 - asked for corrected effects
+    usable = ~np.isnan(judged.verdict)
     lost = gold.asked & np.isnan(gold.score) & usable
     found = []
-    for side in (in_a, ~in_a):
+    for side in (judged.in_a, ~judged.in_a):
         own = _share(in_vain[side], (in_vain | usable)[side])
         weighed = np.where(gold.asked & usable, 1 / gold.chance, 0.0)[side]
         found.append(1 - (1 - own) * (1 - _share(weighed * lost[side], weighed)))
@@ -155,11 +131,12 @@ def is_representative(gold: GoldVerdicts) -> Bool[np.ndarray, " predicate"]:
     return _is_even(gold, np.ones(gold.score.shape[0], dtype=bool))
 
 
-def is_known(
-    cheap: Matrix, gold: GoldVerdicts, in_a: Bool[np.ndarray, " text"], document: Int[np.ndarray, " text"]
-) -> Bool[np.ndarray, " predicate"]:
+def is_known(judged: Judged) -> Bool[np.ndarray, " predicate"]:
     """Whether both groups have gold documents enough."""
-    return documents_enough(np.where(np.isnan(cheap), np.nan, gold.score), in_a, document)
+    gold = judged.verdict_gold
+    assert gold is not None  # noqa: S101 - asked for corrected effects
+    said = np.where(np.isnan(judged.verdict), np.nan, gold.score)
+    return documents_enough(said, judged.in_a, judged.document)
 
 
 def _joined(

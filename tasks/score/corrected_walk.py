@@ -6,7 +6,7 @@ The judge's verdicts stopped the walk, and only an interval that holds at all ti
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from tasks.score.corrected import Corrected, corrected_fixed, is_known
 from tasks.stats.betting import mean_logevalue_betting
@@ -14,22 +14,15 @@ from tasks.stats.decisions import Rule
 from tasks.stats.sampling import scores_rectified
 from tasks.stats.sequential import Sequential, difference_ci_last_look
 from tasks.verdicts.bets import against, filled
+from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts, Matrix
+from tasks.verdicts.walk import Walk
 
 _LEAST_RESOLUTION = 20
 
 
 def corrected_at_stop(
-    fixed: Corrected,
-    cheap: Matrix,
-    gold: GoldVerdicts,
-    in_a: Bool[np.ndarray, " text"],
-    document: Int[np.ndarray, " text"],
-    block: Int[np.ndarray, " text"],
-    towards_a: Bool[np.ndarray, " predicate"],
-    ended: Bool[np.ndarray, " predicate"],
-    level: float,
-    steadier: bool = True,
+    fixed: Corrected, judged: Judged, walk: Walk, level: float, steadier: bool = True
 ) -> Corrected:
     """Gives the corrected difference of each predicate where its walk stopped, whatever made it stop.
 
@@ -39,19 +32,15 @@ def corrected_at_stop(
 
     Args:
         fixed: of `corrected_whatever_refused` at level (1 + level) / 2; decides where all texts were judged.
-        cheap: the judge's verdicts; NaN where the walk did not come to.
-        gold: with chances that do not depend on the walk, the same for all texts of a group.
-        in_a: True for rows of A.
-        document: any integer per row; equal ones are one document.
-        block: of `text_blocks`, in the order of the walk.
-        towards_a: the frozen direction.
-        ended: True for predicates that were judged to the last text.
+        judged: verdicts, NaN where the walk did not come to; gold ones with chances that do not depend on the
+            walk, the same for all texts of a group.
+        walk: at its stop.
         level: coverage of the intervals, half of what is missing to 1 for the walk and half for its end.
         steadier: False keeps the walk's own estimate where it ended, by which it decided.
     """
-    known = is_known(cheap, gold, in_a, document)
-    mean_a, mean_b, lo, hi, log_e = _walked_either(cheap, gold, in_a, block, towards_a, level, weight=1.0)
-    alone = _walked_either(cheap, gold, in_a, block, towards_a, level, weight=0.0)[2:4]
+    known, ended = is_known(judged), walk.ended
+    mean_a, mean_b, lo, hi, log_e = _walked_either(judged, walk, level, weight=1.0)
+    alone = _walked_either(judged, walk, level, weight=0.0)[2:4]
     cut = difference_ci_last_look(lo, hi, fixed.lo, fixed.hi)
     cut_alone = difference_ci_last_look(alone[0], alone[1], fixed.lo_gold, fixed.hi_gold)
     lo, hi = (np.where(ended, at_end, so_far) for at_end, so_far in zip(cut, (lo, hi), strict=True))
@@ -77,31 +66,20 @@ def corrected_at_stop(
     )
 
 
-def corrected_whatever_refused(
-    fixed: Corrected,
-    cheap: Matrix,
-    gold: GoldVerdicts,
-    in_a: Bool[np.ndarray, " text"],
-    document: Int[np.ndarray, " text"],
-    level: float,
-    binary: bool,
-) -> Corrected:
+def corrected_whatever_refused(fixed: Corrected, judged: Judged, level: float) -> Corrected:
     """Gives the intervals of `corrected_fixed` wide enough for anything the gold judge may have refused.
 
     Args:
         fixed: of `corrected_fixed`, by the same arguments; its estimates stay.
-        cheap: the judge's verdicts.
-        gold: with refusals.
-        in_a: True for rows of A.
-        document: any integer per row; equal ones are one document.
+        judged: with gold verdicts, some refused.
         level: coverage of the intervals.
-        binary: verdicts are 0/1.
     """
-    if not gold.n_refused.any():
+    gold = judged.verdict_gold
+    if gold is None or not gold.n_refused.any():
         return fixed
-    least = against(in_a, np.ones(cheap.shape[1], dtype=bool))
+    least = against(judged.in_a, np.ones(judged.verdict.shape[1], dtype=bool))
     low, high = (
-        corrected_fixed(cheap, replace(gold, score=filled(gold, of)), in_a, document, level, binary)
+        corrected_fixed(replace(judged, gold=replace(gold, score=filled(gold, of))), level)
         for of in (least, 1 - least)
     )
     return replace(
@@ -114,36 +92,27 @@ def corrected_whatever_refused(
 
 
 def _walked_either(
-    cheap: Matrix,
-    gold: GoldVerdicts,
-    in_a: Bool[np.ndarray, " text"],
-    block: Int[np.ndarray, " text"],
-    towards_a: Bool[np.ndarray, " predicate"],
-    level: float,
-    weight: float,
+    judged: Judged, walk: Walk, level: float, weight: float
 ) -> Float[np.ndarray, "figure predicate"]:
     """As `_walked` with all that gold refused against the predicate; the other end with all of it for it."""
-    least = against(in_a, towards_a)
+    gold, towards_a = judged.verdict_gold, judged.towards_a
+    assert gold is not None  # noqa: S101 - asked for corrected effects
+    least = against(judged.in_a, towards_a)
     worst, best = (replace(gold, score=filled(gold, of)) for of in (least, 1 - least))
-    found = _walked(cheap, worst, in_a, block, towards_a, level, weight)
+    found = _walked(judged, worst, walk, level, weight)
     if not gold.n_refused.any():
         return found
-    hoped = _walked(cheap, best, in_a, block, towards_a, level, weight)
+    hoped = _walked(judged, best, walk, level, weight)
     found[2] = np.where(towards_a, found[2], np.fmin(found[2], hoped[2]))
     found[3] = np.where(towards_a, np.fmax(found[3], hoped[3]), found[3])
     return found
 
 
 def _walked(
-    cheap: Matrix,
-    gold: GoldVerdicts,
-    in_a: Bool[np.ndarray, " text"],
-    block: Int[np.ndarray, " text"],
-    towards_a: Bool[np.ndarray, " predicate"],
-    level: float,
-    weight: float,
+    judged: Judged, gold: GoldVerdicts, walk: Walk, level: float, weight: float
 ) -> Float[np.ndarray, "figure predicate"]:
     """Means of A and B, both ends, and evidence, by betting on rectified scores."""
+    cheap, in_a, block, towards_a = judged.verdict, judged.in_a, walk.block, judged.towards_a
     least = gold.chance.min(axis=0, initial=1.0)
     found = np.empty((5, least.size))
     for smallest in np.unique(least):

@@ -1,16 +1,19 @@
-"""From estimates to discoveries: q over all frozen predicates, the minimum effect, the frozen direction.
+"""What a discovery is, and why a tested sentence is none: the only place that says so.
 
-Not here:   estimates and intervals (a kind's estimand, gold.py)
+A discovery is significant over all frozen predicates of the study, at least as large as the minimum effect, and
+in the frozen direction. A walk decides by the same conditions while it judges (stats/decisions.py). What gold
+verdicts contradict is none.
+
+Not here:   estimates and intervals (a kind's, corrected.py)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 from jaxtyping import Bool, Float
 
-from tasks.kinds import Estimate
-from tasks.records import Predicate
+from tasks.records import Why
 from tasks.score.corrected import Corrected
 from tasks.stats.decisions import evalues_adjusted
 from tasks.stats.multiplicity import pvalues_adjusted_bh
@@ -20,129 +23,172 @@ from tasks.verdicts.walk import Walk
 SUPPORTED, OPEN, CONTRADICTED = BEARINGS = ("supported", "open", "contradicted")
 """What the gold verdicts say of the judge's effect."""
 _LARGEST_LOG = 700.0
+Each = Float[np.ndarray, " predicate"]
 
 
-@dataclass(frozen=True)
-class Decided:
-    """What the plan says of one predicate."""
+def holds(q: Each, towards: Each, wanted: ScoreParams) -> Bool[np.ndarray, " predicate"]:
+    """The rule: significant, and large enough.
 
-    estimate: Estimate
-    q: float
-    e_value: float | None
-    decision: str
-    fragile: bool
-    is_discovery: bool
+    Args:
+        q: p-values adjusted over all frozen predicates.
+        towards: effects in the frozen direction; their sizes where no direction is frozen.
+        wanted: what counts as significant and as large.
+    """
+    return np.asarray((q <= wanted.alpha) & (towards >= wanted.min_effect))
 
-    @property
-    def strength(self) -> float:
-        """Distance of the interval from zero, which picks a group's leader; negative if it spans zero."""
-        distance = max(self.estimate.lo, -self.estimate.hi)
-        # What a walk confirmed may span zero: it still leads what it did not.
-        return distance + 2 * (self.decision == "confirmed")
+
+def towards(effect: Each, towards_a: Bool[np.ndarray, " predicate"]) -> Each:
+    """Effects in the frozen direction; NaN where there is none."""
+    return np.where(towards_a, effect, -effect)
 
 
 def decided_fixed(
-    wanted: ScoreParams, estimates: Sequence[Estimate], predicates: Sequence[Predicate]
-) -> list[Decided]:
-    """What is decided where every predicate was judged on every text."""
-    q = pvalues_adjusted_bh(np.array([e.p for e in estimates]))
-    found = [
-        is_discovery(e, float(q[i]), p, wanted)
-        for i, (e, p) in enumerate(zip(estimates, predicates, strict=True))
-    ]
-    return [
-        Decided(e, float(q[i]), None, "fixed", found[i] and is_fragile(e, p, wanted), found[i])
-        for i, (e, p) in enumerate(zip(estimates, predicates, strict=True))
-    ]
+    estimates: pl.DataFrame, towards_a: Bool[np.ndarray, " predicate"], wanted: ScoreParams
+) -> pl.DataFrame:
+    """The estimates with what is decided, where every predicate was judged on every row.
+
+    Args:
+        estimates: rows of frames.ESTIMATES.
+        towards_a: the frozen directions.
+        wanted: what counts as a discovery.
+    """
+    q = pvalues_adjusted_bh(estimates["p"].to_numpy())
+    found = holds(q, towards(estimates["validity"].to_numpy(), towards_a), wanted)
+    return estimates.with_columns(
+        pl.Series("q", q),
+        pl.lit(None, pl.Float64).alias("e_value"),
+        pl.lit("fixed").alias("decision"),
+        pl.Series("fragile", found & is_fragile(estimates, towards_a, wanted)),
+        pl.Series("is_discovery", found),
+    )
 
 
-def decided_sequential(walk: Walk, estimates: Sequence[Estimate]) -> list[Decided]:
-    """What the walk decided.
+def decided_sequential(walk: Walk, estimates: pl.DataFrame) -> pl.DataFrame:
+    """The estimates with what the walk decided, and with the figures that hold where it stopped.
 
     Args:
         walk: at its stop.
         estimates: the fixed-sample ones at level (1 + level) / 2; corrected ones where gold decides.
     """
     look = walk.looks[-1]
-    lo, hi = walk.interval(np.array([e.lo for e in estimates]), np.array([e.hi for e in estimates]))
+    lo, hi = walk.interval(estimates["lo"].to_numpy(), estimates["hi"].to_numpy())
     e_value = np.exp(np.clip(look.log_e, -_LARGEST_LOG, _LARGEST_LOG))
-    return [
-        Decided(
-            replace(
-                estimate,
-                validity=float(np.clip(look.estimate[i], lo[i], hi[i])),
-                lo=float(lo[i]),
-                hi=float(hi[i]),
-                p=min(1.0, 1 / float(e_value[i])),
-                method=f"betting+{estimate.method}" if walk.ended[i] else "betting",
-            ),
-            q=float(look.q[i]),
-            e_value=float(e_value[i]),
-            decision=decision,
-            fragile=bool(look.fragile[i]),
-            is_discovery=decision == "confirmed",
-        )
-        for i, (estimate, decision) in enumerate(zip(estimates, walk.decisions, strict=True))
-    ]
+    method = [f"betting+{m}" if ended else "betting" for m, ended in zip(estimates["method"], walk.ended)]  # noqa: B905 - an array
+    return estimates.with_columns(
+        pl.Series("validity", np.clip(look.estimate, lo, hi)),
+        pl.Series("lo", lo),
+        pl.Series("hi", hi),
+        pl.Series("p", np.minimum(1.0, 1 / e_value)),
+        pl.Series("method", method),
+        pl.Series("q", look.q),
+        pl.Series("e_value", e_value),
+        pl.Series("decision", walk.decisions),
+        pl.Series("fragile", look.fragile),
+        pl.Series("is_discovery", [decision == "confirmed" for decision in walk.decisions]),
+    )
 
 
-def is_discovery(estimate: Estimate, q: float, predicate: Predicate, wanted: ScoreParams) -> bool:
-    """Significant over all frozen predicates, large enough, and in the frozen direction."""
-    towards = estimate.validity if predicate.direction == "A" else -estimate.validity
-    return q <= wanted.alpha and towards >= wanted.min_effect
-
-
-def is_fragile(estimate: Estimate, predicate: Predicate, wanted: ScoreParams) -> bool:
+def is_fragile(
+    estimates: pl.DataFrame, towards_a: Bool[np.ndarray, " predicate"], wanted: ScoreParams
+) -> Bool[np.ndarray, " predicate"]:
     """Whether the effect would be too small had every missing verdict gone against it."""
-    if estimate.missing_lo == estimate.missing_hi:
-        return False
-    worst = estimate.missing_lo if predicate.direction == "A" else -estimate.missing_hi
-    return worst <= 0 or worst < wanted.min_effect
+    least, most = (estimates[name].to_numpy() for name in ("missing_lo", "missing_hi"))
+    worst = np.where(towards_a, least, -most)
+    return np.asarray((least != most) & ((worst <= 0) | (worst < wanted.min_effect)))
+
+
+def less_contradicted(table: pl.DataFrame, bearing: Sequence[str]) -> pl.DataFrame:
+    """What the gold verdicts contradict is no discovery."""
+    stands = pl.Series([of != CONTRADICTED for of in bearing])
+    return table.with_columns(pl.col("fragile", "is_discovery") & stands)
+
+
+def less_unknown(table: pl.DataFrame, known: Bool[np.ndarray, " predicate"]) -> pl.DataFrame:
+    """Without gold verdicts in both groups a walk by gold has found nothing, whatever it says."""
+    nothing = {"validity": float("nan"), "lo": -1.0, "hi": 1.0, "p": 1.0, "q": 1.0}
+    is_known = pl.Series(known)
+    return table.with_columns(
+        *[
+            pl.when(is_known).then(pl.col(name)).otherwise(value).alias(name)
+            for name, value in nothing.items()
+        ],
+        pl.col("fragile", "is_discovery") & is_known,
+    )
+
+
+def with_why(
+    table: pl.DataFrame,
+    towards_a: Bool[np.ndarray, " predicate"],
+    bearing: Sequence[str] | None,
+    wanted: ScoreParams,
+) -> pl.DataFrame:
+    """Adds `why` each is no discovery: the first condition that failed; NULL of discoveries."""
+    effect = towards(table["validity"].to_numpy(), towards_a)
+    reasons: list[Why | None] = [
+        None if is_discovery else _why(q, float(effect[i]), decision, of, wanted)
+        for i, (q, decision, is_discovery, of) in enumerate(
+            zip(
+                table["q"],
+                table["decision"],
+                table["is_discovery"],
+                bearing or [OPEN] * table.height,
+                strict=True,
+            )
+        )
+    ]
+    return table.with_columns(pl.Series("why", reasons, dtype=pl.String))
+
+
+def _why(q: float, effect: float, decision: str, bearing: str, wanted: ScoreParams) -> Why:
+    if bearing == CONTRADICTED:
+        return "contradicted"
+    if not np.isfinite(q) or not np.isfinite(effect):
+        return "untested"
+    if decision == "futile":
+        return "futile"
+    if decision == "undecided":
+        return "undecided"
+    if q > wanted.alpha:
+        return "not significant"
+    return "other direction" if effect < 0 else "under the minimum"
 
 
 def corrected_q(
-    corrected: Corrected, predicates: Sequence[Predicate], wanted: ScoreParams, control: str = "fdr"
-) -> Float[np.ndarray, " predicate"]:
+    corrected: Corrected, towards_a: Bool[np.ndarray, " predicate"], wanted: ScoreParams, control: str = "fdr"
+) -> Each:
     """q of the corrected effects over all frozen predicates.
 
     Args:
-        corrected: of `gold.py`.
-        predicates: the frozen ones.
+        corrected: of `corrected.py`.
+        towards_a: the frozen directions.
         wanted: the minimum effect, under which a predicate's evidence counts as none in a sequential plan.
         control: fdr or fwer, of a sequential plan.
     """
     if corrected.log_e is None:
         return pvalues_adjusted_bh(corrected.p)
-    named = _towards(corrected, predicates) >= wanted.min_effect
+    named = towards(corrected.validity, towards_a) >= wanted.min_effect
     return evalues_adjusted(corrected.log_e, named, control)
 
 
 def bearings(
     corrected: Corrected,
-    q: Float[np.ndarray, " predicate"],
-    predicates: Sequence[Predicate],
-    judged: Float[np.ndarray, " predicate"],
-    claimed: Bool[np.ndarray, " predicate"],
+    q: Each,
+    towards_a: Bool[np.ndarray, " predicate"],
+    by_judge: pl.DataFrame,
     wanted: ScoreParams,
 ) -> list[str]:
     """What the gold verdicts say of each predicate, one of BEARINGS.
 
     Args:
-        corrected: of `gold.py`.
+        corrected: of `corrected.py`.
         q: of `corrected_q`.
-        predicates: the frozen ones.
-        judged: the judge's own estimate.
-        claimed: True where the judge's own test says discovery; only that can be contradicted.
+        towards_a: the frozen directions.
+        by_judge: what the judge's own test decided; only what it calls a discovery can be contradicted.
         wanted: what counts as a discovery.
     """
-    supported = (q <= wanted.alpha) & (_towards(corrected, predicates) >= wanted.min_effect)
+    supported = holds(q, towards(corrected.validity, towards_a), wanted)
+    judged = by_judge["validity"].to_numpy()
     # Ends and estimates are rounded apart.
     outside = (judged < corrected.lo - 1e-9) | (judged > corrected.hi + 1e-9)
-    against = claimed & outside & ~supported
+    against = by_judge["is_discovery"].to_numpy() & outside & ~supported
     return [SUPPORTED if s else CONTRADICTED if c else OPEN for s, c in zip(supported, against, strict=True)]
-
-
-def _towards(corrected: Corrected, predicates: Sequence[Predicate]) -> Float[np.ndarray, " predicate"]:
-    """The corrected effect in the frozen direction; NaN where there is none."""
-    sign = np.array([1.0 if p.direction == "A" else -1.0 for p in predicates])
-    return np.asarray(sign * corrected.validity)

@@ -7,128 +7,111 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
-from tasks.kinds import Estimate, Kind
-from tasks.records import Predicate
-from tasks.score.corrected import Corrected, corrected_fixed
+from tasks.score.tests import by_gold, by_judge
 from tasks.stats.conditional import covariate_spline, mean_difference_conditional
 from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.store import frames
-from tasks.verdicts.matrices import GoldVerdicts, Matrix, groups_and_documents
+from tasks.verdicts.judged import Judged
+from tasks.verdicts.matrices import GoldVerdicts
 
 _ENDS = ("validity", "lo", "hi")
+_FIGURES = (*_ENDS, "p")
 
 
 def groups_frame(
-    kind: Kind,
-    held_out: pl.DataFrame,
-    predicates: Sequence[Predicate],
-    leader: Int[np.ndarray, " predicate"],
-    estimates: Sequence[Estimate],
-    verdict: Matrix,
-    level: float,
-    gold: GoldVerdicts | None = None,
-    drawn_apart: bool = False,
+    judged: Judged, leader: Int[np.ndarray, " predicate"], estimates: pl.DataFrame
 ) -> pl.DataFrame:
     """Rows of store/frames.GROUPS: each group tested as one, by the mean of its predicates' verdicts.
 
     A text without a verdict of every predicate of the group is left out: a mean of others would be of
-    something else. A predicate alone keeps its own test.
+    something else. A predicate alone keeps its own test. Where gold decides, groups are corrected as
+    predicates are.
 
     Args:
-        kind: its estimand.
-        held_out: the texts.
-        predicates: the frozen ones.
-        leader: index of each one's leader.
+        judged: all verdicts.
+        leader: index of each predicate's leader.
         estimates: of each predicate alone.
-        verdict: the judge's, thresholded where there is a threshold.
-        level: coverage of the intervals.
-        gold: where gold decides; groups are then corrected as predicates are.
-        drawn_apart: whether each pair of text and predicate was drawn for gold by itself.
     """
     leaders = sorted(set(leader.tolist()))
     members = [np.flatnonzero(leader == k) for k in leaders]
-    found = {k: estimates[k] for k, at in zip(leaders, members, strict=True) if at.size == 1}
-    several = [(k, at) for k, at in zip(leaders, members, strict=True) if at.size > 1]
+    several = [at for at in members if at.size > 1]
+    figures = np.array([estimates[name].to_numpy()[leaders] for name in _FIGURES])
     if several:
-        mean = np.column_stack([verdict[:, at].mean(axis=1) for _, at in several])
-        status = np.zeros(mean.shape, dtype=np.uint8)
-        graded = [replace(predicates[k], threshold=None) for k, _ in several]
-        tested = kind.estimand(held_out, mean, status, graded, level)
-        if gold is not None:
-            tested = _corrected(held_out, tested, mean, _together(gold, several, drawn_apart), level)
-        found |= {k: one for (k, _), one in zip(several, tested, strict=True)}
-    in_order = [found[k] for k in leaders]
-    p = np.array([e.p for e in in_order])
-    columns = {name: [getattr(e, name) for e in in_order] for name in _ENDS}
+        is_several = np.array([at.size > 1 for at in members])
+        figures[:, is_several] = _as_one(judged, several, [k for k, s in zip(leaders, is_several) if s])  # noqa: B905
+    columns = dict(zip(_FIGURES, figures, strict=True))
     frame = pl.DataFrame(
         {
-            "group_id": [predicates[k].predicate_id for k in leaders],
+            "group_id": [judged.predicates[k].predicate_id for k in leaders],
             "n_predicates": [at.size for at in members],
             **columns,
-            "p": p,
-            "q": pvalues_adjusted_bh(p),
+            "q": pvalues_adjusted_bh(columns["p"]),
         }
     )
     return frames.conform(frame.fill_nan(None), frames.GROUPS)
 
 
+def _as_one(
+    judged: Judged, several: Sequence[Int[np.ndarray, " member"]], leaders: Sequence[int]
+) -> Float[np.ndarray, "figure group"]:
+    """The figures of groups of several predicates."""
+    level = judged.study.score.level
+    mean = np.column_stack([judged.verdict[:, at].mean(axis=1) for at in several])
+    graded = [replace(judged.predicates[k], threshold=None) for k in leaders]
+    gold = judged.verdict_gold if judged.study.gold.decides else None
+    together = None if gold is None else _together(gold, several, judged.study.gold.choose == "uncertain")
+    of = Judged(judged.study, judged.rows, graded, mean, np.zeros(mean.shape, dtype=np.uint8), together)
+    found = by_gold(of, level)
+    if found is not None:
+        return np.array([getattr(found, name) for name in _FIGURES])
+    tested = by_judge(of, level)
+    return np.array([tested[name].to_numpy() for name in _FIGURES])
+
+
 def _together(
-    gold: GoldVerdicts, several: Sequence[tuple[int, Int[np.ndarray, " member"]]], drawn_apart: bool
+    gold: GoldVerdicts, several: Sequence[Int[np.ndarray, " member"]], drawn_apart: bool
 ) -> GoldVerdicts:
-    """Gold verdicts of groups: means over their predicates, and the chance that all were asked about."""
-    chance = [gold.chance[:, at] for _, at in several]
+    """Gold verdicts of groups: means over their predicates, and the chance that all were asked about.
+
+    Args:
+        gold: of each predicate.
+        several: the members of each group.
+        drawn_apart: whether each pair of text and predicate was drawn for gold by itself.
+    """
+    chance = [gold.chance[:, at] for at in several]
     return GoldVerdicts(
-        score=np.column_stack([gold.score[:, at].mean(axis=1) for _, at in several]),
+        score=np.column_stack([gold.score[:, at].mean(axis=1) for at in several]),
         chance=np.column_stack([c.prod(axis=1) if drawn_apart else c.min(axis=1) for c in chance]),
-        asked=np.column_stack([gold.asked[:, at].all(axis=1) for _, at in several]),
+        asked=np.column_stack([gold.asked[:, at].all(axis=1) for at in several]),
     )
 
 
-def _corrected(
-    held_out: pl.DataFrame, tested: Sequence[Estimate], mean: Matrix, gold: GoldVerdicts, level: float
-) -> list[Estimate]:
-    found: Corrected = corrected_fixed(mean, gold, *groups_and_documents(held_out), level, binary=False)
-    return [
-        replace(
-            one,
-            validity=float(found.validity[i]),
-            lo=float(found.lo[i]),
-            hi=float(found.hi[i]),
-            p=float(found.p[i]),
-        )
-        for i, one in enumerate(tested)
-    ]
-
-
 def adjusted_effects(
-    held_out: pl.DataFrame,
-    verdict: Matrix,
-    found: Bool[np.ndarray, " predicate"],
-    alike: Int[np.ndarray, " predicate"],
-    level: float,
-    seed: int,
+    judged: Judged, found: Bool[np.ndarray, " predicate"], alike: Int[np.ndarray, " predicate"]
 ) -> list[tuple[float | None, float | None, float | None]]:
     """Of each discovery its effect with both ends at equal length and equal other discoveries; else None.
 
     Paraphrases, and opposites, are not held equal to each other: they would explain each other away.
 
     Args:
-        held_out: the texts, whose length counts.
-        verdict: the judge's, thresholded where there is a threshold.
+        judged: all verdicts, on rows whose length counts.
         found: which predicates are discoveries.
         alike: one number for all that say the same, or the opposite.
-        level: coverage of the intervals.
-        seed: of the folds.
     """
     effects: list[tuple[float | None, float | None, float | None]] = [(None, None, None)] * found.size
     at = np.flatnonzero(found)
     if not at.size:
         return effects
-    in_a, document = groups_and_documents(held_out)
-    chars: Float[np.ndarray, " text"] = held_out["text"].str.len_chars().to_numpy().astype(np.float64)
+    chars: Float[np.ndarray, " text"] = judged.rows["text"].str.len_chars().to_numpy().astype(np.float64)
     length = covariate_spline(np.log(np.maximum(chars, 1)))
     of = mean_difference_conditional(
-        verdict[:, at], in_a, document, length, level, group=alike[at], seed=seed
+        judged.verdict[:, at],
+        judged.in_a,
+        judged.document,
+        length,
+        judged.study.score.level,
+        group=alike[at],
+        seed=judged.study.seed,
     )
     for column, k in enumerate(at):
         if not np.isnan(of.validity[column]):

@@ -1,6 +1,6 @@
 """How well judges judge: against a gold sample, and a panel's members against each other.
 
-Not here:   what follows for the effects (gold.py)
+Not here:   what follows for the effects (corrected.py)
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from tasks.records import Predicate
@@ -16,7 +16,8 @@ from tasks.score.corrected import Corrected, is_representative
 from tasks.stats.judge_error import JudgeError, judge_error
 from tasks.stats.reliability import Agreement, judges_alpha_krippendorff, judges_kappa_cohen
 from tasks.store import frames
-from tasks.verdicts.matrices import GoldVerdicts, Matrix, thresholded
+from tasks.verdicts.judged import Judged
+from tasks.verdicts.matrices import thresholded
 
 _HALF = 0.5
 """From where on a graded verdict counts as yes, where sensitivity and agreement need a yes or no."""
@@ -70,30 +71,19 @@ _CORRECTED = (
 )
 
 
-def error_of_judge(
-    verdict: Matrix,
-    gold: GoldVerdicts,
-    in_a: Bool[np.ndarray, " text"],
-    document: Int[np.ndarray, " text"],
-    level: float,
-    threshold: float | None,
-) -> tuple[JudgeError, Agreement]:
+def error_of_judge(judged: Judged) -> tuple[JudgeError, Agreement]:
     """Sensitivity, specificity and bias of the judge about each predicate, and its kappa with the gold judge.
 
     Kappa has no weights, so there is none where some texts had a better chance to be asked about than others.
     Where a walk stopped early the intervals are those of the texts up to there, as if it had been planned so.
-
-    Args:
-        verdict: the judge's, thresholded as `gold` is.
-        gold: with chances.
-        in_a: True for rows of A.
-        document: any integer per row; equal ones are one document.
-        level: coverage of the intervals.
-        threshold: None of graded verdicts, which then count as yes from a half on.
+    Graded verdicts count as yes from a half on.
     """
+    gold, verdict, level = judged.verdict_gold, judged.verdict, judged.study.score.level
+    assert gold is not None  # noqa: S101 - there is nothing to compare with otherwise
+    in_a, document = judged.in_a, judged.document
     # Verdicts that were thresholded are 0 and 1: a half tells them apart.
     error = judge_error(verdict, gold.score, in_a, document, level, _HALF, gold.chance)
-    half = _HALF if threshold is None else None
+    half = None if judged.is_binary else _HALF
     kappa = judges_kappa_cohen(thresholded(verdict, half), thresholded(gold.score, half), document, level)
     fair = is_representative(gold)
     estimate, lo, hi = (np.where(fair, of, np.nan) for of in (kappa.estimate, kappa.lo, kappa.hi))
@@ -101,14 +91,11 @@ def error_of_judge(
     return error, kappa
 
 
-def error_pooled(
-    verdict: Matrix,
-    gold: GoldVerdicts,
-    in_a: Bool[np.ndarray, " text"],
-    document: Int[np.ndarray, " text"],
-    level: float,
-) -> dict[str, float | None]:
+def error_pooled(judged: Judged) -> dict[str, float | None]:
     """Sensitivity and specificity over all pairs of text and predicate, with intervals by document."""
+    gold, verdict, level = judged.verdict_gold, judged.verdict, judged.study.score.level
+    assert gold is not None  # noqa: S101 - there is nothing to compare with otherwise
+    in_a, document = judged.in_a, judged.document
     row, column = np.nonzero(~np.isnan(verdict) & ~np.isnan(gold.score))
     stacked = [of[row, column][:, None] for of in (verdict, gold.score, gold.chance)]
     found = judge_error(stacked[0], stacked[1], in_a[row], document[row], level, _HALF, stacked[2])
@@ -119,15 +106,10 @@ def error_pooled(
     }
 
 
-def agreement_frame(
-    predicates: Sequence[Predicate],
-    each: Float[np.ndarray, "text predicate judge"],
-    document: Int[np.ndarray, " text"],
-    level: float,
-) -> pl.DataFrame:
+def agreement_frame(judged: Judged, each: Float[np.ndarray, "text predicate judge"]) -> pl.DataFrame:
     """Rows of store/frames.AGREEMENT: alpha of the panel, and kappa where it has two judges."""
-    binary = predicates[0].threshold is not None
-    said = thresholded(each, predicates[0].threshold)
+    document, level, binary = judged.document, judged.study.score.level, judged.is_binary
+    said = thresholded(each, judged.threshold)
     measures = {
         "alpha": judges_alpha_krippendorff(said, document, level, "nominal" if binary else "interval")
     }
@@ -137,8 +119,8 @@ def agreement_frame(
     parts = [
         pl.DataFrame(
             {
-                "predicate_id": [p.predicate_id for p in predicates],
-                "measure": [name] * len(predicates),
+                "predicate_id": [p.predicate_id for p in judged.predicates],
+                "measure": [name] * len(judged.predicates),
                 "estimate": found.estimate,
                 "lo": found.lo,
                 "hi": found.hi,
@@ -150,17 +132,12 @@ def agreement_frame(
     return frames.conform(pl.concat(parts).fill_nan(None), frames.AGREEMENT)
 
 
-def agreement_pooled(
-    each: Float[np.ndarray, "text predicate judge"],
-    document: Int[np.ndarray, " text"],
-    level: float,
-    threshold: float | None,
-) -> dict[str, Any]:
-    """Alpha over all pairs of text and predicate, with its interval by document."""
+def agreement_pooled(judged: Judged, each: Float[np.ndarray, "text predicate judge"]) -> dict[str, Any]:
+    """Alpha over all pairs that two judges or more gave a verdict on, with its interval by document."""
     row, column = np.nonzero((~np.isnan(each)).sum(axis=2) > 1)
-    said = thresholded(each[row, column], threshold)[:, None]
-    metric: Literal["nominal", "interval"] = "interval" if threshold is None else "nominal"
-    found = judges_alpha_krippendorff(said, document[row], level, metric)
+    said = thresholded(each[row, column], judged.threshold)[:, None]
+    metric: Literal["nominal", "interval"] = "nominal" if judged.is_binary else "interval"
+    found = judges_alpha_krippendorff(said, judged.document[row], judged.study.score.level, metric)
     ends = {
         f"alpha{suffix}": _known(of)
         for suffix, of in (("", found.estimate), ("_lo", found.lo), ("_hi", found.hi))

@@ -1,11 +1,9 @@
 """Turn verdicts into effects, intervals, p and q, and say which are discoveries.
 
-Reads:      5_verdicts, 4_predicates, 1_texts; of encoder failures 2_embeddings; with `labels` the file in
-            data/labels
+Reads:      5_verdicts, 4_predicates, 1_texts; with `labels` the file in data/labels; what its kind reads
 Writes:     6_scores/scores.parquet (one row per frozen predicate), baselines.parquet; of a fixed plan
             groups.parquet, of a sequential one paths.parquet (one row per look and predicate); with gold
-            verdicts judges.parquet, of a panel agreement.parquet; of encoder failures transfer.parquet
-            (other encoders) and retrieval.parquet
+            verdicts judges.parquet, of a panel agreement.parquet; tables of the study's kind
 Guarantees: only frozen predicates, each pair once; q over all frozen predicates of the study;
             paraphrases grouped; the null rate of this very data beside the headline, of a fixed plan
 Not here:   judging, or any look at what a predicate means
@@ -14,29 +12,25 @@ Not here:   judging, or any look at what a predicate means
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int, UInt8
 
 from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.records import Predicate, Score
-from tasks.score import discoveries as deciding
-from tasks.score import groups as findings
-from tasks.score import judges
-from tasks.score.baselines import null_rate, score_baselines
-from tasks.score.discoveries import Decided
-from tasks.score.tests import Judged, Outcome, decide, estimated
+from tasks.score import discoveries, groups, judges
+from tasks.score.baselines import null_rate
+from tasks.score.tests import Outcome, decide
 from tasks.stats.agreement import conditional_difference, paraphrase_groups, verdicts_phi
 from tasks.store import frames, labels
 from tasks.study import Study
-from tasks.verdicts import bets as scale
-from tasks.verdicts import matrices
-from tasks.verdicts.matrices import GoldVerdicts, Matrix
-from tasks.verdicts.walk import DECISIONS, Walk, check_plan
+from tasks.verdicts import bets, matrices
+from tasks.verdicts.judged import Judged, judged
+from tasks.verdicts.matrices import GoldVerdicts
+from tasks.verdicts.walk import DECISIONS, Walk, check_plan, walk_over
 
 
 @dataclass(frozen=True)
@@ -60,15 +54,14 @@ def run(study: Study) -> dict[str, Any]:
         raise FrozenError(f"{verify}: verdicts of other predicates than the frozen ones. Rerun verify.")
     predicates = [Predicate(**row) for row in frozen.iter_rows(named=True)]
     kind = kinds.load(study.kind)
-    held_out = kinds.tested(kind, study, texts, verify)
-    score, status = matrices.verdict_matrix(held_out, predicates, frames.scan_verdicts(verify))
-    by_gold, noted = read_gold(study, verify, verified, held_out, predicates)
-    filled = kind.filled(held_out, score, status)
-    judged = Judged(study, kind, held_out, predicates, filled, status, by_gold)
-    walk = _walk(judged, verified)
-    scored = score_judged(judged, walk, verified.get("n_looks"))
-    agreement, panel = read_panel(judged, verify)
-    beside = _beside(judged, texts, scored)
+    rows = kinds.tested(kind, study, texts, verify)
+    score, status = matrices.verdict_matrix(rows, predicates, frames.scan_verdicts(verify))
+    by_gold, noted = read_gold(study, verify, verified, rows, predicates)
+    of = judged(study, rows, predicates, score, status, kind.gaps, by_gold)
+    walk = _walk(of, verified)
+    scored = score_judged(of, walk, verified.get("n_looks"))
+    agreement, panel = read_panel(of, verify)
+    beside = kind.beside(of, texts, [s.predicate_id for s in scored.scores if s.is_discovery])
     manifest = {
         "alpha": study.score.alpha,
         "level": study.score.level,
@@ -76,16 +69,17 @@ def run(study: Study) -> dict[str, Any]:
         "n_tested": len(scored.scores),
         "n_discoveries": sum(s.is_discovery for s in scored.scores),
         "n_groups": len({s.group_id for s in scored.scores if s.is_discovery}),
-        **(_null_rate(judged) if walk is None else _judgements(walk, verified, judged)),
-        **({} if scored.judges is None else {"gold": {**noted, **gold_figures(judged, scored.judges)}}),
+        **(null_rate(of) if walk is None else _judgements(walk, verified, of)),
+        **({} if scored.judges is None else {"gold": {**noted, **gold_figures(of, scored.judges)}}),
         **({} if panel is None else {"panel": panel}),
     }
+    # A group without any value has no mean: NULL, not NaN, in the tables.
+    table = frames.from_records(scored.scores, frames.SCORES).fill_nan(None)
+    own = {"baselines": frames.BASELINES, **kind.tables}
     with frames.writing(paths.output(study.name, "score")) as folder:
-        # A group without any value has no mean: NULL, not NaN, in the tables.
-        table = frames.from_records(scored.scores, frames.SCORES).fill_nan(None)
         for name, frame, schema in (
             ("scores", table, frames.SCORES),
-            *((name, frame, getattr(frames, name.upper())) for name, frame in beside.items()),
+            *((name, frame, own[name]) for name, frame in beside.items()),
             ("groups", scored.groups, frames.GROUPS),
             ("judges", scored.judges, frames.JUDGES),
             ("agreement", agreement, frames.AGREEMENT),
@@ -95,27 +89,6 @@ def run(study: Study) -> dict[str, Any]:
                 frames.write(frame, folder / f"{name}.parquet", schema)
         frames.write_manifest(folder, manifest)
     return manifest
-
-
-def _beside(judged: Judged, texts: pl.DataFrame, scored: Scored) -> dict[str, pl.DataFrame]:
-    """Baselines, and what else the kind puts beside the scores, by name of the table."""
-    study, kind = judged.study, judged.kind
-    if not kind.writes_pairs:
-        return {"baselines": score_baselines(study, kind, texts, judged.held_out, judged.predicates)}
-    vectors = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)
-    column = {p.predicate_id: i for i, p in enumerate(judged.predicates)}
-    own = np.array([column[one] for one in judged.held_out["predicate_id"]])
-    row = np.arange(own.size)
-    # What a sequential plan did not come to is no part of any figure.
-    asked = judged.status[row, own] != roles.ABSENT
-    written = judged.held_out.with_columns(family=pl.Series([judged.predicates[i].family for i in own]))
-    return cast(kinds.WritingKind, kind).tables(
-        study,
-        written.filter(asked),
-        judged.verdict[row, own][asked],
-        [s.predicate_id for s in scored.scores if s.is_discovery],
-        vectors[(texts["half"] == "confirm").to_numpy()],
-    )
 
 
 def read_gold(
@@ -135,7 +108,7 @@ def read_gold(
         read = labels.labelled(study, held_out, predicates)
         _check_labels(study, verify, verified, read.gold)
         matrix = matrices.gold_matrix(held_out, predicates, read.gold)
-        return scale.of_file(matrix, *matrices.groups_and_documents(held_out)), read.noted
+        return bets.of_file(matrix, *matrices.groups_and_documents(held_out)), read.noted
     if not study.gold.texts:
         return None, {}
     if "gold" not in verified:
@@ -172,150 +145,104 @@ def _check_labels(study: Study, verify: Path, verified: dict[str, Any], rows: pl
         )
 
 
-def read_panel(judged: Judged, verify: Path) -> tuple[pl.DataFrame | None, dict[str, Any] | None]:
+def read_panel(of: Judged, verify: Path) -> tuple[pl.DataFrame | None, dict[str, Any] | None]:
     """How a panel's members agree: by predicate, and over all; None where one judge judged alone."""
     files = sorted(verify.glob("panel-*.parquet"))
     if not files:
         return None, None
-    rows = pl.scan_parquet(files, glob=False)
-    names, each = matrices.panel_tensor(judged.held_out, judged.predicates, rows)
-    level = judged.study.score.level
-    pooled = judges.agreement_pooled(each, judged.document, level, judged.threshold)
-    frame = judges.agreement_frame(judged.predicates, each, judged.document, level)
-    return frame, {"judges": names, **pooled}
+    names, each = matrices.panel_tensor(of.rows, of.predicates, pl.scan_parquet(files, glob=False))
+    return judges.agreement_frame(of, each), {"judges": names, **judges.agreement_pooled(of, each)}
 
 
-def score_predicates(
-    study: Study,
-    kind: kinds.Kind,
-    held_out: pl.DataFrame,
-    score: Matrix,
-    status: UInt8[np.ndarray, "text predicate"],
-    predicates: Sequence[Predicate],
-    walk: Walk | None = None,
-) -> list[Score]:
-    """One Score per frozen predicate, in frozen order, without gold verdicts."""
-    return score_judged(Judged(study, kind, held_out, predicates, score, status), walk).scores
-
-
-def score_judged(judged: Judged, walk: Walk | None = None, n_looks: int | None = None) -> Scored:
+def score_judged(of: Judged, walk: Walk | None = None, n_looks: int | None = None) -> Scored:
     """The tests of all frozen predicates, in frozen order.
 
     Args:
-        judged: all verdicts.
+        of: all verdicts.
         walk: that of a sequential plan, at its start.
         n_looks: where verify ended the walk before its time.
     """
-    found = decide(judged, walk, n_looks)
-    decided, level = found.decided, judged.study.score.level
+    found = decide(of, walk, n_looks)
     # Opposites are two sentences: only verdicts that agree make a group.
-    phi, least = verdicts_phi(judged.score), judged.study.score.group_phi
-    strength = np.array([d.strength for d in decided])
+    phi, least = verdicts_phi(of.score), of.study.score.group_phi
+    strength = _strength(found.table)
     leader = paraphrase_groups(np.maximum(phi, 0), least, strength)
     # Where gold decides, what the judge's own verdicts leave at equal length is the effect of another judge.
-    is_adjusted = walk is None and not judged.study.gold.decides
-    is_found = np.array([d.is_discovery for d in decided]) & is_adjusted
+    is_adjusted = walk is None and not of.study.gold.decides
+    is_found = found.table["is_discovery"].to_numpy() & is_adjusted
     # Each of two opposites explains the other away, as each of two paraphrases does.
-    alike = paraphrase_groups(np.abs(phi), least, strength)
-    adjusted = findings.adjusted_effects(
-        judged.held_out, judged.verdict, is_found, alike, level, judged.study.seed
+    adjusted = groups.adjusted_effects(of, is_found, paraphrase_groups(np.abs(phi), least, strength))
+    rows = found.table.with_columns(
+        pl.Series("predicate_id", [p.predicate_id for p in of.predicates]),
+        *_gaps(of),
+        pl.Series("group_id", [of.predicates[k].predicate_id for k in leader]),
+        pl.Series("conditional_validity", _beyond_leader(of, leader.tolist()), dtype=pl.Float64),
+        *(
+            pl.Series(f"adjusted_{name}", list(values), dtype=pl.Float64)
+            for name, values in zip(("validity", "lo", "hi"), zip(*adjusted, strict=True), strict=True)
+        ),
     )
     return Scored(
-        [_score(judged, d, i, int(leader[i]), adjusted[i]) for i, d in enumerate(decided)],
-        groups=_groups(judged, decided, leader) if walk is None else None,
-        judges=_judges(judged, found),
+        [Score(**row) for row in rows.iter_rows(named=True)],
+        groups=groups.groups_frame(of, leader, found.table) if walk is None else None,
+        judges=_judges(of, found),
     )
 
 
-def _score(
-    judged: Judged,
-    d: Decided,
-    i: int,
-    leader: int,
-    adjusted: tuple[float | None, float | None, float | None],
-) -> Score:
-    status, estimate = judged.status[:, i], d.estimate
-    of_leader = judged.score[:, leader]
-    return Score(
-        predicate_id=judged.predicates[i].predicate_id,
-        n_a=estimate.n_a,
-        n_b=estimate.n_b,
-        n_documents=estimate.n_documents,
-        n_refused=int((status == roles.REFUSAL).sum()),
-        n_unparsable=int((status == roles.UNPARSABLE).sum()),
-        n_absent=int((status == roles.ABSENT).sum()) - judged.n_of_others(i),
-        mean_a=estimate.mean_a,
-        mean_b=estimate.mean_b,
-        validity=estimate.validity,
-        lo=estimate.lo,
-        hi=estimate.hi,
-        p=estimate.p,
-        q=d.q,
-        missing_lo=estimate.missing_lo,
-        missing_hi=estimate.missing_hi,
-        method=estimate.method,
-        group_id=judged.predicates[leader].predicate_id,
-        conditional_validity=(
-            None if leader == i else conditional_difference(judged.score[:, i], of_leader, judged.in_a)
-        ),
-        adjusted_validity=adjusted[0],
-        adjusted_lo=adjusted[1],
-        adjusted_hi=adjusted[2],
-        e_value=d.e_value,
-        decision=d.decision,
-        fragile=d.fragile,
-        is_discovery=d.is_discovery,
-    )
+def _strength(table: pl.DataFrame) -> np.ndarray:
+    """Distance of each interval from zero, which picks a group's leader; negative if it spans zero."""
+    distance = np.maximum(table["lo"].to_numpy(), -table["hi"].to_numpy())
+    # What a walk confirmed may span zero: it still leads what it did not.
+    return np.asarray(distance + 2 * (table["decision"] == "confirmed").to_numpy())
 
 
-def _groups(
-    judged: Judged, decided: Sequence[Decided], leader: Int[np.ndarray, " predicate"]
-) -> pl.DataFrame:
-    return findings.groups_frame(
-        judged.kind,
-        judged.held_out,
-        judged.predicates,
-        leader,
-        [d.estimate for d in decided],
-        judged.verdict,
-        judged.study.score.level,
-        judged.verdict_gold if judged.study.gold.decides else None,
-        drawn_apart=judged.study.gold.choose == "uncertain",
-    )
+def _gaps(of: Judged) -> list[pl.Series]:
+    """How many verdicts of each predicate are missing, and how; rows of other predicates are not."""
+    codes = {"n_refused": roles.REFUSAL, "n_unparsable": roles.UNPARSABLE, "n_absent": roles.ABSENT}
+    counts = {name: (of.status == code).sum(axis=0) for name, code in codes.items()}
+    counts["n_absent"] = counts["n_absent"] - [of.n_of_others(i) for i in range(len(of.predicates))]
+    return [pl.Series(name, values.astype(np.int64)) for name, values in counts.items()]
 
 
-def _judges(judged: Judged, found: Outcome) -> pl.DataFrame | None:
-    if found.corrected is None or found.q is None or found.bearing is None or judged.verdict_gold is None:
+def _beyond_leader(of: Judged, leader: Sequence[int]) -> list[float | None]:
+    """The effect of each within strata of its leader's verdict; None of leaders."""
+    return [
+        None if k == i else conditional_difference(of.score[:, i], of.score[:, k], of.in_a)
+        for i, k in enumerate(leader)
+    ]
+
+
+def _judges(of: Judged, found: Outcome) -> pl.DataFrame | None:
+    if found.corrected is None or found.q is None or found.bearing is None:
         return None
-    of = (judged.verdict, judged.verdict_gold, judged.in_a, judged.document, judged.study.score.level)
-    error, kappa = judges.error_of_judge(*of, judged.threshold)
-    return judges.judges_frame(judged.predicates, found.corrected, found.q, found.bearing, error, kappa)
+    error, kappa = judges.error_of_judge(of)
+    return judges.judges_frame(of.predicates, found.corrected, found.q, found.bearing, error, kappa)
 
 
-def gold_figures(judged: Judged, table: pl.DataFrame) -> dict[str, Any]:
+def gold_figures(of: Judged, table: pl.DataFrame) -> dict[str, Any]:
     """What the manifest tells of the gold verdicts, over all predicates."""
-    of = judged.verdict_gold
-    assert of is not None  # noqa: S101 - there is no table of judges without
+    gold = of.verdict_gold
+    assert gold is not None  # noqa: S101 - there is no table of judges without
     bearing = table["bearing"].to_list()
     return {
-        "decides": judged.study.gold.decides,
+        "decides": of.study.gold.decides,
         "n_gold": int(table.select(pl.sum_horizontal("n_gold_a", "n_gold_b").sum()).item()),
-        "n_refused": int(of.n_refused.sum()),
+        "n_refused": int(gold.n_refused.sum()),
         # Where the judge gave no verdict there is nothing to correct.
-        "n_ignored": int((~np.isnan(of.score) & np.isnan(judged.verdict)).sum()),
-        **{f"n_{name}": bearing.count(name) for name in deciding.BEARINGS},
-        **judges.error_pooled(judged.verdict, of, judged.in_a, judged.document, judged.study.score.level),
+        "n_ignored": int((~np.isnan(gold.score) & np.isnan(of.verdict)).sum()),
+        **{f"n_{name}": bearing.count(name) for name in discoveries.BEARINGS},
+        **judges.error_pooled(of),
     }
 
 
-def _walk(judged: Judged, verified: dict[str, Any]) -> Walk | None:
+def _walk(of: Judged, verified: dict[str, Any]) -> Walk | None:
     """The walk that verify took, at its start; None of a fixed plan.
 
     Raises:
         FrozenError: predicates or verdicts are those of another plan.
     """
-    study = judged.study
-    check_plan(study, judged.predicates)
+    study = of.study
+    check_plan(study, of.predicates)
     if study.verify.plan == "fixed":
         return None
     rule = study.verify.sequential.model_dump()
@@ -323,13 +250,9 @@ def _walk(judged: Judged, verified: dict[str, Any]) -> Walk | None:
         raise FrozenError(
             f"verdicts were judged by the rule {verified.get('sequential')}, not {rule}. Rerun verify."
         )
-    of_file = study.gold.decides and study.label_file is not None and judged.gold is not None
-    weight = scale.largest_weight(judged.gold) if of_file and judged.gold is not None else None
-    return judged.kind.walk(study, judged.held_out, judged.predicates, study.score.level, weight)
-
-
-def _null_rate(judged: Judged) -> dict[str, int]:
-    return null_rate(judged.study, judged.held_out, lambda texts: estimated(judged, texts))
+    of_file = study.gold.decides and study.label_file is not None and of.gold is not None
+    weight = bets.largest_weight(of.gold) if of_file and of.gold is not None else None
+    return walk_over(study, of.rows, of.predicates, study.score.level, weight)
 
 
 def _path(walk: Walk, scores: Sequence[Score]) -> pl.DataFrame:
@@ -337,9 +260,9 @@ def _path(walk: Walk, scores: Sequence[Score]) -> pl.DataFrame:
     return walk.path(lo, hi)
 
 
-def _judgements(walk: Walk, verified: dict[str, Any], judged: Judged) -> dict[str, Any]:
-    n_judged = int((judged.status != roles.ABSENT).sum())
-    n_grid = matrices.n_pairs(judged.held_out, len(judged.predicates))
+def _judgements(walk: Walk, verified: dict[str, Any], of: Judged) -> dict[str, Any]:
+    n_judged = int((of.status != roles.ABSENT).sum())
+    n_grid = of.n_pairs
     return {
         "plan": "sequential",
         **({"ended": verified["ended"]} if "ended" in verified else {}),

@@ -269,7 +269,9 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     known = connection.execute("SELECT min(found_at) FROM runs WHERE run_id = ?", [run_id]).fetchone()
     found_at = pl.lit(known[0] if known and known[0] else written, pl.Datetime("us")).alias("found_at")
-    _replace(connection, "runs", run_id, runs.with_columns(found_at, recorded_at=now))
+    manifest = frames.read_manifest(folder)
+    own = {"recorded_at": now, "is_written": manifest.get("is_written", False)}
+    _replace(connection, "runs", run_id, runs.with_columns(found_at, **own))
     _replace(connection, "discoveries", run_id, discoveries.with_columns(found_at))
     _replace(connection, "evidence", run_id, frames.read(folder, "evidence.parquet", frames.EVIDENCE))
     of_run = [pl.lit(run_id).alias("run_id"), pl.lit(study).alias("study")]
@@ -280,7 +282,6 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> None:
         rows = frames.read(paths.output(study, stage), f"{table}.parquet", schema)
         if _made(rows, discoveries):
             _replace(connection, table, run_id, rows.select(*of_run, *schema.names()))
-    manifest = frames.read_manifest(folder)
     paid = calls.read(study)
     # A stage that ran again since may rest on other answers.
     if manifest.get("calls") == calls.totals(paid):

@@ -43,18 +43,6 @@ PROPOSALS = pl.Schema(
         "prompt_hash": pl.String(),
     }
 )
-PAIRS = pl.Schema(
-    {
-        "left": pl.String,
-        "right": pl.String,
-        "left_id": pl.String,
-        "right_id": pl.String,
-        "similarity": pl.Float64,
-        "reference": pl.Float64,
-        "overlap": pl.Float64,
-    }
-)
-"""Pairs that an encoder puts close and a reference apart (`3_proposals/pairs.parquet`)."""
 RECORDED = pl.Schema(
     {
         "predicate": pl.String,
@@ -99,53 +87,6 @@ ORDERS = pl.Schema(
 )
 """Two-text form only (`5_verdicts/orders-*.parquet`): what a text scored when it was shown first, and
 when it was shown second."""
-FRESH = pl.Schema(
-    {
-        "text_id": pl.String,
-        "text": pl.String,
-        "group": pl.String,
-        "document_id": pl.String,
-        "predicate_id": pl.String,
-        "left": pl.String,
-        "right": pl.String,
-        "similarity": pl.Float64,
-        "reference": pl.Float64,
-        "overlap": pl.Float64,
-        "inside": pl.Boolean,
-        "n_merged": pl.Int64,
-    }
-)
-"""Kind encoder_failures (`5_verdicts/fresh.parquet`): pairs written to test a failure (group A) and their
-controls (group B), a pair and its control under one `document_id`; `inside`: written for the domain."""
-TRANSFER = pl.Schema(
-    {
-        "encoder": pl.String,
-        "predicate_id": pl.String,
-        "threshold": pl.Float64,
-        "n": pl.Int64,
-        "success": pl.Float64,
-        "control": pl.Float64,
-        "validity": pl.Float64,
-        "lo": pl.Float64,
-        "hi": pl.Float64,
-    }
-)
-"""Kind encoder_failures (`6_scores/transfer.parquet`): the confirmed failures on other encoders."""
-RETRIEVAL = pl.Schema(
-    {
-        "predicate_id": pl.String,
-        "n": pl.Int64,
-        "share_first": pl.Float64,
-        "share_first_control": pl.Float64,
-        "validity": pl.Float64,
-        "lo": pl.Float64,
-        "hi": pl.Float64,
-        "median_rank": pl.Float64,
-        "median_rank_control": pl.Float64,
-    }
-)
-"""Kind encoder_failures (`6_scores/retrieval.parquet`): a search for the twin of a text among the
-confirmation texts: how often the text itself, which means something else, comes first."""
 GOLD = pl.Schema(
     {
         "predicate_id": pl.String,
@@ -207,6 +148,7 @@ SCORES = pl.Schema(
         "decision": pl.String,
         "fragile": pl.Boolean,
         "is_discovery": pl.Boolean,
+        "why": pl.String,
     }
 )
 PATHS = pl.Schema(
@@ -285,6 +227,23 @@ GROUPS = pl.Schema(
 )
 """Fixed plan only (`6_scores/groups.parquet`): each group of paraphrases tested as one, by the mean of its
 verdicts; q over all groups."""
+ESTIMATES = pl.Schema(
+    {
+        "n_a": pl.Int64,
+        "n_b": pl.Int64,
+        "n_documents": pl.Int64,
+        "mean_a": pl.Float64,
+        "mean_b": pl.Float64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "p": pl.Float64,
+        "missing_lo": pl.Float64,
+        "missing_hi": pl.Float64,
+        "method": pl.String,
+    }
+)
+"""One predicate's test, before multiplicity; a row each, in frozen order (never a file)."""
 BASELINES = pl.Schema(
     {
         "baseline": pl.String,

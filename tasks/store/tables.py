@@ -21,7 +21,7 @@ _RUN = {"run_id": pl.String, "study": pl.String}
 _FOUND = {"found_at": pl.Datetime("us")}
 """UTC; when the run was first recorded."""
 TABLES: dict[str, pl.Schema] = {
-    "runs": _schema(frames.RUNS, _FOUND, {"recorded_at": pl.Datetime("us")}),
+    "runs": _schema(frames.RUNS, _FOUND, {"recorded_at": pl.Datetime("us"), "is_written": pl.Boolean}),
     "predicates": _schema(_RUN, frames.PREDICATES),
     "scores": _schema(_RUN, frames.SCORES),
     "discoveries": _schema(frames.DISCOVERIES, _FOUND),
@@ -79,8 +79,8 @@ numbered AS (
         count(*) FILTER (asks) OVER (PARTITION BY split_hash ORDER BY found_at, run_id) AS nth
     FROM runs
     JOIN asked USING (run_id)
-    -- An encoder is tested on pairs written for it, which no earlier run has asked.
-    WHERE kind <> 'encoder_failures'
+    -- What was written for a test, no earlier run has asked.
+    WHERE NOT coalesce(is_written, false)
 )
 SELECT run_id, study, split_hash, found_at, n_predicates, asks, nth,
     (params ->> '$.score.alpha')::DOUBLE AS alpha,

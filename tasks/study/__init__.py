@@ -1,9 +1,12 @@
 """A study: what is asked, as params.yaml says it.
 
 params   the blocks of a study, key by key
-study    a study as a whole, and reading params.yaml
+study    what the blocks mean together
+reading  params.yaml -> a study of its kind
+explain  what a key means, and what is wrong with one
 """
 
-from tasks.study.study import NOBODY, Study, explain, load, names
+from tasks.study.reading import load, names
+from tasks.study.study import NOBODY, Study
 
-__all__ = ["NOBODY", "Study", "explain", "load", "names"]
+__all__ = ["NOBODY", "Study", "load", "names"]

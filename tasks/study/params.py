@@ -1,13 +1,13 @@
 """The blocks of a study in params.yaml: every key with its type, range, default and meaning.
 
-Not here:   a study as a whole, and reading params.yaml (study.py)
+Not here:   a study as a whole, and reading params.yaml (reading.py)
 """
 
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -362,50 +362,6 @@ class Gold(Block):
     """Which of them: any alike, or more often those of which a judge with graded scores is unsure."""
     decides: bool = False
     """Whether discoveries follow from the corrected effects: a cascade, in which the judge only screens."""
-
-
-LEXICAL = "lexical"
-"""The reference that needs no encoder: how far the same words stand in the same order."""
-
-
-class Failures(Block):
-    """Kind encoder_failures: what counts as confused, and on what it is tested."""
-
-    reference: str = LEXICAL
-    """What tells texts apart: `lexical` (their words in order) or an encoder, as under embed.encoder."""
-    threshold: float = Field(default=0.9, gt=0, le=1)
-    """Cosine under test (embed.encoder) from which two texts count as confused."""
-    margin: float = Field(default=0.1, ge=0, le=2)
-    """How much lower the reference must be."""
-    top: int = Field(default=2000, ge=1)
-    """Most confused pairs kept as evidence, the nearest first."""
-    per_text: int = Field(default=3, ge=1)
-    """Most kept pairs in which a text stands."""
-    shown: int = Field(default=20, ge=1)
-    """Pairs shown to a language model in a round."""
-    fresh: int = Field(default=100, ge=10)
-    """New pairs written to test each failure, and as many controls."""
-    domain: str | None = None
-    """What failures should be about, e.g. captions for self-driving scenes."""
-    transfer: tuple[str, ...] = Field(default=(), strict=False)
-    """Other encoders on which the confirmed failures are tested."""
-
-    @field_validator("reference")
-    @classmethod
-    def _reference_tells_apart(cls, name: str) -> str:
-        if name == "none":
-            raise ValueError("wanted `lexical` or an encoder, got 'none'")
-        return name
-
-    @field_validator("transfer")
-    @classmethod
-    def _transfer_is_to_encoders(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for i, name in enumerate(names):
-            if name in {"none", "lexical"}:
-                raise ValueError(f"wanted encoders, as under embed.encoder, got {name!r}")
-            if name in names[:i]:
-                raise ValueError(f"wanted each encoder once, got {name!r} twice")
-        return names
 
 
 class ScoreParams(Block):

@@ -8,6 +8,7 @@ Where a gold judge decides (`gold.decides`), the walk bets on the judge's scores
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,8 @@ from tasks.stats.sequential import Look, Sequential, difference_ci_last_look
 from tasks.store import frames
 from tasks.study import Study
 from tasks.verdicts.bets import Corrected, Scale, against
-from tasks.verdicts.matrices import GoldVerdicts, thresholded
+from tasks.verdicts.gold_draw import largest_weight
+from tasks.verdicts.matrices import GoldVerdicts, groups_and_documents, thresholded
 
 PLANNED_TEST = "sequential_betting"
 """What is frozen as the test of a predicate that is judged until it is decided."""
@@ -237,9 +239,44 @@ class Walk:
         return frames.conform(pl.concat(parts).fill_nan(None), frames.PATHS)
 
 
-def planned(study: Study, test: str) -> str:
-    """The test that is frozen, given the kind's: whose effects decide is part of it."""
+def planned(study: Study, units: pl.DataFrame) -> str:
+    """The test that these rows call for: 0/1 or graded, clustered or not; or one for any case.
+
+    Whose effects decide is part of it.
+    """
+    clustered = units["document_id"].n_unique() < units.height
+    if study.verify.plan == "sequential":
+        test = PLANNED_TEST
+    elif study.formalise.threshold is None:
+        test = "cluster_robust" if clustered else "welch"
+    else:
+        test = "cluster_score" if clustered else "fisher_mn"
     return test + CORRECTED if study.gold.decides else test
+
+
+def walk_over(
+    study: Study,
+    rows: pl.DataFrame,
+    predicates: Sequence[Predicate],
+    level: float = 0.95,
+    weight: float | None = None,
+) -> "Walk":
+    """The walk over these rows, at its start.
+
+    Args:
+        study: its rule, seed and gold judge.
+        rows: those under test. Where each is for one predicate, a predicate has so many blocks as the most has.
+        predicates: frozen ones.
+        level: of the intervals; it decides nothing.
+        weight: where gold verdicts decide, the largest 1 / chance in a file of them; else as the study draws.
+    """
+    if study.gold.decides and weight is None:
+        weight = largest_weight(rows, study.gold.texts)
+    n_blocks = None
+    if "predicate_id" in rows.columns:
+        of_each = rows.group_by("predicate_id").agg(pl.col("document_id").n_unique())["document_id"]
+        n_blocks = cast(int, of_each.max())
+    return Walk(study, *groups_and_documents(rows), predicates, level, weight, n_blocks)
 
 
 def check_plan(study: Study, predicates: Sequence[Predicate]) -> None:

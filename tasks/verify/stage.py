@@ -8,7 +8,7 @@ Writes:     5_verdicts/part-*.parquet: one row per predicate and confirmation te
 Guarantees: exploration and confirmation share no text, or nothing is judged; only what was frozen is
             judged, by the judge it was frozen with; a missing verdict is a row, and so is a pair that a
             sequential plan did not ask about; what the gold judge reads is drawn by chance alone
-Not here:   proposing, changing a threshold, any test; how a part is judged (parts.py)
+Not here:   proposing, changing a threshold, any test; how a part is judged (part.py)
 """
 
 import shutil
@@ -27,10 +27,11 @@ from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
+from tasks.verdicts.judged import filled
 from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, n_pairs
 from tasks.verdicts.walk import DECISIONS, Walk, check_plan
-from tasks.verify import plan as parts
-from tasks.verify.plan import Plan
+from tasks.verify import part
+from tasks.verify.plan import Plan, judged_files
 from tasks.verify.rows import position_bias, verdict_frame
 
 _Look = Callable[[Plan, int, Sequence[Predicate], pl.DataFrame], pl.DataFrame | None]
@@ -65,7 +66,7 @@ def finish(study: Study) -> dict[str, Any]:
 
 def _plan(study: Study) -> Plan:
     """The plan, made once for all shards that this process runs while its inputs stay as they are."""
-    files = [*parts.judged_files(study), paths.output(study.name, "formalise") / "predicates.parquet"]
+    files = [*judged_files(study), paths.output(study.name, "formalise") / "predicates.parquet"]
     stamps = tuple((file, file.stat().st_mtime_ns) for file in files if file.is_file())
     return _planned(study, stamps)
 
@@ -105,12 +106,13 @@ def _run_shard(plan: Plan, shard: int) -> None:
         plan.ended.unlink(missing_ok=True)  # there may be more money by now
         _walked(plan, _looked)
     elif not plan.file("part", shard).is_file():
-        parts.judge_part(plan, shard, plan.predicates, plan.held_out[plan.shard(shard)])
+        part.judge_part(plan, shard, plan.predicates, plan.held_out[plan.shard(shard)])
 
 
 def _walked(plan: Plan, look: _Look) -> tuple[Walk, roles.Judgements]:
     """The whole walk, with its verdicts look by look; pairs it does not come to are `absent`."""
     walk = plan.walk()
+    in_a = (plan.held_out["group"] == "A").to_numpy()
     shape = (plan.held_out.height, len(plan.predicates))
     score, status = np.full(shape, np.nan), np.full(shape, roles.ABSENT, dtype=np.uint8)
     with progress.bar(f"verify {plan.study.name}", len(walk.batches)) as advance:
@@ -124,7 +126,7 @@ def _walked(plan: Plan, look: _Look) -> tuple[Walk, roles.Judgements]:
             values = found["score"].fill_null(float("nan"))
             score[np.ix_(rows, at)] = values.to_numpy().reshape(at.size, rows.size).T
             status[np.ix_(rows, at)] = codes.to_numpy().reshape(at.size, rows.size).T
-            taken = plan.kind.filled(plan.held_out[rows], score[rows], status[rows])
+            taken = filled(score[rows], status[rows], in_a[rows], plan.kind.gaps)
             walk.take(taken, status[rows], _gold_of(plan, walk.n_looks, rows))
             advance(note=lambda: f"{walk.going.sum()} of {walk.going.size} predicates undecided")
     return walk, roles.Judgements(score, status)
@@ -147,7 +149,7 @@ def _looked(
     file = plan.file("part", look)
     if not file.is_file():
         try:
-            parts.judge_part(plan, look, predicates, texts)
+            part.judge_part(plan, look, predicates, texts)
         except EngineError as error:
             if not error.out_of_budget or not look:
                 raise
@@ -187,7 +189,7 @@ def _finish(plan: Plan) -> dict[str, Any]:
             **({} if plan.labels_read is None else {"labels_hash": frames.gold_hash(plan.labels_read)}),
             **_asked(plan),
         }
-        written = list(plan.parts.glob("fresh.parquet"))
+        written = [plan.written_file] if plan.kind.written else []
         for file in (*plan.files("calls"), *plan.files("orders"), *plan.files("panel"), *written):
             shutil.copyfile(file, folder / file.name)
         if plan.paired:
@@ -207,7 +209,7 @@ def _check_shards(plan: Plan) -> None:
             f"{plan.parts}: {n_there} of {plan.n_shards} shards are judged. Rerun verify."
         )
     if plan.gold_judge and plan.study.gold.choose == "uncertain":
-        parts.ask_gold_where_unsure(plan)
+        part.ask_gold_where_unsure(plan)
 
 
 def _copy_shards(plan: Plan, folder: Path) -> dict[str, Any]:
@@ -225,11 +227,11 @@ def _copy_shards(plan: Plan, folder: Path) -> dict[str, Any]:
 def _write_walk(plan: Plan, folder: Path) -> dict[str, Any]:
     """Writes the walk's verdicts and a row for every pair it did not come to, and gives what they come to."""
     walk, judged = _walked(plan, _look_there)
-    for part, start in enumerate(range(0, plan.held_out.height, plan.shard_size)):
+    for number, start in enumerate(range(0, plan.held_out.height, plan.shard_size)):
         at = slice(start, start + plan.shard_size)
         some = roles.Judgements(judged.score[at], judged.status[at])
         rows = verdict_frame(plan.predicates, plan.held_out["text_id"][at], some)
-        frames.write(rows, folder / f"part-{part:04d}.parquet", frames.VERDICTS)
+        frames.write(rows, folder / f"part-{number:04d}.parquet", frames.VERDICTS)
     counts = np.bincount(judged.status.ravel(), minlength=len(roles.STATUSES)).tolist()
     rule = plan.study.verify.sequential
     n_grid = n_pairs(plan.held_out, len(plan.predicates))

@@ -25,6 +25,8 @@ CANNOT_FIND = (
     "the size of a difference in meaning: a proxy or theme gives its direction",
 )
 """What this engine cannot find: for the README and every report."""
+NOTHING = "Give it more texts or other propose.families."
+"""What to do where nothing was proposed."""
 
 
 def proposer(study: Study) -> Proposer:
@@ -46,4 +48,3 @@ def rater(study: Study) -> Rater:
     from tasks.engines.embedded.rating import EmbeddedRater
 
     return EmbeddedRater(study)
-

@@ -27,6 +27,8 @@ CANNOT_FIND = (
     "prejudices of the model (a dialect, a name, a language) that differ between the groups",
 )
 """What this engine cannot find: for the README and every report."""
+NOTHING = "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples."
+"""What to do where nothing was proposed."""
 
 
 def proposer(study: Study) -> Proposer:
@@ -63,4 +65,3 @@ def generator(study: Study) -> Generator:
     from tasks.engines.llm.generating import LlmGenerator
 
     return LlmGenerator(study)
-

@@ -20,6 +20,10 @@ from tasks.records import Predicate, Proposal
 from tasks.store import frames
 from tasks.study import Study
 
+CANNOT_FIND = ()
+NOTHING = "Check the file named by verdicts."
+"""What to do where nothing was proposed."""
+
 
 def proposer(study: Study) -> "Recorded":
     """Proposes what was recorded."""

@@ -5,130 +5,193 @@ takes them for one text, and their meanings differ) less that share of controls 
 (MultiMon: Tong, Jones & Steinhardt 2023, with a control). The corpus is one pile of texts; its exploration
 half is searched for confused pairs, its confirmation half is what a search is tried on.
 
-What only one stage calls is imported there: mined.py by propose, fresh.py by verify, transfer.py by score.
+params tables roles prompts/   its keys, its tables, who names failures and writes pairs, what is asked
+mined      pairs of the exploration half, in shards (mining, tally, tiles: the search itself)
+fresh      new pairs for each failure, and controls
+collision  whether a pair fails (views: how near two texts are)
+transfer   failures on other encoders, and in a search
+loads told page   its part of `cost`, `check` and the page
+embedded/ llm/    who proposes, judges and writes
 """
 
+import importlib
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from tasks.engines import roles
+from tasks.engines.llm.loads import Load
 from tasks.errors import CorpusError
-from tasks.kinds import REFERENCE, Gathered, Written, two_groups
+from tasks.kinds import Kind, Outputs, Proposed, Search, Section, Seen, Words, Written
+from tasks.kinds.encoder_failures import tables
+from tasks.kinds.encoder_failures.params import LEXICAL, Failures, own
+from tasks.kinds.encoder_failures.roles import REFERENCE
 from tasks.records import Predicate
-from tasks.store import frames, sources
 from tasks.study import Study
-from tasks.study.params import LEXICAL
-from tasks.verdicts.matrices import groups_and_documents
-from tasks.verdicts.walk import PLANNED_TEST, Walk
+from tasks.verdicts.judged import Judged
 
-unit = "pair of texts"
-writes_pairs = True
-estimand = two_groups.estimand
+if TYPE_CHECKING:
+    from tasks.kinds.encoder_failures.mined import Pairs
 
 
-def gather(study: Study) -> Gathered:
-    """One pile of texts, all of group A."""
-    rows, names, read = sources.read_groups(study)
-    return Gathered(rows, names, read, compared={"A": "new pairs", "B": "controls"})
+class EncoderFailures(Kind):
+    """Failures are named from mined pairs, and tested on pairs written for each."""
 
-
-def views(study: Study) -> dict[str, str]:
-    """The encoder under test, and the reference where it is one."""
-    reference = study.failures.reference
-    return {"embeddings": study.embed.encoder} | ({} if reference == LEXICAL else {REFERENCE: reference})
-
-
-def evidence(
-    study: Study, texts: pl.DataFrame, seen: Mapping[str, Float[np.ndarray, "text dim"]]
-) -> roles.PairEvidence:
-    """Pairs of the exploration half that the encoder puts close and the reference apart."""
-    from tasks.kinds.encoder_failures import mined
-
-    return mined.evidence(study, texts, seen)
-
-
-def held_out(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
-    """Nothing of the corpus: pairs are `written`."""
-    return pl.DataFrame(schema=frames.FRESH)
-
-
-def written(study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate]) -> Written:
-    """Fresh pairs of each failure and their controls.
-
-    Raises:
-        CorpusError: there is not a pair for any failure.
-    """
-    from tasks.kinds.encoder_failures.fresh import fresh_pairs
-
-    generators = roles.load(study.engine).pair_generators(study)
-    rows = fresh_pairs(study, texts, predicates, generators)
-    if rows.is_empty():
-        raise CorpusError(
-            f"studies.{study.name}: no new pair was written for any of {len(predicates)} failures, or none "
-            "that has a control. Name another model under llm.generator, or look at the descriptions in "
-            "4_predicates; controls exchange English words, so pairs in other languages have none."
-        )
-    paid = {call.request_hash: call for one in generators.values() for call in one.calls}
-    return Written(rows, tuple(paid[key] for key in sorted(paid)))
-
-
-def planned_test(texts: pl.DataFrame, threshold: float | None, plan: str = "fixed") -> str:
-    """A pair and its control are one document."""
-    return PLANNED_TEST if plan == "sequential" else "cluster_score"
-
-
-def filled(
-    texts: pl.DataFrame,
-    score: Float[np.ndarray, "text predicate"],
-    status: UInt8[np.ndarray, "text predicate"],
-) -> Float[np.ndarray, "text predicate"]:
-    """A gap counts against the failure: a fresh pair as no failure, a control as one.
-
-    Only pairs that collide are asked for their meaning, so gaps follow from what is measured, and controls
-    are harder to read than pairs that were written to be read: left out, they would make V too large.
-    """
-    in_vain = (status == roles.REFUSAL) | (status == roles.UNPARSABLE)
-    against = np.where((texts["group"] == "A").to_numpy(), 0.0, 1.0)[:, None]
-    return np.where(in_vain, against, score)
-
-
-def walk(
-    study: Study,
-    texts: pl.DataFrame,
-    predicates: Sequence[Predicate],
-    level: float = 0.95,
-    weight: float | None = None,
-) -> Walk:
-    """The walk over pairs with their controls; each failure has its own, so many as the most has."""
-    n_blocks = texts.group_by("predicate_id").agg(pl.col("document_id").n_unique())["document_id"].max()
-    return Walk(study, *groups_and_documents(texts), predicates, level, weight, cast(int, n_blocks))
-
-
-def tables(
-    study: Study,
-    fresh: pl.DataFrame,
-    score: Float[np.ndarray, "text predicate"],
-    found: Sequence[str],
-    corpus: Float[np.ndarray, "text dim"],
-) -> dict[str, pl.DataFrame]:
-    """Baselines, the confirmed failures on other encoders, and a search for their twins.
-
-    Args:
-        study: names the encoders.
-        fresh: rows of frames.FRESH.
-        score: verdicts; NaN where there is none.
-        found: predicate_ids of the confirmed failures.
-        corpus: vectors of the confirmation texts.
-    """
-    from tasks.kinds.encoder_failures.transfer import baselines, searched, transferred
-
-    level = study.score.level
-    return {
-        "baselines": baselines(study, fresh, score, corpus),
-        "transfer": transferred(study, fresh, score, found, level),
-        "retrieval": searched(study, fresh, corpus, found, level),
+    name = "encoder_failures"
+    question = "which texts does an embedding model confuse?"
+    unit = "pair of texts"
+    estimand = "share of new pairs that fail minus that of controls"
+    source = "MultiMon: Tong, Jones & Steinhardt 2023"
+    has_groups = False
+    sides = {"A": "new pairs", "B": "controls"}  # noqa: RUF012 - never changed
+    # Only pairs that collide are asked for their meaning, and controls are harder to read than pairs that were
+    # written to be read: gaps follow from what is measured, and left out they would make V too large.
+    gaps = "against"
+    written = "fresh"
+    judge_errs = False
+    tests_encoders = True
+    Params = Failures
+    tables = {  # noqa: RUF012 - never changed
+        "pairs": tables.PAIRS,
+        "fresh": tables.FRESH,
+        "transfer": tables.TRANSFER,
+        "retrieval": tables.RETRIEVAL,
     }
+    words = Words(
+        subject="texts that differ by …",
+        said="of texts that differ by",
+        rows="pairs",
+        tested_on="pairs written to test them",
+        hypothesis="failure",
+        judged=("failures", "new pairs and controls"),
+        more="Raise encoder_failures.fresh",
+        holds="{a} of {n_a} new pairs fail, {b} of their controls",
+        reads="is the share of new pairs that fail minus that of their controls: +0.27, say, means that 27 in "
+        "100 more are confused than of controls.",
+        looked="failures were named from mined pairs (those tagged “expected without data”: without), frozen, and "
+        "tested on pairs written afterwards, none of which holds a text of the corpus.",
+        baseline="baseline",
+        baselines="What pairs reach that no failure was named for, and what was expected without any data.",
+        without="data",
+    )
+
+    def check(self, study: Study) -> None:
+        """Refuses recorded verdicts, gold verdicts, comparisons, and a study without an encoder to test."""
+        if study.embed.encoder in own(study).transfer:
+            raise ValueError(
+                f"wanted other encoders than `{study.embed.encoder}` under {self.name}.transfer: it is the one "
+                "that is tested, and stands beside them anyway"
+            )
+        if study.engine == "replay" or study.has_gold or study.verify.form == "two_text":
+            raise ValueError(
+                f"wanted `engine: embedded` or `llm`, no `gold` and `form: one_text` with `kind: {self.name}`"
+            )
+        if study.embed.encoder == "none":
+            raise ValueError(f"wanted embed.encoder with `kind: {self.name}`: the encoder that is tested")
+
+    def views(self, study: Study) -> dict[str, str]:
+        """The encoder under test, and the reference where it is one."""
+        reference = own(study).reference
+        return super().views(study) | ({} if reference == LEXICAL else {REFERENCE: reference})
+
+    def encoders(self, study: Study) -> list[str]:
+        """Those of the views, and those that failures are tried on."""
+        return [*super().encoders(study), *own(study).transfer]
+
+    def search(self, seen: Seen) -> "Pairs":
+        """Pairs that the encoder puts close and the reference apart."""
+        from tasks.kinds.encoder_failures.mined import Pairs
+
+        return Pairs(seen.study, seen.texts, seen.vectors)
+
+    def propose(
+        self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
+    ) -> Proposed:
+        """Failures, named from the pairs that were mined."""
+        evidence = cast("Pairs", search).evidence()
+        proposer: Any = actors.proposer(seen.study)
+        proposals = proposer.propose(evidence, rng)
+        noted = {**evidence.noted, **proposer.noted}
+        return Proposed(proposals, noted, tuple(proposer.calls), {"pairs": evidence.pairs})
+
+    def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+        """Stand-ins for the pairs that would be written to test one failure, and their controls."""
+        n = own(study).fresh
+        numbers = [f"{i:08d}" for i in range(n)]
+        return pl.DataFrame({"group": ["A", "B"] * n, "document_id": [one for one in numbers for _ in "AB"]})
+
+    def write(
+        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], actors: roles.Engine
+    ) -> Written:
+        """Fresh pairs of each failure and their controls.
+
+        Raises:
+            CorpusError: there is not a pair for any failure.
+        """
+        from tasks.kinds.encoder_failures.fresh import fresh_pairs
+
+        generators = importlib.import_module(f"{__name__}.{study.engine}").pair_generators(study)
+        rows = fresh_pairs(study, texts, predicates, generators)
+        if rows.is_empty():
+            raise CorpusError(
+                f"studies.{study.name}: no new pair was written for any of {len(predicates)} failures, or none "
+                "that has a control. Name another model under llm.generator, or look at the descriptions in "
+                "4_predicates; controls exchange English words, so pairs in other languages have none."
+            )
+        paid = {call.request_hash: call for one in generators.values() for call in one.calls}
+        return Written(rows, tuple(paid[key] for key in sorted(paid)))
+
+    def written_from(self, study: Study) -> tuple[str, ...]:
+        """The block, and the models that write."""
+        asked = study.llm.model_dump_json() if study.engine == "llm" else ""
+        return own(study).model_dump_json(exclude={"transfer"}), asked
+
+    def beside(self, judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Baselines, the confirmed failures on other encoders, and a search for their twins."""
+        from tasks.kinds.encoder_failures import transfer
+
+        return transfer.beside(judged, texts, found)
+
+    def evidence(
+        self, study: Study, texts: pl.DataFrame, tested: pl.DataFrame
+    ) -> tuple[pl.DataFrame, Float[np.ndarray, "text dim"]]:
+        """The pairs themselves; no vectors: a verdict rests on the pair as a whole."""
+        return tested, np.empty((tested.height, 0), dtype=np.float32)
+
+    def foretold(self, study: Study) -> dict[str, Any]:
+        """How many pairs would be written to test the failures."""
+        n_predicates, n_fresh = study.propose.max_predicates, own(study).fresh
+        counted = {"n_predicates": n_predicates, "n_fresh": n_fresh, "n_pairs": n_predicates * n_fresh}
+        return {"written": {**counted, "n_judged": 2 * n_predicates * n_fresh}}
+
+    def sizes_told(self, found: Mapping[str, Any]) -> list[str]:
+        """One pile of texts, and what would be written."""
+        from tasks.kinds.encoder_failures import told
+
+        return told.sizes(found)
+
+    def effect_told(self, found: Mapping[str, Any]) -> list[str]:
+        """The smallest success above the control that is found."""
+        from tasks.kinds.encoder_failures import told
+
+        return told.effect(found)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> list[Load]:
+        """Rounds of mined pairs, new pairs, their meaning, and ratings."""
+        from tasks.kinds.encoder_failures import loads
+
+        return loads.of_failures(study, texts, names)
+
+    def section(self, outputs: Outputs) -> Section:
+        """Failures with their pairs, controls and pictures, other encoders, a search."""
+        from tasks.kinds.encoder_failures import page
+
+        return page.section(outputs)
+
+
+KIND = EncoderFailures()

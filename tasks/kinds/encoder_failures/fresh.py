@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 
 from tasks.engines import pairs
-from tasks.engines.roles import PairGenerator
-from tasks.kinds.encoder_failures import views
+from tasks.kinds.encoder_failures import tables, views
+from tasks.kinds.encoder_failures.params import own
+from tasks.kinds.encoder_failures.roles import PairGenerator
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.store.sources import hashes, normalised
@@ -31,7 +32,7 @@ _STREAM = 4
 def fresh_pairs(
     study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], generators: dict[bool, PairGenerator]
 ) -> pl.DataFrame:
-    """Rows of frames.FRESH, by predicate, document and group; the same whatever the order of texts.
+    """Rows of tables.FRESH, by predicate, document and group; the same whatever the order of texts.
 
     Args:
         study: says how many, and which encoder and reference look at them.
@@ -46,14 +47,14 @@ def fresh_pairs(
     known = frozenset(word for text in _explored(texts) for word in pairs.words(text))
     there = set(texts["text_hash"])
     parts = [_rows(study, p, generators, known, there) for p in predicates]
-    rows = pl.concat(parts) if parts else pl.DataFrame(schema=frames.FRESH)
+    rows = pl.concat(parts) if parts else pl.DataFrame(schema=tables.FRESH)
     left, right = rows["left"].to_list(), rows["right"].to_list()
     seen = rows.with_columns(
         similarity=views.similarity(study, study.embed.encoder, left, right),
-        reference=views.similarity(study, study.failures.reference, left, right),
+        reference=views.similarity(study, own(study).reference, left, right),
         overlap=pairs.lexical_overlap(left, right),
     )
-    return frames.conform(seen.sort("predicate_id", "document_id", "group"), frames.FRESH)
+    return frames.conform(seen.sort("predicate_id", "document_id", "group"), tables.FRESH)
 
 
 def _explored(texts: pl.DataFrame) -> list[str]:
@@ -72,7 +73,7 @@ def _rows(
     rng = np.random.default_rng([study.seed, _STREAM, int(predicate.predicate_id, 16) % 2**32])
     written: dict[tuple[str, str], bool] = {}
     for inside, generator in generators.items():
-        wanted = -(-study.failures.fresh // len(generators))
+        wanted = -(-own(study).fresh // len(generators))
         made = generator.pairs(predicate, wanted, known, rng)
         for pair in _unseen(made, there):
             written.setdefault(pair, inside)
@@ -83,7 +84,7 @@ def _rows(
         beside |= {pair: control for pair, control in drawn if is_fair(predicate, pair, control)}
     fair = [(pair, beside[pair], inside) for pair, inside in written.items() if pair in beside]
     rows = list(_laid_out(predicate, *zip(*fair, strict=True))) if fair else []
-    return pl.DataFrame(rows, schema={name: frames.FRESH[name] for name in _WRITTEN}, orient="row")
+    return pl.DataFrame(rows, schema={name: tables.FRESH[name] for name in _WRITTEN}, orient="row")
 
 
 _WRITTEN = (

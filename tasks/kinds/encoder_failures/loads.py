@@ -5,16 +5,21 @@ collide, so that its meaning is asked for; most controls do not, and cost nothin
 """
 
 import json
+from collections.abc import Mapping
 
 import polars as pl
 
-from tasks.commands.cost import ITEM_ID, SENTENCE, Load, load_of, mean_bytes
-from tasks.engines import roles
-from tasks.engines.llm import prompts, schemas
+from tasks.engines.llm import loads, prompts
 from tasks.engines.llm.generating import MAX_CHARS_KNOWN, MAX_KNOWN, PER_CALL
+from tasks.engines.llm.loads import ITEM_ID, SENTENCE, Load, load_of, mean_bytes
 from tasks.engines.llm.proposing import question
+from tasks.kinds.encoder_failures.llm import schemas
 from tasks.kinds.encoder_failures.llm.meaning import PAIRS_PER_CALL
 from tasks.kinds.encoder_failures.llm.proposing import MAX_CHARS_SHOWN
+from tasks.kinds.encoder_failures.llm.rating import FailureRater
+from tasks.kinds.encoder_failures.params import own
+from tasks.kinds.encoder_failures.prompts import FOLDER
+from tasks.kinds.encoder_failures.roles import for_domain
 from tasks.study import Study
 
 NAME = "who does what to whom"
@@ -22,15 +27,26 @@ DESCRIPTION = f"{SENTENCE}. {SENTENCE}."
 """Stand for a failure."""
 
 
+def of_failures(study: Study, texts: pl.DataFrame, names: Mapping[str, str]) -> list[Load]:
+    """All that such a study asks for with `engine: llm`."""
+    explored = texts.filter(pl.col("half") == "explore")
+    return [
+        *proposing_loads(study, explored),
+        *writing_loads(study, explored),
+        *judging_loads(study, explored),
+        *loads.ratings(study, names, FailureRater.prompts()),
+    ]
+
+
 def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     """The rounds of mined pairs, and the one that shows none."""
     params = study.propose
     said = schemas.Failures(failures=[schemas.Failure(name=NAME, description=DESCRIPTION)] * params.per_round)
-    shown = study.failures.shown * _pair_bytes(explored, MAX_CHARS_SHOWN)
+    shown = own(study).shown * _pair_bytes(explored, MAX_CHARS_SHOWN)
     rounds = [(done * params.per_round, "x", shown) for done in range(params.rounds)]
     blind = [(0, "", 0.0)] if params.max_predicates > 1 else []
     return [
-        load_of(f"propose/{study.kind}", said, more, {
+        load_of("propose", "proposer", prompts.load("propose", FOLDER), said, more, {
             "study": question(study),
             "domain": _domain(study),
             "n": params.per_round,
@@ -45,33 +61,39 @@ def writing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     """New pairs of every failure, as many in a call as the generator asks for; twice with a domain."""
     per_pair = _pair_bytes(explored, MAX_CHARS_KNOWN)
     failure = prompts.lines([{"name": NAME, "description": DESCRIPTION}])
-    loads = []
-    writers = roles.for_domain(study).values()
+    asked = []
+    writers = for_domain(study).values()
     for writer in writers:
-        wanted = -(-study.failures.fresh // len(writers))
+        wanted = -(-own(study).fresh // len(writers))
         for written in range(0, wanted, PER_CALL):
             n = min(PER_CALL, wanted - written)
             values = {"failure": failure, "domain": _domain(writer), "known": written > 0, "n": n}
             one = load_of(
-                "generate/pairs",
+                "verify",
+                "generator",
+                prompts.load("pairs", FOLDER),
                 schemas.TextPairs(pairs=[]),
                 min(written, MAX_KNOWN) * per_pair,
                 values,
             )
-            loads.append(Load(1, one.bytes_in, one.bytes_out + n * per_pair, one.answer))
-    return loads * study.propose.max_predicates
+            asked.append(
+                Load("verify", "generator", 1, one.bytes_in, one.bytes_out + n * per_pair, one.answer)
+            )
+    return asked * study.propose.max_predicates
 
 
 def judging_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     """The meaning of every pair and control, as if each collided."""
-    n_rows = 2 * study.failures.fresh * study.propose.max_predicates
+    n_rows = 2 * own(study).fresh * study.propose.max_predicates
     n_calls = sum(-(-n // PAIRS_PER_CALL) for n in _parts(study, n_rows))
     said = schemas.Meanings(verdicts=[])
-    empty = load_of("verify/meaning", said, 0, {"pairs": ""})
+    empty = load_of("verify", "judge", prompts.load("meaning", FOLDER), said, 0, {"pairs": ""})
     verdict = len(schemas.Meaning(id=ITEM_ID, same=False).model_dump_json()) + 1
     pair = _pair_bytes(explored, study.verify.max_chars) + len(json.dumps({"id": ITEM_ID}))
     return [
         Load(
+            "verify",
+            "judge",
             n_calls,
             n_calls * empty.bytes_in + n_rows * pair,
             n_calls * empty.bytes_out + n_rows * verdict,
@@ -91,7 +113,7 @@ def _parts(study: Study, n_rows: int) -> list[int]:
 
 
 def _domain(study: Study) -> str:
-    domain = study.failures.domain
+    domain = own(study).domain
     return prompts.lines([{"domain": domain}]) if domain else ""
 
 

@@ -4,6 +4,7 @@ Many texts are searched in shards, each of which leaves what it found: a killed 
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +14,10 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks import paths
-from tasks.engines import roles
 from tasks.errors import CorpusError, MissingStageError
-from tasks.kinds import REFERENCE
-from tasks.kinds.encoder_failures import mining, tally, tiles
+from tasks.kinds.encoder_failures import mining, tables, tally, tiles
+from tasks.kinds.encoder_failures.params import own
+from tasks.kinds.encoder_failures.roles import REFERENCE, PairEvidence
 from tasks.store import frames
 from tasks.store.version import code_version
 from tasks.study import Study
@@ -38,14 +39,18 @@ class Pairs:
     ) -> None:
         """Looks at all vectors once; compares nothing.
 
+        Args:
+            study: says what counts as confused.
+            texts: of the exploration half.
+            seen: vectors of each view, rows as the texts.
+
         Raises:
             EngineError: a vector is not finite; names the text.
         """
-        explored = np.flatnonzero((texts["half"] == "explore").to_numpy())
-        rows = explored[texts[explored]["text_id"].arg_sort().to_numpy()]
+        rows = texts["text_id"].arg_sort().to_numpy()
         self._study, self._texts = study, texts[rows]
         self._seen = {view: vectors[rows] for view, vectors in sorted(seen.items())}
-        params = study.failures
+        params = own(study)
         self._search = mining.Search(
             self._texts["text"].to_list(),
             self._seen["embeddings"],
@@ -68,25 +73,30 @@ class Pairs:
         return len(self._shards)
 
     @property
-    def n_tiles(self) -> int:
-        """How often `search` calls on_tile, over all shards."""
+    def n_steps(self) -> int:
+        """How often `run` advances, over all shards."""
         return sum(self._search.n_tiles(blocks) for blocks in self._shards)
 
-    def search(self, shard: int, on_tile: Callable[[], object] = bool) -> None:
+    def run(self, shard: int, advance: Callable[[], object] = bool) -> None:
         """Searches one shard unless what it found is there already."""
         blocks, place = self._shards[shard], self._place(shard)
         if place.is_dir():
             for _ in range(self._search.n_tiles(blocks)):
-                on_tile()
+                advance()
             return
-        found = self._search.part(blocks, on_tile)
+        found = self._search.part(blocks, advance)
         with frames.writing(place) as folder:
             frames.write(found.hits, folder / "hits.parquet", tally.HITS)
             frames.write(found.counts, folder / "counts.parquet", tally.COUNTS)
             counted = {"n_hits": found.n_hits, "n_collisions": found.n_collisions}
             frames.write_manifest(folder, counted)
 
-    def evidence(self) -> roles.PairEvidence:
+    def clear(self) -> None:
+        """Deletes what the shards left, of this search and of those before it."""
+        for left in self.parts.parent.glob("propose-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def evidence(self) -> PairEvidence:
         """What all shards found together, whatever shards there were.
 
         Raises:
@@ -95,18 +105,10 @@ class Pairs:
         """
         return self._evidence(self._search.merged(map(self._found, range(self.n_shards))))
 
-    def evidence_at_once(self) -> roles.PairEvidence:
-        """The same, searched here and now; no shard is left or looked for.
-
-        Raises:
-            CorpusError: no pair; it says which threshold would select some.
-        """
-        return self._evidence(self._search.merged([self._search.part(range(self._search.n_blocks))]))
-
     @cached_property
     def parts(self) -> Path:
         """The folder of the finished shards; another one for all that would be searched otherwise."""
-        asked = self._study.failures.model_dump_json(include=_SEARCHED)
+        asked = own(self._study).model_dump_json(include=_SEARCHED)
         fingerprint = frames.hashed(
             *self._texts["text"],
             *(part for view, vectors in self._seen.items() for part in (view, _hashed(vectors))),
@@ -127,7 +129,7 @@ class Pairs:
         counts = frames.read(folder, "counts.parquet", tally.COUNTS)
         return mining.Part(hits, counts, **frames.read_manifest(folder))
 
-    def _evidence(self, found: mining.Mined) -> roles.PairEvidence:
+    def _evidence(self, found: mining.Mined) -> PairEvidence:
         if found.pairs.is_empty():
             raise CorpusError(_nothing(self._study, found))
         left, right = self._texts[found.pairs["left"]], self._texts[found.pairs["right"]]
@@ -137,10 +139,10 @@ class Pairs:
             left["text_id"].alias("left_id"),
             right["text_id"].alias("right_id"),
         )
-        return roles.PairEvidence(
-            frames.conform(pairs, frames.PAIRS),
+        return PairEvidence(
+            frames.conform(pairs, tables.PAIRS),
             n_texts=self._texts.height,
-            domain=self._study.failures.domain or "",
+            domain=own(self._study).domain or "",
             noted={
                 "n_searched": found.n_texts,
                 "n_collisions": found.n_collisions,
@@ -154,17 +156,6 @@ _SEARCHED = {"reference", "threshold", "margin", "top", "per_text"}
 """The keys of `failures` that a search follows from, beside the texts and their vectors."""
 
 
-def evidence(
-    study: Study, texts: pl.DataFrame, seen: Mapping[str, Float[np.ndarray, "text dim"]]
-) -> roles.PairEvidence:
-    """Pairs of the exploration half that the encoder puts close and the reference apart.
-
-    Raises:
-        CorpusError: there is none; it says which threshold would select some.
-    """
-    return Pairs(study, texts, seen).evidence_at_once()
-
-
 def _hashed(vectors: Float[np.ndarray, "text dim"]) -> str:
     """16 hex digits over all values, read in blocks."""
     digest = hashlib.blake2b(f"{vectors.dtype.str} {vectors.shape}".encode(), digest_size=8)
@@ -175,7 +166,7 @@ def _hashed(vectors: Float[np.ndarray, "text dim"]) -> str:
 
 def _nothing(study: Study, found: mining.Mined) -> str:
     """Why no pair was found, and what would find some."""
-    params, where = study.failures, f"studies.{study.name}.failures"
+    params, where = own(study), f"studies.{study.name}.encoder_failures"
     if found.n_collisions:
         is_same = params.reference == study.embed.encoder
         same = " Reference and encoder under test are the same." if is_same else ""

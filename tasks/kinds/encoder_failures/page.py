@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
+from tasks.kinds import Outputs, Section
+from tasks.kinds.encoder_failures import tables
+from tasks.store import frames
+
 Row = dict[str, Any]
 SIZE, EDGE = 220, 8
 """Of a scatter picture and of the room around its points, in pixels."""
@@ -16,10 +22,10 @@ MOST_TINT = 70
 
 @dataclass(frozen=True)
 class Probe:
-    """What stages left of kind encoder_failures alone."""
+    """What stages left of this kind alone."""
 
     pairs: dict[str, list[Row]]
-    """predicate_id -> rows of frames.FRESH with score and status of the verdict."""
+    """predicate_id -> rows of tables.FRESH with score and status of the verdict."""
     transfer: list[Row]
     retrieval: list[Row]
     mined: Row
@@ -57,20 +63,45 @@ class Card:
     """Share that fails among pairs written for the domain, and among the others; None without a domain."""
 
 
-def shown(probe: Probe | None, found: Sequence[Row], rows: Sequence[Row], params: Row, n_worst: int) -> Row:
-    """What the template shows of it; nothing of another kind.
+def section(outputs: Outputs) -> Section:
+    """Failures with their pairs and pictures, other encoders, a search."""
+    return Section(
+        title="What it confuses",
+        anchor="failures",
+        template="page.html",
+        values=shown(read(outputs), outputs),
+        lead="lead.html",
+    )
+
+
+def read(outputs: Outputs) -> Probe:
+    """What stages left of this kind alone."""
+    verify, score = outputs.folder["verify"], outputs.folder["score"]
+    verdicts = frames.scan_verdicts(verify).filter(pl.col("status") != "absent").collect()
+    fresh = frames.read(verify, "fresh.parquet", tables.FRESH)
+    pairs: dict[str, list[Row]] = {}
+    # A pair that a sequential plan did not come to says nothing.
+    judged = fresh.join(verdicts, on=["predicate_id", "text_id"], how="inner", maintain_order="left")
+    for row in judged.iter_rows(named=True):
+        pairs.setdefault(row["predicate_id"], []).append(row)
+    return Probe(
+        pairs,
+        transfer=frames.read(score, "transfer.parquet", tables.TRANSFER).to_dicts(),
+        retrieval=frames.read(score, "retrieval.parquet", tables.RETRIEVAL).to_dicts(),
+        mined=frames.read_manifest(outputs.folder["propose"]),
+    )
+
+
+def shown(probe: Probe, outputs: Outputs) -> Row:
+    """What the template shows of it.
 
     Args:
-        probe: None of another kind.
-        found: findings, numbered.
-        rows: all tested predicates.
-        params: of the run.
-        n_worst: pairs shown of each failure.
+        probe: what stages left of this kind alone.
+        outputs: findings, numbered; all tested predicates; params of the run.
     """
-    if probe is None:
-        return {"probe": None}
-    of = params["failures"]
-    names = {row["predicate_id"]: row["predicate"] for row in rows}
+    params = outputs.params
+    of = params["encoder_failures"]
+    names = {row["predicate_id"]: row["predicate"] for row in outputs.rows}
     return {
         "probe": {
             "encoder": params["embed"]["encoder"],
@@ -82,9 +113,9 @@ def shown(probe: Probe | None, found: Sequence[Row], rows: Sequence[Row], params
                 {**row, "description": json.loads(row["definition"])["description"]},
                 probe.pairs.get(row["predicate_id"], []),
                 of["threshold"],
-                n_worst,
+                outputs.study.report.n_evidence,
             )
-            for row in found
+            for row in outputs.found
         ],
         "size": SIZE,
         "heat": heat(probe.transfer, names),
@@ -97,7 +128,7 @@ def card(row: Row, pairs: Sequence[Row], threshold: float, n_worst: int) -> Card
 
     Args:
         row: its figures.
-        pairs: rows of frames.FRESH with `score` and `status` of the verdict.
+        pairs: rows of tables.FRESH with `score` and `status` of the verdict.
         threshold: similarity under test from which a pair collides.
         n_worst: pairs shown.
     """

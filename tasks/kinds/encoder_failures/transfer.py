@@ -11,16 +11,47 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from tasks.kinds.encoder_failures import views
+from tasks import paths
+from tasks.engines import roles
+from tasks.kinds.encoder_failures import tables, views
+from tasks.kinds.encoder_failures.params import own
 from tasks.stats.differences import difference
 from tasks.stats.judge_error import share_ci_wilson
 from tasks.store import frames
 from tasks.study import Study
+from tasks.verdicts.judged import Judged
 
 N_RANDOM = 5000
 """Random pairs of the corpus that are looked at."""
 _STREAM = 5
 """Of the study's seed."""
+
+
+def beside(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """Baselines, the confirmed failures on other encoders, and a search for their twins.
+
+    Args:
+        judged: all verdicts, on rows of tables.FRESH.
+        texts: of the study.
+        found: predicate_ids of the confirmed failures.
+    """
+    study = judged.study
+    vectors = frames.read_embeddings(paths.output(study.name, "embed"), texts.height)
+    corpus = vectors[(texts["half"] == "confirm").to_numpy()]
+    own_column = judged.own
+    assert own_column is not None  # noqa: S101 - each pair is written for one failure
+    row = np.arange(own_column.size)
+    # What a sequential plan did not come to is no part of any figure.
+    asked = judged.status[row, own_column] != roles.ABSENT
+    families = pl.Series([judged.predicates[i].family for i in own_column])
+    fresh = judged.rows.with_columns(family=families).filter(asked)
+    failed = judged.verdict[row, own_column][asked]
+    level = study.score.level
+    return {
+        "baselines": baselines(study, fresh, failed, corpus),
+        "transfer": transferred(study, fresh, failed, found, level),
+        "retrieval": searched(study, fresh, corpus, found, level),
+    }
 
 
 def baselines(
@@ -33,7 +64,7 @@ def baselines(
 
     Args:
         study: the threshold, the seed and the level.
-        fresh: rows of frames.FRESH with the `family` of their predicate.
+        fresh: rows of tables.FRESH with the `family` of their predicate.
         failed: verdicts; NaN where there is none.
         corpus: vectors of the confirmation texts.
     """
@@ -43,9 +74,7 @@ def baselines(
         left, right = rng.integers(corpus.shape[0], size=(2, N_RANDOM))
         apart = left != right
         near = views.cosines(np.asarray(corpus[left[apart]]), np.asarray(corpus[right[apart]]))
-        rows.append(
-            _share("random pairs of the corpus that collide", near >= study.failures.threshold, level)
-        )
+        rows.append(_share("random pairs of the corpus that collide", near >= own(study).threshold, level))
     control = (fresh["group"] == "B").to_numpy() & ~np.isnan(failed)
     rows.append(_share("controls of all failures that fail", failed[control] > 0, level))
     blind = fresh.filter(pl.col("family") == "blind")
@@ -76,30 +105,30 @@ def transferred(
 
     Args:
         study: names the encoders.
-        fresh: rows of frames.FRESH.
+        fresh: rows of tables.FRESH.
         failed: verdicts under test; NaN where nobody can tell whether the meanings differ.
         confirmed: predicate_ids.
         level: of the intervals.
 
     Returns:
-        Rows of frames.TRANSFER; the first encoder's figures are those of the scores. A pair that did not
+        Rows of tables.TRANSFER; the first encoder's figures are those of the scores. A pair that did not
         collide under test was not asked for its meaning: it counts as differing, as it was written to.
     """
     left, right = fresh["left"].to_list(), fresh["right"].to_list()
     is_control = (fresh["group"] == "B").to_numpy()
-    collides = fresh["similarity"].to_numpy() >= study.failures.threshold
+    collides = fresh["similarity"].to_numpy() >= own(study).threshold
     # A verdict of 0 says of a pair that collides that it means the same, of another one nothing.
     differs, share = np.where(collides, failed, 1.0), float(collides[is_control].mean())
     rows: list[dict[str, Any]] = []
-    for name in (study.embed.encoder, *study.failures.transfer):
+    for name in (study.embed.encoder, *own(study).transfer):
         near = views.similarity(study, name, left, right)
-        at = study.failures.threshold if name == study.embed.encoder else _matched(near[is_control], share)
+        at = own(study).threshold if name == study.embed.encoder else _matched(near[is_control], share)
         fails = np.where(near >= at, differs, 0.0)
         rows += [
             {"encoder": name, "predicate_id": one, "threshold": at} | _success(fresh, fails, one, level)
             for one in confirmed
         ]
-    return pl.DataFrame(rows, schema=frames.TRANSFER)
+    return pl.DataFrame(rows, schema=tables.TRANSFER)
 
 
 def _matched(near: Float[np.ndarray, " pair"], share: float) -> float:
@@ -141,13 +170,13 @@ def searched(
 
     Args:
         study: names the encoder under test.
-        fresh: rows of frames.FRESH.
+        fresh: rows of tables.FRESH.
         corpus: vectors of the confirmation texts by the same encoder.
         confirmed: predicate_ids.
         level: of the intervals.
 
     Returns:
-        Rows of frames.RETRIEVAL; a rank is 1 where no text of the corpus is nearer.
+        Rows of tables.RETRIEVAL; a rank is 1 where no text of the corpus is nearer.
 
     Raises:
         FrozenError: the encoder is another one than encoded the corpus.
@@ -173,4 +202,4 @@ def searched(
                 **found,
             }
         )
-    return pl.DataFrame(rows, schema=frames.RETRIEVAL)
+    return pl.DataFrame(rows, schema=tables.RETRIEVAL)

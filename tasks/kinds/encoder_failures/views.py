@@ -10,9 +10,9 @@ from tasks.engines import pairs
 from tasks.engines.encoders import encoder
 from tasks.engines.roles import Encoder
 from tasks.errors import FrozenError
+from tasks.kinds.encoder_failures.params import LEXICAL
 from tasks.store import frames, vectors
 from tasks.study import Study
-from tasks.study.params import LEXICAL
 
 _AT_ONCE = 1024
 

@@ -25,9 +25,9 @@ CANNOT_FIND = (
     "how often real users write such pairs: its own are made from templates",
 )
 NOTHING = (
-    "It names what at least 3 mined pairs show that differ in one listed way (English: n_not_read and n_other are "
-    "pairs beyond its lists). Bring more texts, lower encoder_failures.threshold or margin, or let a language model "
-    "look: engine: llm."
+    "It names what at least 3 mined pairs show that differ in one listed way (English: n_not_read and "
+    "n_other are pairs beyond its lists). Bring more texts, lower encoder_failures.threshold or margin, or "
+    "let a language model look: engine: llm."
 )
 """What to do where nothing was proposed."""
 

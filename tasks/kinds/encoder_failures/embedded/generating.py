@@ -16,6 +16,7 @@ from tasks.kinds.encoder_failures.embedded import lexicon
 from tasks.kinds.encoder_failures.embedded.controls import exchanged
 from tasks.kinds.encoder_failures.embedded.slots import Slots
 from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES, TEMPLATES
+from tasks.kinds.encoder_failures.params import own
 from tasks.records import Call, Predicate
 from tasks.study import Study
 
@@ -30,13 +31,13 @@ class TemplateGenerator:
     """Pairs of texts by templates, their matched controls, and paraphrases."""
 
     def __init__(self, study: Study) -> None:
-        self._domain = domain_of(study.failures.domain or "")
+        self._domain = domain_of(own(study).domain or "")
         self._noted: Counter[str] = Counter()
-        if study.failures.domain and self._domain is None:
+        if own(study).domain and self._domain is None:
             known = ", ".join(sorted(lexicon.load().domain_words))
             raise EngineError(
                 f"studies.{study.name}.failures.domain: the templates have words of {known}, got "
-                f"{study.failures.domain!r}, which fits none or several.",
+                f"{own(study).domain!r}, which fits none or several.",
                 hint="Say it in words of one of these, leave it out, or write `engine: llm`.",
             )
 

@@ -9,8 +9,8 @@ from collections import Counter
 
 import numpy as np
 
-from tasks.engines.roles import PairEvidence
 from tasks.kinds.encoder_failures.embedded.edits import Edit, edit
+from tasks.kinds.encoder_failures.roles import PairEvidence
 from tasks.records import Call, Proposal
 from tasks.study import Study
 

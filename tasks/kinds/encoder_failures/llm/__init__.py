@@ -18,6 +18,8 @@ CANNOT_FIND = (
     "a confusion that no mined pair shows, above all one that the reference confuses as well",
     "how often real users write such pairs: the model writes what comes to its mind",
 )
+NOTHING = "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples."
+"""What to do where nothing was proposed."""
 
 
 def proposer(study: Study) -> FailureProposer:

@@ -7,8 +7,10 @@ import numpy as np
 
 from tasks.engines import roles
 from tasks.engines.gateway.chat import Gateway, Request
-from tasks.engines.llm import prompts, schemas, wording
+from tasks.engines.llm import prompts, wording
 from tasks.engines.llm.generating import MAX_CHARS_KNOWN, MAX_KNOWN, PER_CALL, plain, spelling
+from tasks.kinds.encoder_failures.llm import schemas
+from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.records import Call, Predicate
 from tasks.study import Study
@@ -63,7 +65,7 @@ class LlmPairGenerator:
         return written[:n]
 
     def _asked(self, predicate: Predicate, known: Sequence[tuple[str, str]], n: int) -> list[tuple[str, str]]:
-        domain = self._study.failures.domain
+        domain = own(self._study).domain
         shown = prompts.lines(
             {"first": left[:MAX_CHARS_KNOWN], "second": right[:MAX_CHARS_KNOWN]}
             for left, right in known[-MAX_KNOWN:]

@@ -9,8 +9,9 @@ from jaxtyping import Float, UInt8
 
 from tasks.engines import roles
 from tasks.engines.gateway.chat import Gateway, Request
-from tasks.engines.llm import prompts, schemas
+from tasks.engines.llm import prompts
 from tasks.engines.llm.asking import InVain
+from tasks.kinds.encoder_failures.llm import schemas
 from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.records import Call
 from tasks.store.frames import hashed

@@ -15,10 +15,13 @@ import polars as pl
 
 from tasks.engines import roles
 from tasks.engines.gateway.chat import Gateway, Request
-from tasks.engines.llm import prompts, schemas, wording
+from tasks.engines.llm import prompts, wording
 from tasks.engines.llm.proposing import question
 from tasks.errors import EngineError
+from tasks.kinds.encoder_failures.llm import schemas
+from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.prompts import FOLDER
+from tasks.kinds.encoder_failures.roles import PairEvidence
 from tasks.records import Call, Proposal
 from tasks.study import Study
 
@@ -46,7 +49,7 @@ class LlmFailureProposer:
         """The paid answers its proposals rest on."""
         return tuple(self._calls)
 
-    def propose(self, evidence: roles.PairEvidence, rng: np.random.Generator) -> list[Proposal]:
+    def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
         """Failures in the order of their rounds, those expected without data last, `blind` by family.
 
         Raises:
@@ -76,7 +79,7 @@ class LlmFailureProposer:
     def _samples(self, pairs: pl.DataFrame, rng: np.random.Generator) -> list[pl.DataFrame]:
         """Other pairs for each round, as long as there are any; then the same in another mixture."""
         ordered = pairs.sort("similarity", "left_id", "right_id", descending=[True, False, False])
-        n = self._study.failures.shown
+        n = own(self._study).shown
         rows: list[int] = []
         while len(rows) < n * self._study.propose.rounds:
             rows += rng.permutation(ordered.height).tolist()

@@ -4,6 +4,7 @@ import json
 
 from tasks.engines.llm import prompts
 from tasks.engines.llm.rating import LlmRater
+from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.records import Predicate
 
@@ -21,7 +22,7 @@ class FailureRater(LlmRater):
     def about(self) -> dict[str, str]:
         """Goal, reader and domain: there are no groups."""
         study = self._study
-        known = {"reader": study.user, "domain": study.failures.domain}
+        known = {"reader": study.user, "domain": own(study).domain}
         return {"goal": study.goal, **{name: value for name, value in known.items() if value}}
 
     def shown(self, predicate: Predicate) -> dict[str, str]:

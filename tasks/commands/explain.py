@@ -1,0 +1,36 @@
+"""Describe the keys of params.yaml: those of every study, and those of each kind's own block."""
+
+import argparse
+
+from tasks import kinds
+from tasks.commands import output
+from tasks.errors import ParamsError, nearest
+from tasks.study import Study
+from tasks.study.explain import documented
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints them."""
+    output(
+        explained(arguments.key),
+        lambda found: [f"{name:<26} {text}" for name, text in found.items()],
+        arguments.json,
+    )
+
+
+def explained(key: str = "") -> dict[str, str]:
+    """Every key of a study with its meaning and default; only those under `key` where given.
+
+    Raises:
+        ParamsError: there is no such key.
+    """
+    every = dict(documented(Study))
+    for name in kinds.names():
+        kind = kinds.load(name)
+        every["kind"] = f"{every['kind']} {name}: {kind.question}"
+        if own := documented(kind.Params, f"{name}."):
+            every |= {name: kind.Params.__doc__ or "", **dict(own)}
+    chosen = {k: v for k, v in every.items() if k == key or k.startswith(f"{key}.") or not key}
+    if not chosen:
+        raise ParamsError(f"{key}: unknown key{nearest(key, every)}.")
+    return chosen

@@ -1,0 +1,119 @@
+"""Print the discoveries of a finished study: the strongest first, paraphrases under what they repeat."""
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from tasks import paths, study
+from tasks.commands import output
+from tasks.store import frames
+from tasks.study import Study
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints them."""
+    output(found_by(study.load(arguments.study)), told, arguments.json)
+
+
+def found_by(study: Study) -> dict[str, Any]:
+    """The discoveries with what is told of each; `walk` of a sequential plan.
+
+    Raises:
+        MissingStageError: the study has not run to its end.
+    """
+    recorded, scored = paths.output(study.name, "record"), paths.output(study.name, "score")
+    tested = frames.read(recorded, "discoveries.parquet", frames.DISCOVERIES)
+    scores = frames.read(scored, "scores.parquet", frames.SCORES).select("predicate_id", "fragile")
+    names = frames.read_manifest(recorded)["names"]
+    manifest = frames.read_manifest(scored)
+    by_gold = _by_gold(study)
+    kept = tested.filter("is_discovery").join(scores, on="predicate_id", maintain_order="left")
+    kept = kept.sort(kept["validity"].abs(), descending=True, maintain_order=True)
+    columns = (
+        "predicate_id",
+        "predicate",
+        "direction",
+        "validity",
+        "lo",
+        "hi",
+        "p",
+        "q",
+        "group_id",
+        "grade",
+    )
+    report = (paths.output(study.name, "report") / "index.html").relative_to(paths.root())
+    walk = {name: manifest[name] for name in ("n_judged", "n_grid", "share_judged") if name in manifest}
+    return {
+        "study": study.name,
+        "n_tested": tested.height,
+        "n_contradicted": manifest.get("gold", {}).get("n_contradicted", 0),
+        "report": str(report),
+        "walk": walk,
+        "discoveries": [
+            {
+                **{name: row[name] for name in columns},
+                "more_in": names[row["direction"]],
+                "is_fragile": row["fragile"],
+                "is_blind": row["family"] == "blind",
+                "gold": by_gold.get(row["predicate_id"]),
+            }
+            for row in kept.iter_rows(named=True)
+        ],
+    }
+
+
+def told(found: Mapping[str, Any]) -> list[str]:
+    """The same as a person reads it."""
+    kept, walk = found["discoveries"], found["walk"]
+    lines = [
+        f"{found['study']}: {len(kept)} of {found['n_tested']} tested hypotheses are discoveries. Report: "
+        f"{found['report']}"
+    ]
+    if walk:
+        lines.append(
+            f"  judged until decided: {walk['n_judged']:,} of {walk['n_grid']:,} judgements "
+            f"({walk['share_judged']:.0%})"
+        )
+    for row in kept:
+        if row["group_id"] != row["predicate_id"]:
+            continue
+        lines.append(
+            f"  {row['validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] q={small(row['q'])}  "
+            f"{row['more_in']}: {row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
+            f"{' (expected without data)' if row['is_blind'] else ''}{_gold_told(row['gold'])}"
+        )
+        folded = [one for one in kept if one["group_id"] == row["predicate_id"] and one is not row]
+        lines += [
+            f"    {one['validity']:+.2f} on nearly the same texts: {one['predicate']}" for one in folded
+        ]
+    if found["n_contradicted"]:
+        lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")
+    if not kept:
+        lines.append("  nothing held up on the texts that no proposer had seen.")
+    return lines
+
+
+def _by_gold(study: Study) -> dict[str, dict[str, Any]]:
+    """What gold verdicts say of each predicate; nothing where there are none."""
+    scored = paths.output(study.name, "score")
+    if not (scored / "judges.parquet").is_file():
+        return {}
+    judges = frames.read(scored, "judges.parquet", frames.JUDGES)
+    columns = ("validity", "lo", "hi", "bearing")
+    return {
+        row["predicate_id"]: {name: row[name] for name in columns} for row in judges.iter_rows(named=True)
+    }
+
+
+def _gold_told(gold: Mapping[str, Any] | None) -> str:
+    if gold is None:
+        return ""
+    effect = (
+        "" if gold["validity"] is None else f"{gold['validity']:+.2f} [{gold['lo']:+.2f}, {gold['hi']:+.2f}] "
+    )
+    return f"  gold: {effect}{gold['bearing']}"
+
+
+def small(q: float) -> str:
+    """A q that went below what a float holds is small, not zero."""
+    return f"{q:.2g}" if q > 0 else "<1e-300"

@@ -1,0 +1,214 @@
+"""What would be asked of language models, call by call: counted as the engine makes them, and measured.
+
+Calls are counted with the study's own texts, batches and panel, and as if every hypothesis were new and every
+one went on to be tested: at most so many. Tokens are estimated: prompts are filled in and measured, answers are
+written out as JSON. Nothing is asked.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import polars as pl
+from pydantic import BaseModel
+
+from tasks.engines.llm import packing, prompts, rating, sampling, schemas
+from tasks.engines.llm.proposing import question
+from tasks.records import Predicate
+from tasks.study import Study
+from tasks.study.params import RoleName
+
+BYTES_PER_TOKEN, BYTES_PER_ANSWER_TOKEN = 4, 3
+"""English prose as common tokenisers cut it; JSON with ids is cut finer."""
+MEASURED = 200
+"""Calls of a shard that are written out and measured; the others count as their mean."""
+FRAME = 10
+"""Tokens that a server puts around the messages of a call."""
+SENTENCE = "mentions or describes " + "something of interest " * 4
+"""Stands for a hypothesis of about twenty words."""
+ITEM_ID = "k3f7ab"
+"""Stands for the id of an item."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Calls of one form, with the bytes of all their messages and answers."""
+
+    stage: str
+    role: RoleName
+    n_calls: int
+    bytes_in: float
+    bytes_out: float
+    answer: type[BaseModel] | None
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Tokens in and out, the schema that goes with every call included."""
+        schema = len(json.dumps(self.answer.model_json_schema())) if self.answer else 0
+        tokens_in = self.n_calls * (FRAME + schema / BYTES_PER_TOKEN) + self.bytes_in / BYTES_PER_TOKEN
+        return round(tokens_in), round(self.bytes_out / BYTES_PER_ANSWER_TOKEN)
+
+
+def of_texts(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame) -> list[Load]:
+    """All that a study of two groups of texts asks for with `engine: llm`, but for its gold judge."""
+    explored = texts.filter(pl.col("half") == "explore")
+    return [
+        *proposing(study, explored, names),
+        *ranking(study, explored),
+        judging(study, study.propose.max_predicates, units),
+        *ratings(study, names),
+    ]
+
+
+def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) -> list[Load]:
+    """The rounds of hypotheses, and a call after each that rewrites what compares."""
+    params = study.propose
+    n_shown = 2 * sampling.affordable(params.samples)
+    room = max(sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // n_shown))
+    samples = n_shown * (mean_bytes(explored, room) + len('{"group": "A", "text": ""}\n'))
+    n_rounds = params.rounds + (params.error_rounds if params.judged else 0)
+    suggested = schemas.Hypotheses(
+        hypotheses=[schemas.Hypothesis(predicate=SENTENCE, direction="A")] * params.per_round
+    )
+    rounds = [
+        load_of("propose", "proposer", prompts.load("propose/predicates"), suggested, samples, {
+            "study": question(study),
+            "groups": prompts.lines({"group": group, "name": name} for group, name in names.items()),
+            "n": params.per_round,
+            "examples": prompts.lines({"predicate": example} for example in params.examples),
+            "known": prompts.lines([{"predicate": SENTENCE, "direction": "A"}] * (done * params.per_round)),
+            "unexplained": done >= params.rounds,
+            "samples": "",
+        })
+        for done in range(n_rounds)
+    ]  # fmt: skip
+    lines = prompts.lines([{"id": ITEM_ID, "predicate": SENTENCE}] * params.per_round)
+    mended = schemas.Rewrites(rewrites=[schemas.Rewrite(id=ITEM_ID, predicate=SENTENCE)] * params.per_round)
+    return [
+        *rounds,
+        *[load_of("propose", "proposer", prompts.load("propose/rewrite"), mended, 0, {"sentences": lines})]
+        * n_rounds,
+    ]
+
+
+def ranking(study: Study, explored: pl.DataFrame) -> list[Load]:
+    """Verdicts on a sample of the exploration half that order the proposals, one lot after another."""
+    params = study.propose
+    if not params.judged:
+        return []
+    # Texts lie in the order of their hashes: the first are as good as any.
+    sample = explored.group_by("group", maintain_order=True).head(params.judged)
+    lots = [params.rounds * params.per_round, *[params.per_round] * params.error_rounds]
+    return [judging(study, lot, sample, "propose") for lot in lots]
+
+
+def judging(
+    study: Study, n_predicates: int, texts: pl.DataFrame, stage: str = "verify", role: RoleName = "judge"
+) -> Load:
+    """All predicates on all texts, packed as the judge packs them, shard by shard."""
+    predicates = _standing_in(n_predicates)
+    n_calls, bytes_in, bytes_out, answer = 0, 0.0, 0.0, None
+    for start in range(0, texts.height, study.verify.shard_size):
+        shard = texts.slice(start, study.verify.shard_size)
+        packs = (
+            packing.two_texts(study, predicates, shard, packing.pairs_of(shard))
+            if "pair" in shard.columns
+            else packing.one_text(study, predicates, shard)
+        )
+        measured = list(islice(packs.each, 0, None, max(1, packs.total // MEASURED)))
+        n_calls += packs.total
+        weight = packs.total / max(len(measured), 1)
+        bytes_in += weight * sum(_bytes(*pack.messages(pack.items)) for pack in measured)
+        bytes_out += weight * sum(_bytes(_verdicts(pack)) for pack in measured)
+        answer = next((pack.answer for pack in measured), None)
+    return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
+
+
+def _verdicts(pack: packing.Pack) -> str:
+    """What a judge answers, written out."""
+    if pack.answer is schemas.Comparisons:
+        compared = [schemas.Comparison(id=item.id, more="neither") for item in pack.items]
+        return schemas.Comparisons(verdicts=compared).model_dump_json()
+    if pack.answer is None:
+        return "yes"
+    return schemas.Verdicts(
+        verdicts=[schemas.Verdict(id=item.id, holds=False) for item in pack.items]
+    ).model_dump_json()
+
+
+def ratings(
+    study: Study,
+    names: Mapping[str, str],
+    asked: tuple[prompts.Prompt, prompts.Prompt] | None = None,
+) -> list[Load]:
+    """The blind proposer's guesses, and the ratings; by the rater's own prompts where none are given."""
+    about = prompts.lines([{"goal": study.goal, "reader": study.user or "", **names}])
+    guess, rate = asked or rating.LlmRater.prompts()
+    guessed = schemas.Guesses(guesses=[SENTENCE] * rating.N_GUESSES)
+    n_rated = min(rating.PER_CALL, study.propose.max_predicates)
+    rows = [{"id": ITEM_ID, "predicate": SENTENCE, "more_in": max(names.values(), key=len)}] * n_rated
+    rated = schemas.PredicateRating(id=ITEM_ID, relevance=0, novelty=0, significance=0)
+    batch = load_of(
+        "record",
+        "rater",
+        rate,
+        schemas.Ratings(ratings=[rated] * n_rated),
+        0,
+        {
+            "study": about,
+            "known": prompts.lines([{"known": SENTENCE}] * (rating.N_GUESSES + rating.N_SHOWN)),
+            "hypotheses": prompts.lines(rows),
+        },
+    )
+    n_batches = -(-study.propose.max_predicates // rating.PER_CALL)
+    return [
+        load_of("record", "rater", guess, guessed, 0, {"study": about, "n": rating.N_GUESSES}),
+        *[batch] * n_batches,
+    ]
+
+
+def gold(study: Study, chosen: pl.DataFrame) -> list[Load]:
+    """What the gold judge reads: these texts, drawn as verify draws them."""
+    n_predicates = study.propose.max_predicates
+    if study.gold.choose == "random":
+        return [judging(study, n_predicates, chosen, role="gold")]
+    # Each predicate draws texts of its own: no two need share a call.
+    alone = judging(study, 1, chosen, role="gold")
+    return [
+        replace(alone, **{f: n_predicates * getattr(alone, f) for f in ("n_calls", "bytes_in", "bytes_out")})
+    ]
+
+
+def load_of(
+    stage: str,
+    role: RoleName,
+    prompt: prompts.Prompt,
+    answer: BaseModel,
+    more: float,
+    values: dict[str, object],
+) -> Load:
+    """One call of a prompt, with `more` bytes of texts in it."""
+    messages = prompt.render(**values)
+    return Load(stage, role, 1, _bytes(*messages) + more, _bytes(answer.model_dump_json()), type(answer))
+
+
+def _standing_in(n: int) -> list[Predicate]:
+    return [
+        Predicate(
+            predicate_id=f"{i:016x}", predicate=SENTENCE, direction="A", family="", grade="proxy",
+            definition="", judge="", threshold=None, planned_test="", split_hash="", prompt_hash="",
+            explore_effect=0.0, explore_z=0.0,
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def _bytes(*texts: str) -> int:
+    return sum(len(text.encode("utf-8", "replace")) for text in texts)
+
+
+def mean_bytes(texts: pl.DataFrame, most_chars: int) -> float:
+    """Of a text, cut to so many characters."""
+    mean: float = texts["text"].str.slice(0, most_chars).str.len_bytes().mean() or 0.0  # type: ignore[assignment]
+    return mean

@@ -1,0 +1,61 @@
+"""The estimand of kinds that compare what is judged in A with what is judged in B, and its baselines."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from tasks.engines import roles
+from tasks.stats.differences import difference
+from tasks.stats.missing import share_difference_bounds_missing
+from tasks.store import frames
+from tasks.verdicts.judged import Judged
+
+if TYPE_CHECKING:
+    from tasks.kinds import Kind
+
+
+def estimates(judged: Judged, level: float) -> pl.DataFrame:
+    """Share in A minus share in B with interval and two-sided p, for each predicate."""
+    in_a, verdict = judged.in_a, judged.verdict
+    found = difference(verdict, in_a, judged.document, level, binary=judged.is_binary)
+    # What a gap counts as is in the estimate, and no verdict.
+    said = np.where(judged.status == roles.VALUE, verdict, np.nan)
+    n_a, n_b = ((~np.isnan(said[side])).sum(axis=0) for side in (in_a, ~in_a))
+    lowest, highest = share_difference_bounds_missing(said, judged.in_vain, in_a)
+    columns = {
+        name: getattr(found, name)
+        for name in ("n_documents", "mean_a", "mean_b", "validity", "lo", "hi", "p", "method")
+    }
+    bounds = {"missing_lo": lowest, "missing_hi": highest}
+    return frames.conform(pl.DataFrame({"n_a": n_a, "n_b": n_b, **columns, **bounds}), frames.ESTIMATES)
+
+
+def baselines(kind: "Kind", judged: Judged, texts: pl.DataFrame) -> pl.DataFrame:
+    """What surface features alone reach on the same texts, by the same test."""
+    explored = texts.filter(pl.col("half") == "explore")["text"]
+    features = surface_features(judged.rows["text"], int(np.median(explored.str.len_chars().to_numpy())))
+    value: Float[np.ndarray, "text feature"] = features.to_numpy().astype(np.float64)
+    graded = [judged.predicates[0]] * value.shape[1]
+    status = np.zeros(value.shape, dtype=np.uint8)
+    of_features = Judged(judged.study, judged.rows, graded, value, status)
+    found = kind.estimates(of_features, judged.study.score.level)
+    named = found.with_columns(pl.Series("baseline", features.columns))
+    return frames.conform(named, frames.BASELINES)
+
+
+def surface_features(text: pl.Series, median_chars: int) -> pl.DataFrame:
+    """0/1 features that say nothing about meaning; the median is the exploration half's."""
+    has = text.str.contains
+    return pl.DataFrame(
+        {
+            "always true": pl.repeat(True, len(text), eager=True),
+            f"longer than {median_chars} characters": text.str.len_chars() > median_chars,
+            "contains a digit": has(r"[0-9]"),
+            "contains a capital letter": has(r"\p{Lu}"),
+            "contains a question or exclamation mark": has(r"[?!]"),
+            "contains a comma or semicolon": has(r"[,;]"),
+            "has more than one line": has(r"\n"),
+        }
+    )

@@ -1,0 +1,66 @@
+"""Tables of this kind alone."""
+
+import polars as pl
+
+PAIRS = pl.Schema(
+    {
+        "left": pl.String,
+        "right": pl.String,
+        "left_id": pl.String,
+        "right_id": pl.String,
+        "similarity": pl.Float64,
+        "reference": pl.Float64,
+        "overlap": pl.Float64,
+    }
+)
+"""Pairs that an encoder puts close and a reference apart (`3_proposals/pairs.parquet`)."""
+
+FRESH = pl.Schema(
+    {
+        "text_id": pl.String,
+        "text": pl.String,
+        "group": pl.String,
+        "document_id": pl.String,
+        "predicate_id": pl.String,
+        "left": pl.String,
+        "right": pl.String,
+        "similarity": pl.Float64,
+        "reference": pl.Float64,
+        "overlap": pl.Float64,
+        "inside": pl.Boolean,
+        "n_merged": pl.Int64,
+    }
+)
+"""`5_verdicts/fresh.parquet`: pairs written to test a failure (group A) and their
+controls (group B), a pair and its control under one `document_id`; `inside`: written for the domain."""
+
+TRANSFER = pl.Schema(
+    {
+        "encoder": pl.String,
+        "predicate_id": pl.String,
+        "threshold": pl.Float64,
+        "n": pl.Int64,
+        "success": pl.Float64,
+        "control": pl.Float64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+    }
+)
+"""`6_scores/transfer.parquet`: the confirmed failures on other encoders."""
+
+RETRIEVAL = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "n": pl.Int64,
+        "share_first": pl.Float64,
+        "share_first_control": pl.Float64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "median_rank": pl.Float64,
+        "median_rank_control": pl.Float64,
+    }
+)
+"""`6_scores/retrieval.parquet`: a search for the twin of a text among the
+confirmation texts: how often the text itself, which means something else, comes first."""

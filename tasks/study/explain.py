@@ -1,0 +1,95 @@
+"""What the keys of params.yaml mean, and what is wrong with one, in a line each."""
+
+import json
+import re
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tasks.errors import nearest
+from tasks.study.params import Role, Source
+
+
+def explained(name: str, study: type[BaseModel], error: ValidationError) -> str:
+    """Turns pydantic's errors into one line each: where, wanted, got, what to write."""
+    return "\n".join(dict.fromkeys(_explained_one(name, study, dict(e)) for e in error.errors()))
+
+
+_UNION_MEMBER = re.compile(r"(Source|Role|str|int|float|bool|literal|tuple|constrained|function)\b")
+
+
+def _explained_one(name: str, study: type[BaseModel], error: dict[str, Any]) -> str:
+    # Union members appear in the location by type name; they are no keys of params.yaml.
+    location = [str(part) for part in error["loc"] if not _UNION_MEMBER.match(str(part))]
+    where = ".".join(["studies", name, *location])
+    got, context, kind = error["input"], error.get("ctx", {}), error["type"]
+    if kind == "extra_forbidden":
+        advice = _home(study, location) or nearest(location[-1], _keys_at(study, location[:-1]))
+        return f"{where}: unknown key{advice}."
+    if kind == "missing":
+        return f"{where}: wanted, not there. Write it under `{'.'.join(['studies', name, *location[:-1]])}:`."
+    if kind == "value_error":
+        return f"{where}: {context['error']}."
+    message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    if "dictionary" in message:
+        message = "keys and values"
+    default = _default_at(study, location)
+    advice = f" Write {default}." if default is not None else ""
+    # Under `llm` what stands in the wrong place may be a key: never shown.
+    came = f"a {type(got).__name__}" if location[:1] == ["llm"] else repr(got)
+    return f"{where}: wanted {message}, got {came}.{advice}"
+
+
+def _home(study: type[BaseModel], location: list[str]) -> str:
+    """Where a key belongs that was written one level too high."""
+    if len(location) > 1:
+        return ""
+    blocks = [block for block in _keys_at(study, []) if location[0] in _keys_at(study, [block])]
+    return f"; it belongs under `{blocks[0]}:`, indented" if blocks else ""
+
+
+def _model_at(study: type[BaseModel], location: list[str]) -> type[BaseModel] | None:
+    model = study
+    for part in location:
+        if part in {"a", "b"}:
+            return Source
+        field = model.model_fields.get(part)
+        if field is None or not (
+            isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        ):
+            return None
+        model = field.annotation
+    return model
+
+
+def _keys_at(study: type[BaseModel], location: list[str]) -> list[str]:
+    model = _model_at(study, location)
+    return [key for key in model.model_fields if key != "name"] if model else []
+
+
+def _default_at(study: type[BaseModel], location: list[str]) -> Any:
+    model = _model_at(study, location[:-1])
+    field = model.model_fields.get(location[-1]) if model and location else None
+    if field is None or field.is_required():
+        return None
+    default = field.get_default(call_default_factory=True)
+    return None if isinstance(default, BaseModel) else default
+
+
+def documented(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str]]:
+    """Every key of a block with its type, default and meaning."""
+    rows: list[tuple[str, str]] = []
+    for key, field in model.model_fields.items():
+        inner = field.annotation
+        if key == "name":
+            continue
+        if inner is Role:
+            rows.append((f"{prefix}{key}", f"{field.description} Takes the keys of llm. (default {{}})"))
+        elif isinstance(inner, type) and issubclass(inner, BaseModel):
+            rows += [(f"{prefix}{key}", inner.__doc__ or ""), *documented(inner, f"{prefix}{key}.")]
+        else:
+            fallback = field.get_default(call_default_factory=True)
+            fallback = {} if isinstance(fallback, BaseModel) else fallback
+            default = "required" if field.is_required() else f"default {json.dumps(fallback)}"
+            rows.append((f"{prefix}{key}", f"{field.description or ''} ({default})".strip()))
+    return rows

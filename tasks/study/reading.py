@@ -1,0 +1,136 @@
+"""params.yaml -> a frozen, validated Study. The only reader of params.
+
+Reads:      params.yaml
+Guarantees: every key known, every value in range; an error names the key, what was wanted, what
+            came and what to write.
+Not here:   whether files exist or columns are there (store/sources), any default that depends on data.
+"""
+
+import importlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import yaml
+from pydantic import ValidationError, create_model
+
+from tasks import paths
+from tasks.errors import ParamsError, nearest
+from tasks.study.explain import explained
+from tasks.study.study import Study
+
+
+def names() -> list[str]:
+    """Names of all studies in params.yaml, in file order."""
+    return list(_studies())
+
+
+def load(name: str) -> Study:
+    """The study called `name`.
+
+    Raises:
+        ParamsError: params.yaml is missing or broken, the study is unknown, or a key or value is.
+    """
+    studies = _studies()
+    if name not in studies:
+        raise ParamsError(
+            f"--study {name}: wanted one of {', '.join(studies) or '(none defined)'}"
+            f"{nearest(name, studies)}. Add it under `studies:` in params.yaml."
+        )
+    entry = studies[name]
+    if not isinstance(entry, dict):
+        raise ParamsError(f"studies.{name}: wanted keys and values indented under it, got {entry!r}.")
+    # DVC wants every key that dvc.yaml names, in every study: one entry without them stops all.
+    if any(key not in entry for key in Study.model_fields if key not in {"name", "data", "goal"}):
+        raise ParamsError(f"studies.{name}: wanted `<<: *defaults` as its first line, not there. Add it.")
+    return validated(name, entry)
+
+
+def validated(name: str, entry: Mapping[str, Any]) -> Study:
+    """The study that an entry of params.yaml means.
+
+    Raises:
+        ParamsError: a key or value cannot be, or its kind refuses it.
+    """
+    # An empty or null block means its defaults; blocks of other kinds come along with the defaults.
+    given = {key: value for key, value in entry.items() if value is not None}
+    kind = given.get("kind", Study.model_fields["kind"].default)
+    try:
+        asked = _kinds().load(kind)
+    except ParamsError as error:
+        raise ParamsError(f"studies.{name}.{error}") from None
+    if kind not in entry:
+        raise ParamsError(
+            f"studies.{name}: wanted the block of its kind, not there. Write `{kind}: {{}}`, or keys under it, "
+            "or put it under `defaults:`."
+        )
+    others = set(_kinds().names()) - {kind}
+    given = {key: value for key, value in given.items() if key not in others}
+    one_pile = isinstance(given.get("collect"), dict) and not asked.has_groups
+    if one_pile and any(given["collect"].get(key) is not None for key in ("group", "a", "b")):
+        raise ParamsError(
+            f"studies.{name}: wanted no group, a or b under collect with `kind: {kind}`: one pile of texts."
+        )
+    try:
+        study = model(kind).model_validate({**given, "name": name})
+    except ValidationError as error:
+        raise ParamsError(explained(name, model(kind), error)) from None
+    try:
+        asked.check(study)
+    except ValueError as error:
+        raise ParamsError(f"studies.{name}: {error}.") from None
+    return study
+
+
+@lru_cache
+def model(kind: str) -> type[Study]:
+    """A study with the block of its kind, under the kind's name."""
+    own = _kinds().load(kind).Params
+    block: Any = (own, own())
+    return create_model("Study", __base__=Study, **{kind: block})
+
+
+def _kinds() -> Any:
+    """Loaded by name: a kind stands over the study that it reads, so nothing here imports one."""
+    return importlib.import_module("tasks.kinds")
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML without keys that stand twice, of which one would silently win."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """The mapping; keys brought by `<<` may be written over.
+
+        Raises:
+            ConstructorError: a key stands twice.
+        """
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        twice = sorted({key for key in map(str, keys) if keys.count(key) > 1})
+        # Merging puts the merged keys beside the node's own, so a node is looked at once, before.
+        if twice and not getattr(node, "was_merged", False):
+            raise yaml.constructor.ConstructorError(None, None, f"`{twice[0]}` stands twice", node.start_mark)
+        node.was_merged = True
+        return super().construct_mapping(node, deep)
+
+
+def _studies() -> dict[str, Any]:
+    file = paths.params_file()
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a safe loader
+    except FileNotFoundError:
+        raise ParamsError(
+            f"params.yaml: wanted in {file.parent}, not there. Start natstat in the project folder."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(f"params.yaml: cannot be read: {error}.") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"params.yaml: not valid YAML: {error}") from None
+    studies = content.get("studies") if isinstance(content, dict) else None
+    if not isinstance(studies, dict):
+        raise ParamsError("params.yaml: wanted a `studies:` block with one entry per study.")
+    unknown = set(content) - {"studies", "defaults"}
+    if unknown:
+        key = sorted(map(str, unknown))[0]
+        advice = nearest(key, ["studies", "defaults"]) or "; a study belongs under `studies:`, indented"
+        raise ParamsError(f"{key}: unknown key{advice}.")
+    return {str(key): value for key, value in studies.items()}
