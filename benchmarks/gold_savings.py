@@ -21,14 +21,8 @@ from scipy import special
 
 from tasks.stats.betting import mean_atom_counts, mean_ci_betting
 from tasks.stats.differences import difference
-from tasks.stats.prediction_powered import PredictionPowered, difference_ppi
-from tasks.stats.sampling import (
-    difference_sampled,
-    sampled,
-    sampling_probabilities,
-    scores_rectified,
-    verdict_uncertainty,
-)
+from tasks.stats.prediction_powered import PredictionPowered, difference_ppi, difference_sampled
+from tasks.stats.sampling import sampled, sampling_probabilities, scores_rectified, verdict_uncertainty
 
 CHUNK = 100
 HEAD = (

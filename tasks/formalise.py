@@ -16,7 +16,7 @@ from tasks import kinds, paths
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
-from tasks.verdicts.walk import planned
+from tasks.verdicts.planned import planned
 
 
 def run(study: Study) -> dict[str, Any]:

@@ -213,7 +213,7 @@ class Kind:
         return Gathered(rows, names, read)
 
     def views(self, study: Study) -> dict[str, str]:
-        """File in 2_embeddings -> the encoder that fills it; `embeddings` comes first [embed]."""
+        """File in 2_embeddings -> the encoder that fills it; `embeddings` comes first [embed, propose]."""
         return {"embeddings": study.embed.encoder}
 
     def encoders(self, study: Study) -> list[str]:
@@ -314,7 +314,10 @@ class Kind:
         return None
 
     def actors(self, engine: str) -> roles.Engine:
-        """Who proposes, judges and rates: the kind's own (kinds/NAME/ENGINE) before the engine's."""
+        """Who proposes, judges and rates: the kind's own (kinds/NAME/ENGINE) before the engine's.
+
+        [propose, formalise, verify, record]
+        """
         own = f"{type(self).__module__}.{engine}"
         modules = [roles.load(engine)]
         if importlib.util.find_spec(own):
@@ -323,7 +326,7 @@ class Kind:
 
     @property
     def folder(self) -> Path:
-        """Where it lives: its prompts and templates are there."""
+        """Where it lives: its prompts and templates are there [report]."""
         return Path(str(importlib.import_module(type(self).__module__).__file__)).parent
 
 

@@ -11,8 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
-from tasks.stats.prediction_powered import PredictionPowered, difference_ppi
-from tasks.stats.sampling import difference_sampled
+from tasks.stats.prediction_powered import PredictionPowered, difference_ppi, difference_sampled
 from tasks.verdicts.bets import documents_enough
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts, Matrix

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from tasks.records import Predicate
 from tasks.score.corrected import Corrected, is_representative
+from tasks.stats.differences import difference
 from tasks.stats.judge_error import JudgeError, judge_error
 from tasks.stats.reliability import Agreement, judges_alpha_krippendorff, judges_kappa_cohen
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import thresholded
 
+POSITION_BIAS_LEVEL = 0.95
+"""Coverage of the interval of the position bias."""
 _HALF = 0.5
 """From where on a graded verdict counts as yes, where sensitivity and agreement need a yes or no."""
 
@@ -143,6 +146,20 @@ def agreement_pooled(judged: Judged, each: Float[np.ndarray, "text predicate jud
         for suffix, of in (("", found.estimate), ("_lo", found.lo), ("_hi", found.hi))
     }
     return {**ends, "n_pairs": int(found.n[0])}
+
+
+def position_bias(orders: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, Any]:
+    """How much more a text scores when it is shown first, over all pairs and predicates; by pair."""
+    pairs = held_out.select("text_id", pair=pl.col("pair").rank("dense"))
+    orders = orders.join(pairs, on="text_id")
+    if orders.is_empty():
+        return {"bias": None, "lo": None, "hi": None, "n_pairs": 0}
+    score = np.concatenate([orders["first"].to_numpy(), orders["second"].to_numpy()])
+    is_first = np.repeat([True, False], orders.height)
+    pair = np.tile(orders["pair"].to_numpy().astype(np.int64), 2)
+    found = difference(score[:, None], is_first, pair, POSITION_BIAS_LEVEL, binary=False)
+    estimate = {name: float(getattr(found, name)[0]) for name in ("validity", "lo", "hi")}
+    return {"bias": estimate.pop("validity"), **estimate, "n_pairs": int(found.n_documents[0])}
 
 
 def _known(value: NDArray[np.float64]) -> float | None:

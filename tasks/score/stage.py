@@ -30,7 +30,8 @@ from tasks.study import Study
 from tasks.verdicts import bets, matrices
 from tasks.verdicts.judged import Judged, judged
 from tasks.verdicts.matrices import GoldVerdicts
-from tasks.verdicts.walk import DECISIONS, Walk, check_plan, walk_over
+from tasks.verdicts.planned import check_plan
+from tasks.verdicts.walk import DECISIONS, Walk, walk_over
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def run(study: Study) -> dict[str, Any]:
         **(null_rate(of) if walk is None else _judgements(walk, verified, of)),
         **({} if scored.judges is None else {"gold": {**noted, **gold_figures(of, scored.judges)}}),
         **({} if panel is None else {"panel": panel}),
+        **position_bias(of, verify),
     }
     # A group without any value has no mean: NULL, not NaN, in the tables.
     table = frames.from_records(scored.scores, frames.SCORES).fill_nan(None)
@@ -152,6 +154,14 @@ def read_panel(of: Judged, verify: Path) -> tuple[pl.DataFrame | None, dict[str,
         return None, None
     names, each = matrices.panel_tensor(of.rows, of.predicates, pl.scan_parquet(files, glob=False))
     return judges.agreement_frame(of, each), {"judges": names, **judges.agreement_pooled(of, each)}
+
+
+def position_bias(of: Judged, verify: Path) -> dict[str, Any]:
+    """How much it matters which of two texts a judge is shown first; nothing where texts are judged alone."""
+    if "pair" not in of.rows.columns:
+        return {}
+    orders = pl.read_parquet(sorted(verify.glob("orders-*.parquet")), glob=False)
+    return {"position_bias": judges.position_bias(orders, of.rows)}
 
 
 def score_judged(of: Judged, walk: Walk | None = None, n_looks: int | None = None) -> Scored:

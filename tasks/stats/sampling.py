@@ -3,7 +3,7 @@
     1. `verdict_uncertainty`     how unsure the cheap judge is of each text
     2. `sampling_probabilities`  the chance of each text to be asked: unsure ones more often, none never
     3. `sampled`                 who is asked
-    4. `difference_sampled`      the difference and its interval, each asked text weighted by 1 / chance
+    4. `prediction_powered.difference_sampled`  the difference and its interval, each asked text weighted by 1 / chance
 
 This is active inference, and a cascade is the same: a cheap score for every text, the paid judge by chance.
 No threshold decides anything, so nothing rests on the cheap judge being right.
@@ -12,9 +12,7 @@ No threshold decides anything, so nothing rests on the cheap judge being right.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-
-from tasks.stats.prediction_powered import PredictionPowered, difference_ppi
+from jaxtyping import Bool, Float
 
 _ROUNDS = 60
 
@@ -101,48 +99,6 @@ def sampled(probability: Float[np.ndarray, "*shape"], rng: np.random.Generator) 
         Poisson sampling, Sarndal, Swensson & Wretman (1992), chapter 3.
     """
     return np.asarray(rng.random(probability.shape) < probability)
-
-
-def difference_sampled(
-    cheap: Float[np.ndarray, "text predicate"],
-    gold: Float[np.ndarray, "text predicate"],
-    in_a: Bool[np.ndarray, " text"],
-    document: Int[np.ndarray, " text"],
-    probability: Float[np.ndarray, "..."],
-    level: float,
-    binary: bool,
-) -> PredictionPowered:
-    """Gives the difference of gold means when the gold texts were drawn with known, unequal chances.
-
-    Prefer it to `difference_ppi` exactly then. Its estimate divides by the summed weights, which costs a bias
-    of the order of one over the gold texts and saves much variance; `mean_difference_estimate_aipw` has no
-    bias.
-
-    Args:
-        cheap: verdicts of every text in [0, 1]; NaN where there is none.
-        gold: verdicts in [0, 1] of those asked, else NaN.
-        in_a: True for rows of A, False for rows of B.
-        document: any integer per row; equal ones are one document.
-        probability: chance of each text (text,), or of each text and predicate, to be asked, in (0, 1].
-        level: coverage of the intervals, in (0, 1).
-        binary: gold verdicts are 0/1.
-
-    Returns:
-        As `difference_ppi`; lo_gold and hi_gold are of the weighted gold mean.
-
-    Raises:
-        ValueError: as `difference_ppi`, or a probability is outside (0, 1].
-
-    Assumes:
-        Chances are those that the texts were drawn with, and every text asked gave a verdict.
-
-    Source:
-        Zrnic & Candes (2024), arXiv:2403.03208, with the power tuning and the interval of `difference_ppi`;
-        coverage in docs/judge-error.md. The gold part is checked against statsmodels' weighted least squares
-        with a sandwich over documents.
-    """
-    _check_chances(probability)
-    return difference_ppi(cheap, gold, in_a, document, level, binary, weight=1 / np.asarray(probability))
 
 
 def mean_difference_estimate_aipw(

@@ -26,12 +26,8 @@ from tasks.verdicts.bets import Corrected, Scale, against
 from tasks.verdicts.gold_draw import largest_weight
 from tasks.verdicts.matrices import GoldVerdicts, groups_and_documents, thresholded
 
-PLANNED_TEST = "sequential_betting"
-"""What is frozen as the test of a predicate that is judged until it is decided."""
 DECISIONS = ("undecided", "confirmed", "futile")
 """By status of `stats.decisions`."""
-CORRECTED = "+ppi"
-"""Ends the planned test of predicates that are decided by the effects that a gold judge corrected."""
 _STREAM = 3
 """Of the study's seed."""
 
@@ -239,21 +235,6 @@ class Walk:
         return frames.conform(pl.concat(parts).fill_nan(None), frames.PATHS)
 
 
-def planned(study: Study, units: pl.DataFrame) -> str:
-    """The test that these rows call for: 0/1 or graded, clustered or not; or one for any case.
-
-    Whose effects decide is part of it.
-    """
-    clustered = units["document_id"].n_unique() < units.height
-    if study.verify.plan == "sequential":
-        test = PLANNED_TEST
-    elif study.formalise.threshold is None:
-        test = "cluster_robust" if clustered else "welch"
-    else:
-        test = "cluster_score" if clustered else "fisher_mn"
-    return test + CORRECTED if study.gold.decides else test
-
-
 def walk_over(
     study: Study,
     rows: pl.DataFrame,
@@ -277,23 +258,6 @@ def walk_over(
         of_each = rows.group_by("predicate_id").agg(pl.col("document_id").n_unique())["document_id"]
         n_blocks = cast(int, of_each.max())
     return Walk(study, *groups_and_documents(rows), predicates, level, weight, n_blocks)
-
-
-def check_plan(study: Study, predicates: Sequence[Predicate]) -> None:
-    """Refuses predicates that were frozen for the other plan, or for another judge to decide.
-
-    Raises:
-        FrozenError: they were.
-    """
-    walks, decides = study.verify.plan == "sequential", study.gold.decides
-    for frozen in predicates:
-        test = frozen.planned_test
-        if (test.removesuffix(CORRECTED) == PLANNED_TEST) != walks or test.endswith(CORRECTED) != decides:
-            raise FrozenError(
-                f"wanted predicates frozen for `plan: {study.verify.plan}` and "
-                f"`gold: {{decides: {str(decides).lower()}}}`, got the planned test {test}. "
-                "Rerun formalise and verify."
-            )
 
 
 def _batches(

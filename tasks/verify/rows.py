@@ -1,7 +1,6 @@
 """What judges said as rows of the tables of 5_verdicts; a gap stays a row with its name."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,13 +9,10 @@ from jaxtyping import Bool, Float
 from tasks.engines import roles
 from tasks.errors import EngineError
 from tasks.records import Predicate
-from tasks.stats.differences import difference
 from tasks.store import frames
 
 ROUNDING = 1e-3
 """How far outside 0-1 a judge's arithmetic may take a score; it is clipped."""
-POSITION_BIAS_LEVEL = 0.95
-"""Coverage of the interval of the position bias."""
 
 
 def verdict_frame(
@@ -82,20 +78,6 @@ def panel_frame(
         for name, score in zip(judges, each, strict=True)
     ]
     return frames.conform(pl.concat(by_judge).filter(pl.col("score").is_not_null()), frames.PANEL)
-
-
-def position_bias(orders: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, Any]:
-    """How much more a text scores when it is shown first, over all pairs and predicates; by pair."""
-    pairs = held_out.select("text_id", pair=pl.col("pair").rank("dense"))
-    orders = orders.join(pairs, on="text_id")
-    if orders.is_empty():
-        return {"bias": None, "lo": None, "hi": None, "n_pairs": 0}
-    score = np.concatenate([orders["first"].to_numpy(), orders["second"].to_numpy()])
-    is_first = np.repeat([True, False], orders.height)
-    pair = np.tile(orders["pair"].to_numpy().astype(np.int64), 2)
-    found = difference(score[:, None], is_first, pair, POSITION_BIAS_LEVEL, binary=False)
-    estimate = {name: float(getattr(found, name)[0]) for name in ("validity", "lo", "hi")}
-    return {"bias": estimate.pop("validity"), **estimate, "n_pairs": int(found.n_documents[0])}
 
 
 def _pairs(predicates: Sequence[Predicate], text_ids: pl.Series) -> pl.DataFrame:

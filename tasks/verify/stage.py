@@ -29,10 +29,11 @@ from tasks.store import frames
 from tasks.study import Study
 from tasks.verdicts.judged import filled
 from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, n_pairs
-from tasks.verdicts.walk import DECISIONS, Walk, check_plan
+from tasks.verdicts.planned import check_plan
+from tasks.verdicts.walk import DECISIONS, Walk
 from tasks.verify import part
 from tasks.verify.plan import Plan, judged_files
-from tasks.verify.rows import position_bias, verdict_frame
+from tasks.verify.rows import verdict_frame
 
 _Look = Callable[[Plan, int, Sequence[Predicate], pl.DataFrame], pl.DataFrame | None]
 """Gives the verdicts of a look, or None where the budget ended before."""
@@ -192,9 +193,6 @@ def _finish(plan: Plan) -> dict[str, Any]:
         written = [plan.written_file] if plan.kind.written else []
         for file in (*plan.files("calls"), *plan.files("orders"), *plan.files("panel"), *written):
             shutil.copyfile(file, folder / file.name)
-        if plan.paired:
-            orders = pl.read_parquet(plan.files("orders"), glob=False)
-            manifest["position_bias"] = position_bias(orders, plan.held_out)
         frames.write_manifest(folder, manifest)
     if not plan.ended.is_file():
         shutil.rmtree(plan.parts.parent, ignore_errors=True)

@@ -20,9 +20,8 @@ from tasks.stats.differences import difference
 from tasks.stats.documents import document_sums
 from tasks.stats.judge_error import JudgeError, judge_error, share_ci_wilson
 from tasks.stats.missing import difference_worst_case_missing, share_difference_bounds_missing
-from tasks.stats.prediction_powered import difference_ppi
+from tasks.stats.prediction_powered import difference_ppi, difference_sampled
 from tasks.stats.reliability import judges_alpha_krippendorff, judges_kappa_cohen
-from tasks.stats.sampling import difference_sampled
 from tasks.stats.sequential import Sequential, difference_ci_last_look
 from tasks.stats.shares import share_difference_ci_mn
 from tasks.stats.stratified import mean_difference_ci_mh

@@ -30,6 +30,7 @@ from tasks.stats.power import (
     share_difference_detectable_fisher,
     share_difference_detectable_judged,
 )
+from tasks.stats.prediction_powered import difference_sampled
 from tasks.stats.rectifier import (
     group_rectified,
     members,
@@ -37,7 +38,7 @@ from tasks.stats.rectifier import (
     share_effective_size,
     share_independent_variance,
 )
-from tasks.stats.sampling import difference_sampled, verdict_uncertainty
+from tasks.stats.sampling import verdict_uncertainty
 from tasks.stats.shares import (
     share_difference_ci_mn,
     share_difference_pvalue_fisher,

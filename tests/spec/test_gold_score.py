@@ -19,8 +19,7 @@ from tasks.score.discoveries import BEARINGS, corrected_q
 from tasks.score.stage import Scored, gold_figures, score_judged
 from tasks.score.tests import Judged, estimated
 from tasks.stats.differences import difference
-from tasks.stats.prediction_powered import difference_ppi
-from tasks.stats.sampling import difference_sampled
+from tasks.stats.prediction_powered import difference_ppi, difference_sampled
 from tasks.store import frames
 from tasks.study import Study
 from tasks.verdicts.bets import largest_weight, of_file

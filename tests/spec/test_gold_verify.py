@@ -18,7 +18,8 @@ from tasks.store import frames
 from tasks.study import Study, load
 from tasks.verdicts import gold_draw as sample
 from tasks.verdicts.matrices import GoldVerdicts
-from tasks.verdicts.walk import Walk, check_plan, planned
+from tasks.verdicts.planned import check_plan, planned
+from tasks.verdicts.walk import Walk
 from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines.test_replay import REPLAY, recorded_rows

@@ -5,9 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from tasks.stats.prediction_powered import difference_ppi
+from tasks.stats.prediction_powered import difference_ppi, difference_sampled
 from tasks.stats.sampling import (
-    difference_sampled,
     mean_difference_estimate_aipw,
     sampled,
     sampling_probabilities,

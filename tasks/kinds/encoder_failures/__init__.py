@@ -22,8 +22,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks.engines import roles
-from tasks.engines.llm.loads import Load
+from tasks.engines.roles import Engine
 from tasks.errors import CorpusError
 from tasks.kinds import Kind, Outputs, Proposed, Search, Section, Seen, Words, Written
 from tasks.kinds.encoder_failures import tables
@@ -31,10 +30,11 @@ from tasks.kinds.encoder_failures.params import LEXICAL, Failures, own
 from tasks.kinds.encoder_failures.roles import REFERENCE
 from tasks.records import Predicate
 from tasks.study import Study
-from tasks.verdicts.judged import Judged
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.kinds.encoder_failures.mined import Pairs
+    from tasks.verdicts.judged import Judged
 
 
 class EncoderFailures(Kind):
@@ -108,7 +108,7 @@ class EncoderFailures(Kind):
         return Pairs(seen.study, seen.texts, seen.vectors)
 
     def propose(
-        self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
+        self, seen: Seen, actors: Engine, rng: np.random.Generator, search: Search | None = None
     ) -> Proposed:
         """Failures, named from the pairs that were mined."""
         evidence = cast("Pairs", search).evidence()
@@ -124,7 +124,7 @@ class EncoderFailures(Kind):
         return pl.DataFrame({"group": ["A", "B"] * n, "document_id": [one for one in numbers for _ in "AB"]})
 
     def write(
-        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], actors: roles.Engine
+        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], actors: Engine
     ) -> Written:
         """Fresh pairs of each failure and their controls.
 
@@ -149,7 +149,7 @@ class EncoderFailures(Kind):
         asked = study.llm.model_dump_json() if study.engine == "llm" else ""
         return own(study).model_dump_json(exclude={"transfer"}), asked
 
-    def beside(self, judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
         """Baselines, the confirmed failures on other encoders, and a search for their twins."""
         from tasks.kinds.encoder_failures import transfer
 
@@ -181,7 +181,7 @@ class EncoderFailures(Kind):
 
     def loads(
         self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
-    ) -> list[Load]:
+    ) -> "list[Load]":
         """Rounds of mined pairs, new pairs, their meaning, and ratings."""
         from tasks.kinds.encoder_failures import loads
 
