@@ -76,14 +76,14 @@ def save_captions(folder: Path, **changed: Any) -> str:
 
 
 def captions_study(**blocks: Any) -> dict[str, Any]:
-    """The study's entry under `studies:`; what is given stands over it, `failures` key by key."""
-    failures = {"threshold": 0.9, "margin": 0.05, "fresh": 20, **blocks.pop("failures", {})}
+    """The study's entry under `studies:`; what is given stands over it, `encoder_failures` key by key."""
+    failures = {"threshold": 0.9, "margin": 0.05, "fresh": 20, **blocks.pop("encoder_failures", {})}
     return {
         "kind": "encoder_failures",
         "goal": "which captions the encoder takes for the same though they are not",
         "data": "captions.yaml",
         "collect": {"document": "scene"},
-        "failures": failures,
+        "encoder_failures": failures,
         **blocks,
     }
 

@@ -84,7 +84,8 @@ class Project:
             "llm": {},
             "spend": {},
             "gold": {},
-            "failures": {},
+            "corpus_pair": {},
+            "encoder_failures": {},
             **{stage: {} for stage in STAGES},
         }
         content = {"studies": {name: {**blank, **study} for name, study in studies.items()}}
@@ -97,11 +98,11 @@ class Project:
 
     def run(self, study: str, *stages: str) -> None:
         """Runs stages in this process (all of them by default); raises what they raise."""
-        from tasks import run as stage
+        from tasks.run import run
         from tasks.study import load
 
         for name in stages or STAGES:
-            stage.run(load(study), name)
+            run(load(study), name)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def failures_study(server: Server, **blocks: Any) -> dict[str, Any]:
         "data": "captions.parquet",
         "collect": {"document": "scene"},
         "embed": {"encoder": ENCODER},
-        "failures": {"threshold": 0.97, "margin": 0.1, "fresh": N_FRESH},
+        "encoder_failures": {"threshold": 0.97, "margin": 0.1, "fresh": N_FRESH},
         "propose": {"rounds": 2, "per_round": 4, "max_predicates": 6},
         "llm": {"base_url": server.url, "model": "scripted"},
         "spend": {"timeout_s": 1.0, "attempts": 12, "concurrency": 8},

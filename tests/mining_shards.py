@@ -17,7 +17,7 @@ from tests.conftest import Project
 NAME = "captions"
 BLOCKS: dict[str, Any] = {
     "embed": {"encoder": "words"},
-    "failures": {"reference": "texts", "margin": 0.3, "top": 60},
+    "encoder_failures": {"reference": "texts", "margin": 0.3, "top": 60},
 }
 
 
@@ -47,7 +47,7 @@ def cut(patch: pytest.MonkeyPatch, block_size: int = 16, n_pairs: int = 5_000) -
 
 def params(**changed: Any) -> None:
     """Writes params.yaml with these keys changed."""
-    failures = {**BLOCKS["failures"], **changed.pop("failures", {})}
+    failures = {**BLOCKS["encoder_failures"], **changed.pop("failures", {})}
     Project(Path.cwd()).params(captions=captions_study(**{**BLOCKS, "failures": failures, **changed}))
 
 

@@ -133,7 +133,7 @@ def test_it_is_known_what_each_failure_and_verdict_rests_on(project: Project, se
 def test_the_judge_is_another_one_where_it_is_asked_otherwise(project: Project, server: Server) -> None:
     names = set()
     blocks: list[dict[str, Any]] = [
-        {}, {"llm": {"temperature": 0.5}}, {"verify": {"max_chars": 500}}, {"failures": {"threshold": 0.9}},
+        {}, {"llm": {"temperature": 0.5}}, {"verify": {"max_chars": 500}}, {"encoder_failures": {"threshold": 0.9}},
         {"llm": {"judge": {"model": "other"}}}, {"llm": {"base_url": "http://127.0.0.1:9/v1"}},
     ]  # fmt: skip
     for block in blocks:
@@ -146,7 +146,7 @@ def test_the_domain_is_told_to_proposer_generator_and_rater_and_to_no_judge(
     project: Project, server: Server
 ) -> None:
     domain = "captions of\u2028{{ kitchens }}"
-    prepared_failures(project, server, failures={"domain": domain}).run("captions")
+    prepared_failures(project, server, encoder_failures={"domain": domain}).run("captions")
     for task, has_domain in (("failures", {True}), ("pairs", {True, False}), ("ratings", {True})):
         told = [any(row.get("domain") == domain for row in data_lines(s)) for s, _ in asked(server, task)]
         assert set(told) == has_domain, task
@@ -270,7 +270,7 @@ def test_a_proposer_that_names_nothing_is_an_error_that_names_the_model(
 def test_a_meaning_judge_that_never_answers_in_the_wanted_form_is_stopped(
     project: Project, server: Server
 ) -> None:
-    prepared_failures(project, server, failures={"fresh": 250}).run("captions", *paths.STAGES[:4])
+    prepared_failures(project, server, encoder_failures={"fresh": 250}).run("captions", *paths.STAGES[:4])
     # What the generator wrote is kept.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LlmMeaning, "differs", _stopped)
@@ -318,7 +318,7 @@ def test_each_judge_of_a_panel_is_asked_about_every_meaning(project: Project, se
 
 def test_the_bundled_encoder_fails_in_roles_and_not_in_synonyms(project: Project, server: Server) -> None:
     prepared_failures(
-        project, server, embed={"encoder": "bundled"}, failures={"threshold": 0.9, "margin": 0.1}
+        project, server, embed={"encoder": "bundled"}, encoder_failures={"threshold": 0.9, "margin": 0.1}
     ).run("captions")
     found = failed()
     assert {name for name, row in found.items() if row["is_discovery"]} == {ROLES}

@@ -57,7 +57,7 @@ def elsewhere(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 def test_faults_change_no_verdict(
     seed: int, project: Project, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks: dict[str, Any] = {"propose": {"rounds": 4}, "failures": {"fresh": 100}}
+    blocks: dict[str, Any] = {"propose": {"rounds": 4}, "encoder_failures": {"fresh": 100}}
     prepared_failures(project, server, **blocks).run("captions")
     undisturbed, found = judged(), failed()
     assert set(undisturbed) >= {"fresh.parquet", "part-0000.parquet"}
@@ -121,7 +121,7 @@ def test_killed_while_it_writes_and_while_it_judges_a_run_pays_nothing_twice(
 ) -> None:
     blocks: dict[str, Any] = {
         "spend": {"concurrency": CONCURRENCY, "timeout_s": 10.0},
-        "failures": {"fresh": 100},
+        "encoder_failures": {"fresh": 100},
         "verify": {"plan": plan, "shard_size": 90, "sequential": {"look_every": 40}},
     }
     with loopback.serve(replace(PLAN, latency_s=0.03)) as server:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.long
 NAME = "captions"
 STUDY = captions_study(
     embed={"encoder": "tiny"},
-    failures={"threshold": 0.98, "margin": 0.0, "transfer": ["clip"]},
+    encoder_failures={"threshold": 0.98, "margin": 0.0, "transfer": ["clip"]},
     record={"max_refusal_share": 1.0},
 )
 
@@ -67,13 +67,18 @@ def test_only_what_is_stale_runs(dvc_project: Project) -> None:
     assert "Another title" in (folder / f"reports/{NAME}/index.html").read_text(encoding="utf-8")
     change(dvc_project, NAME, score={"level": 0.9})
     assert ran(dvc(folder, "repro"), NAME) == ["score", "record", "report"]
-    change(dvc_project, NAME, failures={**STUDY["failures"], "fresh": 12})
+    change(dvc_project, NAME, encoder_failures={**STUDY["encoder_failures"], "fresh": 12})
     assert ran(dvc(folder, "repro"), NAME)[-4:] == ["verify", "score", "record", "report"]
 
 
 def test_a_kill_in_the_middle_of_verify_changes_nothing(dvc_project: Project) -> None:
     folder = dvc_project.folder
-    change(dvc_project, NAME, verify={"shard_size": 1}, failures={**STUDY["failures"], "fresh": 30})
+    change(
+        dvc_project,
+        NAME,
+        verify={"shard_size": 1},
+        encoder_failures={**STUDY["encoder_failures"], "fresh": 30},
+    )
     killed = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro"],
         cwd=folder,

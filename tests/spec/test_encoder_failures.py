@@ -40,7 +40,7 @@ N_FRESH = 20
 UNTIL_FROZEN = STAGES[:4]
 ENCODERS: dict[str, Any] = {
     "embed": {"encoder": "words"},
-    "failures": {"reference": "texts", "margin": 0.3, "transfer": ["texts", "one"]},
+    "encoder_failures": {"reference": "texts", "margin": 0.3, "transfer": ["texts", "one"]},
 }
 
 
@@ -301,7 +301,7 @@ def test_pairs_left_by_a_killed_run_are_not_taken_for_other_params(
     left = list((new.folder / "data" / ".cache" / "parts").rglob("fresh.parquet"))
     assert len(left) == 1
     before = pl.read_parquet(left[0])
-    made(new, **{**ENCODERS, "failures": {**ENCODERS["failures"], **changed}})
+    made(new, **{**ENCODERS, "encoder_failures": {**ENCODERS["encoder_failures"], **changed}})
     new.run(NAME, "verify")
     assert before[column].sort().to_list() != _read("verify", "fresh")[column].sort().to_list()
 
@@ -560,7 +560,7 @@ def test_hostile_texts_stay_texts(new: Project, monkeypatch: pytest.MonkeyPatch)
         new,
         embed={"encoder": "words"},
         report={"n_evidence": 20},
-        failures={"domain": hostile[0]},
+        encoder_failures={"domain": hostile[0]},
         record={"max_refusal_share": 1.0},
         score={"alpha": 0.99, "min_effect": 0.0},
         verify={"sequential": {"alpha": 0.99, "min_effect": 0.0}},
@@ -583,7 +583,7 @@ def test_hostile_texts_stay_texts(new: Project, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_sequential_plan_stops_early(new: Project, capsys: pytest.CaptureFixture[str]) -> None:
     plan = {"plan": "sequential", "sequential": {"look_every": 20}}
-    made(new, embed={"encoder": "words"}, failures={"fresh": 100}, verify=plan)
+    made(new, embed={"encoder": "words"}, encoder_failures={"fresh": 100}, verify=plan)
     new.run(NAME)
     written, manifest = _read("verify", "fresh"), frames.read_manifest(paths.output(NAME, "verify"))
     assert manifest["n_grid"] == written.height > 1.6 * 100 * len(_predicates())
@@ -611,7 +611,7 @@ def test_a_sequential_plan_stops_early(new: Project, capsys: pytest.CaptureFixtu
 
 def test_a_domain_is_written_for_and_success_is_told_inside_and_outside(new: Project) -> None:
     domain = "captions for self-driving scenes: cars and trucks on the road"
-    made(new, embed={"encoder": "words"}, failures={"domain": domain})
+    made(new, embed={"encoder": "words"}, encoder_failures={"domain": domain})
     new.run(NAME)
     written = _read("verify", "fresh")
     counted = dict(written.filter(group="A").group_by("inside").len().iter_rows())
@@ -638,11 +638,11 @@ def test_a_study_with_all_defaults(new: Project, monkeypatch: pytest.MonkeyPatch
     open_made(monkeypatch, bundled=Words())
     made(new)
     content = captions_study()
-    content["failures"] = {}
+    content["encoder_failures"] = {}
     new.params(captions=content)
     new.run(NAME)
     loaded = study.load(NAME)
-    assert (loaded.embed.encoder, loaded.failures.reference) == ("bundled", "lexical")
+    assert (loaded.embed.encoder, loaded.encoder_failures.reference) == ("bundled", "lexical")
     assert 0.8 < _read("verify", "fresh").filter(group="A").height / (100 * len(_predicates())) <= 1
     assert _scores()[SWAP]["is_discovery"]
     assert _read("score", "transfer")["encoder"].unique().to_list() == ["bundled"]
@@ -658,7 +658,12 @@ def test_encoders_from_folders(project: Project) -> None:
     made(
         project,
         embed={"encoder": "tiny"},
-        failures={"threshold": 0.98, "margin": 0.0, "reference": "clip", "transfer": ["clip", "./tiny"]},
+        encoder_failures={
+            "threshold": 0.98,
+            "margin": 0.0,
+            "reference": "clip",
+            "transfer": ["clip", "./tiny"],
+        },
         record={"max_refusal_share": 1.0},
     )
     project.run(NAME, *STAGES[:6])

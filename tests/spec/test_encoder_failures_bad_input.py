@@ -138,70 +138,70 @@ CASES = [
         "collect",
         PARAMS,
         ("failures.reference", "lexical"),
-        study={**WORDS, "failures": {"reference": "none"}},
+        study={**WORDS, "encoder_failures": {"reference": "none"}},
     ),
     Case(
         "transfer to none",
         "collect",
         PARAMS,
         ("failures.transfer",),
-        study={**WORDS, "failures": {"transfer": ["none"]}},
+        study={**WORDS, "encoder_failures": {"transfer": ["none"]}},
     ),
     Case(
         "transfer to lexical",
         "collect",
         PARAMS,
         ("failures.transfer",),
-        study={**WORDS, "failures": {"transfer": ["lexical"]}},
+        study={**WORDS, "encoder_failures": {"transfer": ["lexical"]}},
     ),
     Case(
         "an encoder twice",
         "collect",
         PARAMS,
         ("failures.transfer: wanted each encoder once, got 'texts' twice",),
-        study={"failures": {"transfer": ["texts", "texts"]}},
+        study={"encoder_failures": {"transfer": ["texts", "texts"]}},
     ),
     Case(
         "transfer to the one under test",
         "collect",
         PARAMS,
         ("wanted other encoders than `words` under failures.transfer",),
-        study={**WORDS, "failures": {"transfer": ["texts", "words"]}},
+        study={**WORDS, "encoder_failures": {"transfer": ["texts", "words"]}},
     ),
     Case(
         "threshold 0",
         "collect",
         PARAMS,
         ("failures.threshold: wanted", "Write 0.9"),
-        study={"failures": {"threshold": 0}},
+        study={"encoder_failures": {"threshold": 0}},
     ),
     Case(
         "threshold over 1",
         "collect",
         PARAMS,
         ("failures.threshold: wanted",),
-        study={"failures": {"threshold": 1.1}},
+        study={"encoder_failures": {"threshold": 1.1}},
     ),
     Case(
         "margin below 0",
         "collect",
         PARAMS,
         ("failures.margin: wanted",),
-        study={"failures": {"margin": -0.1}},
+        study={"encoder_failures": {"margin": -0.1}},
     ),
     Case(
         "three new pairs",
         "collect",
         PARAMS,
         ("failures.fresh: wanted", "got 3"),
-        study={"failures": {"fresh": 3}},
+        study={"encoder_failures": {"fresh": 3}},
     ),
     Case(
         "misspelt",
         "collect",
         PARAMS,
         ("failures.treshold: unknown key; did you mean `threshold`",),
-        study={"failures": {"treshold": 0.9}},
+        study={"encoder_failures": {"treshold": 0.9}},
     ),
     # the corpus
     Case(
@@ -243,28 +243,28 @@ CASES = [
         "embed",
         ENGINE,
         ("wanted a folder that holds a model", "elsewhere"),
-        study={**WORDS, "failures": {"reference": "./elsewhere"}},
+        study={**WORDS, "encoder_failures": {"reference": "./elsewhere"}},
     ),
     Case(
         "no such model to compare with",
         "embed",
         ENGINE,
         ("wanted a folder that holds a model", "nowhere"),
-        study={**WORDS, "failures": {"transfer": ["texts", "./nowhere"]}},
+        study={**WORDS, "encoder_failures": {"transfer": ["texts", "./nowhere"]}},
     ),
     Case(
         "a name that no model has",
         "embed",
         ENGINE,
         ("wanted a sentence-transformers or CLIP model, got 'no-such-model'",),
-        study={**WORDS, "failures": {"reference": "no-such-model"}},
+        study={**WORDS, "encoder_failures": {"reference": "no-such-model"}},
     ),
     Case(
         "a folder without a model",
         "embed",
         ENGINE,
         ("wanted a sentence-transformers or CLIP model", "data"),
-        study={**WORDS, "failures": {"transfer": ["./data"]}},
+        study={**WORDS, "encoder_failures": {"transfer": ["./data"]}},
     ),
     Case(
         "a model of NaN",
@@ -280,14 +280,14 @@ CASES = [
         ENGINE,
         ("wanted a finite vector, got NaN",),
         broken_model,
-        {**WORDS, "failures": {"reference": "broken"}},
+        {**WORDS, "encoder_failures": {"reference": "broken"}},
     ),
     Case(
         "NaN on other encoders",
         "score",
         ENGINE,
         ("wanted a finite vector, got NaN",),
-        study={**WORDS, "failures": {"transfer": ["nan"]}},
+        study={**WORDS, "encoder_failures": {"transfer": ["nan"]}},
     ),
     # nothing to be found
     Case(
@@ -295,7 +295,7 @@ CASES = [
         "propose",
         CORPUS,
         ("Reference and encoder under test are the same", "Name another reference"),
-        study={**WORDS, "failures": {"reference": "words"}},
+        study={**WORDS, "encoder_failures": {"reference": "words"}},
     ),
     Case(
         "a reference that confuses the same",
@@ -306,14 +306,14 @@ CASES = [
             "it confuses the same",
             "Name another reference, or lower the margin",
         ),
-        study={**WORDS, "failures": {"reference": "twin"}},
+        study={**WORDS, "encoder_failures": {"reference": "twin"}},
     ),
     Case(
         "a threshold that nothing reaches",
         "propose",
         CORPUS,
         ("failures.threshold: no pair of", "reaches 0.999", "selects 1"),
-        study={"embed": {"encoder": "texts"}, "failures": {"threshold": 0.999}},
+        study={"embed": {"encoder": "texts"}, "encoder_failures": {"threshold": 0.999}},
     ),
     Case(
         "no language of the word lists",
@@ -321,7 +321,7 @@ CASES = [
         CORPUS,
         ("found nothing to suggest", "n_not_read", "engine: llm"),
         rows(GERMAN),
-        {**TABLE, "embed": {"encoder": "words"}, "failures": {"threshold": 0.8, "margin": 0}},
+        {**TABLE, "embed": {"encoder": "words"}, "encoder_failures": {"threshold": 0.8, "margin": 0}},
     ),
 ]
 
@@ -359,7 +359,10 @@ def test_wrong_input_is_one_message(
 def test_check_says_before_anything_that_an_encoder_is_missing(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: str
 ) -> None:
-    key = {"./missing": {"embed": {"encoder": folder}}, "./nowhere": {"failures": {"transfer": [folder]}}}
+    key = {
+        "./missing": {"embed": {"encoder": folder}},
+        "./nowhere": {"encoder_failures": {"transfer": [folder]}},
+    }
     _prepared(project, monkeypatch, Case("", "", 0, (), study=key[folder]))
     assert main(["check", "--study", NAME]) == ENGINE
     assert folder.removeprefix("./") in _told(capsys.readouterr().err)
@@ -369,7 +372,7 @@ def test_check_says_before_anything_that_an_encoder_is_missing(
 def test_check_passes_where_all_encoders_are_there(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _prepared(project, monkeypatch, Case("", "", 0, (), study={"failures": {"transfer": ["texts"]}}))
+    _prepared(project, monkeypatch, Case("", "", 0, (), study={"encoder_failures": {"transfer": ["texts"]}}))
     assert main(["check", "--study", NAME]) == 0
     assert "240" not in capsys.readouterr().err
 
@@ -379,7 +382,9 @@ def test_shards_are_not_begun_where_an_encoder_is_missing(
 ) -> None:
     from tasks import embed, study
 
-    _prepared(project, monkeypatch, Case("", "", 0, (), study={"failures": {"transfer": ["./nowhere"]}}))
+    _prepared(
+        project, monkeypatch, Case("", "", 0, (), study={"encoder_failures": {"transfer": ["./nowhere"]}})
+    )
     assert main(["collect", "--study", NAME]) == 0
     with pytest.raises(EngineError, match="nowhere"):
         embed.shards(study.load(NAME))
@@ -412,7 +417,7 @@ def test_an_encoder_that_changed_since_embed_is_refused(
 
 def test_everything_is_confused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     _prepared(project, monkeypatch, Case("", "", 0, (), study={
-        "embed": {"encoder": "one"}, "failures": {"threshold": 0.01, "margin": 0.0, "top": 500},
+        "embed": {"encoder": "one"}, "encoder_failures": {"threshold": 0.01, "margin": 0.0, "top": 500},
         "record": {"max_refusal_share": 1.0},
     }))  # fmt: skip
     save_grammar(project, sentences=1200, twins={})
@@ -433,7 +438,7 @@ def test_everything_is_confused(project: Project, monkeypatch: pytest.MonkeyPatc
 def test_more_new_pairs_than_templates_can_write(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _prepared(project, monkeypatch, Case("", "", 0, (), study={"failures": {"fresh": 30}}))
+    _prepared(project, monkeypatch, Case("", "", 0, (), study={"encoder_failures": {"fresh": 30}}))
     pairs = TemplateGenerator.pairs
     # Templates that run out after a few.
     monkeypatch.setattr(
@@ -509,7 +514,9 @@ def test_a_corpus_without_pairs_that_differ_names_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = Case("", "", 0, (), prepare=grammar(sentences=240, twins={"paraphrase": 110}))
-    _prepared(project, monkeypatch, Case("", "", 0, (), case.prepare, {"failures": {"threshold": 0.97}}))
+    _prepared(
+        project, monkeypatch, Case("", "", 0, (), case.prepare, {"encoder_failures": {"threshold": 0.97}})
+    )
     project.run(NAME, "collect", "embed")
     code = main(["propose", "--study", NAME])
     if code == 0:  # by chance two scenes may be swaps of each other
@@ -528,7 +535,7 @@ def test_no_access_to_what_a_model_brings_along(project: Project, monkeypatch: p
     (folder / "evil.py").write_text(
         f"import os\nos.mkdir({str(project.folder / 'ran')!r})\nclass Evil: pass\n"
     )
-    _prepared(project, monkeypatch, Case("", "", 0, (), study={"failures": {"transfer": ["./evil"]}}))
+    _prepared(project, monkeypatch, Case("", "", 0, (), study={"encoder_failures": {"transfer": ["./evil"]}}))
     assert main(["collect", "--study", NAME]) == 0
     assert main(["embed", "--study", NAME]) == ENGINE
     assert not (project.folder / "ran").exists()

@@ -59,13 +59,13 @@ def test_check_tells_what_is_searched_written_and_found(
 def test_what_is_found_depends_on_the_new_pairs_and_not_on_the_corpus(project: Project) -> None:
     found = {}
     for n in (20, 40, 200):
-        prepared_failures(project, NOWHERE, failures={"fresh": n})
+        prepared_failures(project, NOWHERE, encoder_failures={"fresh": n})
         found[n] = check.preview(load("captions"))["smallest_effect"]["of_many"]
     assert found[20] > found[40] > found[200] > 0.05
     prepared_failures(project, NOWHERE, captions()[:80])
     assert check.preview(load("captions"))["smallest_effect"]["of_many"] == found[40]
     # A failure of 0.3 above its control is found with 100 pairs, by Fisher's test among 6.
-    prepared_failures(project, NOWHERE, failures={"fresh": 100})
+    prepared_failures(project, NOWHERE, encoder_failures={"fresh": 100})
     assert 0.15 < check.preview(load("captions"))["smallest_effect"]["of_many"] < 0.3
 
 
@@ -73,7 +73,7 @@ def test_what_is_found_depends_on_the_new_pairs_and_not_on_the_corpus(project: P
 def test_too_few_pairs_are_told_before_all_else(
     command: str, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prepared_failures(project, NOWHERE, failures={"fresh": 10}, score={"alpha": 1e-6})
+    prepared_failures(project, NOWHERE, encoder_failures={"fresh": 10}, score={"alpha": 1e-6})
     words, _ = told(command, capsys)
     assert words.startswith("this study cannot find anything: the largest difference of one failure would")
     assert "Raise failures.fresh" in words.splitlines()[0]
@@ -83,7 +83,7 @@ def test_too_few_pairs_are_told_before_all_else(
 def test_a_sequential_plan_tells_how_many_pairs_a_failure_takes(
     command: str, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prepared_failures(project, NOWHERE, verify=SEQUENTIAL, failures={"fresh": 300})
+    prepared_failures(project, NOWHERE, verify=SEQUENTIAL, encoder_failures={"fresh": 300})
     words, found = told(command, capsys)
     ahead = found["sequential"]
     assert (ahead["n_texts"], ahead["n_grid"]) == (600, 3600)
@@ -110,7 +110,7 @@ def test_an_unknown_price_says_what_to_write(project: Project, capsys: pytest.Ca
 
 STUDIES: dict[str, dict[str, Any]] = {
     "plain": {},
-    "domain": {"failures": {"fresh": 50, "domain": "captions of kitchens"}},
+    "domain": {"encoder_failures": {"fresh": 50, "domain": "captions of kitchens"}},
     "shards": {"verify": {"shard_size": 33}},
     "sequential": {"verify": SEQUENTIAL},
     "panel": {"llm": {"judge": [{"model": "one"}, {"model": "two"}]}},

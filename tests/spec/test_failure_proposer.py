@@ -5,10 +5,10 @@ import json
 import numpy as np
 import polars as pl
 
-from tasks.engines.roles import PairEvidence
+from tasks.kinds.encoder_failures import tables
 from tasks.kinds.encoder_failures.embedded.proposing import MIN_PAIRS, NAMES, EditProposer
+from tasks.kinds.encoder_failures.roles import PairEvidence
 from tasks.records import Proposal
-from tasks.store import frames
 from tasks.study import Study
 
 ANIMALS = ("dog", "cat", "horse", "goat", "fox", "wolf", "lion", "bear")
@@ -39,7 +39,7 @@ def evidence(pairs: list[tuple[str, str]]) -> PairEvidence:
         }
         for i, (left, right) in enumerate(pairs)
     ]
-    return PairEvidence(pl.DataFrame(rows, schema=frames.PAIRS), n_texts=100)
+    return PairEvidence(pl.DataFrame(rows, schema=tables.PAIRS), n_texts=100)
 
 
 def named(proposer: EditProposer, pairs: list[tuple[str, str]]) -> list[Proposal]:
@@ -143,6 +143,6 @@ def test_attributes_that_change_places_are_a_failure_of_their_own() -> None:
 
 def test_no_pairs_give_no_failures() -> None:
     proposer = EditProposer(study())
-    empty = PairEvidence(pl.DataFrame(schema=frames.PAIRS), n_texts=1)
+    empty = PairEvidence(pl.DataFrame(schema=tables.PAIRS), n_texts=1)
     assert proposer.propose(empty, np.random.default_rng(0)) == []
     assert not any(proposer.noted.values())

@@ -59,7 +59,7 @@ def test_shards_that_hold_more_hits_than_are_kept(
     there: Project, in_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mining, "POOL_MOST", 1)
-    params(failures={"per_text": 1})
+    params(encoder_failures={"per_text": 1})
     study = load(NAME)
     propose.run(study)
     before = output()
