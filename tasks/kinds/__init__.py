@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast
@@ -132,7 +133,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Section:
-    """A kind's own part of the page, in place of texts for and against each finding."""
+    """A kind's own part of the page."""
 
     title: str
     anchor: str
@@ -140,7 +141,9 @@ class Section:
     template: str
     """File in the kind's folder."""
     values: Mapping[str, Any]
-    """What it shows."""
+    """What it shows, under `own`; all else that the page shows is there as well."""
+    is_evidence: bool = False
+    """Whether it stands in place of texts for and against each finding."""
     lead: str = ""
     """File in the kind's folder that stands under the answer in place of the groups."""
 
@@ -310,7 +313,7 @@ class Kind:
         return loads.of_texts(study, texts, names, units)
 
     def section(self, outputs: Outputs) -> Section | None:
-        """Its part of the page; None: texts for and against each finding [report]."""
+        """Its part of the page; None: it has none of its own [report]."""
         return None
 
     def actors(self, engine: str) -> roles.Engine:
@@ -320,7 +323,7 @@ class Kind:
         """
         own = f"{type(self).__module__}.{engine}"
         modules = [roles.load(engine)]
-        if importlib.util.find_spec(own):
+        if find_spec(own):
             modules.insert(0, cast(roles.Engine, importlib.import_module(own)))
         return cast(roles.Engine, _Actors(modules))
 

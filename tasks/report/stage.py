@@ -308,7 +308,7 @@ def own_section(study: Study, inputs: Inputs, kind: kinds.Kind, found: Sequence[
     """The kind's own part of the page, and what it shows."""
     folder = {stage: paths.output(study.name, stage) for stage in paths.STAGES}
     own = kind.section(kinds.Outputs(study, folder, json.loads(inputs.run["params"]), inputs.rows, found))
-    return {"section": own, **(own.values if own else {})}
+    return {"section": own, "own": own.values if own else {}}
 
 
 def walked(inputs: Inputs, listed: Sequence[Row]) -> Row | None:

@@ -16,7 +16,7 @@ from tasks.engines import roles
 from tasks.engines.gateway import chat
 from tasks.engines.gateway.chat import Request
 from tasks.engines.llm.generating import MAX_KNOWN, PER_CALL
-from tasks.engines.llm.schemas import Meaning, Meanings, TextPair, TextPairs
+from tasks.kinds.encoder_failures.llm.schemas import Meaning, Meanings, TextPair, TextPairs
 from tasks.errors import CorpusError, EngineError
 from tasks.kinds.encoder_failures.llm.generating import MAX_CHARS, LlmPairGenerator
 from tasks.kinds.encoder_failures.llm.meaning import PAIRS_PER_CALL, LlmMeaning

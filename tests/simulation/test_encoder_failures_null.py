@@ -13,21 +13,24 @@ from tasks.kinds.encoder_failures import fresh
 from tasks.kinds.encoder_failures.embedded.controls import controls
 from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
 from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
+from tasks.score.discoveries import holds
 from tasks.stats.multiplicity import pvalues_adjusted_bh
-from tasks.study import Study
+from tasks.study.reading import validated
+from tasks.verdicts.judged import Judged, filled
 from tests.spec.test_verify import predicate
 
 KIND = kinds.load("encoder_failures")
 FAILURES = ("role_swap", "antonym", "tense", "preposition", "number", "quantifier")
-STUDY = Study.model_validate(
+STUDY = validated(
+    "s",
     {
-        "name": "s",
         "kind": "encoder_failures",
         "data": "x",
         "goal": "g",
         "collect": {},
         "score": {"alpha": 0.05},
-    }
+        "encoder_failures": {},
+    },
 )
 RUNS = 200
 
@@ -52,6 +55,7 @@ def test_gaps_that_follow_from_colliding_make_no_failure(share: float) -> None:
     texts, differs, column = written()
     frozen = [predicate(kind) for kind in FAILURES]
     assert np.isnan(differs[(texts["group"] == "B").to_numpy()]).mean() > 0.1
+    in_a = (texts["group"] == "A").to_numpy()
     own = column[:, None] == np.arange(len(FAILURES))
     found = {"as they are": 0, "filled": 0}
     for seed in range(RUNS):
@@ -62,10 +66,11 @@ def test_gaps_that_follow_from_colliding_make_no_failure(share: float) -> None:
         score = np.where(own, verdict[:, None], np.nan)
         for name, used in (
             ("as they are", score),
-            ("filled", KIND.filled(texts, score, status.astype(np.uint8))),
+            ("filled", filled(score, status.astype(np.uint8), in_a, "against")),
         ):
-            estimates = KIND.estimand(texts, used, status.astype(np.uint8), frozen, 0.95)
-            q = pvalues_adjusted_bh(np.array([e.p for e in estimates]))
-            found[name] += any(a <= 0.05 and e.validity >= 0.02 for a, e in zip(q, estimates, strict=True))
+            of = Judged(STUDY, texts, frozen, used, status.astype(np.uint8))
+            tested = KIND.estimates(of, 0.95)
+            q = pvalues_adjusted_bh(tested["p"].to_numpy())
+            found[name] += bool(holds(q, tested["validity"].to_numpy(), STUDY.score).any())
     assert found["filled"] <= 0.05 * RUNS + 2 * (RUNS * 0.05 * 0.95) ** 0.5
     assert found["as they are"] > 0.1 * RUNS  # what this is about

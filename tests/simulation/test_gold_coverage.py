@@ -4,6 +4,7 @@ The small case of each runs always; the long one under the marker.
 """
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -11,20 +12,19 @@ import pytest
 from jaxtyping import Bool, Float
 from scipy import stats
 
-from tasks import kinds
 from tasks.engines import roles
 from tasks.score.corrected import corrected_fixed
 from tasks.score.discoveries import SUPPORTED
-from tasks.score.tests import Judged, Outcome, decide
+from tasks.score.tests import Outcome, decide
 from tasks.study import Study
 from tasks.verdicts.bets import largest_weight, of_file
+from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts
-from tasks.verdicts.walk import Walk
+from tasks.verdicts.walk import Walk, walk_over
 from tests.spec.test_gold_score import study
 from tests.spec.test_score import held_out
 from tests.spec.test_verify import predicate
 
-KIND = kinds.load("corpus_pair")
 LEVEL = 0.95
 ALPHA = 0.05
 # Score intervals are not exact: what a rate of misses may exceed the level by, over and above chance.
@@ -69,7 +69,7 @@ class Design:
         )
         names = [predicate(f"p{k}") for k in range(self.n_predicates)]
         texts = held_out(self.n, self.n).with_columns(document_id=pl.Series(document).cast(pl.String))
-        return Judged(of, KIND, texts, names, score, np.zeros(score.shape, np.uint8), gold)
+        return Judged(of, texts, names, score, np.zeros(score.shape, np.uint8), gold)
 
 
 def _by_group(pair: tuple[float, float], in_a: Bool[np.ndarray, " text"]) -> Float[np.ndarray, "text 1"]:
@@ -87,7 +87,7 @@ def walked(of: Judged) -> tuple[Walk, Outcome]:
     """The walk to its stop, with what it did not ask left out, and what score makes of it."""
     gold = of.gold if of.study.gold.decides else None
     weight = None if gold is None else largest_weight(gold)
-    first, again = (KIND.walk(of.study, of.held_out, of.predicates, LEVEL, weight) for _ in range(2))
+    first, again = (walk_over(of.study, of.rows, of.predicates, LEVEL, weight) for _ in range(2))
     kept = np.zeros(of.score.shape, dtype=bool)
     while first.going.any():
         rows = first.batches[first.n_looks]
@@ -131,8 +131,8 @@ def missed_at_stop(design: Design, draws: int, seed: int = 0) -> Missed:
         of = design.draw(plan("sequential"), rng)
         walk, one = walked(of)
         assert of.gold is not None and one.corrected is not None
-        naive = corrected_fixed(of.verdict, of.gold, of.in_a, of.document, LEVEL, binary=True)
-        by_judge = one.decided[0].estimate
+        naive = corrected_fixed(of, LEVEL)
+        by_judge = SimpleNamespace(**one.table.row(0, named=True))
         truth = design.effect
         found.corrected += (not one.corrected.lo[0] <= truth <= one.corrected.hi[0]) / draws
         found.judge += (not by_judge.lo <= truth <= by_judge.hi) / draws
@@ -146,7 +146,7 @@ def missed_ever(design: Design, draws: int, seed: int = 0) -> float:
     rng, missed = np.random.default_rng(seed), 0
     for _ in range(draws):
         walk, one = walked(design.draw(plan("sequential", decides=True), rng))
-        last = one.decided[0].estimate
+        last = SimpleNamespace(**one.table.row(0, named=True))
         ends = [*((look.lo[0], look.hi[0]) for look in walk.looks), (last.lo, last.hi)]
         missed += not all(lo <= design.effect <= hi for lo, hi in ends)
     return missed / draws
@@ -253,7 +253,7 @@ def _false_discoveries(design: Design, name: str, draws: int, seed: int) -> tupl
         if name in ("judge", "judge, sequential"):
             one = replace(one, gold=None)
         found = decide(one) if one.study.verify.plan == "fixed" else walked(one)[1]
-        is_found = np.array([d.is_discovery for d in found.decided])
+        is_found = found.table["is_discovery"].to_numpy()
         false += (is_found & ~real).sum() / max(is_found.sum(), 1) / draws
         power += (is_found & real).sum() / max(design.real, 1) / draws
     return float(false), float(power)

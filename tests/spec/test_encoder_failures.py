@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tasks.study.reading import validated
 from tasks import paths, study
 from tasks.__main__ import main
 from tasks.engines import pairs
@@ -356,8 +357,7 @@ def _row(left: str, right: str, similarity: float, of: str = "f") -> dict[str, A
     ],
 )
 def test_the_judge(left: str, right: str, similarity: float, score: float | None, status: int) -> None:
-    entry = {**captions_study(embed={"encoder": "words"}), "name": "s"}
-    judge = CollisionJudge(study.Study.model_validate(entry), EditMeaning())
+    judge = CollisionJudge(validated("s", captions_study(embed={"encoder": "words"})), EditMeaning())
     frozen = [Predicate.__new__(Predicate), Predicate.__new__(Predicate)]
     for one, predicate_id in zip(frozen, ("f", "g"), strict=True):
         object.__setattr__(one, "predicate_id", predicate_id)

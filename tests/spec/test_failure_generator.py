@@ -16,8 +16,7 @@ from tasks.kinds.encoder_failures.embedded.generating import KINDS, TemplateGene
 from tasks.kinds.encoder_failures.embedded.inflection import article, plural, verb_forms
 from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES
 from tasks.records import Predicate
-from tasks.study import Study
-from tasks.study.params import Collect, Failures
+from tasks.study.reading import validated
 
 DIFFER = [kind for kind in KINDS if kind not in PARAPHRASES]
 NOTHING: frozenset[str] = frozenset()
@@ -36,13 +35,15 @@ def of_kind(kind: str) -> Predicate:
 
 def generator(domain: str | None = None) -> TemplateGenerator:
     return TemplateGenerator(
-        Study(
-            name="s",
-            kind="encoder_failures",
-            data="d",
-            goal="g",
-            collect=Collect(),
-            failures=Failures(domain=domain),
+        validated(
+            "s",
+            {
+                "kind": "encoder_failures",
+                "data": "d",
+                "goal": "g",
+                "collect": {},
+                "encoder_failures": {"domain": domain},
+            },
         )
     )
 

@@ -1,13 +1,13 @@
 """gold: what a better judge's sample makes of effects, discoveries and the judge's own error."""
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from tasks import kinds
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.records import Predicate
@@ -17,17 +17,18 @@ from tasks.score.corrected import corrected_fixed
 from tasks.score.corrected_walk import corrected_at_stop
 from tasks.score.discoveries import BEARINGS, corrected_q
 from tasks.score.stage import Scored, gold_figures, score_judged
-from tasks.score.tests import Judged, estimated
+from tasks.score.tests import estimated
 from tasks.stats.differences import difference
 from tasks.stats.prediction_powered import difference_ppi, difference_sampled
 from tasks.store import frames
 from tasks.study import Study
 from tasks.verdicts.bets import largest_weight, of_file
+from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, groups_and_documents, panel_tensor
+from tasks.verdicts.walk import walk_over
 from tests.spec.test_score import column, held_out
 from tests.spec.test_verify import predicate
 
-KIND = kinds.load("corpus_pair")
 RULE = {"alpha": 0.05, "min_effect": 0.02}
 
 
@@ -69,7 +70,6 @@ def judged(
     codes = np.where(np.isnan(score), roles.REFUSAL, roles.VALUE).astype(np.uint8)
     return Judged(
         of,
-        KIND,
         held_out(n, score.shape[0] - n) if texts is None else texts,
         predicates or names,
         score,
@@ -112,7 +112,6 @@ def test_what_gold_contradicts_is_no_discovery(decides: bool, wanted: list[bool]
     alone = score_judged(
         Judged(
             study(),
-            KIND,
             held_out(1000, 1000),
             [predicate("p0"), predicate("p1")],
             JUDGE,
@@ -149,13 +148,13 @@ def test_the_judge_decides_unless_gold_does_and_both_are_told() -> None:
 def test_chances_that_differ_between_groups_alone_need_no_weights_and_others_do() -> None:
     in_a, document = groups_and_documents(held_out(1000, 1000))
     by_group = asked(TRUTH, np.where(in_a, 0.5, 0.2)[:, None])
-    found = corrected_fixed(JUDGE, by_group, in_a, document, 0.95, binary=True)
+    found = corrected_fixed(judged(study(), JUDGE, by_group), 0.95)
     wanted = difference_ppi(JUDGE, by_group.score, in_a, document, 0.95, binary=True)
     np.testing.assert_allclose(found.lo, wanted.lo)
     assert found.method == wanted.method
     uneven = np.column_stack([np.where(in_a, 0.5, 0.2), np.tile([0.5, 0.1], 1000)])
     mixed = asked(TRUTH, uneven)
-    found = corrected_fixed(JUDGE, mixed, in_a, document, 0.95, binary=True)
+    found = corrected_fixed(judged(study(), JUDGE, mixed), 0.95)
     even = difference_ppi(JUDGE, mixed.score, in_a, document, 0.95, binary=True)
     weighed = difference_sampled(JUDGE, mixed.score, in_a, document, mixed.chance, 0.95, binary=True)
     assert (found.lo[0], found.hi[0]) == pytest.approx((even.lo[0], even.hi[0]))
@@ -252,7 +251,7 @@ def walked(of: Judged) -> Any:
     if of.study.verify.plan == "fixed":
         return None
     weight = float(1 / of.gold.chance.min()) if of.gold is not None and of.study.gold.decides else None
-    first, again = (KIND.walk(of.study, of.held_out, of.predicates, 0.95, weight) for _ in range(2))
+    first, again = (walk_over(of.study, of.rows, of.predicates, 0.95, weight) for _ in range(2))
     kept = np.full(of.score.shape, False)
     while first.going.any():
         rows = first.batches[first.n_looks]
@@ -287,13 +286,13 @@ def test_a_walk_is_corrected_for_the_worst_that_was_refused() -> None:
     cheap = errs(truth, (0.95, 0.95), (0.95, 0.95))
     gold = refusing(asked(truth, 0.5), 0.4)
     whole = np.arange(2000)
-    in_a, document = groups_and_documents(held_out(1000, 1000))
-    ended = np.array([False])
-    fixed = corrected_fixed(cheap, gold, in_a, document, 0.975, binary=True)
-    block = whole % 1000
+    in_a, _ = groups_and_documents(held_out(1000, 1000))
+    fixed = corrected_fixed(judged(study(), cheap, gold), 0.975)
+    walk: Any = SimpleNamespace(block=whole % 1000, ended=np.array([False]))
 
     def at_stop(of: GoldVerdicts, towards_a: bool = True) -> Any:
-        return corrected_at_stop(fixed, cheap, of, in_a, document, block, np.array([towards_a]), ended, 0.95)
+        frozen = dataclasses.replace(predicate("p0"), direction="A" if towards_a else "B")
+        return corrected_at_stop(fixed, judged(study(), cheap, of, [frozen]), walk, 0.95)
 
     worst, best = (
         dataclasses.replace(gold, score=np.where(gold.asked & np.isnan(gold.score), of, gold.score))
@@ -319,7 +318,7 @@ def test_at_the_last_text_the_interval_leaves_room_for_what_was_refused() -> Non
         walk = walked(of)
         row = table(score_judged(of, walk)).row(0, named=True)
         assert walk.ended.all()
-        half = corrected_fixed(of.verdict, gold, of.in_a, of.document, 0.975, binary=True)
+        half = corrected_fixed(of, 0.975)
         room = gold.n_refused[0] / gold.asked.sum()
         assert row["lo"] < half.lo[0] - room / 2 and row["hi"] > half.hi[0] + room / 2
 
@@ -340,7 +339,7 @@ def test_what_gold_knows_of_one_group_alone_is_never_found_by_a_walk() -> None:
     for gold_of_file in (labels, dataclasses.replace(few, chance=np.where(kept, 0.5, 1.0))):
         of = judged(study("sequential", decides=True), cheap, gold_of_file)
         weight = largest_weight(gold_of_file)
-        first, again = (KIND.walk(of.study, of.held_out, of.predicates, 0.95, weight) for _ in range(2))
+        first, again = (walk_over(of.study, of.rows, of.predicates, 0.95, weight) for _ in range(2))
         while first.going.any():
             rows = first.batches[first.n_looks]
             for k in np.flatnonzero(~first.going):
@@ -387,7 +386,7 @@ def test_at_the_last_text_the_fixed_interval_decides() -> None:
     walk = walked(of)
     row = table(score_judged(of, walk)).row(0, named=True)
     assert walk.ended.all()
-    half = corrected_fixed(of.verdict, of.gold, of.in_a, of.document, 0.975, binary=True)
+    half = corrected_fixed(of, 0.975)
     assert row["method"] == f"betting+{half.method[0]}"
     assert (row["validity"], row["lo"], row["hi"]) == (half.validity[0], half.lo[0], half.hi[0])
 
@@ -449,32 +448,29 @@ def test_a_panel_is_told_by_its_agreement() -> None:
         )
         for name, said in each.items()
     )
-    document = groups_and_documents(texts)[1]
+    of = Judged(study(), texts, frozen, truth[:, None], np.zeros((200, 1), np.uint8))
     names, of_three = panel_tensor(texts, frozen, rows.lazy())
     assert names == ["first", "second", "third"]
     np.testing.assert_array_equal(of_three[:, 0, 1], other)
-    three = judges.agreement_frame(frozen, of_three, document, 0.95)
+    three = judges.agreement_frame(of, of_three)
     assert three["measure"].to_list() == ["alpha"]
     _, of_two = panel_tensor(texts, frozen, rows.filter(pl.col("judge") != "third").lazy())
-    two = judges.agreement_frame(frozen, of_two, document, 0.95)
+    two = judges.agreement_frame(of, of_two)
     assert two.schema == frames.AGREEMENT
     assert two["measure"].to_list() == ["alpha", "kappa"]
     agree = (truth == other).mean()
     by_chance = truth.mean() * other.mean() + (1 - truth.mean()) * (1 - other.mean())
     assert two["estimate"][1] == pytest.approx((agree - by_chance) / (1 - by_chance))
-    pooled = judges.agreement_pooled(of_two, document, 0.95, 0.5)
+    pooled = judges.agreement_pooled(of, of_two)
     assert pooled["alpha"] == pytest.approx(two["estimate"][0])
     assert pooled["n_pairs"] == 200
 
 
 def test_judges_who_never_gave_two_values_have_no_agreement() -> None:
     each = np.ones((20, 1, 2))
-    document = np.arange(20)
-    assert judges.agreement_frame([predicate("x")], each, document, 0.95)["estimate"].to_list() == [
-        None,
-        None,
-    ]
-    assert judges.agreement_pooled(each, document, 0.95, 0.5)["alpha"] is None
+    of = Judged(study(), held_out(10, 10), [predicate("x")], each[..., 0], np.zeros((20, 1), np.uint8))
+    assert judges.agreement_frame(of, each)["estimate"].to_list() == [None, None]
+    assert judges.agreement_pooled(of, each)["alpha"] is None
 
 
 def test_paraphrases_are_tested_as_one_and_one_alone_by_its_own_test() -> None:
@@ -485,7 +481,6 @@ def test_paraphrases_are_tested_as_one_and_one_alone_by_its_own_test() -> None:
     score = np.stack([alike, strong, other], axis=1)
     of = Judged(
         study(),
-        KIND,
         held_out(200, 200),
         [predicate(n) for n in "aso"],
         score,
@@ -517,7 +512,7 @@ def test_groups_are_corrected_where_gold_decides() -> None:
 def test_pairs_drawn_apart_count_with_the_chance_of_both() -> None:
     chance = np.full((4, 2), 0.5)
     gold = GoldVerdicts(np.ones((4, 2)), chance, np.ones((4, 2), bool))
-    groups = [(0, np.array([0, 1]))]
+    groups = [np.array([0, 1])]
     assert findings._together(gold, groups, drawn_apart=True).chance.tolist() == [[0.25]] * 4
     assert findings._together(gold, groups, drawn_apart=False).chance.tolist() == [[0.5]] * 4
 
@@ -533,7 +528,7 @@ def test_what_follows_from_length_alone_is_gone_at_equal_length() -> None:
     flat = rng.permutation(column(n, n, 300, 300))
     texts = held_out(n, n).with_columns(text=pl.Series(["x" * max(int(c), 1) for c in length]))
     score = np.stack([by_length, itself, flat], axis=1)
-    of = Judged(study(), KIND, texts, [predicate(k) for k in "lif"], score, np.zeros(score.shape, np.uint8))
+    of = Judged(study(), texts, [predicate(k) for k in "lif"], score, np.zeros(score.shape, np.uint8))
     first, second, third = score_judged(of).scores
     assert first.is_discovery and second.is_discovery and not third.is_discovery
     assert first.adjusted_lo is not None and second.adjusted_lo is not None
@@ -547,7 +542,7 @@ def test_a_walk_or_a_handful_of_documents_has_no_effect_at_equal_length() -> Non
     of = judged(study("sequential"), JUDGE, asked(TRUTH, 0.5))
     assert {s.adjusted_validity for s in score_judged(of, walked(of)).scores} == {None}
     few = np.concatenate([np.ones(9), np.zeros(9)])[:, None]
-    tiny = Judged(study(), KIND, held_out(9, 9), [predicate("x")], few, np.zeros(few.shape, np.uint8))
+    tiny = Judged(study(), held_out(9, 9), [predicate("x")], few, np.zeros(few.shape, np.uint8))
     (one,) = score_judged(tiny).scores
     assert one.is_discovery
     assert (one.adjusted_validity, one.adjusted_lo, one.adjusted_hi) == (None, None, None)
@@ -555,25 +550,23 @@ def test_a_walk_or_a_handful_of_documents_has_no_effect_at_equal_length() -> Non
 
 def test_with_shuffled_labels_the_test_of_whoever_decides_is_repeated() -> None:
     of = judged(study(decides=True), JUDGE, asked(TRUTH, 0.2))
-    texts = of.held_out.with_columns(group=pl.Series(np.where(np.arange(2000) % 2 == 0, "A", "B")))
-    in_a, document = groups_and_documents(texts)
-    wanted = corrected_fixed(JUDGE, of.gold, in_a, document, 0.95, binary=True)  # type: ignore[arg-type]
-    assert [e.p for e in estimated(of, texts)] == wanted.p.tolist()
-    alone = Judged(study(), KIND, of.held_out, of.predicates, of.score, of.status, of.gold)
-    assert [e.p for e in estimated(alone, texts)] == difference(
-        JUDGE, in_a, document, 0.95, binary=True
-    ).p.tolist()
+    group = pl.Series("group", np.where(np.arange(2000) % 2 == 0, "A", "B"))
+    in_a, document = groups_and_documents(of.rows.with_columns(group))
+    wanted = difference_ppi(JUDGE, of.gold.score, in_a, document, 0.95, True)  # type: ignore[union-attr]
+    assert estimated(of.regrouped(group))["p"].to_list() == wanted.p.tolist()
+    alone = Judged(study(), of.rows, of.predicates, of.score, of.status, of.gold).regrouped(group)
+    assert estimated(alone)["p"].to_list() == difference(JUDGE, in_a, document, 0.95, binary=True).p.tolist()
 
 
 def test_q_of_a_walk_keeps_the_study_s_control_and_names_only_what_is_large_enough() -> None:
     of = judged(study(), np.repeat(JUDGE[:, :1], 4, axis=1), asked(np.repeat(TRUTH[:, :1], 4, axis=1), 0.2))
-    fixed = corrected_fixed(of.verdict, of.gold, of.in_a, of.document, 0.95, binary=True)  # type: ignore[arg-type]
+    fixed = corrected_fixed(of, 0.95)
     stopped = dataclasses.replace(
         fixed, validity=np.array([0.3, 0.3, 0.01, -0.3]), log_e=np.log([200.0, 50.0, 900.0, 900.0])
     )
     wanted = of.study.score
-    assert corrected_q(stopped, of.predicates, wanted, "fdr").tolist() == pytest.approx([0.02, 0.04, 1, 1])
-    assert corrected_q(stopped, of.predicates, wanted, "fwer")[1] == pytest.approx(0.06)
+    assert corrected_q(stopped, of.towards_a, wanted, "fdr").tolist() == pytest.approx([0.02, 0.04, 1, 1])
+    assert corrected_q(stopped, of.towards_a, wanted, "fwer")[1] == pytest.approx(0.06)
 
 
 def test_paraphrases_do_not_explain_each_other_away() -> None:
@@ -585,8 +578,9 @@ def test_paraphrases_do_not_explain_each_other_away() -> None:
     other = np.where(rng.random(2 * n) < 0.01, 1 - one, one)  # the same finding in other words
     score, texts = np.stack([one, other], axis=1), held_out(n, n)
     found, same = np.array([True, True]), np.array([0, 0])
-    together = findings.adjusted_effects(texts, score, found, same, 0.95, 0)
-    apart = findings.adjusted_effects(texts, score, found, np.array([0, 1]), 0.95, 0)
+    of = Judged(study(), texts, [predicate("a"), predicate("b")], score, np.zeros(score.shape, np.uint8))
+    together = findings.adjusted_effects(of, found, same)
+    apart = findings.adjusted_effects(of, found, np.array([0, 1]))
     assert all(0.25 < (effect[0] or 0) < 0.35 for effect in together)
     assert all(abs(effect[0] or 0) < 0.1 for effect in apart)
 
@@ -598,8 +592,7 @@ def test_the_pooled_error_weighs_each_verdict_by_its_chance() -> None:
     verdict = (rng.random((2 * n, 1)) < 0.9).astype(float)
     # What the judge missed is read four times as often: unweighted, the judge would look far worse.
     gold = asked(truth, np.where(verdict == 1, 0.1, 0.4))
-    in_a, document = groups_and_documents(held_out(n, n))
-    found = judges.error_pooled(verdict, gold, in_a, document, 0.95)
+    found = judges.error_pooled(judged(study(), verdict, gold))
     seen = verdict[gold.asked].mean()
     assert seen < 0.8
     assert (found["sensitivity_lo"] or 1) < 0.9 < (found["sensitivity_hi"] or 0)

@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import kinds, paths
+from tasks import paths
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.score.stage import score_judged
-from tasks.score.tests import Judged
 from tasks.store import frames
 from tasks.study import Study
+from tasks.verdicts.judged import Judged
 from tests.conftest import PAIR_STUDY, Project
 from tests.spec.test_score import column, held_out
 from tests.spec.test_verify import predicate
@@ -264,7 +264,7 @@ def test_a_finding_and_its_opposite_do_not_explain_each_other_away() -> None:
             }
         )  # fmt: skip
         status = np.zeros(score.shape, dtype=np.uint8)
-        found = score_judged(Judged(study, kinds.load("corpus_pair"), texts, of, score, status)).scores
+        found = score_judged(Judged(study, texts, of, score, status)).scores
         assert all(one.is_discovery for one in found)
         first = found[0]
         assert first.adjusted_validity == pytest.approx(0.2, abs=0.03)

@@ -19,7 +19,7 @@ from tasks.study import Study, load
 from tasks.verdicts import gold_draw as sample
 from tasks.verdicts.matrices import GoldVerdicts
 from tasks.verdicts.planned import check_plan, planned
-from tasks.verdicts.walk import Walk
+from tasks.verdicts.walk import Walk, walk_over
 from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines.test_replay import REPLAY, recorded_rows
@@ -129,7 +129,7 @@ def test_the_gold_judge_is_asked_about_the_texts_that_are_drawn(
     planted.params(news={**PAIR_STUDY, **blocks})
     planted.run("news", *paths.STAGES[:5])
     rows, judged = gold_rows(), verdicts().filter(pl.col("status") == "value")
-    held_out = KIND.held_out(
+    held_out = KIND.units(
         load("news"), frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
     )
     chance = sample.chances(held_out, 40)
@@ -261,9 +261,9 @@ def test_a_walk_that_asks_gold_about_every_text_is_that_of_the_gold_verdicts() -
     cheap = 1 - truth
     frozen = [predicate(name) for name in "xyz"]
     asked = study(**{**DECIDES, "gold": {"texts": 400, "decides": True}})
-    walk = KIND.walk(asked, source, frozen)
+    walk = walk_over(asked, source, frozen)
     found = walked(walk, cheap, matrices_of(asked, source, truth, every=True))
-    plain = columns(KIND.walk(study(**SEQUENTIAL), source, frozen), truth)
+    plain = columns(walk_over(study(**SEQUENTIAL), source, frozen), truth)
     assert walk.decisions == plain.decisions and walk.n_looks == plain.n_looks
     for name in ("estimate", "lo", "hi", "log_e", "q", "n_texts"):
         assert getattr(found, name) == pytest.approx(getattr(plain.looks[-1], name))
@@ -285,9 +285,9 @@ def test_a_judge_that_errs_in_one_group_is_corrected_in_units_of_validity() -> N
         study(**{**DECIDES, "gold": {"texts": 500, "decides": True}}),
         [predicate("x"), predicate("y")],
     )
-    told_wrong = columns(KIND.walk(study(**SEQUENTIAL), source, [frozen[0], _towards_b(frozen[1])]), cheap)
+    told_wrong = columns(walk_over(study(**SEQUENTIAL), source, [frozen[0], _towards_b(frozen[1])]), cheap)
     assert told_wrong.decisions[1] == "confirmed", "the judge alone says that B has more"
-    walk = KIND.walk(asked, source, [frozen[0], _towards_b(frozen[1])])
+    walk = walk_over(asked, source, [frozen[0], _towards_b(frozen[1])])
     look = walked(walk, cheap, matrices_of(asked, source, truth))
     assert walk.decisions[0] == "confirmed" and walk.decisions[1] != "confirmed"
     seen = np.concatenate(walk.batches[: walk.n_looks])
@@ -310,7 +310,7 @@ def test_corrected_verdicts_are_right_on_average_over_the_draw() -> None:
     estimates = []
     for seed in range(300):
         asked = study(seed=seed, **{**DECIDES, "gold": {"texts": 50, "decides": True}})
-        walk = KIND.walk(asked, source, [predicate("x")])
+        walk = walk_over(asked, source, [predicate("x")])
         scale, rows = walk._scale, matrices_of(asked, source, truth)
         value = 1 - 4 + scale.width * scale.scores(cheap, rows, None, np.zeros_like(cheap))
         in_a = (source["group"] == "A").to_numpy()
@@ -333,7 +333,7 @@ def test_what_the_gold_judge_refuses_speaks_against_and_widens_the_other_end() -
         "worst of A": np.where(in_a, 0.0, 1.0) * np.ones((1, 2)),
         "best of A": np.where(in_a, 1.0, 0.0) * np.ones((1, 2)),
     }.items():
-        walk = KIND.walk(asked, source, frozen)
+        walk = walk_over(asked, source, frozen)
         walked(walk, truth, dataclasses.replace(said, score=np.where(lost, instead, said.score)))
         looks[name] = walk.looks
     # What is decided in one of them goes on in another.
@@ -357,9 +357,9 @@ def test_what_was_refused_is_hoped_for_as_long_as_the_walk_goes_and_where_it_is_
     holed = dataclasses.replace(said, score=np.where(lost, np.nan, said.score))
     in_a = (source["group"] == "A").to_numpy()[:, None]
     best = dataclasses.replace(said, score=np.where(lost & said.asked, in_a * 1.0, said.score))
-    hoped = KIND.walk(asked, source, [predicate("x")])
+    hoped = walk_over(asked, source, [predicate("x")])
     walked(hoped, truth, best)
-    walk, cut = (KIND.walk(asked, source, [predicate("x")]) for _ in range(2))
+    walk, cut = (walk_over(asked, source, [predicate("x")]) for _ in range(2))
     walked(walk, truth, holed)
     assert hoped.decisions == ["confirmed"] and walk.n_looks > hoped.n_looks, "with hope it would have ended"
     assert walk._hopeful is not None
@@ -375,10 +375,10 @@ def test_what_was_refused_is_hoped_for_as_long_as_the_walk_goes_and_where_it_is_
 def test_a_gold_judge_who_always_refuses_confirms_nothing() -> None:
     source, truth = drawn(400, [0.6], [0.1])
     asked = study(**DECIDES)
-    walk = KIND.walk(asked, source, [predicate("x")])
+    walk = walk_over(asked, source, [predicate("x")])
     walked(walk, truth, matrices_of(asked, source, np.full(truth.shape, np.nan)))
     assert walk.decisions != ["confirmed"]
-    plain = columns(KIND.walk(study(**SEQUENTIAL), source, [predicate("x")]), truth)
+    plain = columns(walk_over(study(**SEQUENTIAL), source, [predicate("x")]), truth)
     assert plain.decisions == ["confirmed"], "the judge alone has no doubt"
 
 
@@ -390,7 +390,7 @@ def test_missing_verdicts_of_the_judge_make_a_corrected_discovery_fragile_only_i
         status[rng.random(2000) < share, column] = roles.REFUSAL
     cheap = np.where(status == roles.VALUE, truth, np.nan)
     asked = study(**{**DECIDES, "gold": {"texts": 500, "decides": True}})
-    walk = KIND.walk(asked, source, [predicate(name) for name in "xyz"])
+    walk = walk_over(asked, source, [predicate(name) for name in "xyz"])
     look = walked(walk, cheap, matrices_of(asked, source, truth), status)
     assert walk.decisions == ["confirmed"] * 3
     assert look.fragile.tolist() == [False, False, True]
@@ -406,7 +406,7 @@ def test_nothing_is_confirmed_where_the_gold_judge_finds_nothing() -> None:
         truth = (rng.random((2 * n, 6)) < np.linspace(0.05, 0.6, 6)).astype(float)
         cheap = np.where(in_b & (rng.random(truth.shape) < 0.4), 1.0, truth)
         asked = study(seed=seed, **{**DECIDES, "gold": {"texts": 100, "decides": True}})
-        walk = KIND.walk(asked, source, [_towards_b(predicate(f"p{k}")) for k in range(6)])
+        walk = walk_over(asked, source, [_towards_b(predicate(f"p{k}")) for k in range(6)])
         walked(walk, cheap, matrices_of(asked, source, truth))
         erred += "confirmed" in walk.decisions
     assert erred <= 2
@@ -415,7 +415,7 @@ def test_nothing_is_confirmed_where_the_gold_judge_finds_nothing() -> None:
 def test_a_walk_that_was_ended_is_replayed_to_where_it_was() -> None:
     source, matrix = drawn(300, [0.4, 0.3], [0.1, 0.25])
     frozen = [predicate("x"), predicate("y")]
-    walk = KIND.walk(study(**SEQUENTIAL), source, frozen)
+    walk = walk_over(study(**SEQUENTIAL), source, frozen)
     status = np.full(matrix.shape, roles.ABSENT, dtype=np.uint8)
     for _ in range(3):
         rows = walk.batches[walk.n_looks]
@@ -424,13 +424,13 @@ def test_a_walk_that_was_ended_is_replayed_to_where_it_was() -> None:
     assert walk.going.any()
     walk.stop()
     assert not walk.going.any() and walk.n_looks == len(walk.looks) == 3
-    again = KIND.walk(study(**SEQUENTIAL), source, frozen)
+    again = walk_over(study(**SEQUENTIAL), source, frozen)
     left = np.where(status == roles.VALUE, matrix, np.nan)
     again.replay(left, status, n_looks=3)
     assert again.decisions == walk.decisions and again.n_looks == 3
     assert (again.looks[-1].estimate == walk.looks[-1].estimate).all()
     with pytest.raises(FrozenError, match="did not ask for"):
-        KIND.walk(study(**SEQUENTIAL), source, frozen).replay(left, status, n_looks=2)
+        walk_over(study(**SEQUENTIAL), source, frozen).replay(left, status, n_looks=2)
 
 
 def test_a_walk_that_gold_decides_wants_its_gold_verdicts() -> None:
@@ -438,11 +438,11 @@ def test_a_walk_that_gold_decides_wants_its_gold_verdicts() -> None:
     asked = study(**{**DECIDES, "gold": {"texts": 50, "decides": True}})
     gaps = np.zeros(matrix.shape, dtype=np.uint8)
     with pytest.raises(FrozenError, match="there are none"):
-        KIND.walk(asked, source, [predicate("x")]).replay(matrix, gaps)
+        walk_over(asked, source, [predicate("x")]).replay(matrix, gaps)
     rare = dataclasses.replace(matrices_of(asked, source, matrix), chance=np.full(matrix.shape, 0.01))
     with pytest.raises(FrozenError, match=r"chances of at least 0\.25, got 0\.01"):
-        KIND.walk(asked, source, [predicate("x")]).replay(matrix, gaps, rare)
-    KIND.walk(asked, source, [predicate("x")], weight=100.0).replay(
+        walk_over(asked, source, [predicate("x")]).replay(matrix, gaps, rare)
+    walk_over(asked, source, [predicate("x")], weight=100.0).replay(
         np.full(matrix.shape, np.nan), np.full_like(gaps, roles.REFUSAL), rare
     )
 
@@ -453,7 +453,7 @@ def test_a_walk_bets_on_the_labels_of_people_where_they_decide(planted: Project)
     planted.params(news={**blocks, "labels": "news.csv", "gold": {"decides": True}})
     planted.run("news", *paths.STAGES[:4])
     source = frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
-    held_out = KIND.held_out(load("news"), source)
+    held_out = KIND.units(load("news"), source)
     frozen = frames.read(paths.output("news", "formalise"), "predicates.parquet", frames.PREDICATES)
     halves = held_out.filter(pl.Series(sample.drawn(held_out, np.full(held_out.height, 0.5), 0)))
     pairs = halves.join(frozen, how="cross").with_columns(chance=0.5, verdict=0)

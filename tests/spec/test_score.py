@@ -4,17 +4,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import kinds
 from tasks.engines import roles
 from tasks.errors import FrozenError
-from tasks.kinds import Estimate
+from tasks.kinds.effects import surface_features
 from tasks.records import Predicate
-from tasks.score.baselines import shuffle_groups, surface_features
-from tasks.score.discoveries import is_discovery
-from tasks.score.stage import score_predicates
+from tasks.score.baselines import shuffle_groups
+from tasks.score.discoveries import decided_fixed, with_why
+from tasks.score.stage import score_judged
 from tasks.store import frames
 from tasks.study import Study
 from tasks.study.params import ScoreParams
+from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import verdict_matrix
 from tests.spec.test_verify import predicate
 
@@ -84,7 +84,7 @@ def test_rows_that_do_not_match_the_freeze_are_refused(spoil) -> None:
 def scored(matrix: np.ndarray, n_a: int, n_b: int, predicates: list[Predicate]):
     texts = held_out(n_a, n_b)
     status = np.where(np.isnan(matrix), roles.REFUSAL, roles.VALUE).astype(np.uint8)
-    return score_predicates(STUDY, kinds.load("corpus_pair"), texts, matrix, status, predicates)
+    return score_judged(Judged(STUDY, texts, predicates, matrix, status)).scores
 
 
 def column(n_a: int, n_b: int, true_a: int, true_b: int) -> np.ndarray:
@@ -134,25 +134,36 @@ def test_opposites_are_two_findings() -> None:
     assert (first.group_id, second.group_id) == ("a", "b")
 
 
-ESTIMATE = Estimate(100, 100, 200, 0.5, 0.4, 0.1, 0.05, 0.15, 0.001, 0.1, 0.1, "fisher_mn")
+def estimate(p: float, validity: float = 0.1) -> pl.DataFrame:
+    """One predicate's, so that its q is its p."""
+    row = (100, 100, 200, 0.5, 0.5 - validity, validity, -0.05, 0.15, p, validity, validity, "fisher_mn")
+    return pl.DataFrame([row], schema=frames.ESTIMATES, orient="row")
 
 
 @pytest.mark.parametrize(
-    ("direction", "q", "min_effect", "wanted"),
+    ("direction", "q", "min_effect", "why"),
     [
-        ("A", 0.04, 0.02, True),
-        ("A", 0.05, 0.02, True),
-        ("A", 0.06, 0.02, False),
-        ("A", 0.04, 0.11, False),
-        ("B", 0.04, 0.02, False),
+        ("A", 0.04, 0.02, None),
+        ("A", 0.05, 0.02, None),
+        ("A", 0.06, 0.02, "not significant"),
+        ("A", 0.04, 0.11, "under the minimum"),
+        ("B", 0.04, 0.02, "other direction"),
     ],
     ids=["all met", "q at alpha", "q too large", "too small to matter", "against the frozen direction"],
 )
-def test_what_counts_as_a_discovery(direction: str, q: float, min_effect: float, wanted: bool) -> None:
-    import dataclasses
+def test_what_counts_as_a_discovery_and_why_not(
+    direction: str, q: float, min_effect: float, why: str | None
+) -> None:
+    towards_a, wanted = np.array([direction == "A"]), ScoreParams(min_effect=min_effect)
+    decided = decided_fixed(estimate(q), towards_a, wanted)
+    row = with_why(decided, towards_a, None, wanted).row(0, named=True)
+    assert (row["q"], row["is_discovery"], row["why"]) == (q, why is None, why)
 
-    frozen = dataclasses.replace(predicate("x"), direction=direction)  # type: ignore[arg-type]
-    assert is_discovery(ESTIMATE, q, frozen, ScoreParams(min_effect=min_effect)) is wanted
+
+def test_without_a_verdict_in_a_group_a_predicate_is_untested() -> None:
+    matrix = np.column_stack([column(50, 50, 30, 10), np.r_[np.full(50, np.nan), np.zeros(50)]])
+    found, lost = scored(matrix, 50, 50, [predicate("x"), predicate("y")])
+    assert (found.why, lost.why) == (None, "untested")
 
 
 def test_shuffled_groups_keep_sizes_and_whole_documents() -> None:

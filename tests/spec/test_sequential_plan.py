@@ -11,16 +11,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import kinds, paths
+from tasks import paths
 from tasks.engines import roles
 from tasks.errors import EngineError, FrozenError, MissingStageError, ParamsError
+from tasks.kinds.effects import estimates
 from tasks.records import Predicate
 from tasks.score import stage as score
 from tasks.score.discoveries import is_fragile
 from tasks.stats.sequential import difference_ci_last_look
 from tasks.store import frames
 from tasks.study import Study, load
-from tasks.verdicts.walk import Walk
+from tasks.verdicts.judged import Judged
+from tasks.verdicts.walk import Walk, walk_over
 from tasks.verify import plan as parts
 from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, Project, pair
@@ -28,7 +30,6 @@ from tests.engines.test_replay import REPLAY, recorded_rows
 from tests.spec.test_two_text import texts
 from tests.spec.test_verify import predicate
 
-KIND = kinds.load("corpus_pair")
 RULE = {"alpha": 0.05, "min_effect": 0.05}
 SEQUENTIAL: dict[str, Any] = {
     "verify": {"plan": "sequential", "sequential": {**RULE, "look_every": 32}},
@@ -194,7 +195,7 @@ def test_nothing_is_confirmed_where_nothing_is() -> None:
     frozen = [dataclasses.replace(predicate(f"p{k}"), direction="AB"[k % 2]) for k in range(10)]  # type: ignore[arg-type]
     for seed in range(40):
         drawn = np.random.default_rng(seed).random((2 * n, 10)) < np.linspace(0.02, 0.6, 10)
-        walk = columns(KIND.walk(study(seed=seed), source, frozen), drawn.astype(float))
+        walk = columns(walk_over(study(seed=seed), source, frozen), drawn.astype(float))
         erred += "confirmed" in walk.decisions
         shares.append(walk.state.path[-1].n_texts.mean() / (2 * n))
     assert erred <= 2
@@ -207,7 +208,7 @@ def test_the_order_follows_from_the_seed_and_not_from_the_rows() -> None:
     frozen = [predicate("x")]
 
     def batches(asked: Study, of: pl.DataFrame) -> list[set[str]]:
-        return [set(of["text_id"][rows]) for rows in KIND.walk(asked, of, frozen).batches]
+        return [set(of["text_id"][rows]) for rows in walk_over(asked, of, frozen).batches]
 
     first = batches(study(), source)
     assert first == batches(study(), shuffled)
@@ -222,7 +223,7 @@ def test_documents_of_several_texts_stay_whole() -> None:
         *[(f"b{i // 3}", "B") for i in range(150)],
         *[(f"c{i // 4}", "AB"[i % 2]) for i in range(40)],
     )
-    walk = KIND.walk(study(), source, [predicate("x")])
+    walk = walk_over(study(), source, [predicate("x")])
     found = pl.concat(
         [source[rows].select("document_id", "group", batch=pl.lit(i)) for i, rows in enumerate(walk.batches)]
     )
@@ -238,14 +239,14 @@ def test_documents_of_several_texts_stay_whole() -> None:
 def test_a_group_of_one_document_is_judged_whole_and_decides_nothing() -> None:
     source = texts(*[("a", "A")] * 50, *[(f"b{i}", "B") for i in range(60)])
     walk = columns(
-        KIND.walk(study(), source, [predicate("x")]), np.where(source["group"] == "A", 1.0, 0.0)[:, None]
+        walk_over(study(), source, [predicate("x")]), np.where(source["group"] == "A", 1.0, 0.0)[:, None]
     )
     assert len(walk.batches) == 1
     assert walk.decisions == ["undecided"]
     matrix = np.where(source["group"] == "A", 1.0, 0.0)[:, None]
     status = np.zeros(matrix.shape, dtype=np.uint8)
-    start = KIND.walk(study(), source, [predicate("x")])
-    (s,) = score.score_predicates(study(), KIND, source, matrix, status, [predicate("x")], start)
+    start = walk_over(study(), source, [predicate("x")])
+    (s,) = score.score_judged(Judged(study(), source, [predicate("x")], matrix, status), start).scores
     assert (s.decision, s.is_discovery, s.validity, s.method) == (
         "undecided",
         False,
@@ -259,14 +260,14 @@ def scored(
 ) -> tuple[Walk, list[Any]]:
     """What a walk asks of these verdicts, and what score makes of that."""
     asked = study(**blocks)
-    walk = columns(KIND.walk(asked, source, frozen), matrix, status)
+    walk = columns(walk_over(asked, source, frozen), matrix, status)
     n_looks = np.array([sum(taken[k] for taken in walk._taken) for k in range(len(frozen))])
     seen = np.zeros(matrix.shape, dtype=bool)
     for look, rows in enumerate(walk.batches):
         seen[rows] = look < n_looks
     left, gaps = np.where(seen, matrix, np.nan), np.where(seen, status, roles.ABSENT).astype(np.uint8)
-    again = KIND.walk(asked, source, frozen, asked.score.level)
-    return walk, score.score_predicates(asked, KIND, source, left, gaps, frozen, again)
+    again = walk_over(asked, source, frozen, asked.score.level)
+    return walk, score.score_judged(Judged(asked, source, frozen, left, gaps), again).scores
 
 
 def drawn(n: int, share_a: Sequence[float], share_b: Sequence[float]) -> tuple[pl.DataFrame, np.ndarray]:
@@ -297,9 +298,10 @@ def test_a_predicate_judged_on_every_text_has_the_interval_of_the_last_look() ->
     walk, (early, late) = scored(matrix, np.zeros(matrix.shape, dtype=np.uint8), source, frozen)
     assert (early.method, early.decision) == ("betting", "confirmed")
     assert (late.method, late.decision) == ("betting+fisher_mn", "undecided")
-    (fixed,) = KIND.estimand(source, matrix[:, 1:], np.zeros((200, 1), dtype=np.uint8), frozen[1:], 0.975)
+    of = Judged(study(), source, frozen[1:], matrix[:, 1:], np.zeros((200, 1), dtype=np.uint8))
+    fixed = estimates(of, 0.975)
     look = walk.state.path[-1]
-    wanted = difference_ci_last_look(look.lo[1:], look.hi[1:], np.array([fixed.lo]), np.array([fixed.hi]))
+    wanted = difference_ci_last_look(look.lo[1:], look.hi[1:], fixed["lo"].to_numpy(), fixed["hi"].to_numpy())
     assert (late.lo, late.hi) == (wanted[0][0], wanted[1][0])
     assert late.hi - late.lo < look.hi[1] - look.lo[1]
     assert (early.lo, early.hi) == (look.lo[0], look.hi[0])
@@ -338,7 +340,7 @@ def test_pairs_that_nobody_was_asked_about_are_not_missing() -> None:
     source, matrix = drawn(400, [0.5], [0.1])
     status = np.where(np.random.default_rng(1).random(matrix.shape) < 0.5, roles.ABSENT, roles.VALUE)
     matrix[status == roles.ABSENT] = np.nan
-    walk = columns(KIND.walk(study(), source, [predicate("x")]), matrix, status.astype(np.uint8))
+    walk = columns(walk_over(study(), source, [predicate("x")]), matrix, status.astype(np.uint8))
     look = walk.state.path[-1]
     assert walk.decisions == ["confirmed"] and not look.fragile[0]
     taken = np.concatenate(walk.batches[: walk.n_looks])
@@ -350,7 +352,7 @@ def test_at_the_end_what_was_seen_is_all_there_is() -> None:
     rule = {"alpha": 0.05, "min_effect": 0.3}
     source = texts(*[(f"a{i}", "A") for i in range(200)], *[(f"b{i}", "B") for i in range(200)])
     blocks = {"verify": {"plan": "sequential", "sequential": {**rule, "look_every": 400}}, "score": rule}
-    walk = KIND.walk(study(**blocks), source, [predicate("x")])
+    walk = walk_over(study(**blocks), source, [predicate("x")])
     in_a, matrix = (source["group"] == "A").to_numpy(), np.zeros((400, 1))
     matrix[np.flatnonzero(in_a)[:31]] = 1
     status = np.zeros((400, 1), dtype=np.uint8)
@@ -376,7 +378,7 @@ def test_bets_are_exact_where_blocks_are_two_texts_with_verdicts_of_0_or_1() -> 
     graded = dataclasses.replace(predicate("x"), threshold=None)
 
     def resolution(source: pl.DataFrame, frozen: Predicate) -> int:
-        return KIND.walk(study(), source, [frozen]).state.resolution
+        return walk_over(study(), source, [frozen]).state.resolution
 
     assert resolution(single, predicate("x")) == 1
     assert resolution(several, predicate("x")) == resolution(single, graded) == 20
@@ -422,7 +424,7 @@ def test_another_rule_than_verifys_is_refused(walked: Project) -> None:
 def test_verdicts_beyond_the_walk_are_refused() -> None:
     source, matrix = drawn(300, [0.6], [0.1])
     with pytest.raises(FrozenError, match="did not ask for"):
-        KIND.walk(study(), source, [predicate("x")]).replay(matrix, np.zeros(matrix.shape, dtype=np.uint8))
+        walk_over(study(), source, [predicate("x")]).replay(matrix, np.zeros(matrix.shape, dtype=np.uint8))
 
 
 @pytest.mark.parametrize("told", [{"alpha": 0.1}, {"min_effect": 0.2}])

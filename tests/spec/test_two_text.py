@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,13 @@ from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError
-from tasks.kinds.corpus_pair import paired
-from tasks.score.baselines import score_baselines, shuffle_groups
+from tasks.kinds.effects import estimates
+from tasks.kinds.rows import paired
+from tasks.score.baselines import shuffle_groups
 from tasks.store import frames
 from tasks.study import Study, load
+from tasks.verdicts.judged import Judged
+from tasks.verdicts.planned import planned
 from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, PLANTED, Project, pair
 from tests.engines.scripted import Question, Scripted, serving
@@ -75,7 +79,7 @@ def test_pairs_do_not_depend_on_row_order_but_on_the_seed() -> None:
 
 def test_max_texts_is_the_number_of_pairs_and_a_larger_one_keeps_the_smaller() -> None:
     source = texts(*[(f"a{i}", "A") for i in range(9)], *[(f"b{i}", "B") for i in range(9)])
-    few, more = (KIND.held_out(study(max_texts=n), source) for n in (3, 6))
+    few, more = (KIND.units(study(max_texts=n), source) for n in (3, 6))
     assert (few.height, more.height) == (6, 12)
     assert set(few["text_id"]) < set(more["text_id"])
 
@@ -94,15 +98,20 @@ def entry(url: str, **verify: Any) -> dict[str, Any]:
     }
 
 
-def estimated(score_a: np.ndarray) -> tuple[pl.DataFrame, kinds.Estimate]:
+def estimated(score_a: np.ndarray) -> tuple[pl.DataFrame, SimpleNamespace]:
     """The test of pairs in which A's text scores this and B's the rest to 1."""
     n = len(score_a)
     source = texts(*[(f"a{i}", "A") for i in range(n)], *[(f"b{i}", "B") for i in range(n)])
     found = paired(source, seed=0)
     score = np.column_stack([score_a, 1 - score_a]).reshape(-1, 1)
+    return found, tested(found, score)
+
+
+def tested(rows: pl.DataFrame, score: np.ndarray) -> SimpleNamespace:
     status = np.zeros(score.shape, dtype=np.uint8)
-    (estimate,) = KIND.estimand(found, score, status, [GRADED], 0.95)
-    return found, estimate
+    return SimpleNamespace(
+        **estimates(Judged(study(), rows, [GRADED], score, status), 0.95).row(0, named=True)
+    )
 
 
 @pytest.mark.parametrize("n", [8, 30, 200])
@@ -120,7 +129,7 @@ def test_the_test_is_the_paired_t_test_of_wins_minus_losses(n: int) -> None:
 
 def test_formalise_plans_the_test_of_pairs() -> None:
     source = texts(("a", "A"), ("b", "B"))
-    assert KIND.planned_test(KIND.held_out(study(), source), None) == "cluster_robust"
+    assert planned(study(), KIND.units(study(), source)) == "cluster_robust"
 
 
 def test_shuffled_labels_swap_within_pairs_as_by_a_coin() -> None:
@@ -130,8 +139,7 @@ def test_shuffled_labels_swap_within_pairs_as_by_a_coin() -> None:
     swapped = (shuffled["group"] != found["group"]).mean()
     assert 0.4 < swapped < 0.6
     score = np.tile([1.0, 0.0], 400).reshape(-1, 1)
-    (estimate,) = KIND.estimand(shuffled, score, np.zeros(score.shape, dtype=np.uint8), [GRADED], 0.95)
-    assert estimate.validity == pytest.approx(1 - 2 * swapped)
+    assert tested(shuffled, score).validity == pytest.approx(1 - 2 * swapped)
 
 
 def bias_of(question: Question, one: dict[str, Any]) -> bool:
@@ -261,7 +269,7 @@ def test_what_was_asked_is_kept_beside_the_verdicts_and_no_shard_cuts_a_pair(pro
         project.run("news", "verify")
     folder = paths.output("news", "verify")
     manifest = frames.read_manifest(folder)
-    held_out = KIND.held_out(asked, pl.read_parquet(paths.output("news", "collect") / "texts.parquet"))
+    held_out = KIND.units(asked, pl.read_parquet(paths.output("news", "collect") / "texts.parquet"))
     pair_of = dict(held_out.select("text_id", "pair").iter_rows())
     parts = sorted(folder.glob("part-*.parquet"))
     assert len(parts) == verify.shards(asked) > 3
@@ -286,8 +294,9 @@ def test_what_was_asked_is_kept_beside_the_verdicts_and_no_shard_cuts_a_pair(pro
 def test_baselines_are_tested_as_pairs_too() -> None:
     found, _ = estimated(np.ones(20))
     explored = found.with_columns(half=pl.lit("explore"))
-    baselines = score_baselines(study(), KIND, explored, found, [GRADED])
-    assert baselines["p"].is_between(0, 1).all()
+    nothing = np.zeros((found.height, 1))
+    of = Judged(study(), found, [GRADED], nothing, nothing.astype(np.uint8))
+    assert baselines(KIND, of, explored)["p"].is_between(0, 1).all()
 
 
 def test_the_report_tells_the_position_bias(project: Project) -> None:

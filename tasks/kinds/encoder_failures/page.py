@@ -70,6 +70,7 @@ def section(outputs: Outputs) -> Section:
         anchor="failures",
         template="page.html",
         values=shown(read(outputs), outputs),
+        is_evidence=True,
         lead="lead.html",
     )
 
