@@ -47,8 +47,8 @@ def cut(patch: pytest.MonkeyPatch, block_size: int = 16, n_pairs: int = 5_000) -
 
 def params(**changed: Any) -> None:
     """Writes params.yaml with these keys changed."""
-    failures = {**BLOCKS["encoder_failures"], **changed.pop("failures", {})}
-    Project(Path.cwd()).params(captions=captions_study(**{**BLOCKS, "failures": failures, **changed}))
+    failures = {**BLOCKS["encoder_failures"], **changed.pop("encoder_failures", {})}
+    Project(Path.cwd()).params(captions=captions_study(**{**BLOCKS, "encoder_failures": failures, **changed}))
 
 
 def texts() -> pl.DataFrame:

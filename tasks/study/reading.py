@@ -72,22 +72,19 @@ def validated(name: str, entry: Mapping[str, Any]) -> Study:
             f"studies.{name}: wanted no group, a or b under collect with `kind: {kind}`: one pile of texts."
         )
     try:
-        study = model(kind).model_validate({**given, "name": name})
+        return model(kind).model_validate({**given, "name": name})
     except ValidationError as error:
         raise ParamsError(explained(name, model(kind), error)) from None
-    try:
-        asked.check(study)
-    except ValueError as error:
-        raise ParamsError(f"studies.{name}: {error}.") from None
-    return study
 
 
 @lru_cache
 def model(kind: str) -> type[Study]:
     """A study with the block of its kind, under the kind's name."""
-    own = _kinds().load(kind).Params
-    block: Any = (own, own())
-    return create_model("Study", __base__=Study, **{kind: block})
+    asked = _kinds().load(kind)
+    block: Any = (asked.Params, asked.Params())
+    made = create_model("Study", __base__=Study, **{kind: block})
+    made.refuse = staticmethod(asked.check)
+    return made
 
 
 def _kinds() -> Any:

@@ -5,8 +5,9 @@ Not here:   the blocks themselves (params.py), reading params.yaml (reading.py),
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,6 +35,8 @@ NOBODY = ".gitkeep"
 class Study(Block):
     """One entry under `studies:` in params.yaml, but for the block of its kind, which `reading` adds."""
 
+    refuse: ClassVar[Callable[["Study"], None]] = staticmethod(lambda study: None)
+    """What its kind cannot do is an error (`Kind.check`); a study without a kind refuses nothing."""
     name: str
     kind: str = "corpus_pair"
     """What is asked; the kind's own keys stand in a block of its name."""
@@ -76,6 +79,11 @@ class Study(Block):
     def _replay_has_verdicts(self) -> "Study":
         if (self.engine == "replay") != (self.verdicts is not None):
             raise ValueError("wanted `verdicts: FILE` together with `engine: replay`, got one alone")
+        return self
+
+    @model_validator(mode="after")
+    def _kind_can_do_it(self) -> "Study":
+        type(self).refuse(self)
         return self
 
     @model_validator(mode="after")

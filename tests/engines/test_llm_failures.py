@@ -16,10 +16,10 @@ from tasks.engines import roles
 from tasks.engines.gateway import chat
 from tasks.engines.gateway.chat import Request
 from tasks.engines.llm.generating import MAX_KNOWN, PER_CALL
-from tasks.kinds.encoder_failures.llm.schemas import Meaning, Meanings, TextPair, TextPairs
 from tasks.errors import CorpusError, EngineError
 from tasks.kinds.encoder_failures.llm.generating import MAX_CHARS, LlmPairGenerator
 from tasks.kinds.encoder_failures.llm.meaning import PAIRS_PER_CALL, LlmMeaning
+from tasks.kinds.encoder_failures.llm.schemas import Meaning, Meanings, TextPair, TextPairs
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import load

@@ -14,7 +14,7 @@ from tasks.errors import EngineError
 from tasks.store import frames
 from tasks.study import load
 from tasks.verdicts import gold_draw as sample
-from tasks.verify import plan as parts
+from tasks.verify import part
 from tasks.verify import stage as verify
 from tests import loopback
 from tests.conftest import PAIR_STUDY, Project
@@ -231,7 +231,7 @@ def test_a_walk_that_is_killed_pays_neither_judge_twice(
         write(frame, file, schema)
 
     with monkeypatch.context() as broken:
-        broken.setattr(parts.frames, "write_file_whole", killed)
+        broken.setattr(part.frames, "write_file_whole", killed)
         with pytest.raises(EngineError, match="killed"):
             project.run("news", "verify")
     assert n_written.index("gold-0001.parquet") < n_written.index("part-0001.parquet"), "the part comes last"

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any, Union
 
+import numpy as np
 import polars as pl
 
 from tasks import paths
 from tasks.report import stage as report
+from tasks.score.discoveries import with_why
 from tasks.store import frames
 from tasks.study import load
+from tasks.study.params import ScoreParams
 from tests.conftest import Project
 
 COLLECTED = {
@@ -75,7 +78,15 @@ def held(name: str, **changes: Any) -> dict[str, Any]:
     row.setdefault("group_id", row["predicate_id"])
     row.setdefault("missing_lo", row["validity"])
     row.setdefault("missing_hi", row["validity"])
+    row.setdefault("why", why_not(row))
     return row
+
+
+def why_not(row: dict[str, Any], bearing: str = "open") -> str | None:
+    """As score says it."""
+    columns = ("q", "decision", "is_discovery", "validity")
+    table = pl.DataFrame([{name: row[name] for name in columns}])
+    return with_why(table, np.array([row["direction"] == "A"]), [bearing], ScoreParams())["why"].item()
 
 
 def weak(name: str, **changes: Any) -> dict[str, Any]:
@@ -133,6 +144,8 @@ def put_gold(
 ) -> str:
     """As `put`, with what gold verdicts say."""
     put_table("judges", gold)
+    bearing = {one["predicate_id"]: one["bearing"] for one in gold}
+    rows = [{**row, "why": why_not(row, bearing.get(row["predicate_id"], "open"))} for row in rows]
     told = {**GOLD, **changes.pop("noted", {})}
     scored = {"null_shuffles": 100, "null_runs_with_discovery": 3, "gold": told}
     return put(project, rows, score=scored, **changes)
@@ -142,7 +155,8 @@ def decided(row: dict[str, Any], decision: str, n_judged: int) -> dict[str, Any]
     """The predicate as a sequential plan leaves it, after that many of 400 texts."""
     half = n_judged // 2
     judged = {"n_a": half, "n_b": half, "n_judgements": n_judged, "n_absent": 400 - n_judged}
-    return {**row, **judged, "decision": decision, "e_value": 2345.6}
+    stopped = {**row, **judged, "decision": decision, "e_value": 2345.6}
+    return {**stopped, "why": why_not(stopped)}
 
 
 def looks(row: dict[str, Any], every: int = 64) -> list[dict[str, Any]]:

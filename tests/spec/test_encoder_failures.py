@@ -15,12 +15,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.study.reading import validated
 from tasks import paths, study
 from tasks.__main__ import main
 from tasks.engines import pairs
 from tasks.engines.roles import ABSENT, UNPARSABLE, VALUE
-from tasks.kinds import encoder_failures
 from tasks.kinds.encoder_failures import fresh, transfer, views
 from tasks.kinds.encoder_failures.collision import CollisionJudge
 from tasks.kinds.encoder_failures.embedded.edits import edit
@@ -29,6 +27,7 @@ from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.store.sources.captions import read_captions
+from tasks.study.reading import validated
 from tasks.verify import stage as verify
 from tests.captions_study import Texts, Words, captions_study, made, open_made
 from tests.conftest import STAGES, Project
@@ -227,7 +226,9 @@ def test_a_fresh_pair_that_stands_in_the_corpus_is_left_out(
         ("a fox runs", "a hen runs"),
     ]
     monkeypatch.setattr(TemplateGenerator, "pairs", lambda self, predicate, n, known, rng: list(offered))
-    rows = encoder_failures.written(study.load(NAME), _texts(), _predicates()).rows
+    rows = encoder_failures.KIND.write(
+        study.load(NAME), _texts(), _predicates(), encoder_failures.KIND.actors("embedded")
+    ).rows
     assert set(rows.filter(group="A").select("left", "right").rows()) == {offered[2]}
 
 
@@ -261,7 +262,7 @@ def test_a_killed_verify_goes_on_where_it_was(
     made(new, **ENCODERS, verify={"shard_size": 50})
     new.run(NAME, *UNTIL_FROZEN)
     judged: list[int] = []
-    judge_part = verify.parts.judge_part
+    judge_part = verify.part.judge_part
 
     def killed_in_the_third(plan: Any, part: int, *rest: Any) -> None:
         if part == 2 and judged == [0, 1]:
@@ -269,7 +270,7 @@ def test_a_killed_verify_goes_on_where_it_was(
         judged.append(part)
         judge_part(plan, part, *rest)
 
-    monkeypatch.setattr(verify.parts, "judge_part", killed_in_the_third)
+    monkeypatch.setattr(verify.part, "judge_part", killed_in_the_third)
     with pytest.raises(Killed):
         new.run(NAME, "verify")
     assert not paths.output(NAME, "verify").exists()
@@ -296,7 +297,7 @@ def test_pairs_left_by_a_killed_run_are_not_taken_for_other_params(
     made(new, **ENCODERS)
     new.run(NAME, *UNTIL_FROZEN)
     with monkeypatch.context() as patch:
-        patch.setattr(verify.parts, "judge_part", _killed)
+        patch.setattr(verify.part, "judge_part", _killed)
         with pytest.raises(Killed):
             new.run(NAME, "verify")
     left = list((new.folder / "data" / ".cache" / "parts").rglob("fresh.parquet"))

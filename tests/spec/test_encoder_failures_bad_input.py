@@ -165,7 +165,7 @@ CASES = [
         "transfer to the one under test",
         "collect",
         PARAMS,
-        ("wanted other encoders than `words` under failures.transfer",),
+        ("wanted other encoders than `words` under encoder_failures.transfer",),
         study={**WORDS, "encoder_failures": {"transfer": ["texts", "words"]}},
     ),
     Case(

@@ -76,7 +76,7 @@ def test_too_few_pairs_are_told_before_all_else(
     prepared_failures(project, NOWHERE, encoder_failures={"fresh": 10}, score={"alpha": 1e-6})
     words, _ = told(command, capsys)
     assert words.startswith("this study cannot find anything: the largest difference of one failure would")
-    assert "Raise failures.fresh" in words.splitlines()[0]
+    assert "Raise encoder_failures.fresh" in words.splitlines()[0]
 
 
 @pytest.mark.parametrize("command", ["check", "cost"])

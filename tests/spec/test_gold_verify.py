@@ -23,6 +23,7 @@ from tasks.verdicts.walk import Walk, walk_over
 from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines.test_replay import REPLAY, recorded_rows
+from tests.spec.test_score import held_out as texts_of
 from tests.spec.test_sequential_plan import SEQUENTIAL, columns, drawn
 from tests.spec.test_two_text import texts
 from tests.spec.test_verify import predicate
@@ -520,7 +521,7 @@ def test_who_decides_is_frozen(plan: str, planted: Project, told: Told) -> None:
 
 def test_the_planned_test_says_who_decides() -> None:
     fixed, decides = study(), study(**GOLD, gold={"texts": 5, "decides": True})
-    assert (planned(fixed, "welch"), planned(decides, "welch")) == ("welch", "welch+ppi")
+    assert [planned(of, texts_of(9, 9)) for of in (fixed, decides)] == ["fisher_mn", "fisher_mn+ppi"]
     check_plan(decides, [dataclasses.replace(predicate("x"), planned_test="welch+ppi")])
     with pytest.raises(FrozenError, match="Rerun formalise"):
         check_plan(decides, [predicate("x")])

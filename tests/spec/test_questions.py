@@ -169,8 +169,8 @@ def test_rejected_says_why() -> None:
     put_study()
     duck.record("press")
     assert duck.query("rejected").select("predicate", "why").rows() == [
-        ("is long", "below the minimum effect"),
-        ("is short", "the other way round"),
+        ("is long", "under the minimum"),
+        ("is short", "other direction"),
         ("contains 100% digits", "not significant"),
     ]
 

@@ -23,7 +23,7 @@ from tasks.store import frames
 from tasks.study import Study, load
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.walk import Walk, walk_over
-from tasks.verify import plan as parts
+from tasks.verify import part
 from tasks.verify import stage as verify
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines.test_replay import REPLAY, recorded_rows
@@ -144,7 +144,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(
     whole = files("verify")
     n_looks = frames.read_manifest(folder("verify"))["n_looks"]
     shutil.rmtree(folder("verify"))
-    judge, asked = parts.judge_part, []
+    judge, asked = part.judge_part, []
 
     def stops_at(stop: int) -> None:
         def judged(plan: Any, look: int, predicates: Sequence[Predicate], texts: pl.DataFrame) -> None:
@@ -153,7 +153,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bytes(
             asked.append(look)
             judge(plan, look, predicates, texts)
 
-        monkeypatch.setattr(parts, "judge_part", judged)
+        monkeypatch.setattr(part, "judge_part", judged)
 
     for stop in (3, 7):
         stops_at(stop)
@@ -461,11 +461,11 @@ def test_a_fixed_discovery_is_fragile_where_missing_verdicts_could_undo_it(
     direction: str, bounds: tuple[float, float], wanted: bool
 ) -> None:
     from tasks.study.params import ScoreParams
-    from tests.spec.test_score import ESTIMATE
+    from tests.spec.test_score import estimate
 
-    estimate = dataclasses.replace(ESTIMATE, missing_lo=bounds[0], missing_hi=bounds[1])
-    frozen = dataclasses.replace(predicate("x"), direction=direction)  # type: ignore[arg-type]
-    assert is_fragile(estimate, frozen, ScoreParams(min_effect=0.05)) is wanted
+    bounded = estimate(0.001).with_columns(missing_lo=bounds[0], missing_hi=bounds[1])
+    found = is_fragile(bounded, np.array([direction == "A"]), ScoreParams(min_effect=0.05))
+    assert found.tolist() == [wanted]
 
 
 def test_a_predicate_recorded_in_one_group_only_stays_undecided(project: Project) -> None:

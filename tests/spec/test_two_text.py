@@ -15,7 +15,7 @@ from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError
-from tasks.kinds.effects import estimates
+from tasks.kinds.effects import baselines, estimates
 from tasks.kinds.rows import paired
 from tasks.score.baselines import shuffle_groups
 from tasks.store import frames
@@ -104,10 +104,10 @@ def estimated(score_a: np.ndarray) -> tuple[pl.DataFrame, SimpleNamespace]:
     source = texts(*[(f"a{i}", "A") for i in range(n)], *[(f"b{i}", "B") for i in range(n)])
     found = paired(source, seed=0)
     score = np.column_stack([score_a, 1 - score_a]).reshape(-1, 1)
-    return found, tested(found, score)
+    return found, of_pairs(found, score)
 
 
-def tested(rows: pl.DataFrame, score: np.ndarray) -> SimpleNamespace:
+def of_pairs(rows: pl.DataFrame, score: np.ndarray) -> SimpleNamespace:
     status = np.zeros(score.shape, dtype=np.uint8)
     return SimpleNamespace(
         **estimates(Judged(study(), rows, [GRADED], score, status), 0.95).row(0, named=True)
@@ -139,7 +139,7 @@ def test_shuffled_labels_swap_within_pairs_as_by_a_coin() -> None:
     swapped = (shuffled["group"] != found["group"]).mean()
     assert 0.4 < swapped < 0.6
     score = np.tile([1.0, 0.0], 400).reshape(-1, 1)
-    assert tested(shuffled, score).validity == pytest.approx(1 - 2 * swapped)
+    assert of_pairs(shuffled, score).validity == pytest.approx(1 - 2 * swapped)
 
 
 def bias_of(question: Question, one: dict[str, Any]) -> bool:
@@ -242,8 +242,7 @@ def test_position_bias_is_reported_and_does_not_reach_the_effect(project: Projec
     with serving(preferring_first) as server:
         frozen(project, server.url, pair(300, 0.4, 0.0))
         project.run("news", "verify", "score")
-    folder = paths.output("news", "verify")
-    bias = frames.read_manifest(folder)["position_bias"]
+    bias = frames.read_manifest(paths.output("news", "score"))["position_bias"]
     assert bias["lo"] < 0.3 < bias["hi"] and bias["lo"] > 0.2 and bias["n_pairs"] > 100
     scores = pl.read_parquet(paths.output("news", "score") / "scores.parquet")
     planted, bridge = scores.iter_rows(named=True)
@@ -258,8 +257,8 @@ def test_position_bias_is_reported_and_does_not_reach_the_effect(project: Projec
 def test_a_judge_without_position_bias_shows_none(project: Project) -> None:
     with serving(careful) as server:
         frozen(project, server.url, pair(60, 0.4, 0.0))
-        project.run("news", "verify")
-    bias = frames.read_manifest(paths.output("news", "verify"))["position_bias"]
+        project.run("news", "verify", "score")
+    bias = frames.read_manifest(paths.output("news", "score"))["position_bias"]
     assert bias["bias"] == 0 and bias["lo"] <= 0 <= bias["hi"]
 
 
@@ -303,9 +302,15 @@ def test_the_report_tells_the_position_bias(project: Project) -> None:
     folder = paths.output("news", "verify")
     folder.mkdir(parents=True)
     bias = {"bias": -0.04, "lo": -0.06, "hi": -0.02, "n_pairs": 120}
-    frames.write_manifest(folder, {"n_texts": 240, "position_bias": bias})
+    frames.write_manifest(folder, {"n_texts": 240})
+    shuffled = {"null_shuffles": 100, "null_runs_with_discovery": 3}
     compared = {key: value for key, value in entry("http://127.0.0.1:1/v1").items() if key not in PAIR_STUDY}
-    page = put(project, [held("mentions a flood", threshold=None)], **compared)
+    page = put(
+        project,
+        [held("mentions a flood", threshold=None)],
+        score={**shuffled, "position_bias": bias},
+        **compared,
+    )
     assert "Position bias</b> −0.04 [−0.06, −0.02]" in page
     assert "of two texts the one shown second was preferred" in page
     assert "120 pairs" in page
