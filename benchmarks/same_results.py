@@ -1,9 +1,9 @@
 """Whether two versions of the code give the same results: `python -m benchmarks.same_results BEFORE AFTER`.
 
-Both are `data` folders that the same studies were run in, by the one version and by the other. Every table and
-every file of vectors must be equal to the byte; a table that says which code made it (`code_version`, and
-`run_id`, which follows from it) or holds params is compared without these columns, and so is one with a column
-that is told to be new. The last line is JSON.
+Both are `data` folders that the same studies were run in, by the one version and by the other. Every table
+and every file of vectors must be equal to the byte. A table that says which code made it (`code_version`, and
+`run_id`, which follows from it), that holds params, or that has a column which is told to be new, is compared
+without these columns. The last line is JSON.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """What a better judge's sample makes of the judge's effects: corrected differences.
 
-Not here:   reading verdicts (verdicts/matrices.py), walks that stop early (corrected_walk.py), what follows for a
-            discovery (discoveries.py)
+Not here:   reading verdicts (verdicts/matrices.py), walks that stop early (corrected_walk.py), what follows
+            for a discovery (discoveries.py)
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """What a discovery is, and why a tested sentence is none: the only place that says so.
 
-A discovery is significant over all frozen predicates of the study, at least as large as the minimum effect, and
-in the frozen direction. A walk decides by the same conditions while it judges (stats/decisions.py). What gold
-verdicts contradict is none.
+A discovery is significant over all frozen predicates of the study, at least as large as the minimum effect,
+and in the frozen direction. A walk decides by the same conditions while it judges (stats/decisions.py). What
+gold verdicts contradict is none.
 
 Not here:   estimates and intervals (a kind's, corrected.py)
 """

@@ -20,7 +20,7 @@ class Outcome:
     """Estimates and decisions, before predicates are put beside each other."""
 
     table: pl.DataFrame
-    """frames.ESTIMATES with q, e_value, decision, fragile, is_discovery and why; a row each, in frozen order."""
+    """frames.ESTIMATES with q, e_value, decision, fragile, is_discovery and why, in frozen order."""
     corrected: Corrected | None = None
     q: Float[np.ndarray, " predicate"] | None = None
     """Of the corrected effects."""

@@ -3,7 +3,8 @@
     1. `verdict_uncertainty`     how unsure the cheap judge is of each text
     2. `sampling_probabilities`  the chance of each text to be asked: unsure ones more often, none never
     3. `sampled`                 who is asked
-    4. `prediction_powered.difference_sampled`  the difference and its interval, each asked text weighted by 1 / chance
+    4. `difference_sampled`      the difference and its interval, each asked text weighted by 1 / chance
+                                 (prediction_powered.py)
 
 This is active inference, and a cascade is the same: a cheap score for every text, the paid judge by chance.
 No threshold decides anything, so nothing rests on the cheap judge being right.

@@ -11,38 +11,39 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from tasks import records
 from tasks.errors import MissingStageError, StoreError
 
-TEXTS = pl.Schema(
-    {
-        "text_id": pl.String,
-        "text_hash": pl.String,
-        "text": pl.String,
-        "group": pl.String,
-        "document_id": pl.String,
-        "half": pl.String,
-        "n_merged": pl.Int64,
-    }
-)
-PROPOSALS = pl.Schema(
-    {
-        "predicate": pl.String(),
-        "direction": pl.String(),
-        "family": pl.String(),
-        "grade": pl.String(),
-        "definition": pl.String(),
-        "explore_effect": pl.Float64(),
-        "explore_z": pl.Float64(),
-        "example_ids": pl.List(pl.String),
-        "prompt_hash": pl.String(),
-    }
-)
+_TYPES: dict[Any, pl.DataType] = {
+    str: pl.String(),
+    int: pl.Int64(),
+    float: pl.Float64(),
+    bool: pl.Boolean(),
+    tuple[str, ...]: pl.List(pl.String),
+}
+
+
+def schema_of(record: type) -> pl.Schema:
+    """The table of a frozen record: its fields in their order."""
+    return pl.Schema({name: _dtype(hint) for name, hint in get_type_hints(record).items()})
+
+
+def _dtype(hint: Any) -> pl.DataType:
+    """Of a field; one that may be None is NULL there."""
+    if get_origin(hint) in {Union, UnionType}:
+        (hint,) = (one for one in get_args(hint) if one is not NoneType)
+    return pl.String() if get_origin(hint) is Literal else _TYPES[hint]
+
+
+TEXTS = schema_of(records.Text)
+PROPOSALS = schema_of(records.Proposal)
 RECORDED = pl.Schema(
     {
         "predicate": pl.String,
@@ -52,31 +53,8 @@ RECORDED = pl.Schema(
     }
 )
 """Verdicts brought along for `engine: replay` (`1_texts/recorded.parquet`)."""
-PREDICATES = pl.Schema(
-    {
-        "predicate_id": pl.String,
-        "predicate": pl.String,
-        "direction": pl.String,
-        "family": pl.String,
-        "grade": pl.String,
-        "definition": pl.String,
-        "judge": pl.String,
-        "threshold": pl.Float64,
-        "planned_test": pl.String,
-        "split_hash": pl.String,
-        "prompt_hash": pl.String,
-        "explore_effect": pl.Float64,
-        "explore_z": pl.Float64,
-    }
-)
-VERDICTS = pl.Schema(
-    {
-        "predicate_id": pl.String,
-        "text_id": pl.String,
-        "score": pl.Float64,
-        "status": pl.String,
-    }
-)
+PREDICATES = schema_of(records.Predicate)
+VERDICTS = schema_of(records.Verdict)
 ORDERS = pl.Schema(
     {
         "predicate_id": pl.String,
@@ -107,50 +85,9 @@ PANEL = pl.Schema(
     }
 )
 """Of a panel only (`5_verdicts/panel-*.parquet`): what each judge said."""
-CALLS = pl.Schema(
-    {
-        "request_hash": pl.String(),
-        "stage": pl.String(),
-        "role": pl.String(),
-        "model": pl.String(),
-        "predicate_ids": pl.List(pl.String),
-        "tokens_in": pl.Int64(),
-        "tokens_out": pl.Int64(),
-        "tokens_cached": pl.Int64(),
-    }
-)
+CALLS = schema_of(records.Call)
 """The answers of language models that a stage's output rests on (`calls*.parquet`), paid now or earlier."""
-SCORES = pl.Schema(
-    {
-        "predicate_id": pl.String,
-        "n_a": pl.Int64,
-        "n_b": pl.Int64,
-        "n_documents": pl.Int64,
-        "n_refused": pl.Int64,
-        "n_unparsable": pl.Int64,
-        "n_absent": pl.Int64,
-        "mean_a": pl.Float64,
-        "mean_b": pl.Float64,
-        "validity": pl.Float64,
-        "lo": pl.Float64,
-        "hi": pl.Float64,
-        "p": pl.Float64,
-        "q": pl.Float64,
-        "missing_lo": pl.Float64,
-        "missing_hi": pl.Float64,
-        "method": pl.String,
-        "group_id": pl.String,
-        "conditional_validity": pl.Float64,
-        "adjusted_validity": pl.Float64,
-        "adjusted_lo": pl.Float64,
-        "adjusted_hi": pl.Float64,
-        "e_value": pl.Float64,
-        "decision": pl.String,
-        "fragile": pl.Boolean,
-        "is_discovery": pl.Boolean,
-        "why": pl.String,
-    }
-)
+SCORES = schema_of(records.Score)
 PATHS = pl.Schema(
     {
         "predicate_id": pl.String,
@@ -254,58 +191,8 @@ BASELINES = pl.Schema(
     }
 )
 """Surface features on the same confirmation texts (`6_scores/baselines.parquet`)."""
-DISCOVERIES = pl.Schema(
-    {
-        "run_id": pl.String,
-        "study": pl.String,
-        "kind": pl.String,
-        "goal": pl.String,
-        "predicate_id": pl.String,
-        "predicate": pl.String,
-        "direction": pl.String,
-        "n_a": pl.Int64,
-        "n_b": pl.Int64,
-        "validity": pl.Float64,
-        "lo": pl.Float64,
-        "hi": pl.Float64,
-        "p": pl.Float64,
-        "q": pl.Float64,
-        "e_value": pl.Float64,
-        "corrected_validity": pl.Float64,
-        "corrected_lo": pl.Float64,
-        "corrected_hi": pl.Float64,
-        "relevance": pl.Float64,
-        "novelty": pl.Float64,
-        "novelty_blind": pl.Float64,
-        "novelty_past": pl.Float64,
-        "significance": pl.Float64,
-        "rated_by": pl.String,
-        "group_id": pl.String,
-        "is_discovery": pl.Boolean,
-        "n_judgements": pl.Int64,
-        "cost_usd": pl.Float64,
-        "engine": pl.String,
-        "model": pl.String,
-        "grade": pl.String,
-        "family": pl.String,
-        "prompt_hash": pl.String,
-        "split_hash": pl.String,
-        "code_version": pl.String,
-    }
-)
-EVIDENCE = pl.Schema(
-    {
-        "run_id": pl.String,
-        "predicate_id": pl.String,
-        "role": pl.String,
-        "rank": pl.Int64,
-        "text_id": pl.String,
-        "group": pl.String,
-        "text": pl.String,
-        "score": pl.Float64,
-        "spans": pl.String,
-    }
-)
+DISCOVERIES = schema_of(records.Discovery)
+EVIDENCE = schema_of(records.Exhibit)
 RUNS = pl.Schema(
     {
         "run_id": pl.String,

@@ -61,8 +61,8 @@ def validated(name: str, entry: Mapping[str, Any]) -> Study:
         raise ParamsError(f"studies.{name}.{error}") from None
     if kind not in entry:
         raise ParamsError(
-            f"studies.{name}: wanted the block of its kind, not there. Write `{kind}: {{}}`, or keys under it, "
-            "or put it under `defaults:`."
+            f"studies.{name}: wanted the block of its kind, not there. Write `{kind}: {{}}`, or keys under "
+            "it; or put it under `defaults:`."
         )
     others = set(_kinds().names()) - {kind}
     given = {key: value for key, value in given.items() if key not in others}

@@ -246,7 +246,7 @@ def walk_over(
 
     Args:
         study: its rule, seed and gold judge.
-        rows: those under test. Where each is for one predicate, a predicate has so many blocks as the most has.
+        rows: those under test. Where each is for one predicate, all have so many blocks as the most has.
         predicates: frozen ones.
         level: of the intervals; it decides nothing.
         weight: where gold verdicts decide, the largest 1 / chance in a file of them; else as the study draws.

@@ -133,8 +133,8 @@ def test_it_is_known_what_each_failure_and_verdict_rests_on(project: Project, se
 def test_the_judge_is_another_one_where_it_is_asked_otherwise(project: Project, server: Server) -> None:
     names = set()
     blocks: list[dict[str, Any]] = [
-        {}, {"llm": {"temperature": 0.5}}, {"verify": {"max_chars": 500}}, {"encoder_failures": {"threshold": 0.9}},
-        {"llm": {"judge": {"model": "other"}}}, {"llm": {"base_url": "http://127.0.0.1:9/v1"}},
+        {}, {"llm": {"temperature": 0.5}}, {"verify": {"max_chars": 500}},
+        {"encoder_failures": {"threshold": 0.9}}, {"llm": {"judge": {"model": "other"}}}, {"llm": {"base_url": "http://127.0.0.1:9/v1"}},
     ]  # fmt: skip
     for block in blocks:
         prepared_failures(project, server, **block)

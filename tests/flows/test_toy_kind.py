@@ -1,4 +1,4 @@
-"""A kind that is one folder, as docs/adding-a-kind.md adds it, runs through everything; no other file knows it."""
+"""A kind that is one folder, as docs/adding-a-kind.md adds it, runs everywhere; no other file knows it."""
 
 import re
 from pathlib import Path

@@ -1,8 +1,8 @@
 """What would be asked of language models, call by call: counted as the engine makes them, and measured.
 
-Calls are counted with the study's own texts, batches and panel, and as if every hypothesis were new and every
-one went on to be tested: at most so many. Tokens are estimated: prompts are filled in and measured, answers are
-written out as JSON. Nothing is asked.
+Calls are counted with the study's own texts, batches and panel, and as if every hypothesis were new and
+every one went on to be tested: at most so many. Tokens are estimated: prompts are filled in and measured,
+answers are written out as JSON. Nothing is asked.
 """
 
 import json

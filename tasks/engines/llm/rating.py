@@ -38,7 +38,7 @@ Batch = Sequence[tuple[str, Predicate]]
 class LlmRater:
     """Rates on 0-2; None where the model refused or gave no rating of that form, twice.
 
-    A kind whose hypotheses are no difference of groups says otherwise what is rated: `prompts`, `about`, `shown`.
+    A kind whose hypotheses are no difference of groups says what is rated: `prompts`, `about`, `shown`.
     """
 
     lack: ClassVar[str] = ""

@@ -47,8 +47,8 @@ class EncoderFailures(Kind):
     source = "MultiMon: Tong, Jones & Steinhardt 2023"
     has_groups = False
     sides = {"A": "new pairs", "B": "controls"}  # noqa: RUF012 - never changed
-    # Only pairs that collide are asked for their meaning, and controls are harder to read than pairs that were
-    # written to be read: gaps follow from what is measured, and left out they would make V too large.
+    # Only pairs that collide are asked for their meaning, and controls are harder to read than pairs that
+    # were written to be read: gaps follow from what is measured, and left out they would make V too large.
     gaps = "against"
     written = "fresh"
     judge_errs = False
@@ -69,10 +69,10 @@ class EncoderFailures(Kind):
         judged=("failures", "new pairs and controls"),
         more="Raise encoder_failures.fresh",
         holds="{a} of {n_a} new pairs fail, {b} of their controls",
-        reads="is the share of new pairs that fail minus that of their controls: +0.27, say, means that 27 in "
-        "100 more are confused than of controls.",
-        looked="failures were named from mined pairs (those tagged “expected without data”: without), frozen, and "
-        "tested on pairs written afterwards, none of which holds a text of the corpus.",
+        reads="is the share of new pairs that fail minus that of their controls: +0.27, say, means that 27 "
+        "in 100 more are confused than of controls.",
+        looked="failures were named from mined pairs (those tagged “expected without data”: without), "
+        "frozen, and tested on pairs written afterwards, none of which holds a text of the corpus.",
         baseline="baseline",
         baselines="What pairs reach that no failure was named for, and what was expected without any data.",
         without="data",
@@ -82,8 +82,8 @@ class EncoderFailures(Kind):
         """Refuses recorded verdicts, gold verdicts, comparisons, and a study without an encoder to test."""
         if study.embed.encoder in own(study).transfer:
             raise ValueError(
-                f"wanted other encoders than `{study.embed.encoder}` under {self.name}.transfer: it is the one "
-                "that is tested, and stands beside them anyway"
+                f"wanted other encoders than `{study.embed.encoder}` under {self.name}.transfer: it is the "
+                "one that is tested, and stands beside them anyway"
             )
         if study.engine == "replay" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(
@@ -137,8 +137,8 @@ class EncoderFailures(Kind):
         rows = fresh_pairs(study, texts, predicates, generators)
         if rows.is_empty():
             raise CorpusError(
-                f"studies.{study.name}: no new pair was written for any of {len(predicates)} failures, or none "
-                "that has a control. Name another model under llm.generator, or look at the descriptions in "
+                f"studies.{study.name}: no new pair was written for any of {len(predicates)} failures, or "
+                "none that has a control. Name another model under llm.generator, or look at the descriptions in "
                 "4_predicates; controls exchange English words, so pairs in other languages have none."
             )
         paid = {call.request_hash: call for one in generators.values() for call in one.calls}

@@ -1,4 +1,4 @@
-"""What `check` says of a study of encoder failures: the pile, what would be written, and what would be found."""
+"""What `check` says of this kind: the pile, what would be written, and what would be found."""
 
 from collections.abc import Mapping
 from typing import Any
