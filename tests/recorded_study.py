@@ -59,8 +59,8 @@ def put_study(
                 "p": q / 2, "q": q, "is_discovery": found, "group_id": ids[leader], "n_a": 10, "n_b": 10,
                 "rated_by": "embedded", "role": "supports", "rank": 1, "text_id": "t0", "group": "A",
                 "text": "covid rises", "score": 1.0, "spans": "[[0, 5]]", "status": "value",
-
-                "why": None if found else why_not(q, validity, direction), "text_hash": "h", "document_id": "d", "half": "confirm", "n_merged": 1,
+                "why": None if found else why_not(q, validity, direction), "text_hash": "h",
+                "document_id": "d", "half": "confirm", "n_merged": 1,
             }
             for predicate, direction, validity, half, q, found, leader in rows
         ]

@@ -134,7 +134,8 @@ def test_the_judge_is_another_one_where_it_is_asked_otherwise(project: Project, 
     names = set()
     blocks: list[dict[str, Any]] = [
         {}, {"llm": {"temperature": 0.5}}, {"verify": {"max_chars": 500}},
-        {"encoder_failures": {"threshold": 0.9}}, {"llm": {"judge": {"model": "other"}}}, {"llm": {"base_url": "http://127.0.0.1:9/v1"}},
+        {"encoder_failures": {"threshold": 0.9}}, {"llm": {"judge": {"model": "other"}}},
+        {"llm": {"base_url": "http://127.0.0.1:9/v1"}},
     ]  # fmt: skip
     for block in blocks:
         prepared_failures(project, server, **block)
