@@ -13,7 +13,7 @@ from tasks.engines import roles
 from tasks.errors import EngineError
 from tasks.store import frames
 from tasks.study import load
-from tasks.verdicts import gold_draw as sample
+from tasks.verdicts import gold_draw
 from tasks.verify import part
 from tasks.verify import stage as verify
 from tests import loopback
@@ -93,8 +93,8 @@ def test_the_gold_judge_reads_a_sample_and_is_right(project: Project, both: Both
     held_out = kinds.load("corpus_pair").held_out(
         load("news"), frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
     )
-    chance = sample.chances(held_out, 60)
-    chosen = set(held_out.filter(pl.Series(sample.drawn(held_out, chance, 0)))["text_id"])
+    chance = gold_draw.chances(held_out, 60)
+    chosen = set(held_out.filter(pl.Series(gold_draw.drawn(held_out, chance, 0)))["text_id"])
     usable = set(verdicts().filter(pl.col("status") == "value")["text_id"])
     assert set(found["text_id"]) == chosen & usable and len(chosen) < held_out.height
     assert found.height == len(chosen & usable) * len(HYPOTHESES)

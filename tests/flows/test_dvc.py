@@ -12,16 +12,20 @@ import yaml
 
 from tests.conftest import PAIR_STUDY, REPO, STAGES, Project, pair
 from tests.dvc_project import change, dvc, environment, hashes, prepare, ran
+from tests.toy_kind import TOY_STUDY, toy_files
 
 
 @pytest.fixture(scope="module")
 def dvc_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project under DVC with one finished study."""
+    """A project under DVC with two finished studies: one of them of a kind that was added to it."""
     folder = tmp_path_factory.mktemp("dvc")
     prepare(folder)
+    for name, content in toy_files():
+        (folder / "tasks/kinds" / name).parent.mkdir(exist_ok=True)
+        (folder / "tasks/kinds" / name).write_text(content, encoding="utf-8")
     project = Project(folder)
     project.table("news.parquet", pair(300, 0.3, 0.0))
-    project.params(news=PAIR_STUDY)
+    project.params(news=PAIR_STUDY, openings=TOY_STUDY)
     dvc(folder, "repro")
     yield project
 
@@ -36,6 +40,22 @@ def test_only_what_is_stale_runs(dvc_project: Project) -> None:
     change(dvc_project, "news", score={"alpha": 0.01})
     assert ran(dvc(folder, "repro"), "news") == ["score", "record", "report"]
     assert "n_discoveries" in dvc(folder, "metrics", "show")
+
+
+@pytest.mark.slow
+def test_a_kinds_file_reruns_its_studies_and_a_template_the_report_alone(dvc_project: Project) -> None:
+    folder = dvc_project.folder
+    kind, template = (
+        folder / "tasks/kinds/openings/__init__.py",
+        folder / "tasks/report/templates/verdict.html",
+    )
+    dvc(folder, "repro")
+    kind.write_text(kind.read_text(encoding="utf-8") + "# another comment\n", encoding="utf-8")
+    output = dvc(folder, "repro")
+    assert ran(output, "news") == [] and ran(output, "openings") == list(STAGES)
+    template.write_text(template.read_text(encoding="utf-8") + "{# another comment #}\n", encoding="utf-8")
+    output = dvc(folder, "repro")
+    assert ran(output, "news") == ran(output, "openings") == ["report"]
 
 
 @pytest.mark.slow

@@ -9,9 +9,7 @@ import pytest
 from tasks import kinds, paths
 from tasks.__main__ import main
 from tests.conftest import PAIR_STUDY, REPO, STAGES, Project, pair
-
-PAGE = (REPO / "docs" / "adding-a-kind.md").read_text(encoding="utf-8")
-FILES = re.findall(r"`tasks/kinds/(openings/[\w.]+)`[^\n]*\n\n```\w+\n(.*?)```", PAGE, re.DOTALL)
+from tests.toy_kind import PAGE, TOY_STUDY, toy_files
 
 
 @pytest.fixture
@@ -20,20 +18,20 @@ def toy(
 ) -> Project:
     """A project with a study of the kind, whose folder lies outside `tasks`."""
     elsewhere = tmp_path_factory.mktemp("kinds")
-    for name, content in FILES:
+    for name, content in toy_files():
         (elsewhere / name).parent.mkdir(exist_ok=True)
         (elsewhere / name).write_text(content, encoding="utf-8")
     monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(elsewhere)])
     # The planted words open the texts of A.
     rows = [{**row, "text": f"{' '.join(row['text'].split()[::-1])}"} for row in pair(300, 0.4, 0.0)]
     project.table("news.parquet", rows)
-    project.params(news={**PAIR_STUDY, "kind": "openings", "openings": {"n_words": 7}})
+    project.params(news=TOY_STUDY)
     return project
 
 
 def test_the_page_is_short_and_holds_the_whole_kind() -> None:
     assert len(PAGE.splitlines()) < 60
-    assert [name for name, _ in FILES] == ["openings/__init__.py", "openings/sizes.html"]
+    assert [name for name, _ in toy_files()] == ["openings/__init__.py", "openings/sizes.html"]
 
 
 def test_a_kind_of_one_folder_runs_through_all_stages(toy: Project) -> None:
