@@ -139,7 +139,8 @@ class EncoderFailures(Kind):
             raise CorpusError(
                 f"studies.{study.name}: no new pair was written for any of {len(predicates)} failures, or "
                 "none that has a control. Name another model under llm.generator, or look at the "
-                "descriptions in 4_predicates; controls exchange English words, so pairs in other languages have none."
+                "descriptions in 4_predicates; controls exchange English words, so pairs in other "
+                "languages have none."
             )
         paid = {call.request_hash: call for one in generators.values() for call in one.calls}
         return Written(rows, tuple(paid[key] for key in sorted(paid)))
