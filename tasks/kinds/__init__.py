@@ -359,7 +359,7 @@ def load(name: str) -> Kind:
     """
     known = names()
     if name not in known:
-        raise ParamsError(f"kind: wanted one of {', '.join(known)}, got {name!r}{nearest(name, known)}.")
+        raise ParamsError(f"kind: wanted one of {', '.join(known)}, got {name!r}{nearest(str(name), known)}.")
     module: ModuleType = importlib.import_module(f"{__name__}.{name}")
     return cast(Kind, module.KIND)
 

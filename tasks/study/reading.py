@@ -64,17 +64,20 @@ def validated(name: str, entry: Mapping[str, Any]) -> Study:
             f"studies.{name}: wanted the block of its kind, not there. Write `{kind}: {{}}`, or keys under "
             "it; or put it under `defaults:`."
         )
-    others = set(_kinds().names()) - {kind}
-    given = {key: value for key, value in given.items() if key not in others}
+    others = {key: given.pop(key) for key in set(_kinds().names()) - {kind} if key in given}
     one_pile = isinstance(given.get("collect"), dict) and not asked.has_groups
     if one_pile and any(given["collect"].get(key) is not None for key in ("group", "a", "b")):
         raise ParamsError(
             f"studies.{name}: wanted no group, a or b under collect with `kind: {kind}`: one pile of texts."
         )
     try:
-        return model(kind).model_validate({**given, "name": name})
+        study = model(kind).model_validate({**given, "name": name})
+        for other, block in others.items():  # of no use here, and still no place for a wrong key
+            field: Any = (_kinds().load(other).Params, ...)
+            create_model(other, **{other: field}).model_validate({other: block})
     except ValidationError as error:
         raise ParamsError(explained(name, model(kind), error)) from None
+    return study
 
 
 @lru_cache

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -111,3 +112,21 @@ def test_a_study_without_the_block_of_its_kind_is_told_what_to_write(
     file.write_text(file.read_text(encoding="utf-8").replace("    corpus_pair: {}\n", ""), encoding="utf-8")
     assert main(["check", "--study", "news"]) == 10
     assert "Write `corpus_pair: {}`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kind": 5}, "studies.news.kind: wanted one of corpus_pair, encoder_failures, got 5."),
+        ({"corpus_pair": {"x": 1}}, "studies.news.corpus_pair.x: unknown key."),
+        ({"encoder_failures": {"treshold": 1}}, "studies.news.encoder_failures.treshold: unknown key."),
+        ({"encoder_failures": 3}, "studies.news.encoder_failures: wanted keys and values, got 3."),
+    ],
+    ids=["no name", "own block", "another kind's block", "no block"],
+)
+def test_what_is_wrong_with_a_block_is_told(
+    changed: dict[str, Any], said: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.params(news={**PAIR_STUDY, **changed})
+    assert main(["check", "--study", "news"]) == 10
+    assert said in capsys.readouterr().err
