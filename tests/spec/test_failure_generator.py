@@ -9,15 +9,16 @@ import pytest
 
 from tasks.engines.pairs import lexical_overlap, words
 from tasks.errors import EngineError
-from tasks.kinds.encoder_failures.embedded import generating, lexicon
+from tasks.kinds.encoder_failures.embedded import lexicon
 from tasks.kinds.encoder_failures.embedded.controls import controls
 from tasks.kinds.encoder_failures.embedded.edits import edit
-from tasks.kinds.encoder_failures.embedded.generating import KINDS, TemplateGenerator, domain_of
+from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator, domain_of
 from tasks.kinds.encoder_failures.embedded.inflection import article, plural, verb_forms
-from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES
+from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES, templates
 from tasks.records import Predicate
 from tasks.study.reading import validated
 
+KINDS = tuple(templates())
 DIFFER = [kind for kind in KINDS if kind not in PARAPHRASES]
 NOTHING: frozenset[str] = frozenset()
 
@@ -121,7 +122,7 @@ def test_words_that_run_out_are_counted() -> None:
 
 
 def test_a_list_that_is_used_up_gives_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(generating.TEMPLATES, "attribute", (("a {colour} wall", "a {shade} wall"),))
+    monkeypatch.setitem(templates(), "attribute", (("a {colour} wall", "a {shade} wall"),))
     writer = generator()
     pairs = writer.pairs(of_kind("attribute"), 100, frozenset({"red", "blue"}), rng())
     n_colours = len(lexicon.load().colours)

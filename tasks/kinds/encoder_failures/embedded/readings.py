@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.engines.embedded.wordlists import groups, words
 from tasks.kinds.encoder_failures.embedded.inflection import plural, verb_forms
 
 ByDomain = Mapping[str, tuple[str, ...]]
@@ -40,16 +41,6 @@ class Reading:
     lemma: str
     form: str
     """Of nouns: one or many; of verbs: base, third, past, participle or ing; else empty."""
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The entries of a list, once each; `_` stands for a space."""
-    return tuple(dict.fromkeys(word.replace("_", " ") for word in text.split()))
-
-
-def groups(text: str) -> list[tuple[str, ...]]:
-    """The groups of a list: entries parted by `/`."""
-    return [tuple(word.replace("_", " ") for word in group.split("/")) for group in text.split()]
 
 
 def verbs(lists: Mapping[str, Any]) -> tuple[Verb, ...]:
