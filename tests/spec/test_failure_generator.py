@@ -248,21 +248,22 @@ def test_plurals(noun: str, many: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("forms", "written"),
+    "written",
     [
-        (("grab",), "grab grabs grabbed grabbed grabbing"),
-        (("carry",), "carry carries carried carried carrying"),
-        (("chase",), "chase chases chased chased chasing"),
-        (("visit",), "visit visits visited visited visiting"),
-        (("play",), "play plays played played playing"),
-        (("fix",), "fix fixes fixed fixed fixing"),
-        (("steal", "stole", "stolen"), "steal steals stole stolen stealing"),
-        (("begin", "began", "begun"), "begin begins began begun beginning"),
-        (("feed", "fed"), "feed feeds fed fed feeding"),
+        "grab grabs grabbed grabbed grabbing",
+        "carry carries carried carried carrying",
+        "chase chases chased chased chasing",
+        "visit visits visited visited visiting",
+        "play plays played played playing",
+        "fix fixes fixed fixed fixing",
+        "steal steals stole stolen stealing",
+        "begin begins began begun beginning",
+        "feed feeds fed fed feeding",
     ],
 )
-def test_verb_forms(forms: tuple[str, ...], written: str) -> None:
-    assert verb_forms(*forms) == tuple(written.split())
+def test_verb_forms(written: str) -> None:
+    forms = tuple(written.split())
+    assert verb_forms(forms[0]) == forms
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,18 @@ def article(word: str) -> str:
     return "an" if _SOUNDED.match(word) else "a"
 
 
-def verb_forms(base: str, past: str = "", participle: str = "") -> tuple[str, str, str, str, str]:
+def verb_forms(base: str) -> tuple[str, str, str, str, str]:
     """Base, third person, past, participle and -ing form."""
     regular = base[:-1] + "ied" if _ends_cy(base) else _stem(base) + "ed"
-    past = past or regular
-    return base, _with_s(base), past, participle or past, _stem(base) + "ing"
+    past, participle = irregular_verbs().get(base, (regular, regular))
+    return base, _with_s(base), past, participle, _stem(base) + "ing"
+
+
+@functools.cache
+def irregular_verbs() -> Mapping[str, tuple[str, str]]:
+    """Base -> past and participle, of verbs that no rule inflects."""
+    entries = (entry.split(":") for entry in wordlists.beside(__file__)["irregular_verbs"].split())
+    return {base: (past, participle) for base, past, participle in entries}
 
 
 def _with_s(word: str) -> str:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from tasks.kinds.encoder_failures.embedded import closed, vocabulary
+from tasks.kinds.encoder_failures.embedded.readings import Reading
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*", re.UNICODE)
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
@@ -161,9 +162,7 @@ class _Reader:
             last.part == "preposition" and last.key != "to"
         )
 
-    def _plain_time(
-        self, readings: tuple[vocabulary.Reading, ...], one: vocabulary.Reading
-    ) -> dict[str, str | bool]:
+    def _plain_time(self, readings: tuple[Reading, ...], one: Reading) -> dict[str, str | bool]:
         forms = {r.form for r in readings if r.lemma == one.lemma and r.part == "verb"}
         following = self._tokens[self._at] if self._at < len(self._tokens) else ""
         if "participle" in forms and following == "by":
@@ -220,9 +219,7 @@ class _Reader:
         return closed_class or ((word,) in self._words.phrases and word != "like")
 
 
-def _chosen(
-    readings: tuple[vocabulary.Reading, ...], nominal: bool, number_before: str
-) -> vocabulary.Reading:
+def _chosen(readings: tuple[Reading, ...], nominal: bool, number_before: str) -> Reading:
     """The reading that fits the place: a noun after an article, a finite verb after a noun."""
     verbs = [r for r in readings if r.part == "verb"]
     others = [r for r in readings if r.part != "verb"]

@@ -5,22 +5,11 @@ The lists of lexicon.yaml come first; the ones here add common English beside th
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tasks.engines.embedded import wordlists
 from tasks.kinds.encoder_failures.embedded import lexicon, synonyms
-from tasks.kinds.encoder_failures.embedded.inflection import plural, verb_forms
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a word form can be."""
-
-    part: str
-    """noun, verb or adjective."""
-    lemma: str
-    form: str
-    """Of nouns one or many; of verbs base, third, past, participle or ing; else empty."""
+from tasks.kinds.encoder_failures.embedded.inflection import irregular_verbs, plural, verb_forms
+from tasks.kinds.encoder_failures.embedded.readings import VERB_FORMS, Reading
 
 
 def readings(word: str) -> tuple[Reading, ...]:
@@ -71,18 +60,14 @@ def _listed() -> Mapping[str, tuple[Reading, ...]]:
         for form, number in ((noun, "one"), (plural(noun), "many")):
             found.setdefault(form, {})[Reading("noun", noun, number)] = None
     found["people"] = {Reading("noun", "people", "many"): None}
-    irregular = {
-        base: rest for base, *rest in (entry.split(":") for entry in lists["irregular_verbs"].split())
-    }
     paired = [word for row in synonyms.rows("verbs") for word in row if "_" not in word]
     plain = [*" ".join([*lists["verb_classes"].values(), lists["other_verbs"]]).split(), *paired]
-    for base in dict.fromkeys([*irregular, *plain]):
-        forms = verb_forms(base, *irregular.get(base, ()))
-        for form, name in zip(forms, ("base", "third", "past", "participle", "ing"), strict=True):
+    for base in dict.fromkeys([*irregular_verbs(), *plain]):
+        for form, name in zip(verb_forms(base), VERB_FORMS, strict=True):
             found.setdefault(form, {})[Reading("verb", base, name)] = None
     adjectives = [word for row in synonyms.rows("adjectives") for word in row]
     for adjective in dict.fromkeys([*_attributes(), *adjectives, *lists["other_adjectives"].split()]):
-        found.setdefault(adjective, {})[Reading("adjective", adjective, "")] = None
+        found.setdefault(adjective, {})[Reading("adjective", adjective)] = None
     return {word: tuple(several) for word, several in found.items()}
 
 
