@@ -214,9 +214,9 @@ def test_languages_are_told_apart() -> None:
 @pytest.mark.parametrize("name", BAD_TEXTS)
 def test_every_bad_text_gets_a_value_quickly(name: str) -> None:
     text = BAD_TEXTS[name]
-    from tasks.engines.embedded.programs import PROGRAMS
+    from tasks.engines.embedded.programs import programs
 
-    predicates = [defined(kind="style", program=program) for program in PROGRAMS]
+    predicates = [defined(kind="style", program=program) for program in programs()]
     predicates += [
         defined(kind="style", program="repetition", more_than=10),
         defined(kind="words", terms=["committee", "今 天", "x y"]),

@@ -5,7 +5,7 @@ import pytest
 
 from tasks.engines.embedded import style, tone
 from tasks.engines.embedded.measures import MEASURES
-from tasks.engines.embedded.programs import PROGRAMS
+from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.tokens import joined
 
 CASES: dict[str, tuple[str, str]] = {
@@ -98,7 +98,7 @@ CASES: dict[str, tuple[str, str]] = {
 
 
 def test_every_program_has_a_case() -> None:
-    assert list(CASES) == list(PROGRAMS)
+    assert list(CASES) == list(programs())
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -113,7 +113,7 @@ def test_marks_stand_exactly_where_a_program_holds(name: str) -> None:
     texts = [text for pair in CASES.values() for text in pair]
     held = style.holds(definition, pl.Series(texts))
     marked = [bool(style.spans(definition, text)) for text in texts]
-    assert marked == ([False] * len(texts) if PROGRAMS[name].negated else held.tolist())
+    assert marked == ([False] * len(texts) if programs()[name].negated else held.tolist())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.engines import roles
+from tasks.engines.embedded.wordlists import beside, groups
 from tasks.kinds.encoder_failures.embedded import closed, synonyms
 from tasks.kinds.encoder_failures.embedded.edits import KINDS, MAX_UNITS, edit
 from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
@@ -134,15 +135,13 @@ def test_meaning_counts_what_it_cannot_tell_as_unparsable() -> None:
 
 
 def test_no_listed_pair_is_both_synonym_and_opposite() -> None:
-    for pair in synonyms.OPPOSITES:
+    for pair in synonyms.opposites():
         one, other = pair
         assert not synonyms.are_synonyms(one, other), pair
 
 
 def test_lists_hold_each_phrase_once() -> None:
-    rows = [
-        row for text in (synonyms.ADJECTIVES, synonyms.VERBS, synonyms.NOUNS) for row in synonyms.rows(text)
-    ]
+    rows = [row for part in ("adjectives", "verbs", "nouns") for row in synonyms.rows(part)]
     assert all(len(row) == len(set(row)) > 1 for row in rows)
-    phrases = [p for row in closed.PREPOSITIONS for p in row.split("|")]
+    phrases = [p for group in groups(beside(closed.__file__)["prepositions"]) for p in group]
     assert len(phrases) == len(set(phrases))

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tasks.kinds.encoder_failures import tables
-from tasks.kinds.encoder_failures.embedded.proposing import MIN_PAIRS, NAMES, EditProposer
+from tasks.kinds.encoder_failures.embedded.proposing import MIN_PAIRS, EditProposer, names
 from tasks.kinds.encoder_failures.roles import PairEvidence
 from tasks.records import Proposal
 from tasks.study import Study
@@ -67,10 +67,10 @@ def bound(n: int) -> list[tuple[str, str]]:
 def test_groups_are_named_by_what_differs_the_largest_first() -> None:
     proposer = EditProposer(study())
     found = named(proposer, swaps(3) + denials(5))
-    assert [p.predicate for p in found] == [NAMES["negation"][0], NAMES["role_swap"][0]]
+    assert [p.predicate for p in found] == [names()["negation"][0], names()["role_swap"][0]]
     assert [p.explore_effect for p in found] == [5 / 8, 3 / 8]
     first = found[0]
-    assert json.loads(first.definition) == {"failure": "negation", "description": NAMES["negation"][1]}
+    assert json.loads(first.definition) == {"failure": "negation", "description": names()["negation"][1]}
     assert (first.direction, first.family, first.grade, first.explore_z) == ("A", "edits", "exact", 0.0)
     # The nearest pairs of its own group.
     assert first.example_ids == ("l003", "r003", "l004", "r004", "l005", "r005")
@@ -80,7 +80,7 @@ def test_what_means_the_same_is_no_failure_and_is_counted() -> None:
     proposer = EditProposer(study())
     pairs = [*synonyms(8), ("a dog barks at night", "zebras or giraffes"), *denials(4)]
     found = named(proposer, pairs)
-    assert [p.predicate for p in found] == [NAMES["negation"][0]]
+    assert [p.predicate for p in found] == [names()["negation"][0]]
     noted = dict(proposer.noted)
     assert noted["n_same_meaning"] == noted["n_synonym"] == 8
     assert noted["n_not_read"] == noted["n_other"] == 1
@@ -89,7 +89,7 @@ def test_what_means_the_same_is_no_failure_and_is_counted() -> None:
 
 def test_a_larger_group_comes_first_whatever_its_name() -> None:
     found = named(EditProposer(study()), denials(3) + swaps(5))
-    assert [p.predicate for p in found] == [NAMES["role_swap"][0], NAMES["negation"][0]]
+    assert [p.predicate for p in found] == [names()["role_swap"][0], names()["negation"][0]]
 
 
 def test_pairs_that_cannot_be_told_name_nothing() -> None:
@@ -108,14 +108,14 @@ def test_a_few_pairs_may_be_chance() -> None:
 
 def test_no_more_than_asked_for() -> None:
     found = EditProposer(study(1)).propose(evidence(swaps(4) + denials(5)), np.random.default_rng(0))
-    assert [p.predicate for p in found] == [NAMES["negation"][0]]
+    assert [p.predicate for p in found] == [names()["negation"][0]]
 
 
 def test_what_no_pair_shows_is_named_blind_and_last_a_third_at_most() -> None:
     proposer = EditProposer(study(6))
     found = proposer.propose(evidence(swaps(3) + denials(2)), np.random.default_rng(0))
     assert [p.family for p in found] == ["edits", "blind"]
-    shown = {NAMES["role_swap"][0], NAMES["negation"][0]}
+    shown = {names()["role_swap"][0], names()["negation"][0]}
     assert not shown & {p.predicate for p in found[1:]}
     assert all(p.example_ids == () and p.explore_effect == 0 for p in found[1:])
     assert proposer.noted["n_blind"] == 1
@@ -135,7 +135,7 @@ def test_row_order_and_draws_change_nothing() -> None:
 
 def test_attributes_that_change_places_are_a_failure_of_their_own() -> None:
     found = named(EditProposer(study()), bound(4))
-    assert [p.predicate for p in found] == [NAMES["attribute_swap"][0]]
+    assert [p.predicate for p in found] == [names()["attribute_swap"][0]]
     definition = json.loads(found[0].definition)
     assert definition["failure"] == "attribute"
     assert "swapped" in definition["description"]

@@ -8,6 +8,7 @@ proposing.py   harvest every family, gate, choose, name
   select.py     the gate on the exploration half, and the choice
 judging.py    every predicate by its own definition (definitions.py, similarity.py)
 rating.py     relevance and novelty, measured
+wordlists.py  reads the lists: a YAML file beside the module that uses it
 """
 
 from tasks.engines.roles import Judge, Proposer, Rater

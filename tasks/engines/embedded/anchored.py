@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import bank, similarity
-from tasks.engines.embedded.axes import AXES
+from tasks.engines.embedded.axes import axes
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.roles import Encoder
 
@@ -36,7 +36,7 @@ def topics(
     A quarter of the texts is nearest to any topic, in a corpus that never speaks of it, too; so its
     members must be near it by themselves.
     """
-    names = list(bank.TOPICS)
+    names = list(bank.topics())
     phrases = [f"leans towards the topic {name}" for name in names]
     cosine = similarity.projections(embeddings, anchors)
 
@@ -50,13 +50,13 @@ def topics(
 
 def tones(contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder) -> Harvest:
     """Both poles of every axis, where some texts lie at the pole and the others do not."""
-    sides = [side for axis in AXES.values() for side in (axis.high_examples, axis.low_examples)]
+    sides = [side for axis in axes().values() for side in (axis.high_examples, axis.low_examples)]
     encoded = encoder.encode([sentence for side in sides for sentence in side]).astype(np.float64)
     ends = np.cumsum([len(side) for side in sides])
     poles = np.stack([part.mean(axis=0) for part in np.split(encoded, ends[:-1])])
     other = poles.reshape(-1, 2, poles.shape[1])[:, ::-1].reshape(poles.shape)
-    phrases = [f"leans towards {pole}" for axis in AXES.values() for pole in (axis.high, axis.low)]
-    names = [name for name in AXES for _ in range(2)]
+    phrases = [f"leans towards {pole}" for axis in axes().values() for pole in (axis.high, axis.low)]
+    names = [name for name in axes() for _ in range(2)]
     along = poles - other
     middle = ((poles + other) / 2 * along).sum(axis=1)
     place = (similarity.projections(embeddings, along) - middle) / ((along**2).sum(axis=1) / 2)

@@ -1,146 +1,24 @@
-"""A bank of topics: what texts are commonly about, each a name and a few words that anchor it.
+"""A bank of topics (bank.yaml): what texts are commonly about, each a name and a few words that anchor it.
 
 It names themes, gives proxies of its own ("leans towards the topic sport"), and is what someone who
 has not seen the texts would guess from.
 """
 
-TOPICS: dict[str, str] = {
-    # Public life
-    "elections": "election campaign, candidates, votes and polls",
-    "government": "the government, ministers, parliament and its decisions",
-    "diplomacy": "foreign policy, embassies, treaties between countries",
-    "war": "war, troops, air strikes and fighting",
-    "terrorism": "terrorism, extremists and bomb attacks",
-    "protest": "protesters, demonstrations and activists in the streets",
-    "immigration": "migrants, refugees, visas and borders",
-    "law": "laws, bills, regulation and legal rights",
-    "courts": "a trial, a judge, a verdict and a sentence",
-    "crime": "police arrest a suspect, robbery and drugs",
-    "murder": "a killing, a victim and a homicide investigation",
-    "sexual abuse": "sexual assault, abuse and harassment",
-    "corruption": "corruption, bribes and misconduct in office",
-    "prison": "prison, inmates and detention",
-    "taxes": "taxes, the budget and public spending",
-    "welfare": "welfare payments, pensions and benefits",
-    "human rights": "human rights, discrimination and equality",
-    "indigenous people": "indigenous peoples, first nations and their land",
-    "religion": "church, faith, prayer and religion",
-    "royalty": "the queen, princes and the royal family",
-    # Money and work
-    "economy": "economic growth, inflation, recession and interest rates",
-    "stock market": "shares, stock market and investors",
-    "banks": "banks, loans and mortgages",
-    "companies": "a company, its chief executive and its profits",
-    "jobs": "jobs, wages and unemployment",
-    "strikes": "unions, strikes and working conditions",
-    "trade": "exports, tariffs and trade between countries",
-    "housing": "houses, rent and property prices",
-    "shopping": "shops, customers and buying goods",
-    "advertising": "offers, discounts, prizes and claims to win",
-    "mining": "mines, coal, ore and gas",
-    "farming": "farmers, crops, livestock and harvest",
-    "energy": "electricity, power stations and fuel",
-    "construction": "construction sites, builders and development plans",
-    "tourism": "tourists, holidays and travel destinations",
-    # Nature and mishap
-    "climate change": "climate change, emissions and warming",
-    "environment": "conservation, pollution and wildlife habitats",
-    "weather": "the weather forecast, storms, rain and heat",
-    "floods": "floods and heavy rain",
-    "fire": "bushfires, flames and firefighters",
-    "earthquakes": "earthquakes, volcanoes and tsunamis",
-    "drought": "drought, dry dams and water shortage",
-    "water": "rivers, water supply and irrigation",
-    "oceans": "the sea, fish, reefs and beaches",
-    "animals": "animals, pets and wild creatures",
-    "plants": "plants, trees, gardens and forests",
-    "road accidents": "car crash, drivers and road deaths",
-    "aviation": "planes, airports and pilots",
-    "rail and transport": "trains, buses, roads and public transport",
-    "ships": "ships, boats and ports",
-    "rescue": "missing people, search and rescue",
-    # Body and mind
-    "health care": "hospitals, doctors, nurses and patients",
-    "epidemics": "virus outbreak, infections, quarantine and lockdown",
-    "vaccines": "vaccines and immunisation",
-    "medicine": "drugs, treatment and medical research",
-    "cancer": "cancer and tumours",
-    "mental health": "depression, anxiety and suicide",
-    "addiction": "alcohol, smoking and drug addiction",
-    "disability": "people with disabilities and their care",
-    "old age": "aged care and elderly people",
-    "birth and babies": "pregnancy, birth and babies",
-    "fitness": "exercise, diet and losing weight",
-    # Home and heart
-    "family": "parents, children and family life",
-    "love": "love, dating and marriage",
-    "friendship": "friends meeting and making plans",
-    "children": "children, play and growing up",
-    "schools": "schools, teachers and pupils",
-    "universities": "universities, students and degrees",
-    "food": "food, cooking and recipes",
-    "restaurants": "restaurants, waiters and menus",
-    "hotels": "hotel rooms, staff and booking",
-    "clothes": "fashion, clothes and beauty",
-    "cars": "cars, engines and driving",
-    "death": "death, funerals and mourning",
-    # Culture and play
-    "sport": "sport, players, a match and the score",
-    "football": "football, goals and the league",
-    "cricket": "cricket, wickets and innings",
-    "tennis": "tennis, sets and the open",
-    "Olympics": "olympic games, athletes and medals",
-    "gambling": "betting, casinos and horse races",
-    "music": "music, songs, bands and concerts",
-    "films": "films, actors and directors",
-    "television": "television series and broadcasts",
-    "books": "books, authors and novels",
-    "art": "paintings, museums and artists",
-    "theatre": "theatre, plays and dance",
-    "celebrities": "celebrities and gossip",
-    "video games": "video games and players",
-    "history": "history, wars of the past and ancient times",
-    "language": "words, grammar and translation",
-    "philosophy": "ethics, ideas and the meaning of life",
-    # Science and machines
-    "space": "space, planets, rockets and astronomers",
-    "science": "scientists, experiments and discoveries",
-    "mathematics": "numbers, equations and proofs",
-    "statistics": "averages, samples, correlation and distributions",
-    "computers": "computers, software and hardware",
-    "internet": "the internet, websites and social media",
-    "phones": "mobile phones, calls and text messages",
-    "artificial intelligence": "artificial intelligence, models and robots",
-    "security": "hackers, passwords and data breaches",
-    "programming": "code, functions, arguments and return values",
-    "data tables": "rows, columns and data frames",
-    "files": "reading and writing files and formats",
-    "dates and times": "dates, times, durations and time zones",
-    "strings": "text strings, characters and patterns",
-    "plots": "charts, plots and figures",
-    "databases": "databases, queries and joins",
-    "instructions": "step by step instructions on how to do something",
-    "complaints": "a complaint about bad service",
-    "news programmes": "news bulletin, full programme and interview",
-}
+from tasks.engines.embedded import wordlists
 
-STYLE_GUESSES = (
-    "is long",
-    "is short",
-    "is formal",
-    "is informal",
-    "is positive",
-    "is negative",
-    "asks a question",
-    "contains numbers",
-    "gives instructions",
-    "is written in simple language",
-    "expresses an opinion",
-    "mentions a person by name",
-)
-"""What a proposer would say of any two corpora without looking."""
+
+def topics() -> dict[str, str]:
+    """Name -> what anchors it; the order is that of every table of vectors of topics."""
+    found: dict[str, str] = wordlists.beside(__file__)["topics"]
+    return found
+
+
+def style_guesses() -> list[str]:
+    """What a proposer would say of any two corpora without looking."""
+    found: list[str] = wordlists.beside(__file__)["style_guesses"]
+    return found
 
 
 def anchors() -> list[str]:
-    """One sentence for each topic, in the order of TOPICS."""
-    return [f"{name}: {gloss}" for name, gloss in TOPICS.items()]
+    """One sentence for each topic, in the order of topics()."""
+    return [f"{name}: {gloss}" for name, gloss in topics().items()]

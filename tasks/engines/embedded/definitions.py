@@ -17,7 +17,7 @@ from typing import Any
 from tasks.engines.embedded import tokens
 from tasks.engines.embedded.language import LANGUAGES
 from tasks.engines.embedded.measures import MEASURES
-from tasks.engines.embedded.programs import PROGRAMS
+from tasks.engines.embedded.programs import programs
 from tasks.errors import EngineError
 
 Definition = Mapping[str, Any]
@@ -74,7 +74,7 @@ def _canonical(term: str) -> bool:
 
 
 def _style(definition: Definition) -> str:
-    name, known = definition.get("program"), MEASURES if "more_than" in definition else PROGRAMS
+    name, known = definition.get("program"), MEASURES if "more_than" in definition else programs()
     fine = isinstance(name, str) and name in known and _number(definition.get("more_than", 0))
     return "" if fine else f"program: one of {', '.join(known)}, and for a measure more_than: a number"
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from tasks.engines.embedded.lexicon import FUNCTION_WORDS
+from tasks.engines.embedded.lexicon import function_words
 
 MAX_TOKENS = 8_000_000
 """Longer corpora are counted on the first words of each text (the judge reads all of it)."""
@@ -108,4 +108,4 @@ def _is_worth_naming(term: str) -> bool:
     words = term.split(" ")
     if all(len(word) == 1 and (word.isascii() or word.isdigit()) for word in words):
         return False
-    return words[0] not in FUNCTION_WORDS and words[-1] not in FUNCTION_WORDS
+    return function_words().isdisjoint((words[0], words[-1]))

@@ -66,5 +66,5 @@ def blind_guesses(encoder: Encoder, goal: Float[np.ndarray, " dim"]) -> Float[np
 @lru_cache(maxsize=1)
 def _guessable(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of the bank's topics, and of guesses of style: the same for every goal."""
-    topics = novelty.said(encoder, [f"is about {name}" for name in bank.TOPICS])
-    return topics, novelty.said(encoder, bank.STYLE_GUESSES)
+    topics = novelty.said(encoder, [f"is about {name}" for name in bank.topics()])
+    return topics, novelty.said(encoder, bank.style_guesses())

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.measures import MEASURES
-from tasks.engines.embedded.programs import PROGRAMS
+from tasks.engines.embedded.programs import programs
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Thresholds tried for each measure: quantiles of the exploration half."""
@@ -22,7 +22,7 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 def harvest(contrast: Contrast, texts: pl.Series) -> Harvest:
     """Every program and every measure at its thresholds, where it holds for some texts and not for all."""
-    definitions: list[dict[str, Any]] = [{"kind": "style", "program": name} for name in PROGRAMS]
+    definitions: list[dict[str, Any]] = [{"kind": "style", "program": name} for name in programs()]
     definitions += _thresholds(texts)
     held = np.column_stack(_columns(definitions, texts))
     effect, z = contrast.measure(held)
@@ -38,7 +38,7 @@ def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the text ...'."""
     if "more_than" in definition:
         return MEASURES[definition["program"]].phrase.format(_written(definition["more_than"]))
-    return PROGRAMS[definition["program"]].phrase
+    return programs()[definition["program"]].phrase
 
 
 def holds(definition: Mapping[str, Any], texts: pl.Series) -> Bool[np.ndarray, " text"]:
@@ -48,10 +48,10 @@ def holds(definition: Mapping[str, Any], texts: pl.Series) -> Bool[np.ndarray, "
 
 def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
     """Where the pattern matches; empty for measures and for what is defined by absence."""
-    if "more_than" in definition or PROGRAMS[definition["program"]].negated:
+    if "more_than" in definition or programs()[definition["program"]].negated:
         return []
     before, after = _unused(text)
-    pattern = PROGRAMS[definition["program"]].pattern
+    pattern = programs()[definition["program"]].pattern
     marked = pl.Series([text]).str.replace_all(pattern, before + "${0}" + after)[0]
     ranges, start, position = [], 0, 0
     for character in marked:
@@ -75,7 +75,7 @@ def _expression(definition: Mapping[str, Any]) -> pl.Expr:
     if "more_than" in definition:
         measure: pl.Expr = MEASURES[definition["program"]].expression
         return measure > float(definition["more_than"])
-    program = PROGRAMS[definition["program"]]
+    program = programs()[definition["program"]]
     found = pl.col("text").str.contains(program.pattern)
     return ~found if program.negated else found
 

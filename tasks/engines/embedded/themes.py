@@ -124,7 +124,7 @@ class Namer:
         spoken = self.encoder.encode([", ".join(telling)]).astype(np.float64)[0]
         cosine = np.round(self.anchors @ spoken, 6)
         agrees = cosine[nearest] >= NAMED_COSINE and int((cosine > cosine[nearest]).sum()) < NAMED_RANK
-        return list(bank.TOPICS)[nearest], auroc, bool(agrees)
+        return list(bank.topics())[nearest], auroc, bool(agrees)
 
 
 def _prototypes(

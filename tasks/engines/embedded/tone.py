@@ -88,4 +88,4 @@ def _valences() -> dict[str, float]:
 
 @functools.cache
 def _negations() -> frozenset[str]:
-    return frozenset(lexicon.words_of(lexicon.NEGATIONS))
+    return frozenset(lexicon.listed("negations"))

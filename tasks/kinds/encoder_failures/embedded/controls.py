@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from tasks.engines.embedded.lexicon import FUNCTION_WORDS
+from tasks.engines.embedded.lexicon import function_words
 from tasks.engines.pairs import lexical_overlap
 from tasks.kinds.encoder_failures.embedded import lexicon
 from tasks.kinds.encoder_failures.embedded.inflection import article
@@ -123,9 +123,9 @@ def _places(known: Lexicon, word: str) -> list[str]:
 
 def _alike(word: str, spare: Sequence[str]) -> list[str]:
     """Spare words with the same ending: the nearest to the same part of speech without a lexicon."""
-    if word in FUNCTION_WORDS or word in _in_phrases() or not word.isalpha():
+    if word in function_words() or word in _in_phrases() or not word.isalpha():
         return []
-    return [w for w in spare if w.isalpha() and w not in FUNCTION_WORDS and _ending(w) == _ending(word)]
+    return [w for w in spare if w.isalpha() and w not in function_words() and _ending(w) == _ending(word)]
 
 
 def _ending(word: str) -> str:

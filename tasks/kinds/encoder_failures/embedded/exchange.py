@@ -42,7 +42,7 @@ def _bare(units: Sequence[Unit]) -> list[Unit]:
 
 def _name(unit: Unit) -> str:
     """One name for a word and its synonyms."""
-    groups = synonyms.GROUPS.get(unit.key)
+    groups = synonyms.groups().get(unit.key)
     return f"#{min(groups)}" if groups and unit.part in CONTENT | {"verb"} else unit.key
 
 
@@ -129,7 +129,8 @@ def _told(units: Sequence[Unit], first: slice, last: slice) -> Found:
     following = units[first.stop : first.stop + 1], units[last.stop : last.stop + 1]
     if kind := _told_of_nouns(one, other, following):
         return kind, False, pairs
-    if {u.key for u in middle if u.part not in CONTENT} <= closed.SYMMETRIC and not _whole_middle(middle):
+    linking = {u.key for u in middle if u.part not in CONTENT}
+    if linking <= closed.load().symmetric and not _whole_middle(middle):
         return "word_order", True, pairs
     if any(u.key == "with" for u in middle) or {u.part for u in middle} <= {"number", "adverb", "adjective"}:
         # `talks with` is no other way round, `fills with` is; and nothing may be said of either.

@@ -15,7 +15,7 @@ from tasks.errors import EngineError, nearest
 from tasks.kinds.encoder_failures.embedded import lexicon
 from tasks.kinds.encoder_failures.embedded.controls import exchanged
 from tasks.kinds.encoder_failures.embedded.slots import Slots
-from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES, TEMPLATES
+from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES, templates
 from tasks.kinds.encoder_failures.params import own
 from tasks.records import Call, Predicate
 from tasks.study import Study
@@ -23,8 +23,6 @@ from tasks.study import Study
 _TRIES = 300
 """Draws in a row that gave nothing new, after which a list counts as used up."""
 _SWAPPED = re.compile(r"\b(swap|exchang|trad|switch|bound|bind)", re.IGNORECASE)
-KINDS = tuple(TEMPLATES)
-"""Kinds of failure that there are templates for."""
 
 
 class TemplateGenerator:
@@ -74,8 +72,8 @@ class TemplateGenerator:
 
     def paraphrases(self, n: int, rng: np.random.Generator) -> list[tuple[str, str]]:
         """At most n distinct pairs whose texts say the same: synonyms, passives, fronted phrases."""
-        templates = [template for kind in PARAPHRASES for template in TEMPLATES[kind]]
-        return self._written(templates, n, Slots(lexicon.load(), domain=self._domain), rng)
+        chosen = [template for kind in PARAPHRASES for template in templates()[kind]]
+        return self._written(chosen, n, Slots(lexicon.load(), domain=self._domain), rng)
 
     def controls(
         self, pairs: Sequence[tuple[str, str]], vocabulary: Collection[str], rng: np.random.Generator
@@ -141,7 +139,7 @@ def _templates(predicate: Predicate) -> tuple[tuple[str, str], ...]:
     kind, description = _defined(predicate)
     if kind == "attribute" and _SWAPPED.search(description):
         kind = "attribute_swap"
-    return TEMPLATES[kind]
+    return templates()[kind]
 
 
 def _defined(predicate: Predicate) -> tuple[str, str]:
@@ -155,10 +153,11 @@ def _defined(predicate: Predicate) -> tuple[str, str]:
     except ValueError:
         definition = None
     kind = definition.get("failure") if isinstance(definition, dict) else None
-    if kind not in KINDS:
+    kinds = tuple(templates())
+    if kind not in kinds:
         raise EngineError(
-            f"{predicate.predicate!r}: wanted a definition with `failure` among {', '.join(KINDS)}, got "
-            f"{predicate.definition!r}{nearest(str(kind), KINDS)}.",
+            f"{predicate.predicate!r}: wanted a definition with `failure` among {', '.join(kinds)}, got "
+            f"{predicate.definition!r}{nearest(str(kind), kinds)}.",
             hint="A language model can write pairs of other kinds: `engine: llm`.",
         )
     return str(kind), str(definition.get("description", ""))

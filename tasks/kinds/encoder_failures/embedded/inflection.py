@@ -4,35 +4,12 @@ Rules with the exceptions that these lists need, no model of English: a new word
 `forms` of it once.
 """
 
+import functools
 import re
+from collections.abc import Mapping
 
-_PLURALS = {
-    "man": "men",
-    "woman": "women",
-    "child": "children",
-    "policeman": "policemen",
-    "fireman": "firemen",
-    "cameraman": "cameramen",
-    "seaman": "seamen",
-    "mailman": "mailmen",
-    "postman": "postmen",
-    "salesman": "salesmen",
-    "salesperson": "salespeople",
-    "person": "people",
-    "housewife": "housewives",
-    "knife": "knives",
-    "loaf": "loaves",
-    "calf": "calves",
-    "wolf": "wolves",
-    "thief": "thieves",
-    "shelf": "shelves",
-    "bookcase": "bookcases",
-    "scarf": "scarves",
-    "goose": "geese",
-    "ox": "oxen",
-    "mouse": "mice",
-    "sheep": "sheep",
-}
+from tasks.engines.embedded import wordlists
+
 _STRESSED_END = {"begin", "outrun", "unwrap"}
 _VOWELS = "aeiou"
 _SOUNDED = re.compile(r"(?!uni(?![nm])|us[ei]|eu|one\b)[aeiou]|hour|honest|honou?r|heir", re.IGNORECASE)
@@ -42,9 +19,13 @@ _SOUNDED = re.compile(r"(?!uni(?![nm])|us[ei]|eu|one\b)[aeiou]|hour|honest|honou
 def plural(noun: str) -> str:
     """The plural of a singular noun; of several words the last one changes."""
     head, space, last = noun.rpartition(" ")
-    if last in _PLURALS:
-        return head + space + _PLURALS[last]
-    return head + space + _with_s(last)
+    return head + space + (_plurals().get(last) or _with_s(last))
+
+
+@functools.cache
+def _plurals() -> Mapping[str, str]:
+    found: Mapping[str, str] = wordlists.beside(__file__)["plurals"]
+    return found
 
 
 def article(word: str) -> str:
@@ -52,11 +33,18 @@ def article(word: str) -> str:
     return "an" if _SOUNDED.match(word) else "a"
 
 
-def verb_forms(base: str, past: str = "", participle: str = "") -> tuple[str, str, str, str, str]:
+def verb_forms(base: str) -> tuple[str, str, str, str, str]:
     """Base, third person, past, participle and -ing form."""
     regular = base[:-1] + "ied" if _ends_cy(base) else _stem(base) + "ed"
-    past = past or regular
-    return base, _with_s(base), past, participle or past, _stem(base) + "ing"
+    past, participle = irregular_verbs().get(base, (regular, regular))
+    return base, _with_s(base), past, participle, _stem(base) + "ing"
+
+
+@functools.cache
+def irregular_verbs() -> Mapping[str, tuple[str, str]]:
+    """Base -> past and participle, of verbs that no rule inflects."""
+    entries = (entry.split(":") for entry in wordlists.beside(__file__)["irregular_verbs"].split())
+    return {base: (past, participle) for base, past, participle in entries}
 
 
 def _with_s(word: str) -> str:

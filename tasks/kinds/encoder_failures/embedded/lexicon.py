@@ -7,20 +7,16 @@ import functools
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import yaml
-
+from tasks.engines.embedded import wordlists
+from tasks.engines.embedded.wordlists import groups, words
 from tasks.kinds.encoder_failures.embedded.inflection import plural
 from tasks.kinds.encoder_failures.embedded.readings import (
     ByDomain,
     Reading,
     Verb,
     all_readings,
-    groups,
     verbs,
-    words,
 )
 
 DOMAINS = ("street", "kitchen", "farm", "office", "park")
@@ -95,8 +91,7 @@ class Lexicon:
 @functools.cache
 def load() -> Lexicon:
     """The lexicon, read once per process."""
-    file = Path(__file__).with_suffix(".yaml")
-    lists: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    lists = wordlists.beside(__file__)
     nouns = {
         key: {name: words(text) for name, text in lists[key].items()}
         for key in ("animates", "objects", "supports", "places")

@@ -1,14 +1,17 @@
 """Naming failures by what differs within mined pairs: one per kind of edit that keeps coming back.
 
-Closed: it names the kinds of NAMES and no other. Pairs that mean the same are no failures, and pairs that no
-list can read are counted and left out.
+Closed: it names the kinds of proposing.yaml and no other. Pairs that mean the same are no failures, and pairs
+that no list can read are counted and left out.
 """
 
+import functools
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
+from tasks.engines.embedded import wordlists
 from tasks.kinds.encoder_failures.embedded.edits import Edit, edit
 from tasks.kinds.encoder_failures.roles import PairEvidence
 from tasks.records import Call, Proposal
@@ -21,56 +24,11 @@ MIN_SHARE = 0.01
 N_EXAMPLES = 3
 """Pairs shown of each group; their text_ids are flattened."""
 
-NAMES: dict[str, tuple[str, str]] = {
-    "negation": (
-        "whether something is denied",
-        "The two texts say the same but for a denial: one has not, no, never, without or nobody, the other "
-        "has none. One says that something is there or happens, the other that it is not or does not.",
-    ),
-    "quantifier": (
-        "how many there are, said by a quantifier",
-        "The two texts differ in a quantifier alone: few, some, a handful of or several in one; many, most, "
-        "all, full of or packed with in the other.",
-    ),
-    "number": (
-        "how many there are, said by a number",
-        "The two texts differ in a number or in singular and plural alone: two in one, five in the other.",
-    ),
-    "role_swap": (
-        "who does what to whom",
-        "The two texts have the same words, but two of those named change places: who acts and who is acted "
-        "on, or what is where and beside, under or behind what.",
-    ),
-    "tense": (
-        "when something happens, said by the tense",
-        "The two texts differ in the tense of a verb alone: past in one, present or future in the other.",
-    ),
-    "preposition": (
-        "where things are, said by a preposition",
-        "The two texts differ in a preposition alone: on in one, under, behind or beside in the other.",
-    ),
-    "attribute": (
-        "which colour, size or material a thing has",
-        "The two texts differ in an attribute of a thing alone: its colour, size, material, shape or age is "
-        "another one, or is told in one of them only.",
-    ),
-    "attribute_swap": (
-        "which of two things has which attribute",
-        "The two texts have the same words, but the attributes of two things are swapped between them: a red "
-        "box and a blue ball in one, a blue box and a red ball in the other.",
-    ),
-    "antonym": (
-        "a word and its opposite",
-        "The two texts differ in a single word, which is the opposite of the one in the other text: open in "
-        "one, closed in the other.",
-    ),
-    "entity": (
-        "which things or people are there",
-        "The two texts differ in a thing or person: one names something that the other does not, or names "
-        "another one in its place.",
-    ),
-}
-"""What completes `the encoder confuses texts that differ by ...`, and what a writer of pairs works from."""
+
+@functools.cache
+def names() -> Mapping[str, tuple[str, str]]:
+    """Kind -> what completes `the encoder confuses texts that differ by ...`, and what that is."""
+    return {kind: (one["name"], one["description"]) for kind, one in wordlists.beside(__file__).items()}
 
 
 class EditProposer:
@@ -104,7 +62,7 @@ class EditProposer:
             counts["n_same_meaning"] += found.same_meaning is True
             counts["n_not_read"] += found.same_meaning is None
             counts["n_differ"] += found.same_meaning is False
-            if found.same_meaning is False and (group := _group(found)) in NAMES:
+            if found.same_meaning is False and (group := _group(found)) in names():
                 groups.setdefault(group, []).append((row["left_id"], row["right_id"]))
         needed = max(MIN_PAIRS, MIN_SHARE * ordered.height)
         large = {kind: pairs for kind, pairs in groups.items() if len(pairs) >= needed}
@@ -114,7 +72,7 @@ class EditProposer:
         named = [_proposal(kind, large[kind], ordered.height) for kind in kinds]
         # What the list names anyway is the baseline of what the pairs have taught: a third of all at most.
         n_blind = min(self._max // 3, self._max - len(named), -(-len(named) // 2))
-        unseen = [kind for kind in NAMES if kind not in groups][:n_blind]
+        unseen = [kind for kind in names() if kind not in groups][:n_blind]
         self.noted["n_blind"] = len(unseen)
         return named + [_proposal(kind, [], ordered.height) for kind in unseen]
 
@@ -128,7 +86,7 @@ def _group(found: Edit) -> str:
 
 
 def _proposal(kind: str, pairs: list[tuple[str, str]], n_pairs: int) -> Proposal:
-    name, description = NAMES[kind]
+    name, description = names()[kind]
     # One writer of templates for both: it reads from the description which is meant.
     failure = "attribute" if kind == "attribute_swap" else kind
     examples = dict.fromkeys(text_id for pair in pairs[:N_EXAMPLES] for text_id in pair)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.engines.embedded.wordlists import groups, words
 from tasks.kinds.encoder_failures.embedded.inflection import plural, verb_forms
 
 ByDomain = Mapping[str, tuple[str, ...]]
@@ -34,41 +35,24 @@ class Reading:
 
     part: str
     """noun, verb, adjective, number, quantifier, preposition or negation."""
-    role: str
+    lemma: str
+    form: str = ""
+    """Of nouns: one or many; of verbs: base, third, past, participle or ing; else empty."""
+    role: str = ""
     """Of nouns: animate, object, support or place; of verbs: reversible, handling or intransitive; of
     adjectives: animate, object, colour, size or material. Empty where it does not matter."""
-    lemma: str
-    form: str
-    """Of nouns: one or many; of verbs: base, third, past, participle or ing; else empty."""
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The entries of a list, once each; `_` stands for a space."""
-    return tuple(dict.fromkeys(word.replace("_", " ") for word in text.split()))
-
-
-def groups(text: str) -> list[tuple[str, ...]]:
-    """The groups of a list: entries parted by `/`."""
-    return [tuple(word.replace("_", " ") for word in group.split("/")) for group in text.split()]
 
 
 def verbs(lists: Mapping[str, Any]) -> tuple[Verb, ...]:
     """Every verb once, with all its uses; one that is a synonym or opposite only has no use but that."""
     uses: dict[str, set[str]] = {}
-    irregular: dict[str, list[str]] = {"draw": ["drew", "drawn"], "begin": ["began", "begun"]}
     for use in _USES:
-        for entry in words(lists[use]):
-            base, *forms = entry.split(":")
+        for base in words(lists[use]):
             uses.setdefault(base, set()).add(use)
-            if forms:
-                irregular[base] = forms
     others = groups(f"{lists['synonyms']['verb']} {lists['antonyms']['verb']}")
     for base in itertools.chain.from_iterable(others):
         uses.setdefault(base, set())
-    return tuple(
-        Verb(*verb_forms(base, *irregular.get(base, ())), *(use in used for use in _USES))
-        for base, used in uses.items()
-    )
+    return tuple(Verb(*verb_forms(base), *(use in used for use in _USES)) for base, used in uses.items())
 
 
 def all_readings(lists: Mapping[str, Any], every_verb: tuple[Verb, ...]) -> dict[str, tuple[Reading, ...]]:
@@ -85,7 +69,7 @@ def _verb_readings(verb: Verb) -> list[tuple[str, Reading]]:
     """A reading per form and use."""
     uses = [use for use in _USES if getattr(verb, use)] or [""]
     return [
-        (getattr(verb, form), Reading("verb", use, verb.base, form)) for form in VERB_FORMS for use in uses
+        (getattr(verb, form), Reading("verb", verb.base, form, use)) for form in VERB_FORMS for use in uses
     ]
 
 
@@ -103,7 +87,7 @@ def _nouns(lists: Mapping[str, Any]) -> list[tuple[str, Reading]]:
             told = next((r for r, nouns in by_role.items() if set(group) & set(nouns)), role)
             by_role[told] += [word for word in group if word not in known]
     return [
-        (form, Reading("noun", role, noun, number))
+        (form, Reading("noun", noun, number, role))
         for role, nouns in by_role.items()
         for noun in nouns
         for form, number in ((noun, "one"), (plural(noun), "many"))
@@ -123,7 +107,7 @@ def _adjectives(lists: Mapping[str, Any]) -> list[tuple[str, Reading]]:
     for group in groups(lists["synonyms"]["adjective"]):
         told = next((r for r, found in by_role.items() if set(group) & set(found)), "")
         by_role.setdefault(told, []).extend(word for word in group if word not in known)
-    return [(w, Reading("adjective", role, w, "")) for role, found in by_role.items() for w in found]
+    return [(w, Reading("adjective", w, role=role)) for role, found in by_role.items() for w in found]
 
 
 def _closed(lists: Mapping[str, Any]) -> list[tuple[str, Reading]]:
@@ -133,7 +117,7 @@ def _closed(lists: Mapping[str, Any]) -> list[tuple[str, Reading]]:
         "preposition": _flat(lists["prepositions"], lists["synonyms"]["preposition"]),
         "quantifier": _flat(lists["quantifiers"], lists["synonyms"]["quantifier"]),
     }
-    return [(word, Reading(part, "", word, "")) for part, found in listed.items() for word in found]
+    return [(word, Reading(part, word)) for part, found in listed.items() for word in found]
 
 
 def _flat(*texts: str) -> list[str]:

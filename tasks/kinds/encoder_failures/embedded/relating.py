@@ -76,7 +76,8 @@ def _prepositions(left: Unit, right: Unit) -> Change:
     pair = frozenset((left.key, right.key))
     if pair in _opposite_places():
         return Change("preposition", False, 0.5)
-    if pair in closed.LOOSE or pair & closed.UNSAID:
+    words = closed.load()
+    if pair in words.loose or pair & words.unsaid:
         return Change("other", None, 0.5)
     return Change("preposition", False, 0.5)
 
@@ -84,7 +85,7 @@ def _prepositions(left: Unit, right: Unit) -> Change:
 @functools.cache
 def _opposite_places() -> frozenset[frozenset[str]]:
     listed = lexicon.load().prepositions
-    found = (frozenset(one.replace(" ", "_") for one in pair) for pair in listed)
+    found = (frozenset(map(closed.key, pair)) for pair in listed)
     return frozenset(found) | {frozenset(("to", "from")), frozenset(("toward", "far_from"))}
 
 
@@ -144,7 +145,7 @@ def _listed_pair(left: Unit, right: Unit) -> Change | None:
     # As written, too: `unlocked` and `locked` are listed, `lock` is not. Auxiliaries stand before.
     written = left.text.split()[-1:], right.text.split()[-1:]
     for one, other in ((left.key, right.key), ("".join(written[0]), "".join(written[1]))):
-        if frozenset((one, other)) in synonyms.OPPOSITES or other in words.opposites.get(one, ()):
+        if frozenset((one, other)) in synonyms.opposites() or other in words.opposites.get(one, ()):
             return Change("antonym", False, 0.5)
         if one == other or synonyms.are_synonyms(one, other) or other in words.synonyms.get(one, ()):
             return Change("synonym", True, 0.3)

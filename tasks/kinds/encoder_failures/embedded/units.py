@@ -8,13 +8,13 @@ import functools
 import re
 from dataclasses import dataclass
 
-from tasks.kinds.encoder_failures.embedded import classes, closed, vocabulary
+from tasks.kinds.encoder_failures.embedded import closed, vocabulary
+from tasks.kinds.encoder_failures.embedded.readings import Reading
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*", re.UNICODE)
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
 _PRONOUNS = frozenset({"it", "he", "she", "that", "this", "there", "who", "what", "where", "here"})
 _LONGEST = 5
-_DENIES = frozenset(closed.NEGATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +60,12 @@ def _tokens(text: str) -> list[str]:
 
 
 def _is_manner(word: str) -> bool:
-    return word.endswith("ly") and word not in closed.NOT_ADVERBS and not vocabulary.is_listed(word)
-
-
-def _is_auxiliary(word: str) -> bool:
-    return (
-        word in closed.PRESENT_BE | closed.PAST_BE | closed.OTHER_BE | closed.FUTURE | closed.MODALS
-        or word in closed.HAVE
-        or word in closed.DO
-    )
-
-
-@functools.cache
-def _phrases() -> dict[tuple[str, ...], tuple[str, str]]:
-    return closed.phrases()
+    return word.endswith("ly") and word not in closed.load().not_adverbs and not vocabulary.is_listed(word)
 
 
 class _Reader:
     def __init__(self, tokens: list[str]) -> None:
+        self._words = closed.load()
         self._tokens = tokens
         self._at = 0
         self._fresh = False
@@ -96,7 +84,7 @@ class _Reader:
     def _phrase(self) -> bool:
         for length in range(min(_LONGEST, len(self._tokens) - self._at), 0, -1):
             words = tuple(self._tokens[self._at : self._at + length])
-            listed = None if self._is_verb_like(words) else _phrases().get(words)
+            listed = None if self._is_verb_like(words) else self._words.phrases.get(words)
             if listed is None or (listed[0] == "frame" and any(u.part != "frame" for u in self._found)):
                 continue
             part, key = listed
@@ -107,7 +95,7 @@ class _Reader:
             if part == "denied":
                 self._deny(key, " ".join(words))
             else:
-                self._put({"prep": "preposition"}.get(part, part), key, " ".join(words))
+                self._put(part, key, " ".join(words))
             return True
         return False
 
@@ -117,18 +105,18 @@ class _Reader:
 
     def _word(self) -> None:
         word = self._tokens[self._at]
-        if _is_auxiliary(word):
+        if word in self._words.auxiliaries:
             self._verb_group()
             return
         self._at += 1
-        if word in closed.ARTICLES:
+        if word in self._words.articles:
             self._fresh = True
-        elif word in closed.OWNERS:
+        elif word in self._words.owners:
             self._put("owner", word, word)
-        elif word in closed.FILLERS:
+        elif word in self._words.fillers:
             return
-        elif word in closed.DENIED:
-            self._deny(closed.DENIED[word], word)
+        elif word in self._words.denied:
+            self._deny(self._words.denied[word], word)
         elif word in {"everyone", "everybody", "everything"}:
             self._put("amount", "all", word)
             self._put("noun", "something" if word == "everything" else "somebody", word)
@@ -144,14 +132,14 @@ class _Reader:
             self._put("preposition" if denied == "with" else "noun", denied, "")
 
     def _listed(self, word: str) -> None:
-        token_key = closed.SOMEBODY.get(word, word)
-        if word in _DENIES:
+        token_key = self._words.somebody.get(word, word)
+        if word in self._words.negations:
             self._put("negation", "not", word)
-        elif word in closed.CONJUNCTIONS:
+        elif word in self._words.conjunctions:
             self._put("conjunction", "and" if word == "plus" else word, word)
-        elif word in closed.NUMBERS or word[0].isdigit():
-            self._put("number", str(closed.NUMBERS.get(word, word)).replace(",", ""), word)
-        elif word in classes.ADVERBS or _is_manner(word):
+        elif word in self._words.numbers or word[0].isdigit():
+            self._put("number", str(self._words.numbers.get(word, word)).replace(",", ""), word)
+        elif word in vocabulary.adverbs() or _is_manner(word):
             self._put("adverb", word, word)
         else:
             self._content(word, token_key)
@@ -174,9 +162,7 @@ class _Reader:
             last.part == "preposition" and last.key != "to"
         )
 
-    def _plain_time(
-        self, readings: tuple[vocabulary.Reading, ...], one: vocabulary.Reading
-    ) -> dict[str, str | bool]:
+    def _plain_time(self, readings: tuple[Reading, ...], one: Reading) -> dict[str, str | bool]:
         forms = {r.form for r in readings if r.lemma == one.lemma and r.part == "verb"}
         following = self._tokens[self._at] if self._at < len(self._tokens) else ""
         if "participle" in forms and following == "by":
@@ -195,13 +181,13 @@ class _Reader:
             if self._tokens[self._at : self._at + 2] in (["going", "to"], ["about", "to"]):
                 self._tokens[self._at : self._at + 2] = [word + "_to"]
                 continue
-            if _is_auxiliary(word):
+            if word in self._words.auxiliaries:
                 chain.append(word)
-            elif word in _DENIES and word != "no":
+            elif word in self._words.negations and word != "no":
                 self._put("negation", "not", word)
             elif _is_manner(word):
                 self._put("adverb", word, word)
-            elif word not in closed.FILLERS:
+            elif word not in self._words.fillers:
                 break
             self._at += 1
         self._close_group(chain)
@@ -209,33 +195,31 @@ class _Reader:
     def _close_group(self, chain: list[str]) -> None:
         word = self._tokens[self._at] if self._at < len(self._tokens) else ""
         last, time = chain[-1], _time(chain[0], chain)
-        is_be = last in closed.PRESENT_BE | closed.PAST_BE | closed.OTHER_BE
-        wanted = {"ing", "participle"} if is_be else {"participle"} if last in closed.HAVE else {"base"}
+        is_be = last in self._words.be
+        wanted = {"ing", "participle"} if is_be else {"participle"} if last in self._words.have else {"base"}
         fitting = (
             [r for r in vocabulary.readings(word) if r.part == "verb" and r.form in wanted] if word else []
         )
         unknown = bool(word) and wanted == {"base"} and not self._starts_phrase(word)
         if not fitting and not unknown:
-            key = "be" if is_be else "have" if last in closed.HAVE else "do"
+            key = "be" if is_be else "have" if last in self._words.have else "do"
             self._put("verb", key, " ".join(chain), form="base", time=time, aspect="simple")
             return
         self._at += 1
         lemma, form = (fitting[0].lemma, fitting[0].form) if fitting else (word, "base")
         passive = is_be and form == "participle"
-        perfect = any(one in closed.HAVE for one in chain)
+        perfect = any(one in self._words.have for one in chain)
         progressive = "being" in chain or (is_be and form == "ing")
         aspect = "perfect" if perfect else "progressive" if progressive else "simple"
         text = " ".join([*chain, word])
         self._put("verb", lemma, text, form=form, time=time, aspect=aspect, passive=passive)
 
     def _starts_phrase(self, word: str) -> bool:
-        closed_class = word in closed.ARTICLES | closed.OWNERS or word in closed.NUMBERS
-        return closed_class or ((word,) in _phrases() and word != "like")
+        closed_class = word in self._words.articles | self._words.owners or word in self._words.numbers
+        return closed_class or ((word,) in self._words.phrases and word != "like")
 
 
-def _chosen(
-    readings: tuple[vocabulary.Reading, ...], nominal: bool, number_before: str
-) -> vocabulary.Reading:
+def _chosen(readings: tuple[Reading, ...], nominal: bool, number_before: str) -> Reading:
     """The reading that fits the place: a noun after an article, a finite verb after a noun."""
     verbs = [r for r in readings if r.part == "verb"]
     others = [r for r in readings if r.part != "verb"]
@@ -247,10 +231,11 @@ def _chosen(
 
 
 def _time(first: str, chain: list[str]) -> str:
-    if set(chain) & closed.FUTURE:
+    words = closed.load()
+    if set(chain) & words.future:
         return "future"
-    if first in closed.PRESENT_BE or closed.HAVE.get(first) == "present" or closed.DO.get(first) == "present":
+    if first in words.present_be or "present" in {words.have.get(first), words.do.get(first)}:
         return "present"
-    if first in closed.PAST_BE or closed.HAVE.get(first) == "past" or closed.DO.get(first) == "past":
+    if first in words.past_be or "past" in {words.have.get(first), words.do.get(first)}:
         return "past"
-    return first if first in closed.MODALS else "bare"
+    return first if first in words.modals else "bare"

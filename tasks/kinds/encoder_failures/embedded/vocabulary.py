@@ -5,21 +5,11 @@ The lists of lexicon.yaml come first; the ones here add common English beside th
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from tasks.kinds.encoder_failures.embedded import classes, lexicon, synonyms
-from tasks.kinds.encoder_failures.embedded.inflection import plural, verb_forms
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a word form can be."""
-
-    part: str
-    """noun, verb or adjective."""
-    lemma: str
-    form: str
-    """Of nouns one or many; of verbs base, third, past, participle or ing; else empty."""
+from tasks.engines.embedded import wordlists
+from tasks.kinds.encoder_failures.embedded import lexicon, synonyms
+from tasks.kinds.encoder_failures.embedded.inflection import irregular_verbs, plural, verb_forms
+from tasks.kinds.encoder_failures.embedded.readings import VERB_FORMS, Reading
 
 
 def readings(word: str) -> tuple[Reading, ...]:
@@ -34,7 +24,7 @@ def is_listed(word: str) -> bool:
 
 def verb_class(lemma: str) -> str:
     """What is done; empty where no list says."""
-    return _by_word(tuple(classes.VERB_CLASSES.items())).get(lemma, "")
+    return _by_class("verb_classes").get(lemma, "")
 
 
 def attribute_class(lemma: str) -> str:
@@ -47,13 +37,20 @@ def noun_class(lemma: str) -> str:
     return _nouns().get(lemma, "")
 
 
+@functools.cache
+def adverbs() -> frozenset[str]:
+    """Adverbs that do not end in -ly, and some that do."""
+    return frozenset(wordlists.beside(__file__)["adverbs"].split())
+
+
 def is_wider(left: str, right: str) -> bool:
     """Whether one of two nouns may stand for the other."""
-    return right in classes.WIDER.get(left, "").split() or left in classes.WIDER.get(right, "").split()
+    return right in _wider().get(left, ()) or left in _wider().get(right, ())
 
 
 @functools.cache
 def _listed() -> Mapping[str, tuple[Reading, ...]]:
+    lists = wordlists.beside(__file__)
     found: dict[str, dict[Reading, None]] = {}
     for word, listed in lexicon.load().forms.items():
         for one in listed:
@@ -63,16 +60,14 @@ def _listed() -> Mapping[str, tuple[Reading, ...]]:
         for form, number in ((noun, "one"), (plural(noun), "many")):
             found.setdefault(form, {})[Reading("noun", noun, number)] = None
     found["people"] = {Reading("noun", "people", "many"): None}
-    irregular = {base: rest for base, *rest in (entry.split(":") for entry in classes.IRREGULAR.split())}
-    paired = [word for row in synonyms.rows(synonyms.VERBS) for word in row if "_" not in word]
-    plain = [*" ".join([*classes.VERB_CLASSES.values(), classes.OTHER_VERBS]).split(), *paired]
-    for base in dict.fromkeys([*irregular, *plain]):
-        forms = verb_forms(base, *irregular.get(base, ()))
-        for form, name in zip(forms, ("base", "third", "past", "participle", "ing"), strict=True):
+    paired = [word for row in synonyms.rows("verbs") for word in row if "_" not in word]
+    plain = [*" ".join([*lists["verb_classes"].values(), lists["other_verbs"]]).split(), *paired]
+    for base in dict.fromkeys([*irregular_verbs(), *plain]):
+        for form, name in zip(verb_forms(base), VERB_FORMS, strict=True):
             found.setdefault(form, {})[Reading("verb", base, name)] = None
-    adjectives = [word for row in synonyms.rows(synonyms.ADJECTIVES) for word in row]
-    for adjective in dict.fromkeys([*_attributes(), *adjectives, *classes.OTHER_ADJECTIVES.split()]):
-        found.setdefault(adjective, {})[Reading("adjective", adjective, "")] = None
+    adjectives = [word for row in synonyms.rows("adjectives") for word in row]
+    for adjective in dict.fromkeys([*_attributes(), *adjectives, *lists["other_adjectives"].split()]):
+        found.setdefault(adjective, {})[Reading("adjective", adjective)] = None
     return {word: tuple(several) for word, several in found.items()}
 
 
@@ -115,22 +110,34 @@ def _nouns() -> dict[str, str]:
         for one in several
         if one.part == "noun" and " " not in one.lemma
     }
-    paired = {word: "thing" for row in synonyms.rows(synonyms.NOUNS) for word in row}
-    return paired | listed | _by_word(tuple(classes.NOUNS.items()))
+    paired = {word: "thing" for row in synonyms.rows("nouns") for word in row}
+    return paired | listed | _by_class("nouns")
 
 
 @functools.cache
 def _attributes() -> dict[str, str]:
     words = lexicon.load()
     listed = {"colour": words.colours, "size": words.sizes, "material": words.materials}
-    own = _by_word(tuple(classes.ATTRIBUTES.items()))
+    own = _by_class("attributes")
     return {word: name for name, several in listed.items() for word in several} | own
 
 
 @functools.cache
-def _by_word(listed: tuple[tuple[str, str], ...]) -> dict[str, str]:
+def _by_class(kind: str) -> dict[str, str]:
+    """Word -> the first class that lists it."""
     found: dict[str, str] = {}
-    for name, several in listed:
+    for name, several in wordlists.beside(__file__)[kind].items():
         for word in several.split():
             found.setdefault(word, name)
     return found
+
+
+@functools.cache
+def _wider() -> Mapping[str, frozenset[str]]:
+    """A wide word -> what it may stand for."""
+    lists = wordlists.beside(__file__)
+    found = {wide: frozenset(narrow.split()) for wide, narrow in lists["wider"].items()}
+    whole = {
+        wide: frozenset(lists["nouns"][name].split()[1:]) for wide, name in lists["wider_than_class"].items()
+    }
+    return found | whole
