@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tasks import __main__ as command_line
 from tasks import errors, paths
@@ -191,6 +192,15 @@ def test_a_wrong_command_would_be_noticed() -> None:
     ):
         assert _wrong(line), line
     assert not _wrong("natstat show", in_passing=True)
+
+
+def test_make_demo_shows_studies_that_are_there_and_the_readme_shows_them() -> None:
+    default = re.search(r"^DEMO = .*,([a-z -]+)\)$", MAKEFILE, re.MULTILINE)
+    assert default
+    there = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))["studies"]
+    for name in default[1].split():
+        assert name in there
+        assert re.search(rf"^{name}: \d+ of \d+ tested hypotheses", README, re.MULTILINE), name
 
 
 def test_natstat_is_the_command_line() -> None:
