@@ -11,6 +11,9 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 
+# What `make demo` shows: these, or with KIND=NAME every study in params.yaml of that kind.
+DEMO = $(if $(KIND),$$(natstat studies --names --kind '$(KIND)'),docstrings docstrings-null captions)
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench ui clean
 
@@ -26,11 +29,10 @@ $(VENV)/installed: pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-demo: install ## run the demo studies and print their discoveries
-	dvc repro report@docstrings report@docstrings-null report@captions
-	@python -m tasks show --study docstrings
-	@python -m tasks show --study docstrings-null
-	@python -m tasks show --study captions
+demo: install ## run demo studies and print their discoveries; KIND=NAME: those of a kind
+	@studies="$(DEMO)" && echo "Through eight stages each, if not up to date:" $$studies && \
+	dvc repro $$(printf 'report@%s ' $$studies) && \
+	for study in $$studies; do natstat show --study $$study || exit; done
 
 test: install ## run the tests
 	python -m pytest

@@ -65,18 +65,30 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     for stage in paths.STAGES:
-        add(stage, STAGE_HELP[stage], command="stage").set_defaults(stage=stage)
+        added = add(stage, STAGE_HELP[stage], command="stage")
+        added.set_defaults(stage=stage)
+        writes = paths.output("NAME", stage).relative_to(paths.root())
+        added.epilog = (
+            f"Writes {writes}. It runs alone: `dvc repro {stage}@NAME` runs what is stale before it, too."
+        )
+    studies = add("studies", "list the studies of params.yaml", study=False, table=True)
+    studies.add_argument("--kind", metavar="KIND", help="only those of that kind")
+    studies.add_argument("--names", action="store_true", help="only their names, a line each")
     add("check", "tell what would be used, before anything runs", table=True)
     add("cost", "preview judgements, calls, tokens and money before spending", table=True)
     label = add("label", "write a blank sheet for people to judge a sample of the confirmation texts")
-    label.add_argument("--texts", type=int, default=100, metavar="N", help="texts of each group, about (100)")
+    label.add_argument(
+        "--texts", type=int, default=100, metavar="N", help="about so many texts of each group (default 100)"
+    )
     label.add_argument("--found", action="store_true", help="only the discoveries, not all frozen predicates")
+    label.epilog = "Writes data/labels/NAME.csv, unless it holds verdicts already."
     add("show", "print the discoveries of a finished study", table=True)
     explain = add("explain", "describe the keys of params.yaml", study=False, table=True)
     explain.add_argument("key", nargs="?", default="", help="a block or key, e.g. score.alpha")
     query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
+    query.epilog = "For example: natstat query strongest study=docstrings"
     add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False)
     return whole
 

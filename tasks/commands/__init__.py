@@ -1,6 +1,7 @@
 """One module a command, with `run(arguments)`; what it prints can be had as data too.
 
 stage        a stage, by name
+studies      what params.yaml asks
 check cost   what a study would use and find, and what it would cost (foresight: what a judge that errs hides)
 label        a blank sheet for people
 show query   what was found: of one study, of all

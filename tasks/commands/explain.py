@@ -13,7 +13,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Prints them."""
     output(
         explained(arguments.key),
-        lambda found: [f"{name:<26} {text}" for name, text in found.items()],
+        lambda found: [f"{name:<26} {' '.join(text.split())}" for name, text in found.items()],
         arguments.json,
     )
 

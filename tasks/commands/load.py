@@ -8,4 +8,6 @@ from tasks.store import duck
 
 def run(arguments: argparse.Namespace) -> None:
     """Loads every study that is there."""
-    print(f"loaded {duck.load_all()} studies into {paths.discoveries_db()}")
+    n_studies = duck.load_all()
+    file = paths.discoveries_db().relative_to(paths.root())
+    print(f"loaded {n_studies} {'study' if n_studies == 1 else 'studies'} into {file}")

@@ -21,9 +21,9 @@ def run(arguments: argparse.Namespace) -> None:
         return
     wrong = [v for v in arguments.values if "=" not in v]
     if wrong:
-        raise ParamsError(f"query: wanted NAME=VALUE, got {wrong[0]!r}.")
+        raise ParamsError(f"query: wanted NAME=VALUE, got {wrong[0]!r}. Put SQL in quotes.")
     answer = duck.query(arguments.question, dict(v.split("=", 1) for v in arguments.values))
-    print(answer.write_ndjson() if arguments.json else f"{table(answer)}\n", end="")
+    print(answer.write_json() if arguments.json else table(answer))
 
 
 def table(answer: pl.DataFrame) -> str:

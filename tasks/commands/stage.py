@@ -1,12 +1,20 @@
 """Run one stage of one study."""
 
 import argparse
+from typing import Any
 
 from tasks import run as stages
 from tasks import study
+from tasks.study import Study
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs it and says what it counted."""
-    manifest = stages.run(study.load(arguments.study), arguments.stage)
-    print(f"{arguments.stage} {arguments.study}: {stages.summary(manifest)}")
+    run_stage(study.load(arguments.study), arguments.stage)
+
+
+def run_stage(of: Study, stage: str) -> dict[str, Any]:
+    """Runs it, says what it counted and gives the manifest."""
+    manifest = stages.run(of, stage)
+    print(f"{stage} {of.name}: {stages.summary(manifest)}", flush=True)
+    return manifest

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -100,7 +100,7 @@ def question(name: str) -> Question:
     return Question(title[1] if title else name, dict(parameters), sql)
 
 
-def query(name_or_sql: str, params: Mapping[str, str] | None = None) -> pl.DataFrame:
+def query(name_or_sql: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
     """The answer to a ready question, or to SQL of one's own; values are bound, never pasted in.
 
     Raises:
@@ -120,11 +120,12 @@ def query(name_or_sql: str, params: Mapping[str, str] | None = None) -> pl.DataF
                     f"query {name_or_sql}: unknown parameter {key!r}{nearest(key, ready.parameters)}. "
                     f"It takes: {known}."
                 )
-        sql, bound = ready.sql, {**ready.parameters, **given}
+        # A ready question takes strings and casts them itself.
+        sql, bound = ready.sql, {**ready.parameters, **{key: str(value) for key, value in given.items()}}
     return _answer(name_or_sql, sql, bound)
 
 
-def _answer(name: str, sql: str, bound: dict[str, str]) -> pl.DataFrame:
+def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
     import duckdb
 
     file = paths.discoveries_db()

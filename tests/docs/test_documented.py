@@ -5,10 +5,13 @@ import ast
 import importlib
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tasks import __main__ as command_line
 from tasks import errors, paths
@@ -17,7 +20,7 @@ from tests.docs import pages
 
 README = pages.text("README.md")
 MAKEFILE = (REPO / "Makefile").read_text(encoding="utf-8")
-LISTED = "check cost label show explain query load"
+LISTED = "studies check cost label show explain query load"
 """Commands that are no stages."""
 
 
@@ -102,7 +105,7 @@ def test_every_ready_question_is_documented() -> None:
 
 
 def _commands() -> list[str]:
-    actions = command_line._parser()._actions
+    actions = command_line.parser()._actions
     choices = next(a.choices for a in actions if isinstance(a, argparse._SubParsersAction))
     return list(choices)
 
@@ -157,7 +160,7 @@ def _wrong_arguments(words: list[str], in_passing: bool) -> str:
     words = [w for w in words if not w.startswith("[") and not w.endswith("]")]
     for more in ([], ["--study", "press"]) if in_passing else ([],):
         try:
-            command_line._parser().parse_args([*words, *more])
+            command_line.parser().parse_args([*words, *more])
         except SystemExit as stop:
             if stop.code == 0:
                 return ""
@@ -191,6 +194,15 @@ def test_a_wrong_command_would_be_noticed() -> None:
     assert not _wrong("natstat show", in_passing=True)
 
 
+def test_make_demo_shows_studies_that_are_there_and_the_readme_shows_them() -> None:
+    default = re.search(r"^DEMO = .*,([a-z -]+)\)$", MAKEFILE, re.MULTILINE)
+    assert default
+    there = yaml.safe_load((REPO / "params.yaml").read_text(encoding="utf-8"))["studies"]
+    for name in default[1].split():
+        assert name in there
+        assert re.search(rf"^{name}: \d+ of \d+ tested hypotheses", README, re.MULTILINE), name
+
+
 def test_natstat_is_the_command_line() -> None:
     project = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["scripts"]["natstat"] == "tasks.__main__:main"
@@ -211,21 +223,39 @@ def test_the_notebook_sample_uses_what_is_there() -> None:
         assert hasattr(api, name), name
 
 
-def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
-    import subprocess
-    import sys
+HEAVY = "polars numpy torch pandas pyarrow scipy prefect duckdb pydantic jinja2 openai"
 
-    code = (
-        "import sys; from tasks.__main__ import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "heavy = {'polars', 'numpy', 'torch', 'pandas', 'prefect', 'duckdb', 'pydantic'} & set(sys.modules)\n"
-        "print('HEAVY', sorted(heavy))"
+
+def _imported(code: str) -> str:
+    """What the code prints, and then the heavy packages that it imported."""
+    tell = f"; print('HEAVY', sorted(set({HEAVY!r}.split()) & set(sys.modules)))"
+    command = [sys.executable, "-c", f"import sys; {code}{tell}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPO)
+    return done.stdout
+
+
+HELP = "from contextlib import suppress; from tasks.__main__ import main; exec({!r})"
+
+
+def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
+    told = _imported(HELP.format("with suppress(SystemExit): main(['--help'])"))
+    assert "HEAVY []" in told
+    for command in _commands():
+        assert re.search(rf"^ +{command}\b", told, re.MULTILINE), command
+
+
+def test_help_on_every_command_imports_nothing_heavy() -> None:
+    commands = _commands()
+    told = _imported(
+        HELP.format(f"for name in {commands}:\n  with suppress(SystemExit): main([name, '--help'])")
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPO)
-    assert "HEAVY []" in done.stdout
-    for command in (*paths.STAGES, *LISTED.split()):
-        assert re.search(rf"^ +{command}\b", done.stdout, re.MULTILINE), command
+    assert told.count("usage: natstat ") == len(commands)
+    assert "HEAVY []" in told
+
+
+def test_the_entrance_for_notebooks_imports_nothing_heavy() -> None:
+    assert _imported("from tasks import api") == "HEAVY []\n"
+    assert "'polars'" in _imported("from tasks import api; import tasks.store.frames"), "it would be noticed"
 
 
 LIMITS = {

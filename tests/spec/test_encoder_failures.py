@@ -516,12 +516,12 @@ def test_the_command_line_tells_it(there: Project, capsys: pytest.CaptureFixture
     assert f"{n_found} of {len(_predicates())} tested hypotheses are discoveries" in shown
     assert re.search(rf"\+\d\.\d\d \[.*new pairs: {SWAP}", shown)
     assert main(["query", "strongest", "--json"]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    rows = json.loads(capsys.readouterr().out)
     assert {row["predicate"] for row in rows} >= {SWAP}
     assert main(["query", f"select count(*) as n from discoveries where study = '{NAME}'", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"n": len(_predicates())}
+    assert json.loads(capsys.readouterr().out) == [{"n": len(_predicates())}]
     assert main(["query", "select kind from runs", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"kind": "encoder_failures"}
+    assert json.loads(capsys.readouterr().out) == [{"kind": "encoder_failures"}]
 
 
 def _page() -> str:
