@@ -18,27 +18,13 @@ from tasks.verdicts.matrices import GoldVerdicts, Matrix
 
 
 @dataclass(frozen=True)
-class Corrected:
-    """The gold judge's differences; one entry per predicate."""
+class Corrected(PredictionPowered):
+    """The gold judge's differences; one entry per predicate, means as shares.
 
-    n_gold_a: Int[np.ndarray, " predicate"]
-    """Gold verdicts on texts of A with a verdict of the judge; others are of no use, and ignored."""
-    n_gold_b: Int[np.ndarray, " predicate"]
-    mean_a: Float[np.ndarray, " predicate"]
-    """NaN without a gold verdict."""
-    mean_b: Float[np.ndarray, " predicate"]
-    validity: Float[np.ndarray, " predicate"]
-    lo: Float[np.ndarray, " predicate"]
-    hi: Float[np.ndarray, " predicate"]
-    p: Float[np.ndarray, " predicate"]
-    lo_gold: Float[np.ndarray, " predicate"]
-    """Of the gold verdicts alone."""
-    hi_gold: Float[np.ndarray, " predicate"]
-    weight: Float[np.ndarray, " predicate"]
-    """Of the judge's verdicts."""
-    variance_ratio: Float[np.ndarray, " predicate"]
-    """Over the gold verdicts alone; NaN where the walk stopped early."""
-    method: list[str]
+    Gold verdicts on rows without a verdict of the judge are of no use, and ignored. Where a walk stopped early
+    there is no ratio of variances (NaN).
+    """
+
     log_e: Float[np.ndarray, " predicate"] | None = None
     """Sequential plan: evidence against no effect in the frozen direction; natural logarithm."""
 
