@@ -12,7 +12,9 @@ LINE = re.compile(r"^\| (`.*`) \| (.+) \| `([\w/]+\.py)` \|$", re.MULTILINE)
 
 
 def _public() -> dict[str, ast.FunctionDef]:
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in (REPO / "tasks/stats").glob("*.py")]
+    trees = [
+        ast.parse(file.read_text(encoding="utf-8")) for file in sorted((REPO / "tasks/stats").glob("*.py"))
+    ]
     nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
     return {node.name: node for node in nodes if not node.name.startswith("_")}
 
