@@ -21,8 +21,8 @@ from tasks.verdicts.matrices import GoldVerdicts, Matrix
 class Corrected(PredictionPowered):
     """The gold judge's differences; one entry per predicate, means as shares.
 
-    Gold verdicts on rows without a verdict of the judge are of no use, and ignored. Where a walk stopped early
-    there is no ratio of variances (NaN).
+    Gold verdicts on rows without a verdict of the judge are of no use, and ignored. Where a walk stopped
+    early there is no ratio of variances (NaN).
     """
 
     log_e: Float[np.ndarray, " predicate"] | None = None
