@@ -51,7 +51,7 @@ def run(study: Study) -> dict[str, Any]:
     actors = kind.actors(study.engine)
     judge, rater = kind.judge(study, actors), actors.rater(study)
     frozen = [Predicate(**row) for row in predicates.iter_rows(named=True)]
-    ratings, rated_by = rated(study, rater, frozen)
+    ratings, rated_by = ask_rater(study, rater, frozen)
     rater_calls = frames.from_records(rater.calls, frames.CALLS).sort("request_hash")
     paid = calls.once([calls.read(study.name, ("propose", "verify")), rater_calls])
     cost = calls.cost_usd(paid, study.spend.prices)
@@ -69,7 +69,7 @@ def run(study: Study) -> dict[str, Any]:
         "n_judgements": this_run["n_judgements"].item(),
         "cost_usd": this_run["cost_usd"].item(),
         "calls": calls.totals(paid),
-        "prices": priced(study, paid),
+        "prices": prices_paid(study, paid),
         "alpha": study.score.alpha,
         "level": study.score.level,
         "min_effect": study.score.min_effect,
@@ -97,7 +97,7 @@ def run(study: Study) -> dict[str, Any]:
     return manifest
 
 
-def rated(
+def ask_rater(
     study: Study, rater: roles.Rater, predicates: Sequence[Predicate]
 ) -> tuple[list[roles.Rating], str]:
     """What each is worth to the reader, and who says so; nobody where the budget has ended the walk before.
@@ -114,7 +114,7 @@ def rated(
         return [roles.Rating(None, None, None) for _ in predicates], "nobody: the budget was reached"
 
 
-def priced(study: Study, paid: pl.DataFrame) -> dict[str, dict[str, float | None]]:
+def prices_paid(study: Study, paid: pl.DataFrame) -> dict[str, dict[str, float | None]]:
     """The prices that the cost was made with: what belongs to it as params belong to a result."""
     models = set(paid["model"])
     return {model: price.model_dump() for model, price in study.spend.prices.items() if model in models}

@@ -28,7 +28,7 @@ LEAST_EFFECT = 0.01
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints it."""
-    output(preview(load(arguments.study)), told, arguments.json)
+    output(preview(load(arguments.study)), lines, arguments.json)
 
 
 def preview(study: Study) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def preview(study: Study) -> dict[str, Any]:
     if kind.tests_encoders:
         embed.open_all(study)
     units = kind.units(study, found.texts)
-    return {"kind": study.kind, **found.manifest, **kind.foretold(study), **power(study, units)}
+    return {"kind": study.kind, **found.manifest, **kind.forecast(study), **power(study, units)}
 
 
 def power(study: Study, units: pl.DataFrame) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def power(study: Study, units: pl.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {"base_share": BASE_SHARE, "smallest_effect": smallest_effect(study, n_a, n_b)}
     # Of two texts nobody has measured how a judge errs.
     is_exact = not kinds.load(study.kind).judge_errs or "pair" in units.columns
-    judged = None if is_exact else foresight.foreseen(study, n_a, n_b, units)
+    judged = None if is_exact else foresight.judged_outlook(study, n_a, n_b, units)
     if study.verify.plan == "sequential":
         found["sequential"] = outlook(study, units)
         judged = judged and {**judged, "walk": _walk_by(study, units)}
@@ -130,25 +130,27 @@ def _walk_by(study: Study, held_out: pl.DataFrame) -> float | None:
     )
 
 
-def told(found: dict[str, Any]) -> list[str]:
+def lines(found: dict[str, Any]) -> list[str]:
     """The preview as a person reads it: what makes it useless first."""
     head = (
         f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} texts in "
         f"{found['n_documents']:,} documents"
     )
-    sizes = kinds.load(found["kind"]).sizes_told(found)
-    return [*useless_told(found), head, *sizes, *power_told(found)]
+    sizes = kinds.load(found["kind"]).size_lines(found)
+    return [*useless_lines(found), head, *sizes, *power_lines(found)]
 
 
-def power_told(found: Mapping[str, Any]) -> list[str]:
+def power_lines(found: Mapping[str, Any]) -> list[str]:
     """What the study could find."""
     kind, judge = kinds.load(found["kind"]), found["judge"]
     ahead = found.get("sequential")
-    first = outlook_told(ahead, kind.words.rows, kind.words.hypothesis) if ahead else kind.effect_told(found)
-    return [*first, *(foresight.told(judge) if judge else [])]
+    first = (
+        outlook_lines(ahead, kind.words.rows, kind.words.hypothesis) if ahead else kind.effect_lines(found)
+    )
+    return [*first, *(foresight.lines(judge) if judge else [])]
 
 
-def useless_told(found: Mapping[str, Any]) -> list[str]:
+def useless_lines(found: Mapping[str, Any]) -> list[str]:
     """The line that goes before all others where the study would not find what is there."""
     kind = kinds.load(found["kind"])
     words = kind.words
@@ -179,7 +181,7 @@ def useless_told(found: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def outlook_told(ahead: dict[str, Any], rows_are: str = "texts", what: str = "hypothesis") -> list[str]:
+def outlook_lines(ahead: dict[str, Any], rows_are: str = "texts", what: str = "hypothesis") -> list[str]:
     """How far judging would go, by the size of the difference."""
     rows = [
         f"    {_named(i, walk['effect']):<22} {walk['n_texts']:>9,.0f} {rows_are} "

@@ -37,7 +37,7 @@ class Asked:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints it."""
-    output(preview(load(arguments.study)), told, arguments.json)
+    output(preview(load(arguments.study)), lines, arguments.json)
 
 
 def preview(study: Study) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def preview(study: Study) -> dict[str, Any]:
         "n_texts": held_out.height,
         "n_judgements": held_out.height * study.propose.max_predicates,
     }
-    sizes |= {**kind.foretold(study), **check.power(study, held_out)}
+    sizes |= {**kind.forecast(study), **check.power(study, held_out)}
     if not study.asked_roles:
         return {**sizes, "asked": [], "cost_usd": 0.0}
     asked = _asked(study, _loads(study, found, held_out))
@@ -120,7 +120,7 @@ def paid_usd(study: Study) -> float | None:
     return calls.summed(paid)
 
 
-def told(found: Mapping[str, Any]) -> list[str]:
+def lines(found: Mapping[str, Any]) -> list[str]:
     """The preview as a person reads it."""
     units = kinds.load(found["kind"]).words.judged
     head = (
@@ -130,10 +130,10 @@ def told(found: Mapping[str, Any]) -> list[str]:
     ahead = found.get("sequential")
     if "without_price" not in found:
         free = f"{head}, 0.00 USD (engine {found['engine']} calls no paid service)"
-        return [*check.useless_told(found), free, *check.power_told(found)]
+        return [*check.useless_lines(found), free, *check.power_lines(found)]
     width = max(len(one["model"]) for one in found["asked"])
     lines = [
-        *check.useless_told(found),
+        *check.useless_lines(found),
         f"{found['study']}: {head}. Tokens are estimated, without a model's reasoning",
         f"  {'stage':<8} {'role':<9} {'model':<{width}} {'calls':>9} {'tokens in':>13} {'tokens out':>12} "
         f"{'USD':>9}",
@@ -155,7 +155,7 @@ def told(found: Mapping[str, Any]) -> list[str]:
         "million tokens"
         for model in found["without_price"]
     ]
-    lines += check.power_told(found)
+    lines += check.power_lines(found)
     lines += [_expected(found, ahead)] if ahead and found["engine"] == "llm" else []
     budget = "none" if found["budget_usd"] is None else f"{found['budget_usd']:,.2f} USD"
     return [

@@ -61,7 +61,7 @@ def judge_error(study: Study) -> JudgeError:
     return JudgeError(float(measured[0]), float(measured[1]), is_measured=True)
 
 
-def foreseen(study: Study, n_a: int, n_b: int, held_out: pl.DataFrame) -> dict[str, Any]:
+def judged_outlook(study: Study, n_a: int, n_b: int, held_out: pl.DataFrame) -> dict[str, Any]:
     """The judge's error, and the differences found in 4 of 5 cases in spite of it; None where none would be.
 
     `alone` is tested without others, `of_many` beside as many as may be proposed. With `gold.decides` there
@@ -122,7 +122,7 @@ def smallest_of_walk(judge: JudgeError, ladder: np.ndarray, found: Callable[...,
     return round(float(enough[0]), 3) if enough.size else None
 
 
-def told(found: Mapping[str, Any]) -> list[str]:
+def lines(found: Mapping[str, Any]) -> list[str]:
     """What the judge's error leaves, as a person reads it."""
     source = (
         "as gold verdicts measured it" if found["is_measured"] else "an example; gold verdicts measure it"

@@ -33,7 +33,7 @@ class Written:
 def run(arguments: argparse.Namespace) -> None:
     """Writes the sheet and says what to do with it."""
     study = load(arguments.study)
-    for line in told(write(study, arguments.texts, arguments.found), study):
+    for line in lines(write(study, arguments.texts, arguments.found), study):
         print(line)
 
 
@@ -62,7 +62,7 @@ def gold_texts(held_out: pl.DataFrame, n_texts: int, seed: int) -> pl.DataFrame:
     """The texts that a gold judge of `gold: {texts: n_texts}` reads, with the chance that each had."""
     chance = gold_draw.chances(held_out, n_texts)
     chosen = held_out.with_columns(pl.Series("chance", chance, dtype=pl.Float64))
-    return chosen.filter(pl.Series(gold_draw.drawn(held_out, chance, seed)))
+    return chosen.filter(pl.Series(gold_draw.are_drawn(held_out, chance, seed)))
 
 
 def blank(drawn: pl.DataFrame, predicates: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -82,7 +82,7 @@ def blank(drawn: pl.DataFrame, predicates: pl.DataFrame, seed: int) -> pl.DataFr
     )
 
 
-def told(written: Written, study: Study) -> list[str]:
+def lines(written: Written, study: Study) -> list[str]:
     """What to do with the sheet."""
     name = written.file.name
     rows = written.n_texts * written.n_predicates

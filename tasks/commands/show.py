@@ -12,7 +12,7 @@ from tasks.study import Study
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints them."""
-    output(found_by(study.load(arguments.study)), told, arguments.json)
+    output(found_by(study.load(arguments.study)), lines, arguments.json)
 
 
 def found_by(study: Study) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def found_by(study: Study) -> dict[str, Any]:
     }
 
 
-def told(found: Mapping[str, Any]) -> list[str]:
+def lines(found: Mapping[str, Any]) -> list[str]:
     """The same as a person reads it."""
     kept, walk = found["discoveries"], found["walk"]
     lines = [
@@ -80,7 +80,7 @@ def told(found: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"  {row['validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] q={small(row['q'])}  "
             f"{row['more_in']}: {row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
-            f"{' (expected without data)' if row['is_blind'] else ''}{_gold_told(row['gold'])}"
+            f"{' (expected without data)' if row['is_blind'] else ''}{_gold_words(row['gold'])}"
         )
         folded = [one for one in kept if one["group_id"] == row["predicate_id"] and one is not row]
         lines += [
@@ -105,7 +105,7 @@ def _by_gold(study: Study) -> dict[str, dict[str, Any]]:
     }
 
 
-def _gold_told(gold: Mapping[str, Any] | None) -> str:
+def _gold_words(gold: Mapping[str, Any] | None) -> str:
     if gold is None:
         return ""
     effect = (

@@ -11,7 +11,7 @@ from tasks.errors import ParamsError
 def run(arguments: argparse.Namespace) -> None:
     """Prints them."""
     found = listed(arguments.kind)
-    output(found, names_told if arguments.names else told, arguments.json)
+    output(found, name_lines if arguments.names else lines, arguments.json)
 
 
 def listed(kind: str | None = None) -> list[dict[str, str]]:
@@ -33,7 +33,7 @@ def listed(kind: str | None = None) -> list[dict[str, str]]:
     return found
 
 
-def told(found: Sequence[dict[str, str]]) -> list[str]:
+def lines(found: Sequence[dict[str, str]]) -> list[str]:
     """A line each, as a person reads them."""
     columns = ("name", "kind", "engine")
     wide = {column: max((len(one[column]) for one in found), default=0) for column in columns}
@@ -43,6 +43,6 @@ def told(found: Sequence[dict[str, str]]) -> list[str]:
     ] or ["params.yaml has no study."]
 
 
-def names_told(found: Sequence[dict[str, str]]) -> list[str]:
+def name_lines(found: Sequence[dict[str, str]]) -> list[str]:
     """The names alone, as `make` reads them."""
     return [one["name"] for one in found]

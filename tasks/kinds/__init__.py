@@ -288,21 +288,21 @@ class Kind:
 
         return rows.evidence(study, texts)
 
-    def foretold(self, study: Study) -> dict[str, Any]:
+    def forecast(self, study: Study) -> dict[str, Any]:
         """What `check` and `cost` tell beside their figures [check, cost]."""
         return {}
 
-    def sizes_told(self, found: Mapping[str, Any]) -> list[str]:
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
         """What `check` says there is to test on [check]."""
-        from tasks.kinds import told
+        from tasks.kinds import lines
 
-        return told.sizes(found)
+        return lines.sizes(found)
 
-    def effect_told(self, found: Mapping[str, Any]) -> list[str]:
+    def effect_lines(self, found: Mapping[str, Any]) -> list[str]:
         """What `check` says a fixed plan could find [check]."""
-        from tasks.kinds import told
+        from tasks.kinds import lines
 
-        return told.effect(found)
+        return lines.effect(found)
 
     def loads(
         self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame

@@ -37,7 +37,7 @@ def units(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
     confirm = texts.filter(pl.col("half") == "confirm").sort("text_id")
     most = study.verify.max_texts
     if study.verify.form == "two_text":
-        return paired(confirm, study.seed, most)
+        return pair_texts(confirm, study.seed, most)
     if most is None or confirm.height <= most:
         return confirm
     draw = [hashed("held_out", str(study.seed), text_id) for text_id in confirm["text_id"]]
@@ -48,7 +48,7 @@ def units(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def paired(texts: pl.DataFrame, seed: int, most: int | None = None) -> pl.DataFrame:
+def pair_texts(texts: pl.DataFrame, seed: int, most: int | None = None) -> pl.DataFrame:
     """One text of A and one of B under each value of `pair`, neighbours; `document_id` is the pair's too.
 
     Documents of A and of B are paired one to one by a seeded hash, and those left over are left out. A

@@ -20,7 +20,7 @@ IN_TABLE = {"study", "names", "texts", "explore_texts", "confirm_texts", "docume
 """Entries of collect's manifest that the table of sizes already shows."""
 
 
-def collected(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
+def collected_lines(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
     """What collect counted: the known counts in reading order, then whatever else it wrote."""
     known = [(label, manifest[key]) for key, label in LABELS.items() if key in manifest]
     return known + flat({key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)})

@@ -72,7 +72,7 @@ class Inputs:
 
 def run(study: Study) -> dict[str, Any]:
     """Writes the page and the figures; gives the figures."""
-    inputs = read(study.name)
+    inputs = read_inputs(study.name)
     figures = metrics(inputs)
     files = {
         "index.html": page(study, inputs, figures),
@@ -85,7 +85,7 @@ def run(study: Study) -> dict[str, Any]:
     return figures
 
 
-def read(name: str) -> Inputs:
+def read_inputs(name: str) -> Inputs:
     """The outputs of the earlier stages.
 
     Raises:
@@ -127,7 +127,7 @@ def read(name: str) -> Inputs:
     this_run = frames.read(record, "runs.parquet", frames.RUNS).row(0, named=True)
     compares = json.loads(this_run["params"])["verify"]["form"] == "two_text"
     return Inputs(
-        rows=sorted((trust.judged(row, judges) for row in rows.iter_rows(named=True)), key=by_certainty),
+        rows=sorted((trust.with_gold(row, judges) for row in rows.iter_rows(named=True)), key=by_certainty),
         baselines=list(frames.read(score, "baselines.parquet", frames.BASELINES).iter_rows(named=True)),
         evidence=evidence,
         run=this_run,
@@ -274,13 +274,13 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     rejected = [row for row in inputs.rows if not row["is_discovery"]]
     rejected.sort(key=lambda row: (_last(row["q"]), _last(row["p"]), row["predicate_id"]))
     first = found or rejected[:MAX_FOREST_NULL]
-    corrected = trust.corrected(inputs.rows)
+    corrected = trust.corrected_rows(inputs.rows)
     listed = rejected[: study.report.n_rejected]
     n_evidence = study.report.n_evidence
     return {
-        "walks": walked(inputs, listed),
+        "walks": walks_shown(inputs, listed),
         "fragile": any(row["is_discovery"] and row["fragile"] for row in inputs.rows),
-        "trust": trust.shown(inputs.rows, inputs.scored, inputs.agreement),
+        "trust": trust.trust_section(inputs.rows, inputs.scored, inputs.agreement),
         "groups": inputs.groups,
         "dependent": [row["number"] for row in found if trust.is_dependent(row)],
         "findings": found,
@@ -311,12 +311,12 @@ def own_section(study: Study, inputs: Inputs, kind: kinds.Kind, found: Sequence[
     return {"section": own, "own": own.values if own else {}}
 
 
-def walked(inputs: Inputs, listed: Sequence[Row]) -> Row | None:
+def walks_shown(inputs: Inputs, listed: Sequence[Row]) -> Row | None:
     """The paths of discoveries and of the listed others; None where all were judged on every text."""
     if not inputs.is_sequential:
         return None
     held = [row for row in inputs.rows if row["is_discovery"]][:MAX_FINDINGS]
-    return walks.shown([*held, *listed], inputs.rows, inputs.looks, inputs.scored, inputs.recorded)
+    return walks.walks_section([*held, *listed], inputs.rows, inputs.looks, inputs.scored, inputs.recorded)
 
 
 def background(study: Study, inputs: Inputs) -> dict[str, Any]:
@@ -335,7 +335,7 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "position": inputs.scored.get("position_bias"),
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
-        "collected": counts.collected(inputs.collected),
+        "collected": counts.collected_lines(inputs.collected),
         "scored": inputs.scored,
         "recorded": inputs.recorded,
         "holdout": holdout(inputs),

@@ -12,7 +12,7 @@ MOST = 25
 """Discoveries whose corrected effects are drawn."""
 
 
-def judged(row: Row, judges: Mapping[str, Sequence[Row]]) -> Row:
+def with_gold(row: Row, judges: Mapping[str, Sequence[Row]]) -> Row:
     """The predicate's row with its corrected effect under `gold`, and its bearing; None without either."""
     gold = next(iter(judges.get(row["predicate_id"], ())), None)
     bearing = gold["bearing"] if gold else None
@@ -21,7 +21,7 @@ def judged(row: Row, judges: Mapping[str, Sequence[Row]]) -> Row:
     return {**row, "gold": gold, "bearing": bearing if claimed else None}
 
 
-def shown(rows: Sequence[Row], scored: Row, agreement: Mapping[str, Sequence[Row]]) -> Row:
+def trust_section(rows: Sequence[Row], scored: Row, agreement: Mapping[str, Sequence[Row]]) -> Row:
     """What the section says.
 
     Args:
@@ -61,7 +61,7 @@ def _with_ends(gold: Row, name: str) -> Row:
     return {"name": name, "estimate": gold.get(name), **ends}
 
 
-def corrected(rows: Sequence[Row]) -> list[Row]:
+def corrected_rows(rows: Sequence[Row]) -> list[Row]:
     """The corrected effects that are drawn, as rows with an interval."""
     drawn = [row["gold"] for row in rows if row["bearing"]][:MOST]
     return [row for row in drawn if _is_known(row["validity"])]

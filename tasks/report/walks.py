@@ -42,7 +42,7 @@ class Drawn:
     y: str
 
 
-def drawn(path: Sequence[dict[str, Any]], frame: Frame) -> Drawn | None:
+def draw_path(path: Sequence[dict[str, Any]], frame: Frame) -> Drawn | None:
     """The path as SVG points; None where nothing was ever known of it."""
     known = [look for look in path if _known(look["lo"], look["hi"], look["estimate"])]
     if not known:
@@ -71,7 +71,7 @@ def _pixel(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def shown(
+def walks_section(
     rows: Sequence[Row], every: Sequence[Row], looks: Mapping[str, Sequence[Row]], scored: Row, recorded: Row
 ) -> Row:
     """How far hypotheses were judged, and what that saved, as the template shows it.
@@ -87,7 +87,7 @@ def shown(
     scale = Scale.over(rows, min_effect)
     n_texts = scored["n_grid"] // max(len(every), 1)
     frame = Frame(n_texts, scale.lo, scale.hi)
-    paths = {row["predicate_id"]: drawn(looks.get(row["predicate_id"], []), frame) for row in rows}
+    paths = {row["predicate_id"]: draw_path(looks.get(row["predicate_id"], []), frame) for row in rows}
     n_judged, n_saved = scored["n_judged"], scored["n_grid"] - scored["n_judged"]
     paid = recorded.get("judging_usd", 0.0)
     top, bottom = frame.down(min_effect), frame.down(-min_effect)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from tasks.score.discoveries import holds
-from tasks.score.tests import estimated
+from tasks.score.tests import fixed_estimates
 from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.verdicts.judged import Judged
 
@@ -19,7 +19,7 @@ def null_rate(judged: Judged) -> dict[str, int]:
     rng = np.random.default_rng([judged.study.seed, 2])
     found = 0
     for _ in range(NULL_SHUFFLES):
-        estimates = estimated(judged.regrouped(shuffle_groups(judged.rows, rng)))
+        estimates = fixed_estimates(judged.regrouped(shuffle_groups(judged.rows, rng)))
         q = pvalues_adjusted_bh(estimates["p"].to_numpy())
         found += bool(holds(q, np.abs(estimates["validity"].to_numpy()), judged.study.score).any())
     return {"null_shuffles": NULL_SHUFFLES, "null_runs_with_discovery": found}

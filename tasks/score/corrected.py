@@ -52,10 +52,10 @@ def corrected_fixed(judged: Judged, level: float) -> Corrected:
             else difference_sampled(f, y, *texts, chance, level, judged.is_binary)
         )
         parts.append((at, found))
-    return _in_range(_joined(parts, cheap.shape[1]), ~is_known(judged))
+    return _clip_to_shares(_join_parts(parts, cheap.shape[1]), ~is_known(judged))
 
 
-def in_place(judged: Judged, estimates: pl.DataFrame, corrected: Corrected) -> pl.DataFrame:
+def corrected_estimates(judged: Judged, estimates: pl.DataFrame, corrected: Corrected) -> pl.DataFrame:
     """The judge's estimates with the corrected figures in their place, where gold decides.
 
     The bounds say what all rows of which the judge, or of gold rows the gold judge, was asked in vain could
@@ -124,7 +124,7 @@ def is_known(judged: Judged) -> Bool[np.ndarray, " predicate"]:
     return documents_enough(said, judged.in_a, judged.document)
 
 
-def _joined(
+def _join_parts(
     parts: Sequence[tuple[Int[np.ndarray, " part"], PredictionPowered]], n_predicates: int
 ) -> Corrected:
     """The parts' columns in their places."""
@@ -142,7 +142,7 @@ def _joined(
     return Corrected(**columns, method=method)
 
 
-def _in_range(found: Corrected, unknown: Bool[np.ndarray, " predicate"]) -> Corrected:
+def _clip_to_shares(found: Corrected, unknown: Bool[np.ndarray, " predicate"]) -> Corrected:
     """Means as shares, which sampling error may have taken out of 0 to 1; nothing of what is not known."""
     mean_a, mean_b = np.clip(found.mean_a, 0, 1), np.clip(found.mean_b, 0, 1)
     validity = np.where(unknown, np.nan, mean_a - mean_b)

@@ -13,7 +13,7 @@ from tasks.stats.betting import mean_logevalue_betting
 from tasks.stats.decisions import Rule
 from tasks.stats.sampling import scores_rectified
 from tasks.stats.sequential import Sequential, difference_ci_last_look
-from tasks.verdicts.bets import against, filled
+from tasks.verdicts.bets import with_refusals, worst_verdicts
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts, Matrix
 from tasks.verdicts.walk import Walk
@@ -77,9 +77,9 @@ def corrected_whatever_refused(fixed: Corrected, judged: Judged, level: float) -
     gold = judged.verdict_gold
     if gold is None or not gold.n_refused.any():
         return fixed
-    least = against(judged.in_a, np.ones(judged.verdict.shape[1], dtype=bool))
+    least = worst_verdicts(judged.in_a, np.ones(judged.verdict.shape[1], dtype=bool))
     low, high = (
-        corrected_fixed(replace(judged, gold=replace(gold, score=filled(gold, of))), level)
+        corrected_fixed(replace(judged, gold=replace(gold, score=with_refusals(gold, of))), level)
         for of in (least, 1 - least)
     )
     return replace(
@@ -97,8 +97,8 @@ def _walked_either(
     """As `_walked` with all that gold refused against the predicate; the other end with all of it for it."""
     gold, towards_a = judged.verdict_gold, judged.towards_a
     assert gold is not None  # noqa: S101 - asked for corrected effects
-    least = against(judged.in_a, towards_a)
-    worst, best = (replace(gold, score=filled(gold, of)) for of in (least, 1 - least))
+    least = worst_verdicts(judged.in_a, towards_a)
+    worst, best = (replace(gold, score=with_refusals(gold, of)) for of in (least, 1 - least))
     found = _walked(judged, worst, walk, level, weight)
     if not gold.n_refused.any():
         return found

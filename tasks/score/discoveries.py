@@ -37,7 +37,7 @@ def holds(q: Each, towards: Each, wanted: ScoreParams) -> Bool[np.ndarray, " pre
     return np.asarray((q <= wanted.alpha) & (towards >= wanted.min_effect))
 
 
-def towards(effect: Each, towards_a: Bool[np.ndarray, " predicate"]) -> Each:
+def effect_towards(effect: Each, towards_a: Bool[np.ndarray, " predicate"]) -> Each:
     """Effects in the frozen direction; NaN where there is none."""
     return np.where(towards_a, effect, -effect)
 
@@ -53,7 +53,7 @@ def decided_fixed(
         wanted: what counts as a discovery.
     """
     q = pvalues_adjusted_bh(estimates["p"].to_numpy())
-    found = holds(q, towards(estimates["validity"].to_numpy(), towards_a), wanted)
+    found = holds(q, effect_towards(estimates["validity"].to_numpy(), towards_a), wanted)
     return estimates.with_columns(
         pl.Series("q", q),
         pl.lit(None, pl.Float64).alias("e_value"),
@@ -123,7 +123,7 @@ def with_why(
     wanted: ScoreParams,
 ) -> pl.DataFrame:
     """Adds `why` each is no discovery: the first condition that failed; NULL of discoveries."""
-    effect = towards(table["validity"].to_numpy(), towards_a)
+    effect = effect_towards(table["validity"].to_numpy(), towards_a)
     reasons: list[Why | None] = [
         None if is_discovery else _why(q, float(effect[i]), decision, of, wanted)
         for i, (q, decision, is_discovery, of) in enumerate(
@@ -166,7 +166,7 @@ def corrected_q(
     """
     if corrected.log_e is None:
         return pvalues_adjusted_bh(corrected.p)
-    named = towards(corrected.validity, towards_a) >= wanted.min_effect
+    named = effect_towards(corrected.validity, towards_a) >= wanted.min_effect
     return evalues_adjusted(corrected.log_e, named, control)
 
 
@@ -186,7 +186,7 @@ def bearings(
         by_judge: what the judge's own test decided; only what it calls a discovery can be contradicted.
         wanted: what counts as a discovery.
     """
-    supported = holds(q, towards(corrected.validity, towards_a), wanted)
+    supported = holds(q, effect_towards(corrected.validity, towards_a), wanted)
     judged = by_judge["validity"].to_numpy()
     # Ends and estimates are rounded apart.
     outside = (judged < corrected.lo - 1e-9) | (judged > corrected.hi + 1e-9)

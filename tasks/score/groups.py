@@ -1,13 +1,13 @@
 """What findings are worth beside each other: groups as one, effects at equal other findings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
-from tasks.score.tests import by_gold, by_judge
+from tasks.score.tests import gold_estimates, judge_estimates
 from tasks.stats.conditional import covariate_spline, mean_difference_conditional
 from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.store import frames
@@ -34,11 +34,11 @@ def groups_frame(
     """
     leaders = sorted(set(leader.tolist()))
     members = [np.flatnonzero(leader == k) for k in leaders]
-    several = [at for at in members if at.size > 1]
     figures = np.array([estimates[name].to_numpy()[leaders] for name in _FIGURES])
+    several = [i for i, at in enumerate(members) if at.size > 1]
     if several:
-        is_several = np.array([at.size > 1 for at in members])
-        figures[:, is_several] = _as_one(judged, several, [k for k, s in zip(leaders, is_several) if s])  # noqa: B905
+        parts = {leaders[i]: members[i] for i in several}
+        figures[:, several] = _figures_of_groups(judged, parts)
     columns = dict(zip(_FIGURES, figures, strict=True))
     frame = pl.DataFrame(
         {
@@ -51,24 +51,25 @@ def groups_frame(
     return frames.conform(frame.fill_nan(None), frames.GROUPS)
 
 
-def _as_one(
-    judged: Judged, several: Sequence[Int[np.ndarray, " member"]], leaders: Sequence[int]
+def _figures_of_groups(
+    judged: Judged, several: Mapping[int, Int[np.ndarray, " member"]]
 ) -> Float[np.ndarray, "figure group"]:
-    """The figures of groups of several predicates."""
-    level = judged.study.score.level
-    mean = np.column_stack([judged.verdict[:, at].mean(axis=1) for at in several])
-    graded = [replace(judged.predicates[k], threshold=None) for k in leaders]
-    gold = judged.verdict_gold if judged.study.gold.decides else None
-    together = None if gold is None else _together(gold, several, judged.study.gold.choose == "uncertain")
+    """The figures of groups of several predicates, by their leader's column."""
+    level, asked = judged.study.score.level, judged.study.gold
+    mean = np.column_stack([judged.verdict[:, at].mean(axis=1) for at in several.values()])
+    graded = [replace(judged.predicates[k], threshold=None) for k in several]
+    gold = judged.verdict_gold if asked.decides else None
+    members = list(several.values())
+    together = None if gold is None else _gold_of_groups(gold, members, asked.choose == "uncertain")
     of = Judged(judged.study, judged.rows, graded, mean, np.zeros(mean.shape, dtype=np.uint8), together)
-    found = by_gold(of, level)
+    found = gold_estimates(of, level)
     if found is not None:
         return np.array([getattr(found, name) for name in _FIGURES])
-    tested = by_judge(of, level)
+    tested = judge_estimates(of, level)
     return np.array([tested[name].to_numpy() for name in _FIGURES])
 
 
-def _together(
+def _gold_of_groups(
     gold: GoldVerdicts, several: Sequence[Int[np.ndarray, " member"]], drawn_apart: bool
 ) -> GoldVerdicts:
     """Gold verdicts of groups: means over their predicates, and the chance that all were asked about.

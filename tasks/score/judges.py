@@ -18,7 +18,7 @@ from tasks.stats.judge_error import JudgeError, judge_error
 from tasks.stats.reliability import Agreement, judges_alpha_krippendorff, judges_kappa_cohen
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
-from tasks.verdicts.matrices import thresholded
+from tasks.verdicts.matrices import at_threshold
 
 POSITION_BIAS_LEVEL = 0.95
 """Coverage of the interval of the position bias."""
@@ -87,7 +87,7 @@ def error_of_judge(judged: Judged) -> tuple[JudgeError, Agreement]:
     # Verdicts that were thresholded are 0 and 1: a half tells them apart.
     error = judge_error(verdict, gold.score, in_a, document, level, _HALF, gold.chance)
     half = None if judged.is_binary else _HALF
-    kappa = judges_kappa_cohen(thresholded(verdict, half), thresholded(gold.score, half), document, level)
+    kappa = judges_kappa_cohen(at_threshold(verdict, half), at_threshold(gold.score, half), document, level)
     fair = is_representative(gold)
     estimate, lo, hi = (np.where(fair, of, np.nan) for of in (kappa.estimate, kappa.lo, kappa.hi))
     kappa = Agreement(estimate, lo, hi, kappa.n)
@@ -103,7 +103,7 @@ def error_pooled(judged: Judged) -> dict[str, float | None]:
     stacked = [of[row, column][:, None] for of in (verdict, gold.score, gold.chance)]
     found = judge_error(stacked[0], stacked[1], in_a[row], document[row], level, _HALF, stacked[2])
     return {
-        f"{name}{suffix}": _known(getattr(rate, of))
+        f"{name}{suffix}": _first_or_none(getattr(rate, of))
         for name, rate in (("sensitivity", found.sensitivity), ("specificity", found.specificity))
         for suffix, of in (("", "estimate"), ("_lo", "lo"), ("_hi", "hi"))
     }
@@ -112,12 +112,12 @@ def error_pooled(judged: Judged) -> dict[str, float | None]:
 def agreement_frame(judged: Judged, each: Float[np.ndarray, "text predicate judge"]) -> pl.DataFrame:
     """Rows of store/frames.AGREEMENT: alpha of the panel, and kappa where it has two judges."""
     document, level, binary = judged.document, judged.study.score.level, judged.is_binary
-    said = thresholded(each, judged.threshold)
+    said = at_threshold(each, judged.threshold)
     measures = {
         "alpha": judges_alpha_krippendorff(said, document, level, "nominal" if binary else "interval")
     }
     if each.shape[2] == 2:
-        yes = thresholded(said, None if binary else _HALF)
+        yes = at_threshold(said, None if binary else _HALF)
         measures["kappa"] = judges_kappa_cohen(yes[..., 0], yes[..., 1], document, level)
     parts = [
         pl.DataFrame(
@@ -138,11 +138,11 @@ def agreement_frame(judged: Judged, each: Float[np.ndarray, "text predicate judg
 def agreement_pooled(judged: Judged, each: Float[np.ndarray, "text predicate judge"]) -> dict[str, Any]:
     """Alpha over all pairs that two judges or more gave a verdict on, with its interval by document."""
     row, column = np.nonzero((~np.isnan(each)).sum(axis=2) > 1)
-    said = thresholded(each[row, column], judged.threshold)[:, None]
+    said = at_threshold(each[row, column], judged.threshold)[:, None]
     metric: Literal["nominal", "interval"] = "nominal" if judged.is_binary else "interval"
     found = judges_alpha_krippendorff(said, judged.document[row], judged.study.score.level, metric)
     ends = {
-        f"alpha{suffix}": _known(of)
+        f"alpha{suffix}": _first_or_none(of)
         for suffix, of in (("", found.estimate), ("_lo", found.lo), ("_hi", found.hi))
     }
     return {**ends, "n_pairs": int(found.n[0])}
@@ -162,5 +162,5 @@ def position_bias(orders: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, Any
     return {"bias": estimate.pop("validity"), **estimate, "n_pairs": int(found.n_documents[0])}
 
 
-def _known(value: NDArray[np.float64]) -> float | None:
+def _first_or_none(value: NDArray[np.float64]) -> float | None:
     return None if np.isnan(value[0]) else float(value[0])

@@ -28,7 +28,7 @@ from tasks.stats.agreement import conditional_difference, paraphrase_groups, ver
 from tasks.store import frames, labels
 from tasks.study import Study
 from tasks.verdicts import bets, matrices
-from tasks.verdicts.judged import Judged, judged
+from tasks.verdicts.judged import Judged, judged_from
 from tasks.verdicts.matrices import GoldVerdicts
 from tasks.verdicts.planned import check_plan
 from tasks.verdicts.walk import DECISIONS, Walk, walk_over
@@ -58,7 +58,7 @@ def run(study: Study) -> dict[str, Any]:
     rows = kinds.tested(kind, study, texts, verify)
     score, status = matrices.verdict_matrix(rows, predicates, frames.scan_verdicts(verify))
     by_gold, noted = read_gold(study, verify, verified, rows, predicates)
-    of = judged(study, rows, predicates, score, status, kind.gaps, by_gold)
+    of = judged_from(study, rows, predicates, score, status, kind.gaps, by_gold)
     walk = _walk(of, verified)
     scored = score_judged(of, walk, verified.get("n_looks"))
     agreement, panel = read_panel(of, verify)
@@ -110,7 +110,7 @@ def read_gold(
         read = labels.labelled(study, held_out, predicates)
         _check_labels(study, verify, verified, read.gold)
         matrix = matrices.gold_matrix(held_out, predicates, read.gold)
-        return bets.of_file(matrix, *matrices.groups_and_documents(held_out)), read.noted
+        return bets.labels_of_file(matrix, *matrices.groups_and_documents(held_out)), read.noted
     if not study.gold.texts:
         return None, {}
     if "gold" not in verified:

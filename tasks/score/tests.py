@@ -40,27 +40,27 @@ def decide(judged: Judged, walk: Walk | None = None, n_looks: int | None = None)
     return replace(found, table=discoveries.with_why(found.table, judged.towards_a, found.bearing, wanted))
 
 
-def estimated(judged: Judged) -> pl.DataFrame:
+def fixed_estimates(judged: Judged) -> pl.DataFrame:
     """The fixed plan's estimates by whoever decides: rows of frames.ESTIMATES."""
     level = judged.study.score.level
-    alone = by_judge(judged, level)
-    fixed = by_gold(judged, level) if judged.study.gold.decides else None
-    return alone if fixed is None else corrected.in_place(judged, alone, fixed)
+    alone = judge_estimates(judged, level)
+    fixed = gold_estimates(judged, level) if judged.study.gold.decides else None
+    return alone if fixed is None else corrected.corrected_estimates(judged, alone, fixed)
 
 
-def by_judge(judged: Judged, level: float) -> pl.DataFrame:
+def judge_estimates(judged: Judged, level: float) -> pl.DataFrame:
     """What the judge's verdicts alone say."""
     return kinds.load(judged.study.kind).estimates(judged, level)
 
 
-def by_gold(judged: Judged, level: float) -> Corrected | None:
+def gold_estimates(judged: Judged, level: float) -> Corrected | None:
     """What they say corrected by the gold verdicts, as if every row had been judged; None without any."""
     return None if judged.gold is None else corrected.corrected_fixed(judged, level)
 
 
 def _fixed(judged: Judged) -> Outcome:
     wanted, towards_a = judged.study.score, judged.towards_a
-    alone, fixed = by_judge(judged, wanted.level), by_gold(judged, wanted.level)
+    alone, fixed = judge_estimates(judged, wanted.level), gold_estimates(judged, wanted.level)
     own = discoveries.decided_fixed(alone, towards_a, wanted)
     if fixed is None:
         return Outcome(own)
@@ -68,7 +68,7 @@ def _fixed(judged: Judged) -> Outcome:
     bearing = discoveries.bearings(fixed, q, towards_a, own, wanted)
     if not judged.study.gold.decides:
         return Outcome(discoveries.less_contradicted(own, bearing), fixed, q, bearing)
-    estimates = corrected.in_place(judged, alone, fixed)
+    estimates = corrected.corrected_estimates(judged, alone, fixed)
     return Outcome(discoveries.decided_fixed(estimates, towards_a, wanted), fixed, q, bearing)
 
 
@@ -76,7 +76,7 @@ def _sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outcome:
     study, wanted = judged.study, judged.study.score
     level, decides = (1 + wanted.level) / 2, study.gold.decides
     walk.replay(judged.score, judged.status, judged.gold if decides else None, n_looks)
-    alone, fixed = by_judge(judged, level), by_gold(judged, level)
+    alone, fixed = judge_estimates(judged, level), gold_estimates(judged, level)
     if fixed is None:
         return Outcome(discoveries.decided_sequential(walk, alone))
     fixed = corrected_whatever_refused(fixed, judged, level)
@@ -84,17 +84,17 @@ def _sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outcome:
     if decides:
         # The walk bet on corrected scores: its figures are the corrected ones.
         ends = replace(stopped, lo=fixed.lo, hi=fixed.hi, method=fixed.method)
-        table = discoveries.decided_sequential(walk, corrected.in_place(judged, alone, ends))
+        table = discoveries.decided_sequential(walk, corrected.corrected_estimates(judged, alone, ends))
         table = discoveries.less_unknown(table, ~np.isnan(fixed.validity))
         bearing = [discoveries.SUPPORTED if found else discoveries.OPEN for found in table["is_discovery"]]
-        return Outcome(table, _as_in(stopped, table), table["q"].to_numpy(), bearing)
+        return Outcome(table, _with_decided_figures(stopped, table), table["q"].to_numpy(), bearing)
     own = discoveries.decided_sequential(walk, alone)
     q = discoveries.corrected_q(stopped, judged.towards_a, wanted, study.verify.sequential.control)
     bearing = discoveries.bearings(stopped, q, judged.towards_a, own, wanted)
     return Outcome(discoveries.less_contradicted(own, bearing), stopped, q, bearing)
 
 
-def _as_in(stopped: Corrected, table: pl.DataFrame) -> Corrected:
+def _with_decided_figures(stopped: Corrected, table: pl.DataFrame) -> Corrected:
     """The corrected effects as they were decided by."""
     figures = {name: table[name].to_numpy() for name in ("validity", "lo", "hi", "p")}
     method: Sequence[str] = table["method"].to_list()

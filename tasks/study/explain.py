@@ -10,7 +10,7 @@ from tasks.errors import nearest
 from tasks.study.params import Role, Source
 
 
-def explained(name: str, study: type[BaseModel], error: ValidationError) -> str:
+def error_lines(name: str, study: type[BaseModel], error: ValidationError) -> str:
     """Turns pydantic's errors into one line each: where, wanted, got, what to write."""
     return "\n".join(dict.fromkeys(_explained_one(name, study, dict(e)) for e in error.errors()))
 
@@ -76,7 +76,7 @@ def _default_at(study: type[BaseModel], location: list[str]) -> Any:
     return None if isinstance(default, BaseModel) else default
 
 
-def documented(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str]]:
+def key_meanings(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str]]:
     """Every key of a block with its type, default and meaning."""
     rows: list[tuple[str, str]] = []
     for key, field in model.model_fields.items():
@@ -86,7 +86,7 @@ def documented(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str]
         if inner is Role:
             rows.append((f"{prefix}{key}", f"{field.description} Takes the keys of llm. (default {{}})"))
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
-            rows += [(f"{prefix}{key}", inner.__doc__ or ""), *documented(inner, f"{prefix}{key}.")]
+            rows += [(f"{prefix}{key}", inner.__doc__ or ""), *key_meanings(inner, f"{prefix}{key}.")]
         else:
             fallback = field.get_default(call_default_factory=True)
             fallback = {} if isinstance(fallback, BaseModel) else fallback

@@ -16,7 +16,7 @@ from pydantic import ValidationError, create_model
 
 from tasks import paths
 from tasks.errors import ParamsError, nearest
-from tasks.study.explain import explained
+from tasks.study.explain import error_lines
 from tasks.study.study import Study
 
 
@@ -43,10 +43,10 @@ def load(name: str) -> Study:
     # DVC wants every key that dvc.yaml names, in every study: one entry without them stops all.
     if any(key not in entry for key in Study.model_fields if key not in {"name", "data", "goal"}):
         raise ParamsError(f"studies.{name}: wanted `<<: *defaults` as its first line, not there. Add it.")
-    return validated(name, entry)
+    return study_of(name, entry)
 
 
-def validated(name: str, entry: Mapping[str, Any]) -> Study:
+def study_of(name: str, entry: Mapping[str, Any]) -> Study:
     """The study that an entry of params.yaml means.
 
     Raises:
@@ -76,7 +76,7 @@ def validated(name: str, entry: Mapping[str, Any]) -> Study:
             field: Any = (_kinds().load(other).Params, ...)
             create_model(other, **{other: field}).model_validate({other: block})
     except ValidationError as error:
-        raise ParamsError(explained(name, model(kind), error)) from None
+        raise ParamsError(error_lines(name, model(kind), error)) from None
     return study
 
 

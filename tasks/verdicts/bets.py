@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from tasks.errors import FrozenError
 from tasks.stats.sampling import scores_rectified
 from tasks.stats.sequential import Look
-from tasks.verdicts.matrices import GoldVerdicts, Matrix, thresholded
+from tasks.verdicts.matrices import GoldVerdicts, Matrix, at_threshold
 
 LEAST_DOCUMENTS = 2
 """Gold documents a group, with fewer of which nothing is said."""
@@ -96,7 +96,7 @@ class Corrected(Scale):
             )
         # The range is that of the smallest chance there may be, whatever this batch has.
         chance = np.where(gold.asked, np.maximum(gold.chance, least), least)
-        corrected = scores_rectified(verdict, filled(gold, refused, threshold), chance).score
+        corrected = scores_rectified(verdict, with_refusals(gold, refused, threshold), chance).score
         return np.where(bets, np.clip(corrected, 0.0, 1.0), np.nan)
 
     def told(self, look: Look) -> Look:
@@ -108,18 +108,18 @@ class Corrected(Scale):
         return replace(look, estimate=in_units(look.estimate), lo=in_units(look.lo), hi=in_units(look.hi))
 
 
-def against(in_a: Bool[np.ndarray, " text"], towards_a: Bool[np.ndarray, " predicate"]) -> Matrix:
+def worst_verdicts(in_a: Bool[np.ndarray, " text"], towards_a: Bool[np.ndarray, " predicate"]) -> Matrix:
     """The verdict on each text that speaks most against the frozen direction of each predicate."""
     return np.where(in_a[:, None] == towards_a, 0.0, 1.0)
 
 
-def filled(gold: GoldVerdicts, refused: Matrix, threshold: float | None = None) -> Matrix:
+def with_refusals(gold: GoldVerdicts, refused: Matrix, threshold: float | None = None) -> Matrix:
     """The gold verdicts, with these where it was asked in vain; NaN only where it was not asked."""
-    score = thresholded(gold.score, threshold)
+    score = at_threshold(gold.score, threshold)
     return np.where(gold.asked & np.isnan(score), refused, score)
 
 
-def of_file(
+def labels_of_file(
     gold: GoldVerdicts, in_a: Bool[np.ndarray, " text"], document: Int[np.ndarray, " text"]
 ) -> GoldVerdicts:
     """Labels, of which is known beforehand what they say nothing about: a walk does not bet there.

@@ -47,12 +47,14 @@ def chances_uncertain(
     return found
 
 
-def drawn(held_out: pl.DataFrame, chance: Float[np.ndarray, " text"], seed: int) -> Bool[np.ndarray, " text"]:
+def are_drawn(
+    held_out: pl.DataFrame, chance: Float[np.ndarray, " text"], seed: int
+) -> Bool[np.ndarray, " text"]:
     """Which texts are drawn, for all predicates."""
     return np.asarray(uniform(held_out["text_id"], _SALT, str(seed)).to_numpy() < chance)
 
 
-def drawn_pairs(
+def are_pairs_drawn(
     held_out: pl.DataFrame,
     chance: Float[np.ndarray, "text predicate"],
     seed: int,

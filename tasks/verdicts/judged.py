@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from tasks.engines import roles
 from tasks.records import Predicate
 from tasks.study import Study
-from tasks.verdicts.matrices import GoldVerdicts, Matrix, groups_and_documents, thresholded
+from tasks.verdicts.matrices import GoldVerdicts, Matrix, at_threshold, groups_and_documents
 
 Gaps = Literal["left out", "against"]
 
@@ -59,13 +59,13 @@ class Judged:
     @cached_property
     def verdict(self) -> Matrix:
         """0/1 where there is a threshold."""
-        return thresholded(self.score, self.threshold)
+        return at_threshold(self.score, self.threshold)
 
     @cached_property
     def verdict_gold(self) -> GoldVerdicts | None:
         """Thresholded as the judge's."""
         of = self.gold
-        return of and replace(of, score=thresholded(of.score, self.threshold))
+        return of and replace(of, score=at_threshold(of.score, self.threshold))
 
     @cached_property
     def in_vain(self) -> Bool[np.ndarray, "row predicate"]:
@@ -99,7 +99,7 @@ class Judged:
         return replace(self, rows=self.rows.with_columns(group))
 
 
-def judged(
+def judged_from(
     study: Study,
     rows: pl.DataFrame,
     predicates: Sequence[Predicate],
@@ -110,10 +110,10 @@ def judged(
 ) -> Judged:
     """The record of these verdicts, gaps counting as they do in this kind of study."""
     in_a = (rows["group"] == "A").to_numpy()
-    return Judged(study, rows, predicates, filled(score, status, in_a, gaps), status, gold)
+    return Judged(study, rows, predicates, with_gaps(score, status, in_a, gaps), status, gold)
 
 
-def filled(
+def with_gaps(
     score: Float[np.ndarray, "row predicate"],
     status: UInt8[np.ndarray, "row predicate"],
     in_a: Bool[np.ndarray, " row"],

@@ -49,7 +49,7 @@ def n_pairs(held_out: pl.DataFrame, n_predicates: int) -> int:
     return held_out.height * (1 if "predicate_id" in held_out.columns else n_predicates)
 
 
-def thresholded(score: Float[np.ndarray, "..."], threshold: float | None) -> Float[np.ndarray, "..."]:
+def at_threshold(score: Float[np.ndarray, "..."], threshold: float | None) -> Float[np.ndarray, "..."]:
     """Scores as 0/1 verdicts where there is a threshold, else as they are; a missing one stays missing."""
     return score if threshold is None else np.where(np.isnan(score), np.nan, score >= threshold)
 
@@ -65,7 +65,7 @@ def verdict_matrix(
     """
     codes = pl.LazyFrame({"status": roles.STATUSES, "code": np.arange(len(roles.STATUSES), dtype=np.uint8)})
     found = (
-        _placed(held_out, predicates, verdicts)
+        _with_places(held_out, predicates, verdicts)
         .join(codes, on="status", how="left")
         .select("row", "column", "score", "code")
         .collect()
@@ -87,7 +87,7 @@ def gold_matrix(held_out: pl.DataFrame, predicates: Sequence[Predicate], rows: p
     Raises:
         FrozenError: a row of a predicate that is not frozen or a text that is not held out, or a pair twice.
     """
-    found = _placed(held_out, predicates, rows.lazy()).collect()
+    found = _with_places(held_out, predicates, rows.lazy()).collect()
     shape = (held_out.height, len(predicates))
     at = _cells(found, shape, "gold verdicts", ("row", "column", "chance"))
     if np.unique(at).size != at.size:
@@ -107,7 +107,7 @@ def panel_tensor(
     Raises:
         FrozenError: a row of a predicate that is not frozen or a text that is not held out.
     """
-    found = _placed(held_out, predicates, rows).collect()
+    found = _with_places(held_out, predicates, rows).collect()
     names = sorted(found["judge"].unique())
     shape = (held_out.height, len(predicates))
     at = _cells(found, shape, "verdicts of the panel", ("row", "column"))
@@ -117,7 +117,7 @@ def panel_tensor(
     return names, score
 
 
-def _placed(held_out: pl.DataFrame, predicates: Sequence[Predicate], rows: pl.LazyFrame) -> pl.LazyFrame:
+def _with_places(held_out: pl.DataFrame, predicates: Sequence[Predicate], rows: pl.LazyFrame) -> pl.LazyFrame:
     """The rows with their place in a matrix; null where there is none."""
     row_of = held_out.select("text_id").with_row_index("row").lazy()
     column_of = pl.LazyFrame({"predicate_id": [p.predicate_id for p in predicates]}).with_row_index("column")

@@ -22,9 +22,9 @@ from tasks.stats.decisions import Rule
 from tasks.stats.sequential import Look, Sequential, difference_ci_last_look
 from tasks.store import frames
 from tasks.study import Study
-from tasks.verdicts.bets import Corrected, Scale, against
+from tasks.verdicts.bets import Corrected, Scale, worst_verdicts
 from tasks.verdicts.gold_draw import largest_weight
-from tasks.verdicts.matrices import GoldVerdicts, groups_and_documents, thresholded
+from tasks.verdicts.matrices import GoldVerdicts, at_threshold, groups_and_documents
 
 DECISIONS = ("undecided", "confirmed", "futile")
 """By status of `stats.decisions`."""
@@ -134,8 +134,8 @@ class Walk:
             FrozenError: a gold judge decides, and there are no gold verdicts or other chances than planned.
         """
         rows = self.batches[self.n_looks]
-        verdict, asked = thresholded(score, self._threshold), status != roles.ABSENT
-        worst = against(self._in_a[rows], self.state.towards_a)
+        verdict, asked = at_threshold(score, self._threshold), status != roles.ABSENT
+        worst = worst_verdicts(self._in_a[rows], self.state.towards_a)
         texts = (self._in_a[rows], self.block[rows], asked, self._scale.bounds)
         decides = gold if isinstance(self._scale, Corrected) else None
         if self._hopeful is None and decides is not None and decides.n_refused.any():

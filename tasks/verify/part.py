@@ -61,7 +61,7 @@ def _judge_part(plan: Plan, part: int, predicates: Sequence[Predicate], texts: p
         frames.write_file_whole(panel, plan.file("panel", part), frames.PANEL)
     if plan.gold_judge and plan.study.gold.choose == "random":
         chance = plan.chance[rows][:, None]
-        is_drawn = gold_draw.drawn(texts, plan.chance[rows], plan.study.seed)[:, None]
+        is_drawn = gold_draw.are_drawn(texts, plan.chance[rows], plan.study.seed)[:, None]
         _ask_gold(plan, part, predicates, texts, is_drawn & (judged.status == roles.VALUE), chance)
     frames.write_file_whole(verdicts, plan.file("part", part), frames.VERDICTS)
 
@@ -73,7 +73,7 @@ def ask_gold_where_unsure(plan: Plan) -> None:
     known = np.where(status == roles.VALUE, score, np.nan)
     chance = gold_draw.chances_uncertain(plan.held_out, plan.study.gold.texts, known)
     ids = [p.predicate_id for p in plan.predicates]
-    wanted = gold_draw.drawn_pairs(plan.held_out, chance, plan.study.seed, ids)
+    wanted = gold_draw.are_pairs_drawn(plan.held_out, chance, plan.study.seed, ids)
     for shard in range(plan.n_shards):
         if not plan.file("gold", shard).is_file():
             at = plan.shard(shard)

@@ -80,7 +80,7 @@ class Plan:
         if self.labels_read is None:
             return None
         matrix = gold_matrix(self.held_out, self.predicates, self.labels_read)
-        return bets.of_file(matrix, *groups_and_documents(self.held_out))
+        return bets.labels_of_file(matrix, *groups_and_documents(self.held_out))
 
     @cached_property
     def labels_read(self) -> pl.DataFrame | None:

@@ -27,7 +27,7 @@ from tasks.errors import EngineError, FrozenError, MissingStageError, SplitError
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
-from tasks.verdicts.judged import filled
+from tasks.verdicts.judged import with_gaps
 from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, n_pairs
 from tasks.verdicts.planned import check_plan
 from tasks.verdicts.walk import DECISIONS, Walk
@@ -127,7 +127,7 @@ def _walked(plan: Plan, look: _Look) -> tuple[Walk, roles.Judgements]:
             values = found["score"].fill_null(float("nan"))
             score[np.ix_(rows, at)] = values.to_numpy().reshape(at.size, rows.size).T
             status[np.ix_(rows, at)] = codes.to_numpy().reshape(at.size, rows.size).T
-            taken = filled(score[rows], status[rows], in_a[rows], plan.kind.gaps)
+            taken = with_gaps(score[rows], status[rows], in_a[rows], plan.kind.gaps)
             walk.take(taken, status[rows], _gold_of(plan, walk.n_looks, rows))
             advance(note=lambda: f"{walk.going.sum()} of {walk.going.size} predicates undecided")
     return walk, roles.Judgements(score, status)

@@ -94,7 +94,7 @@ def test_the_gold_judge_reads_a_sample_and_is_right(project: Project, both: Both
         load("news"), frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
     )
     chance = gold_draw.chances(held_out, 60)
-    chosen = set(held_out.filter(pl.Series(gold_draw.drawn(held_out, chance, 0)))["text_id"])
+    chosen = set(held_out.filter(pl.Series(gold_draw.are_drawn(held_out, chance, 0)))["text_id"])
     usable = set(verdicts().filter(pl.col("status") == "value")["text_id"])
     assert set(found["text_id"]) == chosen & usable and len(chosen) < held_out.height
     assert found.height == len(chosen & usable) * len(HYPOTHESES)

@@ -15,13 +15,13 @@ from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
 from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
 from tasks.score.discoveries import holds
 from tasks.stats.multiplicity import pvalues_adjusted_bh
-from tasks.study.reading import validated
-from tasks.verdicts.judged import Judged, filled
+from tasks.study.reading import study_of
+from tasks.verdicts.judged import Judged, with_gaps
 from tests.spec.test_verify import predicate
 
 KIND = kinds.load("encoder_failures")
 FAILURES = ("role_swap", "antonym", "tense", "preposition", "number", "quantifier")
-STUDY = validated(
+STUDY = study_of(
     "s",
     {
         "kind": "encoder_failures",
@@ -66,7 +66,7 @@ def test_gaps_that_follow_from_colliding_make_no_failure(share: float) -> None:
         score = np.where(own, verdict[:, None], np.nan)
         for name, used in (
             ("as they are", score),
-            ("filled", filled(score, status.astype(np.uint8), in_a, "against")),
+            ("filled", with_gaps(score, status.astype(np.uint8), in_a, "against")),
         ):
             of = Judged(STUDY, texts, frozen, used, status.astype(np.uint8))
             tested = KIND.estimates(of, 0.95)

@@ -17,7 +17,7 @@ from tasks.score.corrected import corrected_fixed
 from tasks.score.discoveries import SUPPORTED
 from tasks.score.tests import Outcome, decide
 from tasks.study import Study
-from tasks.verdicts.bets import largest_weight, of_file
+from tasks.verdicts.bets import labels_of_file, largest_weight
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts
 from tasks.verdicts.walk import Walk, walk_over
@@ -200,7 +200,9 @@ def missed_with_holes(
         if of_people:
             there = ~np.isnan(left)
             share = np.where(of.in_a, *(there[side].mean() for side in (of.in_a, ~of.in_a)))[:, None]
-            gold = of_file(GoldVerdicts(left, np.where(there, share, 1.0), there), of.in_a, of.document)
+            gold = labels_of_file(
+                GoldVerdicts(left, np.where(there, share, 1.0), there), of.in_a, of.document
+            )
         one = walked(replace(of, gold=gold))[1]
         assert one.corrected is not None and one.bearing is not None
         found += one.bearing[0] == SUPPORTED

@@ -27,7 +27,7 @@ from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.store.sources.captions import read_captions
-from tasks.study.reading import validated
+from tasks.study.reading import study_of
 from tasks.verify import stage as verify
 from tests.captions_study import Texts, Words, captions_study, made, open_made
 from tests.conftest import STAGES, Project
@@ -358,7 +358,7 @@ def _row(left: str, right: str, similarity: float, of: str = "f") -> dict[str, A
     ],
 )
 def test_the_judge(left: str, right: str, similarity: float, score: float | None, status: int) -> None:
-    judge = CollisionJudge(validated("s", captions_study(embed={"encoder": "words"})), EditMeaning())
+    judge = CollisionJudge(study_of("s", captions_study(embed={"encoder": "words"})), EditMeaning())
     frozen = [Predicate.__new__(Predicate), Predicate.__new__(Predicate)]
     for one, predicate_id in zip(frozen, ("f", "g"), strict=True):
         object.__setattr__(one, "predicate_id", predicate_id)

@@ -16,7 +16,7 @@ from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator, 
 from tasks.kinds.encoder_failures.embedded.inflection import article, plural, verb_forms
 from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES, templates
 from tasks.records import Predicate
-from tasks.study.reading import validated
+from tasks.study.reading import study_of
 
 KINDS = tuple(templates())
 DIFFER = [kind for kind in KINDS if kind not in PARAPHRASES]
@@ -36,7 +36,7 @@ def of_kind(kind: str) -> Predicate:
 
 def generator(domain: str | None = None) -> TemplateGenerator:
     return TemplateGenerator(
-        validated(
+        study_of(
             "s",
             {
                 "kind": "encoder_failures",

@@ -17,12 +17,12 @@ from tasks.score.corrected import corrected_fixed
 from tasks.score.corrected_walk import corrected_at_stop
 from tasks.score.discoveries import BEARINGS, corrected_q
 from tasks.score.stage import Scored, gold_figures, score_judged
-from tasks.score.tests import estimated
+from tasks.score.tests import fixed_estimates
 from tasks.stats.differences import difference
 from tasks.stats.prediction_powered import difference_ppi, difference_sampled
 from tasks.store import frames
 from tasks.study import Study
-from tasks.verdicts.bets import largest_weight, of_file
+from tasks.verdicts.bets import labels_of_file, largest_weight
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, groups_and_documents, panel_tensor
 from tasks.verdicts.walk import walk_over
@@ -333,7 +333,7 @@ def test_what_gold_knows_of_one_group_alone_is_never_found_by_a_walk() -> None:
     kept = np.column_stack([only_a[:, 0], gold.asked[:, 1]])
     few = GoldVerdicts(np.where(kept, truth, np.nan), np.where(kept, [0.01, 0.5], 1.0), kept)
     in_a, document = groups_and_documents(held_out(1500, 1500))
-    labels = of_file(few, in_a, document)
+    labels = labels_of_file(few, in_a, document)
     assert labels.known is not None and labels.known.tolist() == [False, True]
     assert largest_weight(labels) == 2, "a chance by which nothing is bet widens nothing"
     for gold_of_file in (labels, dataclasses.replace(few, chance=np.where(kept, 0.5, 1.0))):
@@ -513,8 +513,8 @@ def test_pairs_drawn_apart_count_with_the_chance_of_both() -> None:
     chance = np.full((4, 2), 0.5)
     gold = GoldVerdicts(np.ones((4, 2)), chance, np.ones((4, 2), bool))
     groups = [np.array([0, 1])]
-    assert findings._together(gold, groups, drawn_apart=True).chance.tolist() == [[0.25]] * 4
-    assert findings._together(gold, groups, drawn_apart=False).chance.tolist() == [[0.5]] * 4
+    assert findings._gold_of_groups(gold, groups, drawn_apart=True).chance.tolist() == [[0.25]] * 4
+    assert findings._gold_of_groups(gold, groups, drawn_apart=False).chance.tolist() == [[0.5]] * 4
 
 
 def test_what_follows_from_length_alone_is_gone_at_equal_length() -> None:
@@ -553,9 +553,12 @@ def test_with_shuffled_labels_the_test_of_whoever_decides_is_repeated() -> None:
     group = pl.Series("group", np.where(np.arange(2000) % 2 == 0, "A", "B"))
     in_a, document = groups_and_documents(of.rows.with_columns(group))
     wanted = difference_ppi(JUDGE, of.gold.score, in_a, document, 0.95, True)  # type: ignore[union-attr]
-    np.testing.assert_allclose(estimated(of.regrouped(group))["p"], wanted.p, rtol=1e-10)
+    np.testing.assert_allclose(fixed_estimates(of.regrouped(group))["p"], wanted.p, rtol=1e-10)
     alone = Judged(study(), of.rows, of.predicates, of.score, of.status, of.gold).regrouped(group)
-    assert estimated(alone)["p"].to_list() == difference(JUDGE, in_a, document, 0.95, binary=True).p.tolist()
+    assert (
+        fixed_estimates(alone)["p"].to_list()
+        == difference(JUDGE, in_a, document, 0.95, binary=True).p.tolist()
+    )
 
 
 def test_q_of_a_walk_keeps_the_study_s_control_and_names_only_what_is_large_enough() -> None:

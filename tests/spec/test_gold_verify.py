@@ -97,13 +97,13 @@ def test_chances_are_one_of_a_whole_number_and_each_group_has_its_own() -> None:
 def test_texts_are_drawn_by_themselves() -> None:
     source = two_groups(2000, 2000)
     chance = gold_draw.chances(source, 200)
-    found = gold_draw.drawn(source, chance, seed=0)
+    found = gold_draw.are_drawn(source, chance, seed=0)
     n_a = found[(source["group"] == "A").to_numpy()].sum()
     assert abs(n_a - 200) < 4 * np.sqrt(200 * 0.9)
     order = np.random.default_rng(0).permutation(source.height)
-    assert (gold_draw.drawn(source[order], chance[order], seed=0) == found[order]).all()
-    assert (gold_draw.drawn(source[:30], chance[:30], seed=0) == found[:30]).all()
-    assert (gold_draw.drawn(source, chance, seed=1) != found).any()
+    assert (gold_draw.are_drawn(source[order], chance[order], seed=0) == found[order]).all()
+    assert (gold_draw.are_drawn(source[:30], chance[:30], seed=0) == found[:30]).all()
+    assert (gold_draw.are_drawn(source, chance, seed=1) != found).any()
 
 
 def test_pairs_of_which_the_judge_is_unsure_are_drawn_more_often() -> None:
@@ -116,10 +116,10 @@ def test_pairs_of_which_the_judge_is_unsure_are_drawn_more_often() -> None:
     assert np.allclose([chance[side].sum(axis=0) for side in (in_a, ~in_a)], 100)
     assert (chance[score[:, 0] == 0.5, 0] > 2 * chance[score[:, 0] == 0.01, 0].max()).all()
     assert (chance[:100, 1] == 0).all() and (chance[:, 0] > 0).all()
-    found = gold_draw.drawn_pairs(source, chance, 0, ["x", "y"])
+    found = gold_draw.are_pairs_drawn(source, chance, 0, ["x", "y"])
     assert not found[:100, 1].any()
     assert np.all(np.abs(found.sum(axis=0) - 200) < 60)
-    assert (gold_draw.drawn_pairs(source[:50], chance[:50], 0, ["x", "y"]) == found[:50]).all()
+    assert (gold_draw.are_pairs_drawn(source[:50], chance[:50], 0, ["x", "y"]) == found[:50]).all()
 
 
 @pytest.mark.parametrize("plan", ["fixed", "sequential"])
@@ -134,7 +134,7 @@ def test_the_gold_judge_is_asked_about_the_texts_that_are_drawn(
         load("news"), frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
     )
     chance = gold_draw.chances(held_out, 40)
-    chosen = held_out.with_columns(chance=chance).filter(pl.Series(gold_draw.drawn(held_out, chance, 0)))
+    chosen = held_out.with_columns(chance=chance).filter(pl.Series(gold_draw.are_drawn(held_out, chance, 0)))
     wanted = judged.join(chosen.select("text_id", "chance"), on="text_id")
     both = rows.join(wanted, on=["predicate_id", "text_id"], suffix="_wanted")
     assert both.height == wanted.height == rows.height > 40
@@ -242,7 +242,9 @@ def test_a_run_that_is_killed_where_the_judge_was_unsure_asks_nothing_twice(
 def matrices_of(asked: Study, source: pl.DataFrame, truth: np.ndarray, every: bool = False) -> GoldVerdicts:
     """What the gold judge says of the texts that this study draws, or of every text."""
     chance = gold_draw.chances(source, asked.gold.texts)
-    is_drawn = np.ones(source.height, dtype=bool) if every else gold_draw.drawn(source, chance, asked.seed)
+    is_drawn = (
+        np.ones(source.height, dtype=bool) if every else gold_draw.are_drawn(source, chance, asked.seed)
+    )
     both = np.broadcast_to(is_drawn[:, None], truth.shape)
     whole = np.broadcast_to((np.ones_like(chance) if every else chance)[:, None], truth.shape)
     return GoldVerdicts(np.where(both, truth, np.nan), np.where(both, whole, 1.0), both)
@@ -456,7 +458,7 @@ def test_a_walk_bets_on_the_labels_of_people_where_they_decide(planted: Project)
     source = frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
     held_out = KIND.units(load("news"), source)
     frozen = frames.read(paths.output("news", "formalise"), "predicates.parquet", frames.PREDICATES)
-    halves = held_out.filter(pl.Series(gold_draw.drawn(held_out, np.full(held_out.height, 0.5), 0)))
+    halves = held_out.filter(pl.Series(gold_draw.are_drawn(held_out, np.full(held_out.height, 0.5), 0)))
     pairs = halves.join(frozen, how="cross").with_columns(chance=0.5, verdict=0)
     paths.labels().mkdir(parents=True, exist_ok=True)
     pairs.select("predicate_id", "text_id", "chance", "verdict").write_csv(paths.labels() / "news.csv")

@@ -329,11 +329,11 @@ def test_a_path_runs_from_knowing_nothing_to_its_stop(project: Project) -> None:
 def test_long_paths_are_thinned_and_keep_their_end() -> None:
     frame = walks.Frame(10_000, -0.5, 0.5)
     path = [{"n_judged": n, "estimate": 0.1, "lo": 0.0, "hi": 0.2} for n in range(10, 5_001, 10)]
-    found = walks.drawn(path, frame)
+    found = walks.draw_path(path, frame)
     assert found is not None
     assert len(found.line.split()) <= walks.MOST_POINTS
     assert found.line.split()[-1] == f"{found.x},{found.y}" == "110,22"
-    assert walks.drawn([{"n_judged": 9, "estimate": None, "lo": None, "hi": None}], frame) is None
+    assert walks.draw_path([{"n_judged": 9, "estimate": None, "lo": None, "hi": None}], frame) is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tasks.engines import roles
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError
 from tasks.kinds.effects import baselines, estimates
-from tasks.kinds.rows import paired
+from tasks.kinds.rows import pair_texts
 from tasks.score.baselines import shuffle_groups
 from tasks.store import frames
 from tasks.study import Study, load
@@ -58,7 +58,7 @@ def documents_of(pairs: pl.DataFrame, source: pl.DataFrame) -> list[tuple[str, s
 
 def test_documents_are_paired_one_to_one_and_the_rest_is_left_out() -> None:
     source = texts(*[(f"a{i}", "A") for i in range(5) for _ in range(3)], *[(f"b{i}", "B") for i in range(3)])
-    found = paired(source, seed=0)
+    found = pair_texts(source, seed=0)
     pairs = documents_of(found, source)
     assert found.height == 6 and len(pairs) == 3
     assert len({a for a, _ in pairs}) == 3 and {b for _, b in pairs} == {"b0", "b1", "b2"}
@@ -68,13 +68,17 @@ def test_documents_are_paired_one_to_one_and_the_rest_is_left_out() -> None:
 
 def test_a_document_with_texts_in_both_groups_is_paired_with_itself() -> None:
     source = texts(("x", "A"), ("x", "B"), ("x", "B"), ("a", "A"), ("b", "B"), ("y", "A"), ("y", "B"))
-    assert documents_of(paired(source, seed=0), source) == [("a", "b"), ("x", "x"), ("y", "y")]
+    assert documents_of(pair_texts(source, seed=0), source) == [("a", "b"), ("x", "x"), ("y", "y")]
 
 
 def test_pairs_do_not_depend_on_row_order_but_on_the_seed() -> None:
     source = texts(*[(f"a{i}", "A") for i in range(9)], *[(f"b{i}", "B") for i in range(9)])
-    assert paired(source.sample(fraction=1, shuffle=True, seed=1), seed=0).equals(paired(source, seed=0))
-    assert documents_of(paired(source, seed=1), source) != documents_of(paired(source, seed=0), source)
+    assert pair_texts(source.sample(fraction=1, shuffle=True, seed=1), seed=0).equals(
+        pair_texts(source, seed=0)
+    )
+    assert documents_of(pair_texts(source, seed=1), source) != documents_of(
+        pair_texts(source, seed=0), source
+    )
 
 
 def test_max_texts_is_the_number_of_pairs_and_a_larger_one_keeps_the_smaller() -> None:
@@ -102,7 +106,7 @@ def estimated(score_a: np.ndarray) -> tuple[pl.DataFrame, SimpleNamespace]:
     """The test of pairs in which A's text scores this and B's the rest to 1."""
     n = len(score_a)
     source = texts(*[(f"a{i}", "A") for i in range(n)], *[(f"b{i}", "B") for i in range(n)])
-    found = paired(source, seed=0)
+    found = pair_texts(source, seed=0)
     score = np.column_stack([score_a, 1 - score_a]).reshape(-1, 1)
     return found, of_pairs(found, score)
 
@@ -188,7 +192,7 @@ def judged(answer: Any, source: pl.DataFrame, words: tuple[str, ...]) -> tuple[r
 
 
 def test_each_pair_is_shown_in_both_orders_and_a_score_is_the_mean_of_both() -> None:
-    source = paired(texts(("a", "A"), ("b", "B")), 0).with_columns(
+    source = pair_texts(texts(("a", "A"), ("b", "B")), 0).with_columns(
         text=pl.when(pl.col("group") == "A").then(pl.lit("flood and rain")).otherwise(pl.lit("rain"))
     )
     found, server = judged(careful, source, ("flood", "rain"))
@@ -206,7 +210,7 @@ def test_each_pair_is_shown_in_both_orders_and_a_score_is_the_mean_of_both() -> 
 
 
 def test_an_order_that_is_refused_is_a_gap_of_both_texts() -> None:
-    source = paired(texts(("a", "A"), ("b", "B"), ("a2", "A"), ("b2", "B")), 0)
+    source = pair_texts(texts(("a", "A"), ("b", "B"), ("a2", "A"), ("b2", "B")), 0)
     shy = source["text"][0]
     found, _ = judged(lambda q: None if q.pair["first"] == shy else careful(q), source, ("flood",))
     assert found.status.ravel().tolist() == [roles.REFUSAL] * 2 + [roles.VALUE] * 2
@@ -215,7 +219,7 @@ def test_an_order_that_is_refused_is_a_gap_of_both_texts() -> None:
 
 
 def test_texts_that_are_no_pair_are_refused() -> None:
-    source = paired(texts(("a", "A"), ("b", "B")), 0).head(1)
+    source = pair_texts(texts(("a", "A"), ("b", "B")), 0).head(1)
     with pytest.raises(EngineError, match="one text of A and one of B"):
         judged(careful, source, ("flood",))
 

@@ -10,7 +10,7 @@ mined      pairs of the exploration half, in shards (mining, tally, tiles: the s
 fresh      new pairs for each failure, and controls
 collision  whether a pair fails (views: how near two texts are)
 transfer   failures on other encoders, and in a search
-loads told page   its part of `cost`, `check` and the page
+loads lines page   its part of `cost`, `check` and the page
 embedded/ llm/    who proposes, judges and writes
 """
 
@@ -162,23 +162,23 @@ class EncoderFailures(Kind):
         """The pairs themselves; no vectors: a verdict rests on the pair as a whole."""
         return tested, np.empty((tested.height, 0), dtype=np.float32)
 
-    def foretold(self, study: Study) -> dict[str, Any]:
+    def forecast(self, study: Study) -> dict[str, Any]:
         """How many pairs would be written to test the failures."""
         n_predicates, n_fresh = study.propose.max_predicates, own(study).fresh
         counted = {"n_predicates": n_predicates, "n_fresh": n_fresh, "n_pairs": n_predicates * n_fresh}
         return {"written": {**counted, "n_judged": 2 * n_predicates * n_fresh}}
 
-    def sizes_told(self, found: Mapping[str, Any]) -> list[str]:
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
         """One pile of texts, and what would be written."""
-        from tasks.kinds.encoder_failures import told
+        from tasks.kinds.encoder_failures import lines
 
-        return told.sizes(found)
+        return lines.sizes(found)
 
-    def effect_told(self, found: Mapping[str, Any]) -> list[str]:
+    def effect_lines(self, found: Mapping[str, Any]) -> list[str]:
         """The smallest success above the control that is found."""
-        from tasks.kinds.encoder_failures import told
+        from tasks.kinds.encoder_failures import lines
 
-        return told.effect(found)
+        return lines.effect(found)
 
     def loads(
         self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame

@@ -69,13 +69,13 @@ def section(outputs: Outputs) -> Section:
         title="What it confuses",
         anchor="failures",
         template="page.html",
-        values=shown(read(outputs), outputs),
+        values=page_values(read_probe(outputs), outputs),
         is_evidence=True,
         lead="lead.html",
     )
 
 
-def read(outputs: Outputs) -> Probe:
+def read_probe(outputs: Outputs) -> Probe:
     """What stages left of this kind alone."""
     verify, score = outputs.folder["verify"], outputs.folder["score"]
     verdicts = frames.scan_verdicts(verify).filter(pl.col("status") != "absent").collect()
@@ -93,7 +93,7 @@ def read(outputs: Outputs) -> Probe:
     )
 
 
-def shown(probe: Probe, outputs: Outputs) -> Row:
+def page_values(probe: Probe, outputs: Outputs) -> Row:
     """What the template shows of it.
 
     Args:

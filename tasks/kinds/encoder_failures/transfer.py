@@ -49,8 +49,8 @@ def beside(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> dict[st
     level = study.score.level
     return {
         "baselines": baselines(study, fresh, failed, corpus),
-        "transfer": transferred(study, fresh, failed, found, level),
-        "retrieval": searched(study, fresh, corpus, found, level),
+        "transfer": success_by_encoder(study, fresh, failed, found, level),
+        "retrieval": search_ranks(study, fresh, corpus, found, level),
     }
 
 
@@ -94,7 +94,7 @@ def _share(name: str, holds: Bool[np.ndarray, " pair"], level: float) -> dict[st
     return {"baseline": name, "validity": share, "lo": float(lo), "hi": float(hi), "p": None}
 
 
-def transferred(
+def success_by_encoder(
     study: Study,
     fresh: pl.DataFrame,
     failed: Float[np.ndarray, " pair"],
@@ -156,7 +156,7 @@ def _success(
     }
 
 
-def searched(
+def search_ranks(
     study: Study,
     fresh: pl.DataFrame,
     corpus: Float[np.ndarray, "text dim"],
