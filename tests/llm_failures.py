@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from tasks import paths
+from tasks.kinds.encoder_failures import KIND
 from tasks.store import frames
 from tests.conftest import Project
 from tests.loopback import Plan, Server
@@ -80,9 +81,14 @@ def n_asked(server: Server) -> int:
     return sum(by_task.get(task, 0) for task in LLM_TASKS)
 
 
+SCHEMAS = KIND.tables
+
+
 def table(stage: str, name: str) -> pl.DataFrame:
     """A stage's table."""
-    return frames.read(paths.output("captions", stage), f"{name}.parquet", getattr(frames, name.upper()))
+    return frames.read(
+        paths.output("captions", stage), f"{name}.parquet", SCHEMAS.get(name) or getattr(frames, name.upper())
+    )
 
 
 def named(stage: str, name: str) -> pl.DataFrame:

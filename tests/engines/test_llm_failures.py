@@ -17,6 +17,7 @@ from tasks.engines.gateway import chat
 from tasks.engines.gateway.chat import Request
 from tasks.engines.llm.generating import MAX_KNOWN, PER_CALL
 from tasks.errors import CorpusError, EngineError
+from tasks.kinds.encoder_failures import KIND
 from tasks.kinds.encoder_failures.llm.generating import MAX_CHARS, LlmPairGenerator
 from tasks.kinds.encoder_failures.llm.meaning import PAIRS_PER_CALL, LlmMeaning
 from tasks.kinds.encoder_failures.llm.schemas import Meaning, Meanings, TextPair, TextPairs
@@ -139,7 +140,7 @@ def test_the_judge_is_another_one_where_it_is_asked_otherwise(project: Project, 
     ]  # fmt: skip
     for block in blocks:
         prepared_failures(project, server, **block)
-        names.add(roles.load("llm").judge(load("captions")).name)
+        names.add(KIND.actors("llm").judge(load("captions")).name)
     assert len(names) == len(blocks) - 1, "all but the address"
 
 

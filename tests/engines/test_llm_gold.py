@@ -90,7 +90,7 @@ def test_the_gold_judge_reads_a_sample_and_is_right(project: Project, both: Both
     prepared(project, both).run("news", "verify")
     found = gold()
     assert found["cheap"].null_count() == 0, "only what the judge gave a value for"
-    held_out = kinds.load("corpus_pair").held_out(
+    held_out = kinds.load("corpus_pair").units(
         load("news"), frames.read(paths.output("news", "collect"), "texts.parquet", frames.TEXTS)
     )
     chance = gold_draw.chances(held_out, 60)

@@ -19,7 +19,7 @@ stages:
       cmd: python -m flows collect --study ${key}
       deps:
         - ${item.data}
-        - tasks/kinds/${item.kind}.py
+        - tasks/kinds/${item.kind}
         - tasks/stats
       params:
         - studies.${key}.collect
@@ -40,7 +40,7 @@ def small(project: Project) -> Project:
     for name in (
         "rows.csv",
         "tasks/kinds/corpus_pair/__init__.py",
-        "tasks/kinds/other.py",
+        "tasks/kinds/other/__init__.py",
         "tasks/stats/a.py",
         "tasks/score/stage.py",
     ):
@@ -72,7 +72,7 @@ def _set(study: str, key: str, value: object) -> None:
         (lambda: _set("one", "collect", {"a": 2}), True),
         (lambda: _write("dvc.yaml", DVC.replace("collect --study", "collect -v --study")), True),
         (lambda: _write("tasks/stats/__pycache__/a.pyc", "compiled"), False),
-        (lambda: _write("tasks/kinds/other.py", "as it is"), False),
+        (lambda: _write("tasks/kinds/other/__init__.py", "as it is"), False),
         (lambda: _write("tasks/score/stage.py", "as it is"), False),
         (lambda: Path("rows.csv").touch(), False),
         (lambda: _set("one", "score", {"alpha": 0.01}), False),
@@ -132,4 +132,4 @@ def test_every_stage_of_the_project_resolves(project: Project) -> None:
         folder = paths.output("news", stage).relative_to(project.folder)
         assert all(Path(out).is_relative_to(folder) for out in block.outs)
     assert blocks["collect"].deps[0] == "news.csv"
-    assert "tasks/kinds/corpus_pair/__init__.py" in blocks["collect"].deps
+    assert "tasks/kinds/corpus_pair" in blocks["collect"].deps

@@ -19,6 +19,7 @@ from tasks import paths, study
 from tasks.__main__ import main
 from tasks.engines import pairs
 from tasks.engines.roles import ABSENT, UNPARSABLE, VALUE
+from tasks.kinds import encoder_failures
 from tasks.kinds.encoder_failures import fresh, transfer, views
 from tasks.kinds.encoder_failures.collision import CollisionJudge
 from tasks.kinds.encoder_failures.embedded.edits import edit

@@ -1,7 +1,5 @@
 """What is left of a difference at equal length and equal other predicates, on texts with known causes."""
 
-import time
-
 import numpy as np
 import pytest
 from scipy import special
@@ -105,16 +103,6 @@ def test_row_order_does_not_matter() -> None:
     )
     assert other.validity == pytest.approx(one.validity, abs=1e-5)
     assert other.lo == pytest.approx(one.lo, abs=1e-5)
-
-
-def test_fifty_predicates_and_twenty_thousand_texts_in_seconds() -> None:
-    score, in_a, length = texts(20_000, 7)
-    score = np.tile(score, 10)
-    score = np.where(np.random.default_rng(7).random(score.shape) < 0.3, 1 - score, score)
-    started = time.perf_counter()
-    mean_difference_conditional(score, in_a, np.arange(20_000), covariate_spline(length), 0.95)
-    # About 2 s on one idle core.
-    assert time.perf_counter() - started < 20
 
 
 @pytest.mark.parametrize(

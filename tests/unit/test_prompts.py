@@ -9,9 +9,11 @@ import pytest
 
 from tasks.engines.llm import prompts, schemas
 from tasks.errors import EngineError
+from tests.conftest import REPO
 
-FILES = sorted(prompts.FOLDER.rglob("*.md"))
-NAMES = [file.relative_to(prompts.FOLDER).with_suffix("").as_posix() for file in FILES]
+FOLDERS = [prompts.FOLDER, *sorted((REPO / "tasks" / "kinds").glob("*/prompts"))]
+FILES = [(folder, file) for folder in FOLDERS for file in sorted(folder.rglob("*.md"))]
+NAMES = [(folder, file.relative_to(folder).with_suffix("").as_posix()) for folder, file in FILES]
 HOSTILE = (
     "plain",
     'quote " and \\ and \\" and }]}',
@@ -26,11 +28,11 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_prompt_file_has_a_header_and_names_its_task_first(name: str) -> None:
-    prompt = prompts.load(name)
+@pytest.mark.parametrize(("folder", "name"), NAMES, ids=[file.name for _, file in FILES])
+def test_every_prompt_file_has_a_header_and_names_its_task_first(folder: Path, name: str) -> None:
+    prompt = prompts.load(name, folder)
     assert prompt.version >= 1 and re.fullmatch(r"[0-9a-f]{16}", prompt.hash)
-    source = (prompts.FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    source = (folder / f"{name}.md").read_text(encoding="utf-8")
     task = re.search(r"# system\n+Task: ([a-z_]+)\n", source)
     assert task, f"{name}: the system part begins with `Task: NAME`"
     from tests.scripted_model import TASKS
@@ -83,7 +85,6 @@ def test_a_value_that_is_not_given_is_an_error() -> None:
 def test_a_broken_prompt_file_is_an_error_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
-    monkeypatch.setattr(prompts, "FOLDER", tmp_path)
     (tmp_path / "broken.md").write_text(content, encoding="utf-8")
     with pytest.raises(EngineError, match=r"broken\.md: no usable prompt"):
         prompts.load("broken")
@@ -91,12 +92,11 @@ def test_a_broken_prompt_file_is_an_error_that_names_it(
         prompts.load("absent")
 
 
-def test_the_hash_follows_every_word_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "FOLDER", tmp_path)
+def test_the_hash_follows_every_word_of_the_file(tmp_path: Path) -> None:
     for name, version, word in (("one", 1, "x"), ("two", 2, "x"), ("three", 1, "y"), ("four", 1, "x")):
         text = f"---\nversion: {version}\npurpose: p\n---\n# system\n{word}\n# user\ny\n"
         (tmp_path / f"{name}.md").write_text(text, encoding="utf-8")
-    hashes = {name: prompts.load(name).hash for name in ("one", "two", "three", "four")}
+    hashes = {name: prompts.load(name, tmp_path).hash for name in ("one", "two", "three", "four")}
     assert hashes["one"] == hashes["four"]
     assert len(set(hashes.values())) == 3
 
