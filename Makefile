@@ -34,8 +34,10 @@ demo: install ## run demo studies and print their discoveries; KIND=NAME: those 
 	dvc repro $$(printf 'report@%s ' $$studies) && \
 	for study in $$studies; do natstat show --study $$study || exit; done
 
+# Whole files go to a worker, so that what a file's tests share (a server, a finished study) is made once.
+# In the order of folders, which leaves the many short files for the end: no worker is then alone with a long one.
 test: install ## run the tests
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install ## format, lint, types, layers
 	ruff format --check .

@@ -21,6 +21,27 @@ os.environ["NATSTAT_LOOPBACK_ONLY"] = "1"
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score", "record", "report")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives each worker of a parallel run one thread of torch and BLAS: more would spin and wait for it."""
+    if config.getoption("numprocesses", None):
+        # Here, where workers are started: theirs have imported numpy before they read this file.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives one worker all files that ask a Prefect server, so that it is started once."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class PrefectTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "prefect" if "/test_prefect_" in nodeid else str(super()._split_scope(nodeid))
+
+    return PrefectTogether(config, log)
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models come from disk; nothing is looked up on a hub."""

@@ -189,6 +189,8 @@ def test_a_call_that_fails_while_others_are_answered_is_unparsable_and_asked_aga
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(faults, "FIRST_WAIT_S", 0.05)
+    # Pauses by no chance: in two short ones nothing else might be answered.
+    monkeypatch.setattr(faults.random, "uniform", lambda _, longest: longest)
     well = False
 
     async def script(body: dict[str, Any], before: int) -> web.StreamResponse:
@@ -301,17 +303,21 @@ def test_some_bad_requests_are_about_one_text_alone(reply: Any, status: int) -> 
     assert [a.given_up for a in got if a.status != roles.VALUE] == [status == roles.UNPARSABLE]
 
 
-def closed_port() -> int:
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """One on which nobody listens, nor can while the test runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        yield int(probe.getsockname()[1])
 
 
-def test_a_server_that_is_not_there_stops_a_run_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_there_stops_a_run_in_seconds(
+    closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(faults, "QUICK_S", 0.5)
     began = time.monotonic()
     with pytest.raises(EngineError) as caught:
-        run_many(study_of(f"http://127.0.0.1:{closed_port()}/v1", concurrency=8, attempts=1000), 1000)
+        run_many(study_of(f"http://127.0.0.1:{closed_port}/v1", concurrency=8, attempts=1000), 1000)
     assert 0.4 <= time.monotonic() - began < 5
     assert caught.value.retryable
     assert "Start the server" in str(caught.value)

@@ -8,9 +8,9 @@ import pytest
 from flows import settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Starts the API (ten seconds) for the whole session."""
+    """Starts the API (ten seconds) for all tests of this folder; idle, it would slow those of others down."""
     home = tmp_path_factory.mktemp("prefect")
     with pytest.MonkeyPatch.context() as environment:
         environment.chdir(home)

@@ -38,6 +38,12 @@ def study(name: str = "bundled", precision: str = "float32") -> Study:
     )
 
 
+@pytest.fixture(autouse=True)
+def _several_batches_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many threads the tests are given."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+
+
 @pytest.fixture(scope="module")
 def bundled() -> Any:
     return encoder.load(study())
