@@ -16,8 +16,6 @@ from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
 from tasks.study.params import Collect, Source
 
-Value = str | int | float | bool
-
 
 def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:
     """Rows as the sources hold them, before any cleaning.

@@ -16,22 +16,6 @@ from tasks.kinds.encoder_failures.embedded.relating import CONTENT, Change, exch
 from tasks.kinds.encoder_failures.embedded.units import Unit, units
 from tasks.kinds.encoder_failures.embedded.vocabulary import noun_class
 
-KINDS = (
-    "negation",
-    "quantifier",
-    "number",
-    "role_swap",
-    "tense",
-    "preposition",
-    "attribute",
-    "antonym",
-    "entity",
-    "synonym",
-    "voice",
-    "word_order",
-    "identical",
-    "other",
-)
 _SIGN = re.compile(r"""[^\w\s.,;:!'"’“”()\[\]–—-]""")
 MAX_UNITS = 60
 """Longer texts are not aligned: they are `other`."""
@@ -42,7 +26,8 @@ class Edit:
     """How the right text was made from the left one."""
 
     kind: str
-    """One of KINDS."""
+    """negation, quantifier, number, role_swap, tense, preposition, attribute, antonym, entity, synonym, voice,
+    word_order, identical or other."""
     changed: tuple[tuple[str, str], ...]
     """What stood left and what stands right, in order; an empty text where something came or went."""
     same_meaning: bool | None

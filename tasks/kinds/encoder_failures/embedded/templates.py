@@ -5,9 +5,6 @@ from collections.abc import Mapping
 
 from tasks.engines.embedded import wordlists
 
-PARAPHRASES = ("synonym", "voice", "word_order")
-"""Kinds whose two texts mean the same."""
-
 
 @functools.cache
 def templates() -> Mapping[str, tuple[tuple[str, str], ...]]:
