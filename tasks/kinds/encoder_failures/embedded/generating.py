@@ -31,7 +31,7 @@ class TemplateGenerator:
         if own(study).domain and self._domain is None:
             known = ", ".join(sorted(lexicon.load().domain_words))
             raise EngineError(
-                f"studies.{study.name}.failures.domain: the templates have words of {known}, got "
+                f"studies.{study.name}.encoder_failures.domain: the templates have words of {known}, got "
                 f"{own(study).domain!r}, which fits none or several.",
                 hint="Say it in words of one of these, leave it out, or write `engine: llm`.",
             )
