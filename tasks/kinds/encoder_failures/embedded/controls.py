@@ -83,7 +83,7 @@ def _in_phrases() -> frozenset[str]:
 
 
 @functools.cache
-def _usual() -> tuple[str, ...]:
+def _stand_ins() -> tuple[str, ...]:
     """Nouns, and verbs in -ing and past: a stand-in for a word of unknown part with the same ending."""
     forms = {"one", "many", "ing", "past"}
     every = {word for (_, _, form), words in _by_key().items() if form in forms for word in words}
@@ -114,7 +114,7 @@ def _alike(word: str) -> list[str]:
     """Words with the same ending: the nearest to the same part of speech without a lexicon."""
     if word in function_words() or word in _in_phrases() or not word.isalpha():
         return []
-    return [w for w in _usual() if _ending(w) == _ending(word)]
+    return [w for w in _stand_ins() if _ending(w) == _ending(word)]
 
 
 def _ending(word: str) -> str:

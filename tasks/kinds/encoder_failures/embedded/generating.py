@@ -99,13 +99,13 @@ def _written(
 
 
 def _templates(predicate: Predicate) -> tuple[tuple[str, str], ...]:
-    kind, description = _defined(predicate)
+    kind, description = _kind_and_description(predicate)
     if kind == "attribute" and _SWAPPED.search(description):
         kind = "attribute_swap"
     return templates()[kind]
 
 
-def _defined(predicate: Predicate) -> tuple[str, str]:
+def _kind_and_description(predicate: Predicate) -> tuple[str, str]:
     """Kind and description of the failure.
 
     Raises:

@@ -80,7 +80,7 @@ class Lexicon:
 @functools.cache
 def load() -> Lexicon:
     """The lexicon, read once per process."""
-    lists = wordlists.beside(__file__)
+    lists = wordlists.yaml_beside(__file__)
     nouns = {
         key: {name: words(text) for name, text in lists[key].items()}
         for key in ("animates", "objects", "supports", "places")

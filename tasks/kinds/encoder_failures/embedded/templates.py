@@ -11,5 +11,5 @@ def templates() -> Mapping[str, tuple[tuple[str, str], ...]]:
     """Left and right text of each template, by kind."""
     return {
         kind: tuple((one["left"], one["right"]) for one in several)
-        for kind, several in wordlists.beside(__file__).items()
+        for kind, several in wordlists.yaml_beside(__file__).items()
     }
