@@ -10,7 +10,7 @@ from tasks.engines.roles import Encoder
 _DIGITS = 3
 
 
-def said(encoder: Encoder, predicates: Sequence[str]) -> Float[np.ndarray, "predicate dim"]:
+def sentence_vectors(encoder: Encoder, predicates: Sequence[str]) -> Float[np.ndarray, "predicate dim"]:
     """Unit vectors of predicates as sentences."""
     vectors: Float[np.ndarray, "predicate dim"] = encoder.encode(
         [f"The text {predicate}" for predicate in predicates]
@@ -31,7 +31,7 @@ def from_past(
     encoder: Encoder, vectors: Float[np.ndarray, "predicate dim"], past: Sequence[str]
 ) -> list[float | None]:
     """Distances to past discoveries; None where there are none."""
-    return distances(vectors, said(encoder, past)) if past else [None] * len(vectors)
+    return distances(vectors, sentence_vectors(encoder, past)) if past else [None] * len(vectors)
 
 
 def rounded(values: Float[np.ndarray, " predicate"]) -> list[float | None]:

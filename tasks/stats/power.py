@@ -82,7 +82,7 @@ def sequential_outlook(
         going = np.flatnonzero(walk.going)
         score = np.full((rows.size, effect.size), np.nan)
         share = np.minimum(base_share + effect[going], 1 - base_share if paired else 1)
-        score[:, going] = _drawn(in_a[rows], document[rows], share, base_share, paired, rng)
+        score[:, going] = _simulated_verdicts(in_a[rows], document[rows], share, base_share, paired, rng)
         walk.update(score, in_a[rows], block[rows])
         look = walk.look(last=is_last)
         walk.status[_confirmed_alone(walk, look, needed, is_last)] = CONFIRMED
@@ -107,7 +107,7 @@ def _batches(block: NDArray[np.int64], look_every: int) -> Iterator[tuple[NDArra
         yield order[start:stop], stop == block.size
 
 
-def _drawn(
+def _simulated_verdicts(
     in_a: NDArray[np.bool_],
     document: NDArray[np.int64],
     share: NDArray[np.float64],
@@ -175,15 +175,15 @@ def share_difference_detectable_fisher(
     enough = (rows_a > 0) & (rows_b > 0)
     rows_a, rows_b = np.where(enough, rows_a, 1.0), np.where(enough, rows_b, 1.0)
     low, high = np.zeros(base.shape), np.asarray(1 - base)
-    enough = enough & _found(high, rows_a, rows_b, base, z_alpha, z_power)
+    enough = enough & _has_power(high, rows_a, rows_b, base, z_alpha, z_power)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        found = _found(middle, rows_a, rows_b, base, z_alpha, z_power)
+        found = _has_power(middle, rows_a, rows_b, base, z_alpha, z_power)
         low, high = np.where(found, low, middle), np.where(found, middle, high)
     return np.where(enough, high, np.nan)
 
 
-def _found(
+def _has_power(
     d: NDArray[np.float64],
     n_a: NDArray[np.float64],
     n_b: NDArray[np.float64],

@@ -98,7 +98,7 @@ def group_rectified(
     total, n = w.sum(axis=0), observed.sum(axis=0).astype(float)
     gold_mean, on_gold = _ratio((w * y).sum(axis=0), total), _ratio((w * f).sum(axis=0), total)
     cheap_mean = _ratio(f.sum(axis=0), n)
-    y, f_gold = _left(y, gold_mean), _left(f, on_gold)
+    y, f_gold = _deviation(y, gold_mean), _deviation(f, on_gold)
     scale = np.where(total > 0, total, 1.0)
     share, share_all = member @ (w / scale), member @ (observed / np.maximum(n, 1))
     squared = (w / scale) ** 2
@@ -225,7 +225,7 @@ def members(document: Int[np.ndarray, " text"]) -> sparse.csr_array:
     return sparse.csr_array((np.ones(n), (position, np.arange(n))), shape=(names.size, n))
 
 
-def _left(score: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def _deviation(score: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Score less mean; exactly 0 where rounding alone is left, so that a constant has no variance."""
     left = score - np.nan_to_num(mean)
     return np.where(np.abs(left) > _ROUNDING, left, 0.0)

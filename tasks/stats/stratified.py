@@ -35,7 +35,7 @@ def mean_difference_estimate_mh(
         (8/106 against 5/120, 22/98 against 16/85) gives 0.0349, checked; also against least squares with a
         level for every stratum (statsmodels).
     """
-    return _weighted(score, in_a, stratum)[0]
+    return _estimate_and_variance(score, in_a, stratum)[0]
 
 
 def mean_difference_ci_mh(
@@ -65,14 +65,14 @@ def mean_difference_ci_mh(
         population variances of the scores standing for a(1-a) when graded. Checked by hand on the
         tolbutamide trial: standard error 0.0319, so -0.028 to 0.097 at level 0.95.
     """
-    estimate, variance = _weighted(score, in_a, stratum)
+    estimate, variance = _estimate_and_variance(score, in_a, stratum)
     half = stats.norm.ppf((1 + level) / 2) * np.sqrt(variance)
     known = ~np.isnan(estimate)
     lo = np.where(known, np.maximum(estimate - half, -1.0), -1.0)
     return lo, np.where(known, np.minimum(estimate + half, 1.0), 1.0)
 
 
-def _weighted(
+def _estimate_and_variance(
     score: NDArray[np.float64], in_a: NDArray[np.bool_], stratum: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Estimate and variance; NaN and 0 where no stratum has both groups."""

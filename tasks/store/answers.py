@@ -268,16 +268,15 @@ def ledger(request_hashes: Sequence[str], file: Path | None = None) -> pl.DataFr
         return answers.ledger(request_hashes)
 
 
-def newest(file: Path | None = None) -> int:
+def newest() -> int:
     """The call_id of the newest call in the ledger; 0 where nothing was ever paid.
 
     Raises:
         StoreError: the file cannot be read.
     """
-    file = file or paths.answers()
-    if not file.is_file():
+    if not paths.answers().is_file():
         return 0
-    with opened(file) as answers:
+    with opened() as answers:
         return answers.newest()
 
 

@@ -62,10 +62,10 @@ def test_the_look_for_the_key_finds_it_in_every_spelling() -> None:
 def test_a_long_row_of_backslashes_is_searched_in_no_time(key: str) -> None:
     secret, row = transport.Secret(key), "\\" * 300_000
     began = time.perf_counter()
-    assert secret.removed(row) == row
-    assert secret.removed(row + key) in {"[key]", row + "[key]"}
-    assert secret.removed("s" + row + "u006b") == "s" + row + "u006b"
-    assert secret.removed(escaped(key)) == "[key]"
+    assert secret.mask(row) == row
+    assert secret.mask(row + key) in {"[key]", row + "[key]"}
+    assert secret.mask("s" + row + "u006b") == "s" + row + "u006b"
+    assert secret.mask(escaped(key)) == "[key]"
     assert time.perf_counter() - began < 1
 
 

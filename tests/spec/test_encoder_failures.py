@@ -8,6 +8,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -702,7 +703,17 @@ def test_the_bundled_encoder_confuses_roles_and_no_paraphrase_is_named(
     same = [edit(left, right).same_meaning for *_, (left, right) in _with_texts(mined)]
     assert same.count(True) >= 10
     loaded = study.load(NAME)
-    twins = TemplateGenerator(loaded).paraphrases(40, np.random.default_rng(0))
+    [asked, *_] = _predicates()
+    twins = [
+        pair
+        for kind in ("synonym", "voice", "word_order")
+        for pair in TemplateGenerator(loaded).pairs(
+            replace(asked, definition=json.dumps({"failure": kind})),
+            14,
+            frozenset(),
+            np.random.default_rng(0),
+        )
+    ]
     left, right = ([pair[side] for pair in twins] for side in (0, 1))
     near = views.similarity(loaded, "bundled", left, right)
     assert (near >= 0.9).mean() > 0.2

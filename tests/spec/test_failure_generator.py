@@ -14,11 +14,12 @@ from tasks.kinds.encoder_failures.embedded.controls import controls
 from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator, domain_of
 from tasks.kinds.encoder_failures.embedded.inflection import article, plural, verb_forms
-from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES, templates
+from tasks.kinds.encoder_failures.embedded.templates import templates
 from tasks.records import Predicate
 from tasks.study.reading import study_of
 
 KINDS = tuple(templates())
+PARAPHRASES = {"synonym", "voice", "word_order"}
 DIFFER = [kind for kind in KINDS if kind not in PARAPHRASES]
 NOTHING: frozenset[str] = frozenset()
 
@@ -101,11 +102,9 @@ def test_words_of_the_corpus_are_left_out(kind: str) -> None:
         for noun in list(itertools.chain.from_iterable(lists.values()))[::2]
         for form in (noun, plural(noun))
     )
-    writer = generator()
-    pairs = writer.pairs(of_kind(kind), 100, known, rng())
+    pairs = generator().pairs(of_kind(kind), 100, known, rng())
     assert len(pairs) == 100
     assert known.isdisjoint(words(" ".join(itertools.chain.from_iterable(pairs))))
-    assert writer.noted == {}
 
 
 def test_synonyms_are_not_swapped_with_each_other() -> None:
@@ -114,22 +113,17 @@ def test_synonyms_are_not_swapped_with_each_other() -> None:
         assert not {"driver", "motorist"} <= set(words(pair[0])), pair
 
 
-def test_words_that_run_out_are_counted() -> None:
-    known = frozenset(lexicon.load().forms)
-    writer = generator()
-    assert len(writer.pairs(of_kind("role_swap"), 50, known, rng())) == 50
-    assert writer.noted == {"pairs_with_words_of_the_corpus": 50}
+def test_words_of_the_corpus_stand_in_where_there_are_no_others() -> None:
+    assert len(generator().pairs(of_kind("role_swap"), 50, frozenset(lexicon.load().forms), rng())) == 50
 
 
 def test_a_list_that_is_used_up_gives_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(templates(), "attribute", (("a {colour} wall", "a {shade} wall"),))
-    writer = generator()
-    pairs = writer.pairs(of_kind("attribute"), 100, frozenset({"red", "blue"}), rng())
+    pairs = generator().pairs(of_kind("attribute"), 100, frozenset({"red", "blue"}), rng())
     n_colours = len(lexicon.load().colours)
     # No colour stands in two pairs; one is left over where the last two are near in meaning.
     assert n_colours // 2 - 2 <= len(pairs) <= n_colours // 2
-    assert writer.noted["pairs_not_written"] == 100 - len(pairs)
-    assert writer.noted["pairs_with_words_of_the_corpus"] <= 2
+    assert sum(not {"red", "blue"}.isdisjoint(words(" ".join(pair))) for pair in pairs) <= 2
 
 
 def test_a_domain_chooses_the_nouns() -> None:
@@ -188,9 +182,8 @@ def test_a_misspelt_kind_names_the_nearest() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_controls_share_as_many_words_and_mean_something_else(kind: str) -> None:
-    writer = generator()
-    pairs = writer.pairs(of_kind(kind), 60, NOTHING, rng())
-    made = writer.controls(pairs, [], rng(1))
+    pairs = generator().pairs(of_kind(kind), 60, NOTHING, rng())
+    made = controls(pairs, rng(1))
     assert [left for left, _ in made] == [left for left, _ in pairs]
     known = lexicon.load()
     for left, control in made:
@@ -203,7 +196,6 @@ def test_controls_share_as_many_words_and_mean_something_else(kind: str) -> None
     # A swap shares every word, and so does a control only where it exchanges none.
     most = 0.34 if wanted.min() > 0.95 else 0.15
     assert np.abs(wanted - got).max() < most
-    assert writer.noted == {}
 
 
 def test_as_many_words_are_exchanged_as_bring_the_overlap_near() -> None:
@@ -214,28 +206,18 @@ def test_as_many_words_are_exchanged_as_bring_the_overlap_near() -> None:
     assert len(set(words(left)) - set(words(several))) > 2
 
 
-def test_words_that_the_lexicon_lacks_are_exchanged_for_words_of_the_vocabulary() -> None:
+def test_words_that_the_lexicon_lacks_are_exchanged_for_words_with_their_ending() -> None:
     pair = ("the senators ratified it", "it ratified the senators")
-    vocabulary = ["tribunals", "annulled", "quietly", "senators"]
-    writer = generator()
-    made = writer.controls([pair], vocabulary, rng())
-    assert made == writer.controls([pair], vocabulary[::-1], rng())
-    assert made[0][1] in {"the tribunals ratified it", "the senators annulled it"}
-    assert writer.noted == {"control_words_of_unknown_part": 2}
+    for seed in range(10):
+        [(_, control)] = controls([pair], rng(seed))
+        the, noun, verb, it = control.split()
+        assert (the, it) == ("the", "it")
+        assert (noun, verb) != ("senators", "ratified")
+        assert noun.endswith("s") and verb.endswith("ed")
 
 
 def test_a_text_without_content_words_has_no_control() -> None:
-    writer = generator()
-    assert writer.controls([("of the", "to the")], [], rng()) == [("of the", "of the")]
-    assert writer.noted == {"pairs_without_control": 1}
-
-
-def test_paraphrases_say_the_same() -> None:
-    pairs = generator().paraphrases(120, rng())
-    found = [edit(*pair) for pair in pairs]
-    assert len(set(pairs)) == 120
-    assert all(e.same_meaning for e in found)
-    assert {e.kind for e in found} == set(PARAPHRASES)
+    assert controls([("of the", "to the")], rng()) == [("of the", "of the")]
 
 
 @pytest.mark.parametrize(
@@ -287,19 +269,18 @@ def test_the_lists_agree_with_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "synonyms", "opposites"),
+    ("left", "right", "synonyms"),
     [
-        ("chases", "pursues", True, False),
-        ("chases", "pursue", False, False),
-        ("cars", "automobiles", True, False),
-        ("opens", "closes", False, True),
-        ("furious", "angry", True, False),
-        ("tall", "short", False, True),
-        ("driver", "teapot", False, False),
-        ("unlisted", "unlisted", False, False),
+        ("chases", "pursues", True),
+        ("chases", "pursue", False),
+        ("cars", "automobiles", True),
+        ("opens", "closes", False),
+        ("furious", "angry", True),
+        ("tall", "short", False),
+        ("driver", "teapot", False),
+        ("unlisted", "unlisted", False),
     ],
 )
-def test_synonyms_and_opposites_agree_in_form(left: str, right: str, synonyms: bool, opposites: bool) -> None:
+def test_synonyms_agree_in_form(left: str, right: str, synonyms: bool) -> None:
     known = lexicon.load()
     assert known.are_synonyms(left, right) is known.are_synonyms(right, left) is synonyms
-    assert known.are_opposites(left, right) is known.are_opposites(right, left) is opposites

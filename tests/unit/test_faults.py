@@ -124,8 +124,10 @@ def test_a_complaint_about_a_form_that_was_never_answered_is_about_the_form() ->
     ],
 )
 def test_errors_are_told_in_several_shapes(content: object, told: tuple[str, str] | None) -> None:
-    assert faults.told(content) == told
+    assert faults.error_words(content) == told
 
 
 def test_a_number_too_long_to_be_written_is_no_obstacle() -> None:
-    assert faults.told({"message": 10**5000, "code": 10**5000}) == ("something that cannot be shown",) * 2
+    assert (
+        faults.error_words({"message": 10**5000, "code": 10**5000}) == ("something that cannot be shown",) * 2
+    )

@@ -108,19 +108,19 @@ def test_megabytes_and_texts_without_a_word_are_drawn_like_others() -> None:
     ).with_columns(pl.int_range(12).cast(pl.String).alias("document_id"))
     rows = Sampler(texts, _none(texts), np.random.default_rng(0)).typical(0, 6)
     assert sorted(rows) == list(range(12))
-    assert all(len(sampling.shown(text, 12)) <= sampling.MAX_CHARS for text in texts["text"])
+    assert all(len(sampling.excerpt(text, 12)) <= sampling.MAX_CHARS for text in texts["text"])
 
 
 @pytest.mark.parametrize(("wanted", "room"), [(10, 10), (375, 375), (100_000, 375)])
 def test_a_prompt_is_bounded_however_many_texts_are_wanted(wanted: int, room: int) -> None:
     n = sampling.affordable(wanted)
     assert n == room
-    assert 2 * n * len(sampling.shown("x" * 10_000, 2 * n)) <= sampling.MAX_CHARS_IN_ALL
+    assert 2 * n * len(sampling.excerpt("x" * 10_000, 2 * n)) <= sampling.MAX_CHARS_IN_ALL
 
 
 def test_a_short_text_is_shown_as_it_is_and_a_long_one_is_marked_as_cut() -> None:
-    assert sampling.shown("two\nlines ", 4) == "two\nlines "
-    assert sampling.shown("x" * 401, 4) == "x" * 399 + "…"
+    assert sampling.excerpt("two\nlines ", 4) == "two\nlines "
+    assert sampling.excerpt("x" * 401, 4) == "x" * 399 + "…"
 
 
 def test_the_next_round_shows_judged_texts_that_the_verdicts_put_into_the_other_group() -> None:
@@ -150,7 +150,7 @@ def _scores() -> tuple[np.ndarray, Contrast]:
 def test_effects_are_shares_in_a_minus_shares_in_b_over_texts_with_a_verdict() -> None:
     score, contrast = _scores()
     score[:10, 1] = np.nan
-    effect, z = ranking.measured(score, contrast)
+    effect, z = ranking.effect_and_z(score, contrast)
     assert effect.tolist() == pytest.approx([0.01, 0.5, 0.51, 0.0, 0.0])
     # The score test with 45 of 90 against 0 of 100: both vary around their common share.
     share = 45 / 190
@@ -161,7 +161,7 @@ def test_effects_are_shares_in_a_minus_shares_in_b_over_texts_with_a_verdict() -
 
 def test_a_proposal_that_says_what_a_stronger_one_says_is_left_out() -> None:
     score, contrast = _scores()
-    _, z = ranking.measured(score, contrast)
+    _, z = ranking.effect_and_z(score, contrast)
     assert ranking.chosen(z, score, 20, 0.5, 2.0) == [2, 0, 3, 4]
     assert ranking.chosen(z, score, 20, 1.0, 2.0) == [2, 1, 0, 3, 4]
     assert ranking.chosen(z, score, 1, 0.5, 2.0) == [2]
@@ -171,13 +171,13 @@ def test_weak_proposals_only_fill_up_to_five() -> None:
     rng = np.random.default_rng(0)
     score = (rng.random((400, 30)) < 0.5).astype(float)
     score[:200, :7] = (rng.random((200, 7)) < 0.9).astype(float)
-    _, z = ranking.measured(score, Contrast(np.arange(400) < 200, np.arange(400)))
+    _, z = ranking.effect_and_z(score, Contrast(np.arange(400) < 200, np.arange(400)))
     assert sorted(ranking.chosen(z, score, 20, 0.5, 4.0)) == list(range(7))
     assert len(ranking.chosen(z, score, 20, 0.5, 50.0)) == 5
 
 
 def test_only_a_clear_contradiction_turns_a_direction() -> None:
-    assert [ranking.directed("A", z) for z in (5.0, -2.9, 0.0, -3.0)] == ["A", "A", "A", "B"]
+    assert [ranking.direction_of("A", z) for z in (5.0, -2.9, 0.0, -3.0)] == ["A", "A", "A", "B"]
 
 
 def test_texts_lean_to_the_group_whose_proposals_hold() -> None:

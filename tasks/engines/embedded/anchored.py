@@ -45,7 +45,7 @@ def topics(
         return bool(mean[topic] >= NEAR_TOPIC and (mean > mean[topic]).sum() < NEAREST_TOPICS)
 
     vectors = anchors - anchors.mean(axis=0)
-    return _measured(contrast, embeddings, vectors, phrases, names, "topic", encoder_name, fits)
+    return _harvest(contrast, embeddings, vectors, phrases, names, "topic", encoder_name, fits)
 
 
 def tones(contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder) -> Harvest:
@@ -65,7 +65,7 @@ def tones(contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder
         inside, outside = place[member, pole], place[~member, pole]
         return bool(inside.mean() >= AT_POLE and outside.size and outside.mean() <= OFF_POLE)
 
-    return _measured(contrast, embeddings, along, phrases, names, "axis", encoder.name, fits)
+    return _harvest(contrast, embeddings, along, phrases, names, "axis", encoder.name, fits)
 
 
 def topic_vectors(encoder: Encoder) -> Float[np.ndarray, "topic dim"]:
@@ -74,7 +74,7 @@ def topic_vectors(encoder: Encoder) -> Float[np.ndarray, "topic dim"]:
     return result
 
 
-def _measured(
+def _harvest(
     contrast: Contrast,
     embeddings: Float[np.ndarray, "text dim"],
     vectors: Float[np.ndarray, "predicate dim"],
@@ -95,7 +95,7 @@ def _measured(
                 "kind": "similarity", "basis": basis, "anchor": anchors[i],
                 "encoder": encoder_name, "vector": vectors[i].tolist(), "threshold": cut,
             }))  # fmt: skip
-            column = similarity.beyond(projection[:, i], cut, embeddings)
+            column = similarity.reaches(projection[:, i], cut, embeddings)
             columns.append(column)
             fitting.append(bool(column.any()) and fits(i, column))
     effect, z = contrast.measure(np.column_stack(columns))

@@ -26,5 +26,5 @@ def axes() -> Mapping[str, Axis]:
     """All tones by name; the order is that of every table of their vectors."""
     return {
         name: Axis(one["high"], one["low"], tuple(one["high_examples"]), tuple(one["low_examples"]))
-        for name, one in wordlists.beside(__file__).items()
+        for name, one in wordlists.yaml_beside(__file__).items()
     }

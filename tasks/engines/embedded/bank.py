@@ -9,13 +9,13 @@ from tasks.engines.embedded import wordlists
 
 def topics() -> dict[str, str]:
     """Name -> what anchors it; the order is that of every table of vectors of topics."""
-    found: dict[str, str] = wordlists.beside(__file__)["topics"]
+    found: dict[str, str] = wordlists.yaml_beside(__file__)["topics"]
     return found
 
 
 def style_guesses() -> list[str]:
     """What a proposer would say of any two corpora without looking."""
-    found: list[str] = wordlists.beside(__file__)["style_guesses"]
+    found: list[str] = wordlists.yaml_beside(__file__)["style_guesses"]
     return found
 
 

@@ -13,4 +13,4 @@ def function_words() -> frozenset[str]:
 
 def listed(name: str) -> tuple[str, ...]:
     """The words of one of the lists, in order, once each."""
-    return wordlists.words(wordlists.beside(__file__)[name])
+    return wordlists.words(wordlists.yaml_beside(__file__)[name])

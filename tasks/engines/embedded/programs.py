@@ -27,7 +27,7 @@ def programs() -> Mapping[str, Program]:
     """All programs by name; they are proposed and named in this order."""
     return {
         name: Program(one["phrase"], _pattern(one), one.get("negated", False))
-        for name, one in wordlists.beside(__file__).items()
+        for name, one in wordlists.yaml_beside(__file__).items()
     }
 
 

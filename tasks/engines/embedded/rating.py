@@ -44,7 +44,7 @@ class EmbeddedRater:
             return [Rating(None, None, None) for _ in predicates]
         encoder = encoders.load(self._study)
         goal = encoder.encode([self._study.goal]).astype(np.float64)[0]
-        said = novelty.said(encoder, [predicate.predicate for predicate in predicates])
+        said = novelty.sentence_vectors(encoder, [predicate.predicate for predicate in predicates])
         relevance = novelty.rounded(2 * np.clip(said @ goal, 0, 1))
         blind = novelty.distances(said, blind_guesses(encoder, goal))
         known = novelty.from_past(encoder, said, past.discoveries(self._study.name))
@@ -66,5 +66,5 @@ def blind_guesses(encoder: Encoder, goal: Float[np.ndarray, " dim"]) -> Float[np
 @lru_cache(maxsize=1)
 def _guessable(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of the bank's topics, and of guesses of style: the same for every goal."""
-    topics = novelty.said(encoder, [f"is about {name}" for name in bank.topics()])
-    return topics, novelty.said(encoder, bank.style_guesses())
+    topics = novelty.sentence_vectors(encoder, [f"is about {name}" for name in bank.topics()])
+    return topics, novelty.sentence_vectors(encoder, bank.style_guesses())

@@ -40,7 +40,7 @@ def choose(
     passed = significant(measured, GATE_RATE)
     least_z = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
     rank = sorted(range(len(candidates)), key=lambda i: _order(candidates[i]))
-    eligible = [i for i in rank if abs(_gated(candidates[i])) >= least_z]
+    eligible = [i for i in rank if abs(_gate_z(candidates[i])) >= least_z]
     chosen = _spread(candidates, eligible, most, max_phi, name)
     if len(chosen) < min(LEAST_KEPT, most):
         rest = [i for i in rank if i not in set(eligible)]
@@ -48,7 +48,7 @@ def choose(
     return chosen
 
 
-def _gated(candidate: Candidate) -> float:
+def _gate_z(candidate: Candidate) -> float:
     return candidate.z if candidate.gate_z is None else candidate.gate_z
 
 

@@ -38,10 +38,10 @@ def holds(
 ) -> Bool[np.ndarray, " text"]:
     """Whether each text lies beyond the threshold of a validated definition."""
     vector = np.array(definition["vector"], dtype=np.float64)[None]
-    return beyond(projections(embeddings, vector)[:, 0], definition["threshold"], embeddings)
+    return reaches(projections(embeddings, vector)[:, 0], definition["threshold"], embeddings)
 
 
-def beyond(
+def reaches(
     projection: Float[np.ndarray, " text"], threshold: float, embeddings: Float[np.ndarray, "text dim"]
 ) -> Bool[np.ndarray, " text"]:
     """Whether each text projects this far and has a vector at all."""

@@ -37,7 +37,7 @@ def harvest(contrast: Contrast, texts: pl.Series) -> Harvest:
 def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the text ...'."""
     if "more_than" in definition:
-        return MEASURES[definition["program"]].phrase.format(_written(definition["more_than"]))
+        return MEASURES[definition["program"]].phrase.format(_number(definition["more_than"]))
     return programs()[definition["program"]].phrase
 
 
@@ -50,7 +50,7 @@ def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
     """Where the pattern matches; empty for measures and for what is defined by absence."""
     if "more_than" in definition or programs()[definition["program"]].negated:
         return []
-    before, after = _unused(text)
+    before, after = _unused_characters(text)
     pattern = programs()[definition["program"]].pattern
     marked = pl.Series([text]).str.replace_all(pattern, before + "${0}" + after)[0]
     ranges, start, position = [], 0, 0
@@ -94,11 +94,11 @@ def _thresholds(texts: pl.Series) -> list[dict[str, Any]]:
     return definitions
 
 
-def _written(threshold: float) -> str:
+def _number(threshold: float) -> str:
     return f"{threshold:,}" if isinstance(threshold, int) else f"{threshold:g}"
 
 
-def _unused(text: str) -> tuple[str, str]:
+def _unused_characters(text: str) -> tuple[str, str]:
     """Two characters of the private use area that the text does not hold."""
     present = set(text)
     free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in present)

@@ -53,11 +53,11 @@ def harvest(
             continue
         prototypes = _prototypes(made, embeddings[made_from], rng)
         vectors = np.stack([similarity.rounded(vector) for vector in prototypes])
-        candidates += _measured(vectors, embeddings, other, ~made_from, encoder_name)
+        candidates += _candidates(vectors, embeddings, other, ~made_from, encoder_name)
     return Harvest(candidates, np.array([candidate.z for candidate in candidates]))
 
 
-def _measured(
+def _candidates(
     vectors: Float[np.ndarray, "predicate dim"],
     embeddings: Float[np.ndarray, "text dim"],
     contrast: Contrast,
@@ -74,7 +74,7 @@ def _measured(
                 "kind": "similarity", "basis": "theme", "encoder": encoder_name,
                 "vector": vectors[i].tolist(), "threshold": cut,
             })  # fmt: skip
-            columns.append(similarity.beyond(projection[:, i], cut, embeddings))
+            columns.append(similarity.reaches(projection[:, i], cut, embeddings))
     effect, z = contrast.measure(np.column_stack(columns)[measured_on])
     return [
         Candidate("", "theme", "theme", definition, column, float(e), float(s))
@@ -102,7 +102,7 @@ class Namer:
         projection = similarity.projections(self.embeddings, vector)[:, 0]
         exemplars = np.lexsort((np.arange(len(member)), -projection))[:N_EXEMPLARS]
         topic, auroc, agrees = self._topic(vector[0], member, telling)
-        quoted = [f'"{tokens.shown(word)}"' for word in telling]
+        quoted = [f'"{tokens.readable(word)}"' for word in telling]
         if agrees and fidelity >= NAMED_FIDELITY and auroc >= NAMED_AUROC:
             phrase = f"is about {topic} (e.g. {', '.join(quoted)})"
         else:

@@ -54,7 +54,7 @@ def is_spaceless(word: str) -> bool:
     return re.fullmatch(rf"[{_SPACELESS}]", word) is not None
 
 
-def shown(phrase: str) -> str:
+def readable(phrase: str) -> str:
     """The phrase as a reader writes it: Chinese and kana without spaces between them."""
     words = phrase.split(" ")
     return ("" if all(is_spaceless(word) for word in words) else " ").join(words)

@@ -8,7 +8,7 @@ import yaml
 
 
 @functools.cache
-def beside(module: str) -> dict[str, Any]:
+def yaml_beside(module: str) -> dict[str, Any]:
     """What the YAML file named as a module (its `__file__`) holds; read once, not to be changed."""
     content: dict[str, Any] = yaml.safe_load(Path(module).with_suffix(".yaml").read_text(encoding="utf-8"))
     return content

@@ -71,7 +71,7 @@ def min_texts(n_texts: int) -> int:
 
 def phrase(terms: Sequence[str]) -> str:
     """`mentions "a", "b" or "c"`."""
-    quoted = [f'"{tokens.shown(term)}"' for term in terms]
+    quoted = [f'"{tokens.readable(term)}"' for term in terms]
     return "mentions " + (f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0])
 
 

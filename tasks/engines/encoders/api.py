@@ -112,7 +112,7 @@ class ApiEncoder:
 
         known = None if dim is None else (_PROBE, dim)
         embeddings = Embeddings(self._study, self._endpoint, self.name, self._key, keep, known)
-        jobs = (partial(embeddings.embedded, batch) for batch in batches)
+        jobs = (partial(embeddings.fetch, batch) for batch in batches)
         try:
             embeddings.run(jobs, lambda nothing: None, len(batches), f"encode with {self._endpoint.model}")
         finally:

@@ -67,7 +67,7 @@ class Embeddings(Gateway):
         self.tokens_in = 0
         """Tokens that the server counted."""
 
-    async def embedded(self, texts: Sequence[str]) -> None:
+    async def fetch(self, texts: Sequence[str]) -> None:
         """Gets vectors; where the server does not take all texts at once, of half of them at a time.
 
         Raises:
@@ -81,8 +81,8 @@ class Embeddings(Gateway):
             self._take(texts, self._received(texts, called.completion, called))
         elif len(texts) > 1:
             middle = len(texts) // 2
-            await self.embedded(texts[:middle])
-            await self.embedded(texts[middle:])
+            await self.fetch(texts[:middle])
+            await self.fetch(texts[middle:])
         else:
             raise self._refused(texts[0], called)
 
@@ -203,7 +203,7 @@ class EmbeddingConnection(Connection):
             content = None
         if isinstance(content, dict) and isinstance(content.get("data"), list):
             return _as_completion(content, len(body))
-        if faults.told(content) is not None:
+        if faults.error_words(content) is not None:
             return received  # an error within an answer that is well by its status: read by the gateway
         start = received[:1000].decode("utf-8", "replace")
         return Fault(self.cleaned(f"wanted embeddings, got {start}"), may_be_billed=True)

@@ -164,7 +164,7 @@ class Calling:
             meaning, asked.form
         )
         if not may_go_on:
-            self._end(faults.stopped(asked.endpoint, fault))
+            self._end(faults.final_error(asked.endpoint, fault))
         if meaning is not Meaning.COMPLAINT:
             called.is_error = True
             is_too_long = meaning is Meaning.TOO_LONG
@@ -289,7 +289,7 @@ def _read(received: bytes, n_chars: int, connection: "Connection") -> Completion
         return Fault(words, may_be_billed=True)
     if (found := completion.from_content(content, n_chars, connection.without_key)) is not None:
         return found
-    words, code = faults.told(content) or (f"wanted a chat completion, got {_start(received)}", "")
+    words, code = faults.error_words(content) or (f"wanted a chat completion, got {_start(received)}", "")
     # Some servers tell errors within an answer that is well by its HTTP status.
     status = int(code) if _STATUS.fullmatch(code) else None
     return Fault(connection.cleaned(words), status=status, code=code, tokens=completion.tokens(content))

@@ -305,7 +305,7 @@ async def _work(
     try:
         while calling.error is None and (job := next(jobs, None)) is not None:
             handle(await job())
-            advance(1, calling.purse.shown)
+            advance(1, calling.purse.spending)
             await asyncio.sleep(0)  # A job that was in the store waits for nothing: let others in.
     except StoppedError:
         pass

@@ -90,7 +90,7 @@ def body(
             fields["response_format"] = response_format(schema)
         else:
             first, *others = messages
-            messages = [{**first, "content": first["content"] + _told_schema(schema)}, *others]
+            messages = [{**first, "content": first["content"] + _schema_in_words(schema)}, *others]
             if level == "json_object":
                 fields["response_format"] = {"type": "json_object"}
     # What the study adds may not change what is asked, or how the answer comes.
@@ -125,6 +125,6 @@ def response_format(schema: type[BaseModel]) -> dict[str, Any]:
 
 
 @lru_cache
-def _told_schema(schema: type[BaseModel]) -> str:
+def _schema_in_words(schema: type[BaseModel]) -> str:
     shown = json.dumps(_json_schema(schema))
     return f"\n\nAnswer with one JSON object of this JSON schema, and nothing else:\n{shown}"

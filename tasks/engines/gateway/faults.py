@@ -70,7 +70,7 @@ class Meaning(Enum):
     STOP = auto()
 
 
-def told(content: Any) -> tuple[str, str] | None:
+def error_words(content: Any) -> tuple[str, str] | None:
     """The words and the name of an error, in the shapes that servers send; None where it is none."""
     error = content.get("error", content) if isinstance(content, dict) else None
     if isinstance(error, str):
@@ -126,7 +126,7 @@ def pause_s(fault: Fault, failures: int, patience_s: float) -> float:
     return wait_s + min(jitter, max(wait_s, FIRST_WAIT_S))
 
 
-def stopped(endpoint: Endpoint, fault: Fault) -> EngineError:
+def final_error(endpoint: Endpoint, fault: Fault) -> EngineError:
     """The error of a server that will not be won over by another try."""
     status, words = fault.status, fault.words.lower()
     said = f"{endpoint.base_url}: model {endpoint.model}: HTTP {status}: {fault.words}"

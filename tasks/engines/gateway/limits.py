@@ -135,7 +135,7 @@ class Purse:
         """What a call costs; None without a price."""
         return calls.price_usd(model, tokens_in, tokens_out, tokens_cached, self._prices)
 
-    def shown(self) -> str:
+    def spending(self) -> str:
         """What was spent, in money or, without a price, in tokens."""
         self._refresh()
         if self._budget is not None:

@@ -21,7 +21,7 @@ import aiohttp
 import httpx2
 import openai
 
-from tasks.engines.gateway.faults import Fault, told
+from tasks.engines.gateway.faults import Fault, error_words
 from tasks.errors import EngineError
 from tasks.study.params import Endpoint
 
@@ -45,7 +45,7 @@ class Secret:
         # What is shorter is a word like `none`, no secret; replacing it would change answers.
         self._pattern = _spellings(key) if len(key) >= _SECRET_LENGTH else None
 
-    def removed(self, text: str) -> str:
+    def mask(self, text: str) -> str:
         """The text without the key, also where JSON escapes spell it."""
         if self._pattern is None or (self.key not in text and "\\" not in text):
             return text
@@ -167,18 +167,18 @@ class Connection:
 
     def cleaned(self, words: str) -> str:
         """Words of others, fit for an error message."""
-        return self._secret.removed(_CONTROL.sub(" ", self._secret.removed(words))).strip()[:_WORDS]
+        return self._secret.mask(_CONTROL.sub(" ", self._secret.mask(words))).strip()[:_WORDS]
 
     def without_key(self, text: str) -> str:
         """A text as it came, but for the key."""
-        return self._secret.removed(text)
+        return self._secret.mask(text)
 
     async def close(self) -> None:
         """Ends all connections."""
         await self._client.close()
 
     def _refused(self, response: httpx2.Response) -> Fault:
-        words, code = told(_json(response.text)) or (response.text, "")
+        words, code = error_words(_json(response.text)) or (response.text, "")
         if response.is_redirect:
             words = f"redirected to {response.headers.get('location', '')}"
         return Fault(

@@ -114,7 +114,7 @@ class LlmProposer:
         """What there was and what one more round on these texts adds."""
         sample = look.texts[list(rows)]
         self.noted["n_rounds"] += 1
-        answer = self._ask(self._prompt, schemas.Hypotheses, self._shown(sample, found, unexplained))
+        answer = self._ask(self._prompt, schemas.Hypotheses, self._prompt_fields(sample, found, unexplained))
         if not isinstance(answer, schemas.Hypotheses):
             self.noted["n_rounds_failed"] += 1
             return list(found)
@@ -131,13 +131,13 @@ class LlmProposer:
         self.noted["n_repeated"] += len(whole) - len(kept)
         return [whole[i] for i in kept]
 
-    def _shown(
+    def _prompt_fields(
         self, sample: pl.DataFrame, found: Sequence[_Suggestion], unexplained: bool
     ) -> dict[str, object]:
         study = self._study
         names = frames.read_manifest(paths.output(study.name, "collect"))["names"]
         samples = [
-            {"group": group, "text": sampling.shown(text, sample.height)}
+            {"group": group, "text": sampling.excerpt(text, sample.height)}
             for group, text in sample.select("group", "text").iter_rows()
         ]
         return {
@@ -182,19 +182,19 @@ class LlmProposer:
         params = self._study.propose
         rows = look.sample(params.judged)
         contrast = Contrast.of(look.texts[rows])
-        score = self._judged(found, look, rows)
+        score = self._verdicts(found, look, rows)
         for _ in range(params.error_rounds):
             lean = ranking.lean(score, contrast, look.rng)
             shown = look.sampler.unexplained(lean, rows, sampling.affordable(params.samples))
             n_known = len(found)
             found = self._grown(found, look, shown, unexplained=True)
             if len(found) > n_known:
-                score = np.column_stack([score, self._judged(found[n_known:], look, rows)])
-        effect, z = ranking.measured(score, contrast)
+                score = np.column_stack([score, self._verdicts(found[n_known:], look, rows)])
+        effect, z = ranking.effect_and_z(score, contrast)
         kept = ranking.chosen(z, score, params.max_predicates, params.max_phi, params.gate_z)
         return [self._proposal(found[i], float(effect[i]), float(z[i])) for i in kept]
 
-    def _judged(
+    def _verdicts(
         self, suggestions: Sequence[_Suggestion], look: "_Look", rows: Sequence[int]
     ) -> Float[np.ndarray, "text proposal"]:
         """Verdicts of the study's own judge, as they will count later."""
@@ -227,7 +227,7 @@ class LlmProposer:
         )
 
     def _proposal(self, suggestion: _Suggestion, effect: float, z: float) -> Proposal:
-        direction = ranking.directed(suggestion.direction, z)
+        direction = ranking.direction_of(suggestion.direction, z)
         self.noted["n_turned"] += direction != suggestion.direction
         return Proposal(
             predicate=suggestion.sentence,

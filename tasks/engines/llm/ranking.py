@@ -18,7 +18,7 @@ FLIP_Z = 3.0
 """A proposal this far off in the other direction is turned round."""
 
 
-def measured(
+def effect_and_z(
     score: Float[np.ndarray, "text proposal"], contrast: Contrast
 ) -> tuple[Float[np.ndarray, " proposal"], Float[np.ndarray, " proposal"]]:
     """Effect (mean in A minus mean in B) and z of each proposal over its texts with a verdict.
@@ -35,7 +35,7 @@ def measured(
     return effect, z
 
 
-def directed(direction: Group, z: float) -> Group:
+def direction_of(direction: Group, z: float) -> Group:
     """The proposal's direction, or the measured one where they clearly contradict each other.
 
     What the model says is the hypothesis. But a model also mixes up the letters, and then a true finding

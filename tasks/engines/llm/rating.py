@@ -115,11 +115,11 @@ class LlmRater:
         if not self._measures:
             return nothing, nothing, list(before[:N_SHOWN])
         encoder = encoders.load(self._study)
-        said = novelty.said(encoder, [predicate.predicate for predicate in predicates])
-        blind = novelty.distances(said, novelty.said(encoder, guesses)) if guesses else nothing
+        said = novelty.sentence_vectors(encoder, [predicate.predicate for predicate in predicates])
+        blind = novelty.distances(said, novelty.sentence_vectors(encoder, guesses)) if guesses else nothing
         if not before:
             return blind, nothing, []
-        known = novelty.said(encoder, before)
+        known = novelty.sentence_vectors(encoder, before)
         return blind, novelty.distances(said, known), [before[i] for i in _nearest(said, known)]
 
     def _rated(self, predicates: Sequence[Predicate], known: Sequence[str]) -> list[PredicateRating | None]:
@@ -155,12 +155,14 @@ class LlmRater:
         system, user = prompt.render(
             study=self._about,
             known=prompts.lines({"known": sentence} for sentence in known),
-            hypotheses=prompts.lines({"id": key, **self.shown(predicate)} for key, predicate in batch),
+            hypotheses=prompts.lines(
+                {"id": key, **self.question_fields(predicate)} for key, predicate in batch
+            ),
         )
         about = tuple(p.predicate_id for _, p in batch)
         return Request("rater", self._endpoint, system, user, Ratings, prompt.hash, about)
 
-    def shown(self, predicate: Predicate) -> dict[str, str]:
+    def question_fields(self, predicate: Predicate) -> dict[str, str]:
         """What is told of a predicate."""
         return {"predicate": predicate.predicate, "more_in": self._names[predicate.direction]}
 

@@ -39,7 +39,7 @@ def affordable(n: int) -> int:
     return min(n, MAX_CHARS_IN_ALL // (2 * LEAST_CHARS))
 
 
-def shown(text: str, n_texts: int) -> str:
+def excerpt(text: str, n_texts: int) -> str:
     """The text as far as it is shown in a prompt of n_texts."""
     room = max(LEAST_CHARS, min(MAX_CHARS, MAX_CHARS_IN_ALL // max(n_texts, 1)))
     return text if len(text) <= room else text[: room - 1].rstrip() + "…"

@@ -73,7 +73,7 @@ def _scenes(file: Path, grammar: Grammar, rng: np.random.Generator, texts: dict[
     idle = 0
     while len(scenes) < grammar.n_sentences:
         domain, template = places[int(rng.integers(len(places)))]
-        words = _drawn(grammar.domains[domain], template.slots, rng)
+        words = _words_of_slots(grammar.domains[domain], template.slots, rng)
         text = _written(grammar, template.text, words)
         if text is None or text in texts:
             idle += 1
@@ -89,7 +89,7 @@ def _scenes(file: Path, grammar: Grammar, rng: np.random.Generator, texts: dict[
     return scenes
 
 
-def _drawn(
+def _words_of_slots(
     lists: Lists, slots: Sequence[tuple[str, str]], rng: np.random.Generator
 ) -> dict[tuple[str, str], Forms]:
     """A word for each slot; slots of one list get different ones."""

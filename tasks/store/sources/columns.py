@@ -10,7 +10,7 @@ from tasks.store.sources.wording import first_line, listed
 _TEXTUAL = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 
-def wanted(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.Series:
+def column_named(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.Series:
     """The column of that name.
 
     Raises:
@@ -32,7 +32,7 @@ def text(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.Series:
     Raises:
         SourceError: it is missing, or holds numbers or anything else that is no text.
     """
-    column = wanted(frame, name, label, where)
+    column = column_named(frame, name, label, where)
     if not isinstance(column.dtype, _TEXTUAL):
         raise _no_text(frame, column, label, where, str(column.dtype))
     texts = column.cast(pl.String)
@@ -55,7 +55,7 @@ def document(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.Serie
     Raises:
         SourceError: it is missing, or holds lists or bytes.
     """
-    column = wanted(frame, name, label, where)
+    column = column_named(frame, name, label, where)
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
         raise SourceError(f"{where}: wanted plain ids in column {name!r} of {label}, got {column.dtype}.")
     if column.dtype.is_float():

@@ -43,7 +43,7 @@ def read_docstrings(file: Path) -> tuple[pl.DataFrame, dict[str, str]]:
             for place in places:
                 rows += [
                     (_prose(scrubbed(doc), examples=catalogue["examples"]), name, package, f"{place}.{name}")
-                    for name, doc in _documented(_found(file, package, place), package)
+                    for name, doc in _documented(_object_named(file, package, place), package)
                 ]
     columns = ["text", "name", "package", "object"]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
@@ -86,7 +86,7 @@ def _version(file: Path, package: str) -> str:
         ) from None
 
 
-def _found(file: Path, package: str, place: str) -> Any:
+def _object_named(file: Path, package: str, place: str) -> Any:
     """The module or class of that dotted name."""
     try:
         found: Any = importlib.import_module(package)

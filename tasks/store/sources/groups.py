@@ -16,8 +16,6 @@ from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
 from tasks.study.params import Collect, Source
 
-Value = str | int | float | bool
-
 
 def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:
     """Rows as the sources hold them, before any cleaning.
@@ -76,9 +74,9 @@ def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict
     frames, read = [], _Read(study)
     for group, source in (("A", a), ("B", b)):
         frame, label, file_column = read.table(group.lower(), source)
-        picked = _picked(study, frame, label, source, file_column)
+        picked = _texts_and_documents(study, frame, label, source, file_column)
         frames.append(picked.with_columns(pl.lit(group).alias("group")))
-    return pl.concat(frames), read.done()
+    return pl.concat(frames), read.manifest()
 
 
 def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
@@ -86,13 +84,13 @@ def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
     frame, label, file_column = read.table("", Source())
     where = f"studies.{study.name}.collect"
     if params.group == "random":
-        picked = _picked(study, frame, label, Source(), file_column)
-        return picked.with_columns(_random_half(study, picked)), read.done()
+        picked = _texts_and_documents(study, frame, label, Source(), file_column)
+        return picked.with_columns(_random_half(study, picked)), read.manifest()
     if params.is_one_pile:
-        picked = _picked(study, frame, label, Source(), file_column)
-        return picked.with_columns(pl.lit("A").alias("group")), read.done()
+        picked = _texts_and_documents(study, frame, label, Source(), file_column)
+        return picked.with_columns(pl.lit("A").alias("group")), read.manifest()
     if params.group is not None:
-        column = columns.wanted(frame, params.group, label, f"{where}.group")
+        column = columns.column_named(frame, params.group, label, f"{where}.group")
         in_a = columns.equals(column, params.a, label, f"{where}.a")  # type: ignore[arg-type]
         in_b = columns.equals(column, params.b, label, f"{where}.b")  # type: ignore[arg-type]
     else:
@@ -105,8 +103,8 @@ def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
             f"Make the two exclude each other: a: {params.a!r}, b: {params.b!r}."
         )
     group = pl.select(pl.when(in_a).then(pl.lit("A")).when(in_b).then(pl.lit("B")).alias("group"))
-    picked = _picked(study, frame, label, Source(), file_column).hstack(group)
-    found = read.done()
+    picked = _texts_and_documents(study, frame, label, Source(), file_column).hstack(group)
+    found = read.manifest()
     found["rows_of_neither"] = int(picked["group"].null_count())
     return picked.filter(pl.col("group").is_not_null()), found
 
@@ -118,7 +116,7 @@ def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(coin < 0.5).then(pl.lit("A")).otherwise(pl.lit("B")).alias("group")).to_series()
 
 
-def _picked(
+def _texts_and_documents(
     study: Study, frame: pl.DataFrame, label: str, source: Source, file_column: str | None
 ) -> pl.DataFrame:
     """Columns text and document_id."""
@@ -215,7 +213,7 @@ class _Read:
     def _inside(self, file: Path) -> str:
         return file.relative_to(self._base(file)).as_posix()
 
-    def done(self) -> dict[str, Any]:
+    def manifest(self) -> dict[str, Any]:
         """What was read, for the manifest."""
         read: dict[str, Any] = {"data": self._study.data, tables.SURROGATES: self._n_surrogates}
         # A folder of thousands of texts is told by its size.

@@ -36,7 +36,7 @@ def read_verdicts(study: Study) -> tuple[pl.DataFrame, dict[str, Any]] | None:
             f"{where}: wanted a predicate in every row of {label}, {_first(predicate, '')} has none."
         )
     text = columns.text(frame, "text", label, where)
-    score, n_outside = _score(columns.wanted(frame, "score", label, where), label, where)
+    score, n_outside = _score(columns.column_named(frame, "score", label, where), label, where)
     status = _status(frame, score, label, where)
     verdicts = pl.DataFrame(
         [predicate.alias("predicate"), text.alias("text"), score.alias("score"), status.alias("status")]

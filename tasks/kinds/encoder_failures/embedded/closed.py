@@ -49,7 +49,7 @@ class Closed:
 @functools.cache
 def load() -> Closed:
     """The closed classes, read once per process."""
-    lists = wordlists.beside(__file__)
+    lists = wordlists.yaml_beside(__file__)
     own = {name: frozenset(lists[name].split()) for name in _SETS}
     be = own["present_be"] | own["past_be"] | frozenset(lists["other_be"].split())
     return Closed(

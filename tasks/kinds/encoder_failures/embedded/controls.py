@@ -18,9 +18,7 @@ _ENDINGS = ("ing", "ed", "s", "")
 Key = tuple[str, str, str]
 
 
-def controls(
-    pairs: Sequence[tuple[str, str]], rng: np.random.Generator, vocabulary: Collection[str] = ()
-) -> list[tuple[str, str]]:
+def controls(pairs: Sequence[tuple[str, str]], rng: np.random.Generator) -> list[tuple[str, str]]:
     """For each pair its left text, and that text with words exchanged for unrelated ones.
 
     As many words are exchanged as bring the lexical overlap nearest to the pair's own, one at least. A text
@@ -29,26 +27,16 @@ def controls(
     Args:
         pairs: texts that show a failure.
         rng: every draw is made with it.
-        vocabulary: words to exchange for words that the lexicon does not know, in place of its own.
     """
-    return [(left, exchanged(left, right, vocabulary, rng)[0]) for left, right in pairs]
+    return [(left, _exchanged(left, right, rng)) for left, right in pairs]
 
 
-def exchanged(
-    left: str, right: str, vocabulary: Collection[str], rng: np.random.Generator
-) -> tuple[str, int]:
-    """The control text, `left` itself where no word can be exchanged; and how many words are of unknown part.
+def _exchanged(left: str, right: str, rng: np.random.Generator) -> str:
+    """`left` with words exchanged, so that its overlap is about that of `right`; itself where none can be.
 
     Words the lexicon does not know are exchanged only where it knows too few.
-
-    Args:
-        left: the text to change.
-        right: the text whose overlap with `left` is wanted.
-        vocabulary: words to exchange for words that the lexicon does not know; their order does not matter.
-        rng: decides which words, and for which.
     """
     known = lexicon.load()
-    spare = sorted(vocabulary or _usual())
     spans = [(found.start(), found.end()) for found in _WORD.finditer(left)]
     words = [left[start:end].casefold() for start, end in spans]
     taken = {*words, *(found[0].casefold() for found in _WORD.finditer(right))}
@@ -57,7 +45,7 @@ def exchanged(
     chosen: dict[int, str] = {}
     texts: list[str] = []
     for position in sorted(order, key=lambda i: not is_listed[i]):
-        pool = _listed(known, words[position]) if is_listed[position] else _alike(words[position], spare)
+        pool = _listed(known, words[position]) if is_listed[position] else _alike(words[position])
         fitting = [w for w in pool if _is_unrelated(known, w, words[position], taken)]
         if not fitting:
             continue
@@ -65,12 +53,11 @@ def exchanged(
         taken.add(chosen[position])
         texts.append(_rewritten(left, spans, chosen))
     if not texts:
-        return left, 0
+        return left
     wanted = float(lexical_overlap([left], [right])[0])
     gap = np.abs(lexical_overlap([left] * len(texts), texts) - wanted)
     # Rounded: of equally near ones the first, with the fewest exchanged.
-    n = int(np.argmin(gap.round(12))) + 1
-    return texts[n - 1], sum(not is_listed[i] for i in list(chosen)[:n])
+    return texts[int(np.argmin(gap.round(12)))]
 
 
 def _is_unrelated(known: Lexicon, word: str, replaced: str, texts: Collection[str]) -> bool:
@@ -95,10 +82,12 @@ def _in_phrases() -> frozenset[str]:
     return frozenset(part for word in lexicon.load().forms if " " in word for part in word.split())
 
 
-def _usual() -> set[str]:
+@functools.cache
+def _stand_ins() -> tuple[str, ...]:
     """Nouns, and verbs in -ing and past: a stand-in for a word of unknown part with the same ending."""
     forms = {"one", "many", "ing", "past"}
-    return {word for (_, _, form), words in _by_key().items() if form in forms for word in words}
+    every = {word for (_, _, form), words in _by_key().items() if form in forms for word in words}
+    return tuple(sorted(word for word in every if word.isalpha() and word not in function_words()))
 
 
 def _listed(known: Lexicon, word: str) -> list[str]:
@@ -121,11 +110,11 @@ def _places(known: Lexicon, word: str) -> list[str]:
     return [place for preposition, place in entries if preposition in taken]
 
 
-def _alike(word: str, spare: Sequence[str]) -> list[str]:
-    """Spare words with the same ending: the nearest to the same part of speech without a lexicon."""
+def _alike(word: str) -> list[str]:
+    """Words with the same ending: the nearest to the same part of speech without a lexicon."""
     if word in function_words() or word in _in_phrases() or not word.isalpha():
         return []
-    return [w for w in spare if w.isalpha() and w not in function_words() and _ending(w) == _ending(word)]
+    return [w for w in _stand_ins() if _ending(w) == _ending(word)]
 
 
 def _ending(word: str) -> str:

@@ -16,22 +16,6 @@ from tasks.kinds.encoder_failures.embedded.relating import CONTENT, Change, exch
 from tasks.kinds.encoder_failures.embedded.units import Unit, units
 from tasks.kinds.encoder_failures.embedded.vocabulary import noun_class
 
-KINDS = (
-    "negation",
-    "quantifier",
-    "number",
-    "role_swap",
-    "tense",
-    "preposition",
-    "attribute",
-    "antonym",
-    "entity",
-    "synonym",
-    "voice",
-    "word_order",
-    "identical",
-    "other",
-)
 _SIGN = re.compile(r"""[^\w\s.,;:!'"’“”()\[\]–—-]""")
 MAX_UNITS = 60
 """Longer texts are not aligned: they are `other`."""
@@ -42,7 +26,8 @@ class Edit:
     """How the right text was made from the left one."""
 
     kind: str
-    """One of KINDS."""
+    """negation, quantifier, number, role_swap, tense, preposition, attribute, antonym, entity, synonym, voice,
+    word_order, identical or other."""
     changed: tuple[tuple[str, str], ...]
     """What stood left and what stands right, in order; an empty text where something came or went."""
     same_meaning: bool | None
@@ -89,7 +74,7 @@ def _edit(left: Sequence[Unit], right: Sequence[Unit]) -> Edit:
     changes: list[Change] = []
     changed: list[tuple[str, str]] = []
     for region in _regions(pairings):
-        changes += _read(region)
+        changes += _changes_in_region(region)
         sides = ([u.text for u in side if u and u.text] for side in zip(*region, strict=True))
         changed.append((" ".join(next(sides)), " ".join(next(sides))))
     kind, same = _summed(changes, pairings)
@@ -109,21 +94,21 @@ def _regions(pairings: Sequence[Pairing]) -> list[list[Pairing]]:
     return [region for region in found if region]
 
 
-def _read(region: Sequence[Pairing]) -> list[Change]:
+def _changes_in_region(region: Sequence[Pairing]) -> list[Change]:
     """The differences of one region."""
     lefts, rights = ([u for u in side if u] for side in zip(*region, strict=True))
     denials = sum(u.part == "negation" for u in lefts) - sum(u.part == "negation" for u in rights)
     amounts = [u for u in [*lefts, *rights] if u.part in {"amount", "number"}]
     if denials % 2:
         rest = [p for p in region if not any(u and u.part in {"negation", "amount", "number"} for u in p)]
-        return [Change("negation", False, 0), *_read_rest(rest)]
+        return [Change("negation", False, 0), *_changes_beside(rest)]
     if amounts:
         rest = [p for p in region if not any(u and u.part in {"amount", "number"} for u in p)]
-        return [_amount_change(region), *_read_rest(rest)]
+        return [_amount_change(region), *_changes_beside(rest)]
     return _runs(region)
 
 
-def _read_rest(rest: Sequence[Pairing]) -> list[Change]:
+def _changes_beside(rest: Sequence[Pairing]) -> list[Change]:
     """What a region holds beside its denial or amount, without what may come and go there."""
     return _runs([p for p in rest if not (None in p and all(is_free(u) for u in p if u))])
 
@@ -147,7 +132,7 @@ def _runs(region: Sequence[Pairing]) -> list[Change]:
     for left, right in [*region, (None, None)]:
         now = -1 if left and right else 0 if left else 1 if right else -1
         if run and now != side:
-            found.append(_came(run))
+            found.append(_one_sided_change(run))
             run = []
         side = now
         if left and right:
@@ -157,7 +142,7 @@ def _runs(region: Sequence[Pairing]) -> list[Change]:
     return found
 
 
-def _came(run: Sequence[Unit]) -> Change:
+def _one_sided_change(run: Sequence[Unit]) -> Change:
     """What it means that these units have no counterpart."""
     solid = [u for u in run if u.key != "be" and u.part not in {"owner", "frame"}]
     if not solid:
@@ -174,11 +159,11 @@ def _came(run: Sequence[Unit]) -> Change:
 def _summed(changes: Sequence[Change], pairings: Sequence[Pairing]) -> tuple[str, bool | None]:
     """One kind for the pair, and whether its meaning stays."""
     telling = [c for c in changes if c.same is not True]
-    if any(c.kind in {"quantifier", "number", "negation"} for c in changes) or _counted(pairings):
+    if any(c.kind in {"quantifier", "number", "negation"} for c in changes) or _has_lone_amount(pairings):
         # `a dog` and `two dogs`: the plural says nothing more.
         plural_only = [c for c in telling if not (c.kind == "number" and c.cost == 0.2)]
         telling = plural_only or telling
-    if any(c.kind != "agreement" for c in telling) or _counted(pairings):
+    if any(c.kind != "agreement" for c in telling) or _has_lone_amount(pairings):
         telling = [c for c in telling if c.kind != "agreement"]
     if not telling:
         return ("synonym" if changes else "identical"), True
@@ -186,17 +171,17 @@ def _summed(changes: Sequence[Change], pairings: Sequence[Pairing]) -> tuple[str
     if any(c.same is None for c in telling):
         # One difference that cannot be judged has its kind all the same.
         return (kinds.pop() if len(kinds) == 1 else "other"), None
-    if _both_sides(pairings) or _moved(pairings) or (len(telling) > 1 and kinds & {"negation"}):
+    if _both_sides(pairings) or _has_moved_word(pairings) or (len(telling) > 1 and kinds & {"negation"}):
         # Said in other words, or denied twice: `a door that is not open`, `a closed door`.
         return "other", None
     return (kinds.pop() if len(kinds) == 1 else "other"), False
 
 
-def _counted(pairings: Sequence[Pairing]) -> bool:
+def _has_lone_amount(pairings: Sequence[Pairing]) -> bool:
     return any(u and u.part in {"amount", "number"} and None in p for p in pairings for u in p)
 
 
-def _moved(pairings: Sequence[Pairing]) -> bool:
+def _has_moved_word(pairings: Sequence[Pairing]) -> bool:
     """Whether a content word has another place: `a car before a bus`, `a bus behind a car`."""
     apart = [(a, b) for a, b in pairings if not (a and b and a.key == b.key)]
     lefts = {a.key for a, _ in apart if a and a.part in CONTENT}

@@ -115,11 +115,11 @@ def _swapped(left: Sequence[Unit], right: Sequence[Unit]) -> Found | None:
             middle = names[start + n_first : end - n_last]
             if last + middle + first == others[start:end]:
                 spans = slice(start, start + n_first), slice(end - n_last, end)
-                best = best or _told(left, *spans)
+                best = best or _meaning_of_swap(left, *spans)
     return best
 
 
-def _told(units: Sequence[Unit], first: slice, last: slice) -> Found:
+def _meaning_of_swap(units: Sequence[Unit], first: slice, last: slice) -> Found:
     one, middle, other = units[first], units[first.stop : last.start], units[last]
     texts = " ".join(u.text for u in one), " ".join(u.text for u in other)
     pairs = (texts, texts[::-1])
@@ -127,7 +127,7 @@ def _told(units: Sequence[Unit], first: slice, last: slice) -> Found:
         adjectives = all(u.part == "adjective" for u in [*one, *other])
         return ("word_order", True, pairs) if adjectives else ("other", None, pairs)
     following = units[first.stop : first.stop + 1], units[last.stop : last.stop + 1]
-    if kind := _told_of_nouns(one, other, following):
+    if kind := _kind_of_swap(one, other, following):
         return kind, False, pairs
     linking = {u.key for u in middle if u.part not in CONTENT}
     if linking <= closed.load().symmetric and not _whole_middle(middle):
@@ -138,7 +138,7 @@ def _told(units: Sequence[Unit], first: slice, last: slice) -> Found:
     return "role_swap", False, pairs
 
 
-def _told_of_nouns(
+def _kind_of_swap(
     one: Sequence[Unit], other: Sequence[Unit], following: tuple[Sequence[Unit], Sequence[Unit]]
 ) -> str:
     """What both phrases tell of the nouns after them; empty where they are no such phrases."""

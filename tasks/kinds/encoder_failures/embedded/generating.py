@@ -5,17 +5,15 @@ Not here: whether an encoder confuses them, and whether their meanings differ (m
 
 import json
 import re
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tasks.errors import EngineError, nearest
 from tasks.kinds.encoder_failures.embedded import lexicon
-from tasks.kinds.encoder_failures.embedded.controls import exchanged
 from tasks.kinds.encoder_failures.embedded.slots import Slots
-from tasks.kinds.encoder_failures.embedded.templates import PARAPHRASES, templates
+from tasks.kinds.encoder_failures.embedded.templates import templates
 from tasks.kinds.encoder_failures.params import own
 from tasks.records import Call, Predicate
 from tasks.study import Study
@@ -26,15 +24,14 @@ _SWAPPED = re.compile(r"\b(swap|exchang|trad|switch|bound|bind)", re.IGNORECASE)
 
 
 class TemplateGenerator:
-    """Pairs of texts by templates, their matched controls, and paraphrases."""
+    """Pairs of texts by templates."""
 
     def __init__(self, study: Study) -> None:
         self._domain = domain_of(own(study).domain or "")
-        self._noted: Counter[str] = Counter()
         if own(study).domain and self._domain is None:
             known = ", ".join(sorted(lexicon.load().domain_words))
             raise EngineError(
-                f"studies.{study.name}.failures.domain: the templates have words of {known}, got "
+                f"studies.{study.name}.encoder_failures.domain: the templates have words of {known}, got "
                 f"{own(study).domain!r}, which fits none or several.",
                 hint="Say it in words of one of these, leave it out, or write `engine: llm`.",
             )
@@ -43,11 +40,6 @@ class TemplateGenerator:
     def calls(self) -> tuple[Call, ...]:
         """Nothing is paid."""
         return ()
-
-    @property
-    def noted(self) -> Mapping[str, int]:
-        """What did not go as asked: pairs with words of the corpus, pairs that could not be written."""
-        return dict(self._noted)
 
     def pairs(
         self,
@@ -68,60 +60,7 @@ class TemplateGenerator:
             EngineError: the definition is none of this kind, or there are no templates for it.
         """
         slots = Slots(lexicon.load(), known, self._domain)
-        return self._written(_templates(predicate), n, slots, rng)
-
-    def paraphrases(self, n: int, rng: np.random.Generator) -> list[tuple[str, str]]:
-        """At most n distinct pairs whose texts say the same: synonyms, passives, fronted phrases."""
-        chosen = [template for kind in PARAPHRASES for template in templates()[kind]]
-        return self._written(chosen, n, Slots(lexicon.load(), domain=self._domain), rng)
-
-    def controls(
-        self, pairs: Sequence[tuple[str, str]], vocabulary: Collection[str], rng: np.random.Generator
-    ) -> list[tuple[str, str]]:
-        """For each pair its left text, and that text with words exchanged for unrelated ones.
-
-        As many words are exchanged as bring the lexical overlap nearest to the pair's own, one at least.
-        Where none can be, the left text stands twice and is counted.
-
-        Args:
-            pairs: texts that show a failure.
-            vocabulary: words to exchange for where the lexicon does not know a word.
-            rng: every draw is made with it.
-        """
-        made = []
-        for left, right in pairs:
-            control, n_unknown = exchanged(left, right, vocabulary, rng)
-            self._noted["control_words_of_unknown_part"] += n_unknown
-            self._noted["pairs_without_control"] += control == left
-            made.append((left, control))
-        self._noted += Counter()  # leaves out what never happened
-        return made
-
-    def _written(
-        self, templates: Sequence[tuple[str, str]], n: int, slots: Slots, rng: np.random.Generator
-    ) -> list[tuple[str, str]]:
-        made: list[tuple[str, str]] = []
-        texts: set[str] = set()
-        start, idle, draws = int(rng.integers(len(templates))), 0, 0
-        while len(made) < n:
-            # In turn, so that every template has its share.
-            left, right, is_fresh = slots.fill(*templates[(start + draws) % len(templates)], rng)
-            draws += 1
-            if left == right or not texts.isdisjoint((left, right)):
-                idle += 1
-                if idle < _TRIES:
-                    continue
-                if not slots.widen():
-                    self._noted["pairs_not_written"] += n - len(made)
-                    break
-                idle = 0
-                continue
-            idle = 0
-            texts |= {left, right}
-            made.append((left, right))
-            self._noted["pairs_with_words_of_the_corpus"] += not is_fresh
-        self._noted += Counter()
-        return made
+        return _written(_templates(predicate), n, slots, rng)
 
 
 def domain_of(text: str) -> str | None:
@@ -135,14 +74,38 @@ def domain_of(text: str) -> str | None:
     return fitting[0] if best and len(fitting) == 1 else None
 
 
+def _written(
+    templates: Sequence[tuple[str, str]], n: int, slots: Slots, rng: np.random.Generator
+) -> list[tuple[str, str]]:
+    made: list[tuple[str, str]] = []
+    texts: set[str] = set()
+    start, idle, draws = int(rng.integers(len(templates))), 0, 0
+    while len(made) < n:
+        # In turn, so that every template has its share.
+        left, right = slots.fill(*templates[(start + draws) % len(templates)], rng)
+        draws += 1
+        if left == right or not texts.isdisjoint((left, right)):
+            idle += 1
+            if idle < _TRIES:
+                continue
+            if not slots.widen():
+                break
+            idle = 0
+            continue
+        idle = 0
+        texts |= {left, right}
+        made.append((left, right))
+    return made
+
+
 def _templates(predicate: Predicate) -> tuple[tuple[str, str], ...]:
-    kind, description = _defined(predicate)
+    kind, description = _kind_and_description(predicate)
     if kind == "attribute" and _SWAPPED.search(description):
         kind = "attribute_swap"
     return templates()[kind]
 
 
-def _defined(predicate: Predicate) -> tuple[str, str]:
+def _kind_and_description(predicate: Predicate) -> tuple[str, str]:
     """Kind and description of the failure.
 
     Raises:

@@ -24,7 +24,7 @@ def plural(noun: str) -> str:
 
 @functools.cache
 def _plurals() -> Mapping[str, str]:
-    found: Mapping[str, str] = wordlists.beside(__file__)["plurals"]
+    found: Mapping[str, str] = wordlists.yaml_beside(__file__)["plurals"]
     return found
 
 
@@ -43,7 +43,7 @@ def verb_forms(base: str) -> tuple[str, str, str, str, str]:
 @functools.cache
 def irregular_verbs() -> Mapping[str, tuple[str, str]]:
     """Base -> past and participle, of verbs that no rule inflects."""
-    entries = (entry.split(":") for entry in wordlists.beside(__file__)["irregular_verbs"].split())
+    entries = (entry.split(":") for entry in wordlists.yaml_beside(__file__)["irregular_verbs"].split())
     return {base: (past, participle) for base, past, participle in entries}
 
 

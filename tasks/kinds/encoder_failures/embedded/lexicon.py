@@ -19,9 +19,6 @@ from tasks.kinds.encoder_failures.embedded.readings import (
     verbs,
 )
 
-DOMAINS = ("street", "kitchen", "farm", "office", "park")
-"""Scene domains that have words of their own; words of no domain stand under the empty name."""
-
 
 @dataclass(frozen=True)
 class Lexicon:
@@ -31,13 +28,11 @@ class Lexicon:
     objects: ByDomain
     supports: ByDomain
     places: ByDomain
-    """With their preposition: `in kitchen`."""
+    """With their preposition: `in kitchen`. Words of no domain stand under the empty name."""
     verbs: tuple[Verb, ...]
     verb_antonyms: tuple[tuple[str, str], ...]
     animate_antonyms: tuple[tuple[str, str], ...]
     object_antonyms: tuple[tuple[str, str], ...]
-    plain_adjectives: Mapping[str, tuple[str, ...]]
-    """By `animate` or `object`: without an opposite."""
     colours: tuple[str, ...]
     sizes: tuple[str, ...]
     materials: tuple[str, ...]
@@ -45,8 +40,8 @@ class Lexicon:
     """Opposites."""
     quantifiers: tuple[tuple[str, str], ...]
     """Opposites."""
-    numbers: Mapping[str, int]
-    negations: frozenset[str]
+    numbers: tuple[str, ...]
+    """From zero on."""
     synonyms: Mapping[str, frozenset[str]]
     """Word -> words that say the same in a caption, itself left out; base forms."""
     opposites: Mapping[str, frozenset[str]]
@@ -68,11 +63,11 @@ class Lexicon:
 
     def are_synonyms(self, left: str, right: str) -> bool:
         """Whether two word forms say the same in a caption and agree in form (chases, pursues)."""
-        return self._linked(left, right, self.synonyms)
-
-    def are_opposites(self, left: str, right: str) -> bool:
-        """Whether two word forms are opposites that agree in form (opens, closes)."""
-        return self._linked(left, right, self.opposites)
+        readings = itertools.product(self.readings(left), self.readings(right))
+        return any(
+            a.part == b.part and a.form == b.form and b.lemma in self.synonyms.get(a.lemma, ())
+            for a, b in readings
+        )
 
     def are_related(self, left: str, right: str) -> bool:
         """Whether two words have one base form, or are synonyms, opposites or near in meaning."""
@@ -81,17 +76,11 @@ class Lexicon:
                 return True
         return False
 
-    def _linked(self, left: str, right: str, links: Mapping[str, frozenset[str]]) -> bool:
-        readings = itertools.product(self.readings(left), self.readings(right))
-        return any(
-            a.part == b.part and a.form == b.form and b.lemma in links.get(a.lemma, ()) for a, b in readings
-        )
-
 
 @functools.cache
 def load() -> Lexicon:
     """The lexicon, read once per process."""
-    lists = wordlists.beside(__file__)
+    lists = wordlists.yaml_beside(__file__)
     nouns = {
         key: {name: words(text) for name, text in lists[key].items()}
         for key in ("animates", "objects", "supports", "places")
@@ -105,14 +94,12 @@ def load() -> Lexicon:
         verb_antonyms=_two(antonyms["verb"]),
         animate_antonyms=_two(antonyms["animate"]),
         object_antonyms=_two(antonyms["object"]),
-        plain_adjectives={role: words(text) for role, text in lists["plain_adjectives"].items()},
         colours=words(lists["colours"]),
         sizes=words(lists["sizes"]),
         materials=words(lists["materials"]),
         prepositions=_two(prepositions),
         quantifiers=_two(quantifiers),
-        numbers={word: value for value, word in enumerate(words(lists["numbers"]))},
-        negations=frozenset(words(lists["negations"])),
+        numbers=words(lists["numbers"]),
         synonyms=_linked(itertools.chain.from_iterable(map(groups, lists["synonyms"].values()))),
         opposites=_linked([*itertools.chain.from_iterable(antonyms.values()), *prepositions, *quantifiers]),
         kin=_linked(groups(lists["kin"])),

@@ -28,7 +28,7 @@ N_EXAMPLES = 3
 @functools.cache
 def names() -> Mapping[str, tuple[str, str]]:
     """Kind -> what completes `the encoder confuses texts that differ by ...`, and what that is."""
-    return {kind: (one["name"], one["description"]) for kind, one in wordlists.beside(__file__).items()}
+    return {kind: (one["name"], one["description"]) for kind, one in wordlists.yaml_beside(__file__).items()}
 
 
 class EditProposer:

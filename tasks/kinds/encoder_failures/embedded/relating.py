@@ -90,7 +90,7 @@ def _opposite_places() -> frozenset[frozenset[str]]:
 
 
 def _verbs(left: Unit, right: Unit) -> Change:
-    told = _told_time(left, right)
+    told = _change_of_time(left, right)
     if left.key == right.key:
         return told
     related = _listed_pair(left, right)
@@ -103,7 +103,7 @@ def _verbs(left: Unit, right: Unit) -> Change:
     return Change("other", False if differ else None, 0.9)
 
 
-def _told_time(left: Unit, right: Unit) -> Change:
+def _change_of_time(left: Unit, right: Unit) -> Change:
     """What the auxiliaries and endings of one verb say."""
     if left.passive != right.passive:
         return Change("other", None, 0.3)

@@ -93,17 +93,14 @@ class Slots:
         was, self._widened = self._widened, True
         return not was
 
-    def fill(self, left: str, right: str, rng: np.random.Generator) -> tuple[str, str, bool]:
-        """Both templates with the same words, and whether all of these are new to the corpus."""
+    def fill(self, left: str, right: str, rng: np.random.Generator) -> tuple[str, str]:
+        """Both templates with the same words."""
         slots = list(dict.fromkeys(_SLOT.findall(left + right)))
         drawn: dict[str, Filler] = {}
-        is_fresh = True
         for role, named in itertools.groupby(sorted(slots, key=_role), key=_role):
             names = list(named)
-            fillers = self._draw(role, len(names), rng)
-            drawn |= zip(names, fillers, strict=True)
-            is_fresh = is_fresh and all(self._is_fresh(role, filler) for filler in fillers)
-        return _written(left, drawn), _written(right, drawn), is_fresh
+            drawn |= zip(names, self._draw(role, len(names), rng), strict=True)
+        return _written(left, drawn), _written(right, drawn)
 
     def _draw(self, role: str, n: int, rng: np.random.Generator) -> list[Filler]:
         """Different words of a role that do not say the same: a swap of synonyms would change nothing."""
@@ -174,7 +171,7 @@ def _fillers(lexicon: Lexicon, domain: str | None) -> dict[str, list[Filler]]:
         "material": lexicon.materials,
         "amount": _both_ways(p for p in lexicon.quantifiers if set(p) <= _AMOUNTS),
         "portion": _both_ways(p for p in lexicon.quantifiers if set(p) <= _SHARES),
-        "count": (Pair(a, b) for a, b in itertools.permutations(list(lexicon.numbers)[2:], 2)),
+        "count": (Pair(a, b) for a, b in itertools.permutations(lexicon.numbers[2:], 2)),
         "lie": _both_ways(
             [("on", "under"), ("in front of", "behind"), ("to the left of", "to the right of")]
         ),

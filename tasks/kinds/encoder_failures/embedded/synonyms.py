@@ -13,7 +13,7 @@ _DENYING = ("un", "non")
 
 def rows(part: str) -> list[list[str]]:
     """The groups of synonyms of a part of speech: adjectives, verbs or nouns."""
-    return [line.split() for line in wordlists.beside(__file__)[part].splitlines()]
+    return [line.split() for line in wordlists.yaml_beside(__file__)[part].splitlines()]
 
 
 @functools.cache
@@ -29,7 +29,9 @@ def groups() -> Mapping[str, frozenset[int]]:
 @functools.cache
 def opposites() -> frozenset[frozenset[str]]:
     """The pairs that are listed as opposites."""
-    return frozenset(frozenset(pair.split("/")) for pair in wordlists.beside(__file__)["opposites"].split())
+    return frozenset(
+        frozenset(pair.split("/")) for pair in wordlists.yaml_beside(__file__)["opposites"].split()
+    )
 
 
 def are_synonyms(left: str, right: str) -> bool:

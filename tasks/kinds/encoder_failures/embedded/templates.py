@@ -5,14 +5,11 @@ from collections.abc import Mapping
 
 from tasks.engines.embedded import wordlists
 
-PARAPHRASES = ("synonym", "voice", "word_order")
-"""Kinds whose two texts mean the same."""
-
 
 @functools.cache
 def templates() -> Mapping[str, tuple[tuple[str, str], ...]]:
     """Left and right text of each template, by kind."""
     return {
         kind: tuple((one["left"], one["right"]) for one in several)
-        for kind, several in wordlists.beside(__file__).items()
+        for kind, several in wordlists.yaml_beside(__file__).items()
     }

@@ -40,7 +40,7 @@ def noun_class(lemma: str) -> str:
 @functools.cache
 def adverbs() -> frozenset[str]:
     """Adverbs that do not end in -ly, and some that do."""
-    return frozenset(wordlists.beside(__file__)["adverbs"].split())
+    return frozenset(wordlists.yaml_beside(__file__)["adverbs"].split())
 
 
 def is_wider(left: str, right: str) -> bool:
@@ -50,7 +50,7 @@ def is_wider(left: str, right: str) -> bool:
 
 @functools.cache
 def _listed() -> Mapping[str, tuple[Reading, ...]]:
-    lists = wordlists.beside(__file__)
+    lists = wordlists.yaml_beside(__file__)
     found: dict[str, dict[Reading, None]] = {}
     for word, listed in lexicon.load().forms.items():
         for one in listed:
@@ -126,7 +126,7 @@ def _attributes() -> dict[str, str]:
 def _by_class(kind: str) -> dict[str, str]:
     """Word -> the first class that lists it."""
     found: dict[str, str] = {}
-    for name, several in wordlists.beside(__file__)[kind].items():
+    for name, several in wordlists.yaml_beside(__file__)[kind].items():
         for word in several.split():
             found.setdefault(word, name)
     return found
@@ -135,7 +135,7 @@ def _by_class(kind: str) -> dict[str, str]:
 @functools.cache
 def _wider() -> Mapping[str, frozenset[str]]:
     """A wide word -> what it may stand for."""
-    lists = wordlists.beside(__file__)
+    lists = wordlists.yaml_beside(__file__)
     found = {wide: frozenset(narrow.split()) for wide, narrow in lists["wider"].items()}
     whole = {
         wide: frozenset(lists["nouns"][name].split()[1:]) for wide, name in lists["wider_than_class"].items()

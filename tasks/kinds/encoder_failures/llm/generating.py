@@ -23,17 +23,12 @@ _NO_BIDI = dict.fromkeys(map(ord, wording.BIDI))
 class LlmPairGenerator:
     """Asks a language model for pairs, round by round; no text stands in two of them."""
 
-    def __init__(self, study: Study, stage: str = "verify") -> None:
+    def __init__(self, study: Study) -> None:
         self._study = study
         self._endpoint = study.llm.endpoints("generator")[0]
-        self._gateway = Gateway(study, stage)
+        self._gateway = Gateway(study, "verify")
         self._prompt = prompts.load("pairs", FOLDER)
         self._calls: list[Call] = []
-
-    @property
-    def name(self) -> str:
-        """Who writes; part of what a verdict follows from."""
-        return f"llm/1 {self._endpoint.model} {self._prompt.hash}"
 
     @property
     def calls(self) -> Sequence[Call]:

@@ -25,7 +25,7 @@ class FailureRater(LlmRater):
         known = {"reader": study.user, "domain": own(study).domain}
         return {"goal": study.goal, **{name: value for name, value in known.items() if value}}
 
-    def shown(self, predicate: Predicate) -> dict[str, str]:
+    def question_fields(self, predicate: Predicate) -> dict[str, str]:
         """The failure with its description."""
         return {
             "predicate": predicate.predicate,
