@@ -26,8 +26,8 @@ class Edit:
     """How the right text was made from the left one."""
 
     kind: str
-    """negation, quantifier, number, role_swap, tense, preposition, attribute, antonym, entity, synonym, voice,
-    word_order, identical or other."""
+    """negation, quantifier, number, role_swap, tense, preposition, attribute, antonym, entity, synonym,
+    voice, word_order, identical or other."""
     changed: tuple[tuple[str, str], ...]
     """What stood left and what stands right, in order; an empty text where something came or went."""
     same_meaning: bool | None
