@@ -1,4 +1,4 @@
-"""What a study would use and could find, told before anything runs (`python -m tasks check`).
+"""What a study would use and could find, told before anything runs (`natstat check`).
 
 It is no stage and writes nothing: a change of alpha alters what is told here and leaves collect as it is.
 What a judge that errs leaves of it is in `foresight.py`.

@@ -1,4 +1,4 @@
-"""What a study would ask of paid models, told before anything is spent (`python -m tasks cost`).
+"""What a study would ask of paid models, told before anything is spent (`natstat cost`).
 
 How calls are counted is in engines/llm/loads.py; answers that must be mended or asked again are left aside.
 Nothing is asked and nothing is written.

@@ -1,4 +1,4 @@
-"""Write the sheet on which people label a sample of the confirmation texts (`python -m tasks label`).
+"""Write the sheet on which people label a sample of the confirmation texts (`natstat label`).
 
 It is no stage: what it writes, data/labels/NAME.csv, is filled in by hand, belongs in git and is read by
 score once `labels: NAME.csv` names it. The sheet is blind: it shows no group, no verdict and no result, not

@@ -131,7 +131,7 @@ def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
     file = paths.discoveries_db()
     if not file.is_file():
         raise MissingStageError(
-            f"{file}: wanted the recorded discoveries, not there. Run `dvc repro`, or `python -m tasks load` "
+            f"{file}: wanted the recorded discoveries, not there. Run `dvc repro`, or `natstat load` "
             "where studies have been recorded."
         )
     with _opened(file, read_only=True) as connection:
@@ -139,7 +139,7 @@ def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
             answer = connection.sql(sql, params=bound) if bound else connection.sql(sql)
             found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
         except duckdb.IOException as error:  # a view whose Parquet is gone or damaged
-            raise StoreError(f"query: {_first_line(error)}. Run `python -m tasks load`.") from None
+            raise StoreError(f"query: {_first_line(error)}. Run `natstat load`.") from None
         except duckdb.Error as error:
             raise ParamsError(f"query {name.strip().splitlines()[0]}: {_first_line(error)}.") from None
     return found
@@ -180,7 +180,7 @@ def _opened(file: Path, *, read_only: bool = False) -> Iterator["DuckDBPyConnect
             if held and time.monotonic() < deadline:
                 time.sleep(0.2)
                 continue
-            advice = "Close it there." if held else "Run `python -m tasks load`."
+            advice = "Close it there." if held else "Run `natstat load`."
             raise StoreError(f"{file}: cannot be opened: {_first_line(error)}. {advice}") from None
     try:
         yield connection
@@ -240,7 +240,7 @@ def _copy(file: Path, copy: Path) -> None:
         shutil.copyfile(file, aside)
         print(
             f"warning: {file}: cannot be read ({_first_line(error)}); kept as {aside.name} and begun anew. "
-            "`python -m tasks load` loads what the studies recorded.",
+            "`natstat load` loads what the studies recorded.",
             file=sys.stderr,
         )
 

@@ -212,7 +212,7 @@ def _check_any(known: pl.DataFrame, noted: dict[str, Any], where: str) -> None:
             f"{where}: wanted verdicts about confirmation texts and frozen predicates of this study in "
             f"{noted['file']}, there are none: {noted['n_unknown_texts']} rows name no such text, "
             f"{noted['n_unknown_predicates']} no such predicate. Was it written for another split or study? "
-            "`python -m tasks label` writes a sheet for this one."
+            "`natstat label` writes a sheet for this one."
         )
 
 

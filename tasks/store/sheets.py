@@ -42,7 +42,7 @@ def read(file: Path) -> pl.DataFrame:
         there = sorted(p.name for p in file.parent.glob("*") if p.suffix in FORMATS)
         raise SourceError(
             f"{shown(file)}: wanted a sheet of verdicts, not there. {file.parent.name}/ has: "
-            f"{', '.join(there) or 'none'}. `python -m tasks label --study NAME` writes one."
+            f"{', '.join(there) or 'none'}. `natstat label --study NAME` writes one."
         )
     if file.suffix.lower() not in FORMATS:
         raise SourceError(f"{shown(file)}: wanted a sheet saved as {' '.join(FORMATS)}, got {file.suffix!r}.")

@@ -155,7 +155,7 @@ def test_views_are_empty_and_typed_when_no_study_folder_is_left() -> None:
     kept = paths.output("press", "record").parent
     shutil.rmtree(paths.output("press", "collect"))
     shutil.rmtree(paths.output("press", "verify"))
-    with pytest.raises(StoreError, match="Run `python -m tasks load`"):
+    with pytest.raises(StoreError, match="Run `natstat load`"):
         ask("SELECT * FROM texts")
     assert kept.is_dir()
     duck.load_all()
@@ -234,7 +234,7 @@ def test_a_damaged_database_is_kept_aside_and_said(capsys: pytest.CaptureFixture
     put_study()
     for n in (1, 2):
         paths.discoveries_db().write_bytes(b"no database" * 1000)
-        with pytest.raises(StoreError, match=r"cannot be opened.*Run `python -m tasks load`"):
+        with pytest.raises(StoreError, match=r"cannot be opened.*Run `natstat load`"):
             ask("SELECT 1")
         duck.record("press")
         assert n_rows()["discoveries"] == 6
@@ -358,7 +358,7 @@ def test_a_damaged_database_holds_no_past_discoveries() -> None:
 
 def test_nothing_recorded_says_what_to_run() -> None:
     for call in (lambda: duck.query("studies"), lambda: duck.query("SELECT 1 AS one")):
-        with pytest.raises(MissingStageError, match="Run `dvc repro`, or `python -m tasks load`"):
+        with pytest.raises(MissingStageError, match="Run `dvc repro`, or `natstat load`"):
             call()
     with pytest.raises(MissingStageError, match="Run `dvc repro`"):
         duck.load_all()

@@ -350,7 +350,7 @@ def test_a_sheet_that_cannot_be_meant_is_one_clear_error(
 def test_a_missing_file_says_what_is_there(project: Project) -> None:
     study, held_out = put(project, **GOLD)
     saved("x", "other.csv")
-    with pytest.raises(SourceError, match=r"labels/ has: other\.csv\. `python -m tasks label"):
+    with pytest.raises(SourceError, match=r"labels/ has: other\.csv\. `natstat label"):
         read(study, held_out)
     with pytest.raises(SourceError, match=r"saved as \.csv \.tsv \.parquet, got '.xlsx'"):
         sheets.read(saved("x", "x.xlsx"))

@@ -473,7 +473,7 @@ def test_without_gold_verdicts_the_report_says_that_nobody_checked(project: Proj
     page = Node(put(project, [held(COVID), weak("is long")]))
     section = page.one("section", id="trust")
     assert "Nobody has checked the judge's verdicts" in section.text
-    assert "python -m tasks label --study news" in section.text
+    assert "natstat label --study news" in section.text
     assert not section.nodes("table")
     for word in ("supported", "contradicted", "not by itself"):
         assert word not in page.text
