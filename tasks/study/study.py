@@ -49,7 +49,7 @@ class Study(Block):
     verdicts: str | None = None
     """Recorded verdicts for `engine: replay`: a file that is `data` or lies inside it."""
     labels: str = NOBODY
-    """People's verdicts: a file in `data/labels` (`natstat label` writes a sheet); .gitkeep: there are none."""
+    """People's verdicts: a file in `data/labels` (`natstat label` writes one); .gitkeep: there are none."""
     goal: str = Field(min_length=1)
     """What the reader wants to know; relevance is measured against it."""
     user: str | None = None
