@@ -192,7 +192,7 @@ class OpenStudy:
         return self._table("record", "discoveries")
 
     def table(self, name: str) -> "pl.DataFrame":
-        """A table that only studies of its kind have, such as `fresh` of encoder_failures.
+        """A table that only studies of its kind have.
 
         Raises:
             ParamsError: its kind has no such table.
