@@ -321,7 +321,7 @@ class Kind:
 
         [propose, formalise, verify, record]
         """
-        own = f"{type(self).__module__}.{engine}"
+        own = f"{__name__}.{self.name}.{engine}"
         modules = [roles.load(engine)]
         if find_spec(own):
             modules.insert(0, cast(roles.Engine, importlib.import_module(own)))
@@ -330,7 +330,7 @@ class Kind:
     @property
     def folder(self) -> Path:
         """Where it lives: its prompts and templates are there [report]."""
-        return Path(str(importlib.import_module(type(self).__module__).__file__)).parent
+        return Path(str(importlib.import_module(f"{__name__}.{self.name}").__file__)).parent
 
 
 class _Actors:
@@ -361,7 +361,11 @@ def load(name: str) -> Kind:
     if name not in known:
         raise ParamsError(f"kind: wanted one of {', '.join(known)}, got {name!r}{nearest(str(name), known)}.")
     module: ModuleType = importlib.import_module(f"{__name__}.{name}")
-    return cast(Kind, module.KIND)
+    if not isinstance(kind := getattr(module, "KIND", None), Kind):
+        raise ParamsError(
+            f"kind: wanted `KIND = ...` in {module.__file__}, an instance of Kind, got {kind!r}."
+        )
+    return kind
 
 
 def tested(kind: Kind, study: Study, texts: pl.DataFrame, verified: Path) -> pl.DataFrame:

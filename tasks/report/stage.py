@@ -242,8 +242,13 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     decimals = 3 if width is not None and width < 0.02 else 2
     kind = kinds.load(study.kind)
     environment = jinja2.Environment(
-        # A kind's own part of the page lies in its folder.
-        loader=jinja2.FileSystemLoader([TEMPLATES, kind.folder]),
+        loader=jinja2.ChoiceLoader(
+            [
+                jinja2.FileSystemLoader(TEMPLATES),
+                # A kind's own part of the page lies in its folder.
+                jinja2.PrefixLoader({"kind": jinja2.FileSystemLoader(kind.folder)}),
+            ]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=filters.neutral,

@@ -29,7 +29,7 @@ class Corrected(PredictionPowered):
     """Sequential plan: evidence against no effect in the frozen direction; natural logarithm."""
 
 
-def corrected_fixed(judged: Judged, level: float) -> Corrected:
+def corrected_fixed(judged: Judged, level: float, gold: GoldVerdicts | None = None) -> Corrected:
     """Gives the corrected difference of each predicate, where all rows were judged.
 
     Chances that are equal within each group need no weights: what is left of them cancels.
@@ -37,8 +37,10 @@ def corrected_fixed(judged: Judged, level: float) -> Corrected:
     Args:
         judged: with gold verdicts.
         level: coverage of the intervals.
+        gold: others than those, with the same threshold behind them.
     """
-    gold, cheap, texts = judged.verdict_gold, judged.verdict, (judged.in_a, judged.document)
+    gold = gold or judged.verdict_gold
+    cheap, texts = judged.verdict, (judged.in_a, judged.document)
     assert gold is not None  # noqa: S101 - there are no corrected effects without
     even = _is_even(gold, judged.in_a)
     parts = []
@@ -52,7 +54,7 @@ def corrected_fixed(judged: Judged, level: float) -> Corrected:
             else difference_sampled(f, y, *texts, chance, level, judged.is_binary)
         )
         parts.append((at, found))
-    return _clip_to_shares(_join_parts(parts, cheap.shape[1]), ~is_known(judged))
+    return _clip_to_shares(_join_parts(parts, cheap.shape[1]), ~is_known(judged, gold))
 
 
 def corrected_estimates(judged: Judged, estimates: pl.DataFrame, corrected: Corrected) -> pl.DataFrame:
@@ -116,10 +118,8 @@ def is_representative(gold: GoldVerdicts) -> Bool[np.ndarray, " predicate"]:
     return _is_even(gold, np.ones(gold.score.shape[0], dtype=bool))
 
 
-def is_known(judged: Judged) -> Bool[np.ndarray, " predicate"]:
+def is_known(judged: Judged, gold: GoldVerdicts) -> Bool[np.ndarray, " predicate"]:
     """Whether both groups have gold documents enough."""
-    gold = judged.verdict_gold
-    assert gold is not None  # noqa: S101 - asked for corrected effects
     said = np.where(np.isnan(judged.verdict), np.nan, gold.score)
     return documents_enough(said, judged.in_a, judged.document)
 

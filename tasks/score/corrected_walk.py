@@ -38,7 +38,9 @@ def corrected_at_stop(
         level: coverage of the intervals, half of what is missing to 1 for the walk and half for its end.
         steadier: False keeps the walk's own estimate where it ended, by which it decided.
     """
-    known, ended = is_known(judged), walk.ended
+    gold = judged.verdict_gold
+    assert gold is not None  # noqa: S101 - asked for corrected effects
+    known, ended = is_known(judged, gold), walk.ended
     mean_a, mean_b, lo, hi, log_e = _walked_either(judged, walk, level, weight=1.0)
     alone = _walked_either(judged, walk, level, weight=0.0)[2:4]
     cut = difference_ci_last_look(lo, hi, fixed.lo, fixed.hi)
@@ -79,7 +81,7 @@ def corrected_whatever_refused(fixed: Corrected, judged: Judged, level: float) -
         return fixed
     least = worst_verdicts(judged.in_a, np.ones(judged.verdict.shape[1], dtype=bool))
     low, high = (
-        corrected_fixed(replace(judged, gold=replace(gold, score=with_refusals(gold, of))), level)
+        corrected_fixed(judged, level, replace(gold, score=with_refusals(gold, of)))
         for of in (least, 1 - least)
     )
     return replace(

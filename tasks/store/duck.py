@@ -140,6 +140,9 @@ def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
             found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
         except duckdb.IOException as error:  # a view whose Parquet is gone or damaged
             raise StoreError(f"query: {_first_line(error)}. Run `natstat load`.") from None
+        except duckdb.BinderException as error:
+            old = " Was the database made by an earlier release? Run `dvc repro`." if name in _names() else ""
+            raise ParamsError(f"query {name.strip().splitlines()[0]}: {_first_line(error)}.{old}") from None
         except duckdb.Error as error:
             raise ParamsError(f"query {name.strip().splitlines()[0]}: {_first_line(error)}.") from None
     return found
@@ -271,8 +274,8 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> None:
     known = connection.execute("SELECT min(found_at) FROM runs WHERE run_id = ?", [run_id]).fetchone()
     found_at = pl.lit(known[0] if known and known[0] else written, pl.Datetime("us")).alias("found_at")
     manifest = frames.read_manifest(folder)
-    own = {"recorded_at": now, "is_written": manifest.get("is_written", False)}
-    _replace(connection, "runs", run_id, runs.with_columns(found_at, **own))
+    is_written = pl.lit(manifest.get("is_written"), pl.Boolean)
+    _replace(connection, "runs", run_id, runs.with_columns(found_at, recorded_at=now, is_written=is_written))
     _replace(connection, "discoveries", run_id, discoveries.with_columns(found_at))
     _replace(connection, "evidence", run_id, frames.read(folder, "evidence.parquet", frames.EVIDENCE))
     of_run = [pl.lit(run_id).alias("run_id"), pl.lit(study).alias("study")]

@@ -79,8 +79,13 @@ numbered AS (
         count(*) FILTER (asks) OVER (PARTITION BY split_hash ORDER BY found_at, run_id) AS nth
     FROM runs
     JOIN asked USING (run_id)
-    -- What was written for a test, no earlier run has asked.
-    WHERE NOT coalesce(is_written, false)
+    -- What was written for a test, no earlier run has asked. Runs of an earlier release do not say whether it
+    -- was; then it was where one pile of texts had no groups.
+    WHERE NOT coalesce(
+        is_written,
+        params ->> '$.collect.group' IS NULL AND params ->> '$.collect.a' IS NULL
+            AND params ->> '$.collect' IS NOT NULL
+    )
 )
 SELECT run_id, study, split_hash, found_at, n_predicates, asks, nth,
     (params ->> '$.score.alpha')::DOUBLE AS alpha,

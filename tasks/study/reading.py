@@ -64,20 +64,19 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
             f"studies.{name}: wanted the block of its kind, not there. Write `{kind}: {{}}`, or keys under "
             "it; or put it under `defaults:`."
         )
-    others = {key: given.pop(key) for key in set(_kinds().names()) - {kind} if key in given}
     one_pile = isinstance(given.get("collect"), dict) and not asked.has_groups
     if one_pile and any(given["collect"].get(key) is not None for key in ("group", "a", "b")):
         raise ParamsError(
             f"studies.{name}: wanted no group, a or b under collect with `kind: {kind}`: one pile of texts."
         )
+    whole = _with_every_block(kind)
     try:
-        study = model(kind).model_validate({**given, "name": name})
-        for other, block in others.items():  # of no use here, and still no place for a wrong key
-            field: Any = (_kinds().load(other).Params, ...)
-            create_model(other, **{other: field}).model_validate({other: block})
+        # Blocks of other kinds are of no use here, and still no place for a wrong key.
+        whole.model_validate({**given, "name": name})
     except ValidationError as error:
-        raise ParamsError(error_lines(name, model(kind), error)) from None
-    return study
+        raise ParamsError(error_lines(name, whole, error)) from None
+    others = set(_kinds().names()) - {kind}
+    return model(kind).model_validate({**{k: v for k, v in given.items() if k not in others}, "name": name})
 
 
 @lru_cache
@@ -88,6 +87,15 @@ def model(kind: str) -> type[Study]:
     made = create_model("Study", __base__=Study, **{kind: block})
     made.refuse = staticmethod(asked.check)
     return made
+
+
+@lru_cache
+def _with_every_block(kind: str) -> type[Study]:
+    """A study of that kind which takes, and checks, the blocks of all kinds."""
+    blocks: dict[str, Any] = {
+        other: (_kinds().load(other).Params, _kinds().load(other).Params()) for other in _kinds().names()
+    }
+    return create_model("Study", __base__=model(kind), **blocks)
 
 
 def _kinds() -> Any:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -47,7 +48,9 @@ class Pairs:
         Raises:
             EngineError: a vector is not finite; names the text.
         """
-        rows = texts["text_id"].arg_sort().to_numpy()
+        rows: Any = texts["text_id"].arg_sort().to_numpy()
+        if (np.diff(rows) == 1).all():
+            rows = slice(None)  # in order already: no second copy of the vectors
         self._study, self._texts = study, texts[rows]
         self._seen = {view: vectors[rows] for view, vectors in sorted(seen.items())}
         params = own(study)
