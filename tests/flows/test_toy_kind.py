@@ -119,7 +119,10 @@ def test_a_study_without_the_block_of_its_kind_is_told_what_to_write(
     [
         ({"kind": 5}, "studies.news.kind: wanted one of corpus_pair, encoder_failures, got 5."),
         ({"corpus_pair": {"x": 1}}, "studies.news.corpus_pair.x: unknown key."),
-        ({"encoder_failures": {"treshold": 1}}, "studies.news.encoder_failures.treshold: unknown key."),
+        (
+            {"encoder_failures": {"treshold": 1}},
+            "studies.news.encoder_failures.treshold: unknown key; did you mean `threshold`?",
+        ),
         ({"encoder_failures": 3}, "studies.news.encoder_failures: wanted keys and values, got 3."),
     ],
     ids=["no name", "own block", "another kind's block", "no block"],

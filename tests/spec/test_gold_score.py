@@ -14,7 +14,7 @@ from tasks.records import Predicate
 from tasks.score import groups as findings
 from tasks.score import judges
 from tasks.score.corrected import corrected_fixed
-from tasks.score.corrected_walk import corrected_at_stop
+from tasks.score.corrected_walk import corrected_at_stop, corrected_whatever_refused
 from tasks.score.discoveries import BEARINGS, corrected_q
 from tasks.score.stage import Scored, gold_figures, score_judged
 from tasks.score.tests import fixed_estimates
@@ -307,6 +307,16 @@ def test_a_walk_is_corrected_for_the_worst_that_was_refused() -> None:
     other = at_stop(gold, towards_a=False)
     assert other.lo == pytest.approx(found.lo, abs=1e-6) and other.hi == pytest.approx(found.hi, abs=1e-6)
     assert other.validity == at_stop(best).validity
+
+
+def test_what_was_refused_widens_the_interval_whatever_the_threshold() -> None:
+    truth = shares(200, [0.5], [0.5])
+    gold = refusing(asked(truth, 1.0), 0.5)
+    frozen = [dataclasses.replace(predicate("p0"), threshold=0.0)]
+    of = judged(study(), truth, gold, frozen)
+    fixed = corrected_fixed(of, 0.95)
+    wide = corrected_whatever_refused(fixed, of, 0.95)
+    assert wide.lo[0] < fixed.lo[0] - 0.2 and wide.hi[0] > fixed.hi[0] + 0.2
 
 
 def test_at_the_last_text_the_interval_leaves_room_for_what_was_refused() -> None:
