@@ -1,6 +1,7 @@
 """docs/statistics.md says of every public function in tasks/stats what it is checked against, and truly."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.conftest import REPO
 LINE = re.compile(r"^\| (`.*`) \| (.+) \| `([\w/]+\.py)` \|$", re.MULTILINE)
 
 
+@functools.cache
 def _public() -> dict[str, ast.FunctionDef]:
     trees = [
         ast.parse(file.read_text(encoding="utf-8")) for file in sorted((REPO / "tasks/stats").glob("*.py"))

@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +56,37 @@ def server(scripted: Server) -> Server:
     return scripted
 
 
-def asked(server: Server, task: str) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class Finished:
+    """The study as it comes, and what was asked in it."""
+
+    folder: Path
+    asked: list[dict[str, Any]]
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return self.asked
+
+
+@pytest.fixture(scope="module")
+def whole(scripted: Server, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Run once for all tests that change nothing in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("failures"))
+        scripted.change(PLAN)
+        scripted.keep_bodies()
+        prices = {"scripted": {"input": 1.0, "output": 1.0}}
+        prepared_failures(Project(Path.cwd()), scripted, spend={"prices": prices}).run("captions")
+        return Finished(Path.cwd(), scripted.bodies())
+
+
+@pytest.fixture
+def finished(whole: Finished, monkeypatch: pytest.MonkeyPatch) -> Finished:
+    """`whole`, as the folder in which the test runs."""
+    monkeypatch.chdir(whole.folder)
+    return whole
+
+
+def asked(server: Server | Finished, task: str) -> list[tuple[str, str]]:
     """System and user message of every call with this task."""
     messages = [body["messages"] for body in server.bodies() if "messages" in body]
     return [
@@ -71,10 +103,7 @@ def verdicts() -> pl.DataFrame:
     return named("verify", "fresh").join(rows, on=["text_id", "predicate_id"], maintain_order="left")
 
 
-def test_a_failure_is_confirmed_and_synonyms_and_what_is_told_apart_are_not(
-    project: Project, server: Server
-) -> None:
-    prepared_failures(project, server).run("captions")
+def test_a_failure_is_confirmed_and_synonyms_and_what_is_told_apart_are_not(finished: Finished) -> None:
     found = failed()
     assert set(found) == {ROLES, SYNONYMS, TOPIC}, "what says the same is one failure"
     assert [name for name, row in found.items() if row["is_discovery"]] == [ROLES]
@@ -87,10 +116,7 @@ def test_a_failure_is_confirmed_and_synonyms_and_what_is_told_apart_are_not(
     assert ROLES in page and DESCRIBED[ROLES] in page
 
 
-def test_every_verdict_follows_from_the_similarity_and_the_models_word(
-    project: Project, server: Server
-) -> None:
-    prepared_failures(project, server).run("captions", *paths.STAGES[:5])
+def test_every_verdict_follows_from_the_similarity_and_the_models_word(finished: Finished) -> None:
     rows = verdicts()
     assert rows.height == 3 * 2 * N_FRESH and set(rows["status"]) == {"value"}
     wanted = [
@@ -99,14 +125,12 @@ def test_every_verdict_follows_from_the_similarity_and_the_models_word(
     ]
     assert rows["score"].to_list() == wanted and 0 < sum(wanted) < len(wanted)
     # Nobody is asked for the meaning of a pair that does not collide.
-    shown = [row for _, user in asked(server, "meanings") for row in data_lines(user)]
+    shown = [row for _, user in asked(finished, "meanings") for row in data_lines(user)]
     assert len(shown) == rows.filter(pl.col("similarity") >= 0.97).height
-    assert len(asked(server, "meanings")) == -(-len(shown) // PAIRS_PER_CALL)
+    assert len(asked(finished, "meanings")) == -(-len(shown) // PAIRS_PER_CALL)
 
 
-def test_it_is_known_what_each_failure_and_verdict_rests_on(project: Project, server: Server) -> None:
-    prepared_failures(project, server, spend={"prices": {"scripted": {"input": 1.0, "output": 1.0}}})
-    project.run("captions")
+def test_it_is_known_what_each_failure_and_verdict_rests_on(finished: Finished) -> None:
     texts = table("collect", "texts")
     explored = set(texts.filter(half="explore")["text_id"])
     proposals = {row["predicate"]: row for row in table("propose", "proposals").iter_rows(named=True)}
@@ -158,14 +182,13 @@ def test_the_domain_is_told_to_proposer_generator_and_rater_and_to_no_judge(
     assert failed()[ROLES]["is_discovery"]
 
 
-def test_the_rater_reads_failures_and_descriptions(project: Project, server: Server) -> None:
-    prepared_failures(project, server).run("captions")
-    ((system, user),) = asked(server, "ratings")
+def test_the_rater_reads_failures_and_descriptions(finished: Finished) -> None:
+    ((system, user),) = asked(finished, "ratings")
     assert "failures of an embedding model" in system and "group" not in system
     rows = data_lines(user)
     assert {row["predicate"]: row["description"] for row in rows} == DESCRIBED
     assert all(set(row) == {"id", "predicate", "description"} for row in rows)
-    ((guess, _),) = asked(server, "guesses")
+    ((guess, _),) = asked(finished, "guesses")
     assert "embedding model" in guess and data_lines(guess)[0]["reader"] == "a team that searches captions"
     for row in failed().values():
         assert {row["relevance"], row["novelty"], row["significance"]} <= {0.0, 1.0, 2.0}
@@ -182,15 +205,13 @@ HOSTILE_NAMES = (
 
 
 def test_hostile_captions_and_names_change_nothing_they_should_not(
-    project: Project, server: Server, monkeypatch: pytest.MonkeyPatch
+    finished: Finished, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepared_failures(project, server)
-    project.run("captions", *paths.STAGES[:6])
     usual = {row["predicate"]: row for row in named("score", "scores").iter_rows(named=True)}
-    told = {tuple(plain_lines(s)) for s, _ in (*asked(server, "pairs"), *asked(server, "meanings"))}
+    told = {tuple(plain_lines(s)) for s, _ in (*asked(finished, "pairs"), *asked(finished, "meanings"))}
     server.change(replace(PLAN, obeys=True, failures=(*HOSTILE_NAMES, *PLAN.failures)))
-    server.keep_bodies()
-    monkeypatch.setenv("NATSTAT_ANSWERS", str(project.folder / "other.sqlite"))
+    monkeypatch.chdir(tmp_path)
+    project = Project(tmp_path)
     # Each attack and its twin are nearly one text for the encoder, and so among the mined pairs.
     attacks = [
         {"text": f"{text[:300]} {words} {i}", "scene": f"attack {i}"}
@@ -299,12 +320,14 @@ def test_no_more_failures_are_taken_than_were_asked_for(project: Project, server
     assert noted["n_suggested"] == 6 + len(PLAN.blind_failures) and noted["n_unfit"] == 3
 
 
-def test_a_rerun_asks_nothing(project: Project, server: Server) -> None:
-    prepared_failures(project, server).run("captions")
+def test_a_rerun_asks_nothing(
+    whole: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    monkeypatch.chdir(shutil.copytree(whole.folder, tmp_path / "again"))
     files = {f.name: f.read_bytes() for f in paths.output("captions", "record").glob("*.parquet")}
     n_before, calls = n_asked(server), server.stats()["calls"]
     assert n_before > 10
-    project.run("captions")
+    Project(Path.cwd()).run("captions")
     assert (n_asked(server), server.stats()["calls"]) == (n_before, calls)
     assert {f.name: f.read_bytes() for f in paths.output("captions", "record").glob("*.parquet")} == files
 

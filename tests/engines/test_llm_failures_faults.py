@@ -53,21 +53,31 @@ def elsewhere(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     yield file
 
 
+MANY: dict[str, Any] = {"propose": {"rounds": 4}, "encoder_failures": {"fresh": 100}}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(scripted: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study in which nothing goes wrong."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("undisturbed"))
+        scripted.change(PLAN)
+        prepared_failures(Project(Path.cwd()), scripted, **MANY).run("captions")
+        return Path.cwd()
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_faults_change_no_verdict(
-    seed: int, project: Project, server: Server, monkeypatch: pytest.MonkeyPatch
+    seed: int, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks: dict[str, Any] = {"propose": {"rounds": 4}, "encoder_failures": {"fresh": 100}}
-    prepared_failures(project, server, **blocks).run("captions")
-    undisturbed, found = judged(), failed()
-    assert set(undisturbed) >= {"fresh.parquet", "part-0000.parquet"}
-    monkeypatch.setenv("NATSTAT_ANSWERS", str(project.folder / "other.sqlite"))
-    shutil.rmtree(paths.cache())
+    monkeypatch.chdir(undisturbed)
+    verdicts, found = judged(), failed()
+    assert set(verdicts) >= {"fresh.parquet", "part-0000.parquet"}
+    monkeypatch.chdir(tmp_path)
     with loopback.serve(replace(FAULTY, seed=seed)) as faulty:
-        project.params(captions=failures_study(faulty, **blocks))
-        project.run("captions")
+        prepared_failures(Project(tmp_path), faulty, **MANY).run("captions")
         counted = faulty.stats()
-    assert judged() == undisturbed
+    assert judged() == verdicts
     assert {name: (row["validity"], row["q"]) for name, row in failed().items()} == {
         name: (row["validity"], row["q"]) for name, row in found.items()
     }
@@ -177,13 +187,31 @@ def test_a_run_whose_budget_ends_half_way_goes_on_where_it_was(
     assert n_asked(server) - before <= n_calls["n_calls"] + 2
 
 
+ASKING = ("propose", "verify", "record")
+
+
+@pytest.fixture(scope="module")
+def before(scripted: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """By stage that asks a model, the folder of a study that has come so far."""
+    copies = tmp_path_factory.mktemp("before")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("begun"))
+        scripted.change(PLAN)
+        project = prepared_failures(Project(Path.cwd()), scripted)
+        for stage in paths.STAGES[: paths.STAGES.index("record")]:
+            if stage in ASKING:
+                shutil.copytree(project.folder, copies / stage)
+            project.run("captions", stage)
+        shutil.copytree(project.folder, copies / "record")
+    return {stage: copies / stage for stage in ASKING}
+
+
 @pytest.mark.parametrize("plan", [Plan(status=401), Plan(status=404)], ids=["401", "404"])
-@pytest.mark.parametrize("stage", ["propose", "verify", "record"])
+@pytest.mark.parametrize("stage", ASKING)
 def test_what_no_second_try_can_mend_stops_each_stage_at_once(
-    stage: str, plan: Plan, project: Project, server: Server
+    stage: str, plan: Plan, before: dict[str, Path], project: Project, server: Server
 ) -> None:
-    stages = paths.STAGES[: paths.STAGES.index(stage)]
-    prepared_failures(project, server).run("captions", *stages)
+    shutil.copytree(before[stage], project.folder, dirs_exist_ok=True)
     server.change(plan)
     calls = server.stats()["calls"]
     with pytest.raises(EngineError, match=f"HTTP {plan.status}") as caught:

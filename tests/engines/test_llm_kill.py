@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -70,17 +70,33 @@ def forget_outputs() -> None:
     shutil.rmtree(paths.cache() / "parts", ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """A study up to verify, what that leaves where nobody kills it, and how many calls it takes."""
+
+    folder: Path
+    files: dict[str, bytes]
+    n_calls: int
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    with pytest.MonkeyPatch.context() as patch, loopback.serve(QUICK) as server:
+        patch.chdir(tmp_path_factory.mktemp("undisturbed"))
+        project = prepared(Project(Path.cwd()), server, n=250, **BLOCKS)
+        project.run("news", *paths.STAGES[:4])
+        before = server.stats()["answered"]
+        files = finished(project, project.folder / "undisturbed.sqlite")
+        forget_outputs()
+        return Undisturbed(project.folder, files, server.stats()["answered"] - before)
+
+
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_a_run_repeats_at_most_what_was_in_flight(
-    kills: int, project: Project
+    kills: int, whole: Undisturbed, project: Project
 ) -> None:
-    with loopback.serve(QUICK) as server:
-        prepared(project, server, n=250, **BLOCKS).run("news", *paths.STAGES[:4])
-        before = server.stats()["answered"]
-        undisturbed = finished(project, project.folder / "undisturbed.sqlite")
-        n_calls = server.stats()["answered"] - before
-    forget_outputs()
-
+    shutil.copytree(whole.folder, project.folder, dirs_exist_ok=True)
+    undisturbed, n_calls = whole.files, whole.n_calls
     rng, answers, interrupted = random.Random(kills), project.folder / "answers.sqlite", 0
     with loopback.serve(SLOW) as server:
         prepared(project, server, n=250, **BLOCKS)

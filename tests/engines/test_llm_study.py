@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -42,9 +43,23 @@ def server(running: Server) -> Server:
     return running
 
 
-def test_what_was_planted_is_discovered_and_nothing_else(project: Project, server: Server) -> None:
-    prepared(project, server, n=400)
-    project.run("news")
+@pytest.fixture(scope="module")
+def whole(running: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished study of 400 texts in each group; tests read it and leave it as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("study"))
+        running.change(PLAN)
+        prepared(Project(Path.cwd()), running, n=400).run("news")
+        return Path.cwd()
+
+
+@pytest.fixture
+def finished(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`whole`, as the folder in which the test runs."""
+    monkeypatch.chdir(whole)
+
+
+def test_what_was_planted_is_discovered_and_nothing_else(finished: None) -> None:
     found = discoveries()
     assert set(found) == {*PLANTED, *NULL}
     assert {p for p, row in found.items() if row["is_discovery"]} == set(PLANTED)
@@ -59,9 +74,7 @@ def test_what_was_planted_is_discovered_and_nothing_else(project: Project, serve
         assert {row["relevance"], row["novelty"], row["significance"]} <= {0.0, 1.0, 2.0}
 
 
-def test_every_verdict_is_the_judges_own(project: Project, server: Server) -> None:
-    prepared(project, server, n=150)
-    project.run("news", *paths.STAGES[:5])
+def test_every_verdict_is_the_judges_own(finished: None) -> None:
     found = verdicts()
     confirm = found.filter(pl.col("half") == "confirm")
     assert found.height == confirm.height == found["text_id"].n_unique() * len(HYPOTHESES)
@@ -149,9 +162,7 @@ def test_a_rerun_asks_nothing(project: Project, server: Server) -> None:
     assert verdict_files() == first
 
 
-def test_the_report_tells_what_was_found_and_who_said_so(project: Project, server: Server) -> None:
-    prepared(project, server, n=100)
-    project.run("news")
+def test_the_report_tells_what_was_found_and_who_said_so(finished: None) -> None:
     page = (paths.reports() / "news" / "index.html").read_text(encoding="utf-8")
     for said in ("covid", "cricket", "scripted"):
         assert said in page

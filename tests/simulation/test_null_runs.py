@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import SHARED, Project, sentences, shared_file
 
+pytestmark = pytest.mark.usefixtures("few_shuffles")
 ALPHA = 0.05
 
 

@@ -14,6 +14,7 @@ from tasks.study import load
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines.scripted import Question, serving
 
+pytestmark = pytest.mark.usefixtures("few_shuffles")
 LLM = {"engine": "llm", "llm": {"model": "small"}}
 PRICES = {"small": {"input": 1.0, "output": 10.0}}
 
