@@ -135,7 +135,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 @pytest.fixture
 def few_shuffles(monkeypatch: pytest.MonkeyPatch) -> None:
     """A study is shuffled 20 times, not 100, where a test says nothing of it: that takes half of its time."""
-    monkeypatch.setattr("tasks.kinds.baselines.NULL_SHUFFLES", 20)
+    monkeypatch.setattr("tasks.score.baselines.NULL_SHUFFLES", 20)
 
 
 SUBJECTS = ("the council", "our team", "a farmer", "the minister", "my neighbour", "the court", "a school")
