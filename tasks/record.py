@@ -28,6 +28,8 @@ from tasks.store import calls, duck, expectations, frames, holdout
 from tasks.store.version import code_version
 from tasks.study import Study
 
+_POOL = 4
+"""Times as many texts as are shown are candidates: those shown already make way within these alone."""
 PACKAGES = (
     "polars",
     "duckdb",
@@ -62,7 +64,7 @@ def run(study: Study) -> dict[str, Any]:
     expectations.check_record(study, predicates, expectations.summarise(verdicts), discoveries)
     tested = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
     judged, embeddings = kind.evidence(study, texts, tested)
-    evidence = evidence_rows(study, run_id, judged, embeddings, frozen, verdicts, judge)
+    evidence = evidence_rows(study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge)
     manifest = {
         "run_id": run_id,
         "names": frames.read_manifest(paths.output(study.name, "collect"))["names"],
@@ -237,6 +239,14 @@ _CORRECTED = {f"corrected_{name}": pl.col(name) for name in ("validity", "lo", "
 _GOLD = {"predicate_id": pl.String, "n_gold": pl.Int64, **dict.fromkeys(("validity", "lo", "hi"), pl.Float64)}
 
 
+def by_strength(predicates: Sequence[Predicate], scores: pl.DataFrame) -> list[Predicate]:
+    """Discoveries first, each by how far its interval stays from zero."""
+    distance = pl.max_horizontal("lo", -pl.col("hi"))
+    ordered = scores.sort(~pl.col("is_discovery"), -distance, "predicate_id")
+    by_id = {predicate.predicate_id: predicate for predicate in predicates}
+    return [by_id[predicate_id] for predicate_id in ordered["predicate_id"]]
+
+
 def evidence_rows(
     study: Study,
     run_id: str,
@@ -246,7 +256,14 @@ def evidence_rows(
     verdicts: pl.LazyFrame,
     judge: roles.Judge,
 ) -> pl.DataFrame:
-    """The strongest confirmation texts for each predicate (where it should hold) and against it."""
+    """Confirmation texts for each predicate (where it should hold) and against it, strongest first.
+
+    A document speaks once for a predicate while there are others, and a text already shown for an earlier
+    predicate makes way for one that is nearly as strong: more of the corpus is seen.
+
+    Args:
+        predicates: in the order in which they are shown.
+    """
     wanted = pl.DataFrame(
         [
             {"predicate_id": p.predicate_id, "direction": p.direction, "least": p.threshold}
@@ -259,17 +276,20 @@ def evidence_rows(
         verdicts.join(wanted.lazy(), on="predicate_id")
         # Graded, a half says neither: a tie of two texts, a judge that cannot tell.
         .filter((pl.col("score") >= pl.col("least")).fill_null(pl.col("score") > 0.5))
-        .join(confirm.lazy().select("text_id", "group", "n_merged").with_row_index("row"), on="text_id")
+        .join(
+            confirm.lazy().select("text_id", "document_id", "group", "n_merged").with_row_index("row"),
+            on="text_id",
+        )
         .with_columns(role=pl.when(supports).then(pl.lit("supports")).otherwise(pl.lit("contradicts")))
         .collect()
     )
     strength = judge.strength(predicates, confirm, embeddings)
     by_id = {p.predicate_id: p for p in predicates}
-    shown = (
+    strongest = (
         held.with_columns(strength=strength[held["row"].to_numpy(), held["column"].to_numpy()])
         # Among equals the texts that stand for most rows, then by hash: no cherry-picking.
         .sort(
-            "predicate_id",
+            "column",
             "role",
             "score",
             "strength",
@@ -277,16 +297,37 @@ def evidence_rows(
             "text_id",
             descending=[False, True, True, True, True, False],
         )
-        .group_by("predicate_id", "role", maintain_order=True)
-        .head(study.record.n_evidence)
+        # A second text of a document comes after the first of every other.
+        .with_columns(again=pl.int_range(pl.len()).over("column", "role", "document_id") > 0)
+        .sort("column", "role", "again", descending=[False, True, False], maintain_order=True)
+        .group_by("column", "role", maintain_order=True)
+        .head(_POOL * study.record.n_evidence)
+    )
+    shown = (
+        strongest[_spread(strongest, study.record.n_evidence)]
         .with_columns(rank=pl.int_range(pl.len()).over("predicate_id", "role") + 1, run_id=pl.lit(run_id))
         .join(confirm.select("text_id", "text"), on="text_id", maintain_order="left")
+        .sort("predicate_id", "role", "rank", descending=[False, True, False])
     )
     spans = [
         json.dumps(judge.spans(by_id[predicate_id], text))
         for predicate_id, text in shown.select("predicate_id", "text").iter_rows()
     ]
     return frames.conform(shown.with_columns(pl.Series("spans", spans, dtype=pl.String)), frames.EVIDENCE)
+
+
+def _spread(strongest: pl.DataFrame, n: int) -> list[int]:
+    """Rows to show: up to n of each predicate and role, those of no earlier predicate first."""
+    seen: set[str] = set()
+    rows: list[int] = []
+    first = 0
+    for (_, _), part in strongest.group_by("column", "role", maintain_order=True):
+        text_ids = part["text_id"].to_list()
+        fresh = sorted(range(len(text_ids)), key=lambda i: text_ids[i] in seen)[:n]
+        rows += [first + i for i in fresh]
+        seen.update(text_ids[i] for i in fresh)
+        first += len(text_ids)
+    return rows
 
 
 def versions() -> dict[str, str]:

@@ -15,7 +15,7 @@ from tasks.record import evidence_rows, run_row
 from tasks.records import Call, Predicate
 from tasks.store import calls, duck, frames
 from tasks.study import Study, load
-from tasks.study.params import Price, Spend
+from tasks.study.params import Price, Record, Spend
 from tests.conftest import PAIR_STUDY, STAGES, Project, pair
 from tests.spec.test_score import held_out, rows
 from tests.spec.test_verify import predicate
@@ -60,6 +60,31 @@ def test_what_holds_nowhere_has_no_evidence() -> None:
     shown = evidence_rows(STUDY, "run", texts, np.zeros((4, 0)), [word], verdicts, EmbeddedJudge(STUDY))
     assert shown.height == 0
     assert shown.schema == frames.EVIDENCE
+
+
+def shown_for_both(texts: pl.DataFrame, n_a: int, n_evidence: int) -> pl.DataFrame:
+    """Evidence for two sentences that both hold for the first `n_a` texts."""
+    named = [defined(name, {"kind": "words", "terms": ["any"]}) for name in ("x", "y")]
+    held = [[1, 1]] * n_a + [[0, 0]] * (texts.height - n_a)
+    study = STUDY.model_copy(update={"record": Record(n_evidence=n_evidence)})
+    verdicts = rows(held, texts, ["x", "y"])
+    vectors = np.zeros((texts.height, 0))
+    shown = evidence_rows(study, "run", texts, vectors, named, verdicts, EmbeddedJudge(STUDY))
+    return shown.join(texts.select("text_id", "document_id"), on="text_id", maintain_order="left")
+
+
+def test_evidence_is_spread_over_documents_and_findings() -> None:
+    documents = [f"d{i // 5}" for i in range(40)] + ["other", "another"]
+    shown = shown_for_both(held_out(40, 2).with_columns(document_id=pl.Series(documents)), 40, 4)
+    by_finding = shown.group_by("predicate_id").agg(pl.col("document_id").n_unique())
+    assert by_finding["document_id"].to_list() == [4, 4]
+    assert shown["text_id"].n_unique() == 8
+
+
+def test_evidence_repeats_rather_than_runs_out() -> None:
+    texts = held_out(3, 2).with_columns(document_id=pl.Series(["d", "d", "d", "e", "f"]))
+    shown = shown_for_both(texts, 3, 4)
+    assert shown.group_by("predicate_id").len()["len"].to_list() == [3, 3]
 
 
 CHEAP, DEAR = Price(input=1.0, output=10.0, cached=0.1), Price(input=4.0, output=40.0)
