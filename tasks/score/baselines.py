@@ -3,9 +3,8 @@
 import numpy as np
 import polars as pl
 
-from tasks.score.discoveries import holds
+from tasks.score.discoveries import holds, q_of
 from tasks.score.tests import fixed_estimates
-from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.verdicts.judged import Judged
 
 NULL_SHUFFLES = 100
@@ -20,8 +19,9 @@ def null_rate(judged: Judged) -> dict[str, int]:
     found = 0
     for _ in range(NULL_SHUFFLES):
         estimates = fixed_estimates(judged.regrouped(shuffle_groups(judged.rows, rng)))
-        q = pvalues_adjusted_bh(estimates["p"].to_numpy())
-        found += bool(holds(q, np.abs(estimates["validity"].to_numpy()), judged.study.score).any())
+        size = np.abs(estimates["validity"].to_numpy())
+        q = q_of(estimates["p"].to_numpy(), size, judged.study.score)
+        found += bool(holds(q, size, judged.study.score).any())
     return {"null_shuffles": NULL_SHUFFLES, "null_runs_with_discovery": found}
 
 

@@ -84,7 +84,7 @@ def held(name: str, **changes: Any) -> dict[str, Any]:
 
 def why_not(row: dict[str, Any], bearing: str = "open") -> str | None:
     """As score says it."""
-    columns = ("q", "decision", "is_discovery", "validity")
+    columns = ("p", "q", "decision", "is_discovery", "validity")
     table = pl.DataFrame([{name: row[name] for name in columns}])
     return with_why(table, np.array([row["direction"] == "A"]), [bearing], ScoreParams())["why"].item()
 

@@ -127,8 +127,8 @@ def test_what_was_rejected_says_why(project: Project) -> None:
     rows = [
         held(COVID),
         weak("is long"),
-        weak("is small", q=0.01),
-        weak("is other", q=0.01, direction="B"),
+        weak("is small", p=0.01, q=1.0),
+        weak("is other", p=0.01, q=1.0, direction="B"),
         weak(
             "is empty",
             q=float("nan"),

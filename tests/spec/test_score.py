@@ -141,23 +141,44 @@ def estimate(p: float, validity: float = 0.1) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("direction", "q", "min_effect", "why"),
+    ("direction", "p", "min_effect", "why"),
     [
         ("A", 0.04, 0.02, None),
         ("A", 0.05, 0.02, None),
         ("A", 0.06, 0.02, "not significant"),
         ("A", 0.04, 0.11, "under the minimum"),
+        ("A", 0.06, 0.11, "not significant"),
         ("B", 0.04, 0.02, "other direction"),
+        ("B", 0.06, 0.02, "not significant"),
     ],
-    ids=["all met", "q at alpha", "q too large", "too small to matter", "against the frozen direction"],
+    ids=[
+        *("all met", "p at alpha", "p too large", "too small to matter", "small, and chance"),
+        *("against the frozen direction", "against it, and chance"),
+    ],
 )
 def test_what_counts_as_a_discovery_and_why_not(
-    direction: str, q: float, min_effect: float, why: str | None
+    direction: str, p: float, min_effect: float, why: str | None
 ) -> None:
     towards_a, wanted = np.array([direction == "A"]), ScoreParams(min_effect=min_effect)
-    decided = decided_fixed(estimate(q), towards_a, wanted)
+    decided = decided_fixed(estimate(p), towards_a, wanted)
     row = with_why(decided, towards_a, None, wanted).row(0, named=True)
-    assert (row["q"], row["is_discovery"], row["why"]) == (q, why is None, why)
+    is_named = direction == "A" and min_effect < 0.1
+    assert (row["p"], row["q"]) == (p, p if is_named else 1)
+    assert (row["is_discovery"], row["why"]) == (why is None, why)
+
+
+def test_what_may_not_be_named_lowers_no_bar_for_others() -> None:
+    """Four of five differ clearly, by too little or the other way: the fifth stands alone among five."""
+    wanted = ScoreParams(min_effect=0.02)
+    table = pl.concat([estimate(1e-6, 0.01)] * 2 + [estimate(1e-6, -0.2)] * 2 + [estimate(0.04)])
+    decided = decided_fixed(table, np.full(5, True), wanted)
+    assert decided["q"].to_list() == pytest.approx([1, 1, 1, 1, 0.2])
+    assert not decided["is_discovery"].any()
+    assert with_why(decided, np.full(5, True), None, wanted)["why"].to_list() == [
+        *["under the minimum"] * 2,
+        *["other direction"] * 2,
+        "not significant",
+    ]
 
 
 def test_without_a_verdict_in_a_group_a_predicate_is_untested() -> None:
