@@ -1,8 +1,8 @@
 """What a discovery is, and why a tested sentence is none: the only place that says so.
 
 A discovery is at least as large as the minimum effect in the frozen direction, and significant over all
-frozen predicates of the study, of which those that are not so large count as no evidence (p = 1). A walk decides
-by the same conditions while it judges (e = 0: stats/decisions.py). What gold verdicts contradict is none.
+frozen predicates of the study, of which those that are not so large count as no evidence (p = 1). A walk
+decides by the same conditions while it judges (stats/decisions.py). What gold verdicts contradict is none.
 
 Not here:   estimates and intervals (a kind's, corrected.py)
 """
