@@ -1,11 +1,12 @@
 """Measures size and coverage of the tests in tasks/stats on simulated texts with known truth.
 
-    python -m benchmarks.coverage [--draws 4000] [--level 0.95] [--seed 0] [--designs table|grid|few]
+    python -m benchmarks.coverage [--draws 4000] [--level 0.95] [--seed 0] [--designs table|grid|few|paired]
 
 Every row draws a two-group design many times: documents have a latent mean (beta-distributed, so that
 two rows of one document correlate by `rho`), rows are 0/1 or graded around it. `grid` crosses shares, sizes
-and documents of 0/1 verdicts, `few` is real differences of rare predicates in few documents. Printed are a
-Markdown table and, as the last line, one JSON object.
+and documents of 0/1 verdicts, `few` is real differences of rare predicates in few documents, `paired` is
+documents with rows in both groups, some or all. Printed are a Markdown table and, as the last line, one JSON
+object.
 """
 
 import argparse
@@ -34,6 +35,8 @@ class Design:
     """Document sizes are geometric instead of equal."""
     paired: bool = False
     """Every document has rows in both groups (documents_b is then not used)."""
+    both: float = 1.0
+    """Share of those documents that have them; the others lost the rows of one group."""
     rho: float = 0.0
     """Correlation of two rows of one document."""
     share: float = 0.2
@@ -112,6 +115,24 @@ FEW = tuple(
     for share, shift in ((0.001, 0.02), (0.01, 0.05))
 )
 
+PAIRED = tuple(
+    Design(n, n, rows, uneven, True, both, rho, share, shift)
+    for n, rows, uneven, both, rho in (
+        (5, 1, False, 1.0, 0.7),
+        (10, 1, False, 1.0, 0.7),
+        (20, 1, False, 1.0, 0.7),
+        (200, 1, False, 1.0, 0.7),
+        (1000, 1, False, 1.0, 0.95),
+        (5, 5, True, 1.0, 0.5),
+        (20, 5, True, 1.0, 0.5),
+        (200, 3, True, 1.0, 0.5),
+        (20, 5, True, 0.2, 0.5),
+        (100, 1, False, 0.5, 0.7),
+        (200, 3, True, 0.3, 0.5),
+    )
+    for share, shift in ((0.02, 0.0), (0.2, 0.0), (0.2, 0.1))
+)
+
 
 def main() -> None:
     """Prints the table."""
@@ -121,13 +142,13 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4000)
     parser.add_argument("--level", type=float, default=0.95)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--designs", choices=["table", "grid", "few"], default="table")
+    parser.add_argument("--designs", choices=["table", "grid", "few", "paired"], default="table")
     args = parser.parse_args()
     started = time.perf_counter()
     rows = []
     print("| scores | documents A, B | rows each | rho | B's mean | shift | test | covered | rejected |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for design in {"table": DESIGNS, "grid": GRID, "few": FEW}[args.designs]:
+    for design in {"table": DESIGNS, "grid": GRID, "few": FEW, "paired": PAIRED}[args.designs]:
         measured = measure(design, args.draws, args.level, np.random.default_rng(args.seed))
         rows.append({**asdict(design), **asdict(measured)})
         print(_line(design, measured), flush=True)
@@ -162,17 +183,18 @@ def layout(
     design: Design, rng: np.random.Generator
 ) -> tuple[Bool[np.ndarray, " text"], Int[np.ndarray, " text"]]:
     """Gives each text's group and document."""
-    sizes, in_a = [], []
-    for group_a, documents in ((True, design.documents_a), (False, design.documents_b)):
+    sizes = []
+    for documents in (design.documents_a, design.documents_b):
         even = np.full(documents, design.rows)
-        size = rng.geometric(1 / design.rows, documents) if design.uneven else even
-        sizes.append(size)
-        in_a.append(np.full(size.sum(), group_a))
+        sizes.append(rng.geometric(1 / design.rows, documents) if design.uneven else even)
+    if design.both < 1:
+        lost = rng.random(design.documents_a) >= design.both
+        from_a = rng.random(design.documents_a) < 0.5
+        sizes = [np.where(lost & gone, 0, size) for gone, size in zip((from_a, ~from_a), sizes, strict=True)]
     first = np.repeat(np.arange(design.documents_a), sizes[0])
     second = np.repeat(np.arange(design.documents_b), sizes[1])
-    return np.concatenate(in_a), np.concatenate(
-        [first, second if design.paired else second + first.max() + 1]
-    )
+    in_a = np.repeat([True, False], [first.size, second.size])
+    return in_a, np.concatenate([first, second if design.paired else second + design.documents_a])
 
 
 def draw(
@@ -207,7 +229,8 @@ def _latent(
 
 
 def _line(design: Design, measured: Measured) -> str:
-    documents = f"{design.documents_a}, {'same' if design.paired else design.documents_b}"
+    same = "same" if design.both == 1 else f"{design.both:.0%} the same"
+    documents = f"{design.documents_a}, {same if design.paired else design.documents_b}"
     rows = f"{'about ' if design.uneven else ''}{design.rows}"
     cells = (
         "0/1" if design.binary else "graded",

@@ -267,8 +267,10 @@ class OpenStudy:
         ]
         n_more = len(rows) - _MAX_ROWS
         more = f"<p>{n_more} more: <code>show()</code></p>" if n_more > 0 else ""
+        alarm = "".join(f"<p><b>{_safe(line)}</b></p>" for line in show.alarm_lines(found["shuffled"]))
         return (
             f"<p>{head}<br>{len(rows)} of {found['n_tested']} tested hypotheses are discoveries</p>"
+            f"{alarm}"
             f"<table>{_row(('effect', 'interval', 'q', 'more in', 'hypothesis'), 'th')}"
             f"{''.join(_row(row, 'td') for row in rows[:_MAX_ROWS])}</table>{more}"
         )

@@ -71,7 +71,12 @@ def smallest_effect(study: Study, n_a: int, n_b: int) -> dict[str, float | None]
     texts of one group. `alone` is tested without others, `of_many` beside as many as may be proposed.
     """
     alpha = study.score.alpha
-    found = share_difference_detectable_fisher(n_a, n_b, alpha=[alpha, alpha / study.propose.max_predicates])
+    found = share_difference_detectable_fisher(
+        n_a,
+        n_b,
+        alpha=[alpha, alpha / study.propose.max_predicates],
+        min_effect=study.score.min_effect,
+    )
     alone, of_many = (None if np.isnan(d) else round(float(d), 4) for d in found)
     return {"alone": alone, "of_many": of_many}
 

@@ -81,6 +81,7 @@ def judged_outlook(study: Study, n_a: int, n_b: int, held_out: pl.DataFrame) -> 
         base_share=BASE_SHARE,
         sensitivity=judge.sensitivity,
         specificity=judge.specificity,
+        min_effect=study.score.min_effect,
     )
     told = {**asdict(judge), **_named(found)}
     return {**told, "corrected": _corrected(study, n_a, n_b, held_out, judge)} if study.gold.decides else told
@@ -95,7 +96,9 @@ def _corrected(study: Study, n_a: int, n_b: int, held_out: pl.DataFrame, judge: 
         size / variance_ratio_ppi(size, n, BASE_SHARE, judge.sensitivity, judge.specificity)
         for size, n in zip(sizes, (n_a, n_b), strict=True)
     )
-    found = share_difference_detectable_fisher(worth_a, worth_b, alpha=_levels(study), base_share=BASE_SHARE)
+    found = share_difference_detectable_fisher(
+        worth_a, worth_b, alpha=_levels(study), base_share=BASE_SHARE, min_effect=study.score.min_effect
+    )
     return {"n_gold": gold, **_named(found)}
 
 

@@ -16,7 +16,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def found_by(study: Study) -> dict[str, Any]:
-    """The discoveries with what is told of each; `walk` of a sequential plan.
+    """The discoveries with what is told of each; `walk` of a sequential plan, `shuffled` of a fixed one.
 
     Raises:
         MissingStageError: the study has not run to its end.
@@ -49,6 +49,11 @@ def found_by(study: Study) -> dict[str, Any]:
         "n_contradicted": manifest.get("gold", {}).get("n_contradicted", 0),
         "report": str(report),
         "walk": walk,
+        "shuffled": {
+            name: manifest[f"null_{name}"]
+            for name in ("shuffles", "runs_with_discovery", "most")
+            if f"null_{name}" in manifest
+        },
         "discoveries": [
             {
                 **{name: row[name] for name in columns},
@@ -69,6 +74,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"{found['study']}: {len(kept)} of {found['n_tested']} tested hypotheses are discoveries. Report: "
         f"{found['report']}"
     ]
+    lines += alarm_lines(found["shuffled"])
     if walk:
         lines.append(
             f"  judged until decided: {walk['n_judged']:,} of {walk['n_grid']:,} judgements "
@@ -91,6 +97,17 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     if not kept:
         lines.append("  nothing held up on the texts that no proposer had seen.")
     return lines
+
+
+def alarm_lines(shuffled: Mapping[str, int]) -> list[str]:
+    """The line that goes before all findings where group labels that mean nothing give discoveries, too."""
+    if "most" not in shuffled or shuffled["runs_with_discovery"] <= shuffled["most"]:
+        return []
+    return [
+        f"  beware: with group labels that mean nothing, {shuffled['runs_with_discovery']} of "
+        f"{shuffled['shuffles']} shuffles gave a discovery; by chance at most {shuffled['most']} would. The "
+        "test does not keep its level on these texts: what is found is no evidence until it is known why."
+    ]
 
 
 def _by_gold(study: Study) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """What a discovery is, and why a tested sentence is none: the only place that says so.
 
-A discovery is significant over all frozen predicates of the study, at least as large as the minimum effect,
-and in the frozen direction. A walk decides by the same conditions while it judges (stats/decisions.py). What
-gold verdicts contradict is none.
+A discovery is at least as large as the minimum effect in the frozen direction, and significant over all
+frozen predicates of the study, of which those that are not so large count as no evidence (p = 1). A walk
+decides by the same conditions while it judges (stats/decisions.py). What gold verdicts contradict is none.
 
 Not here:   estimates and intervals (a kind's, corrected.py)
 """
@@ -15,8 +15,7 @@ from jaxtyping import Bool, Float
 
 from tasks.records import Why
 from tasks.score.corrected import Corrected
-from tasks.stats.decisions import evalues_adjusted
-from tasks.stats.multiplicity import pvalues_adjusted_bh
+from tasks.stats.decisions import evalues_adjusted, pvalues_adjusted
 from tasks.study.params import ScoreParams
 from tasks.verdicts.walk import Walk
 
@@ -26,15 +25,30 @@ _LARGEST_LOG = 700.0
 Each = Float[np.ndarray, " predicate"]
 
 
-def holds(q: Each, towards: Each, wanted: ScoreParams) -> Bool[np.ndarray, " predicate"]:
-    """The rule: significant, and large enough.
+def q_of(p: Each, towards: Each, wanted: ScoreParams) -> Each:
+    """q of a fixed plan, over all frozen predicates: who is not large enough counts as p = 1.
 
     Args:
-        q: p-values adjusted over all frozen predicates.
+        p: of each predicate.
+        towards: effects in the frozen direction; their sizes where no direction is frozen.
+        wanted: what counts as large.
+    """
+    return pvalues_adjusted(p, _is_large(towards, wanted))
+
+
+def holds(q: Each, towards: Each, wanted: ScoreParams) -> Bool[np.ndarray, " predicate"]:
+    """The rule: large enough, and significant.
+
+    Args:
+        q: of `q_of`, or of a walk.
         towards: effects in the frozen direction; their sizes where no direction is frozen.
         wanted: what counts as significant and as large.
     """
-    return np.asarray((q <= wanted.alpha) & (towards >= wanted.min_effect))
+    return np.asarray((q <= wanted.alpha) & _is_large(towards, wanted))
+
+
+def _is_large(towards: Each, wanted: ScoreParams) -> Bool[np.ndarray, " predicate"]:
+    return np.asarray(towards >= wanted.min_effect)
 
 
 def effect_towards(effect: Each, towards_a: Bool[np.ndarray, " predicate"]) -> Each:
@@ -52,8 +66,9 @@ def decided_fixed(
         towards_a: the frozen directions.
         wanted: what counts as a discovery.
     """
-    q = pvalues_adjusted_bh(estimates["p"].to_numpy())
-    found = holds(q, effect_towards(estimates["validity"].to_numpy(), towards_a), wanted)
+    towards = effect_towards(estimates["validity"].to_numpy(), towards_a)
+    q = q_of(estimates["p"].to_numpy(), towards, wanted)
+    found = holds(q, towards, wanted)
     return estimates.with_columns(
         pl.Series("q", q),
         pl.lit(None, pl.Float64).alias("e_value"),
@@ -125,9 +140,10 @@ def with_why(
     """Adds `why` each is no discovery: the first condition that failed; NULL of discoveries."""
     effect = effect_towards(table["validity"].to_numpy(), towards_a)
     reasons: list[Why | None] = [
-        None if is_discovery else _why(q, float(effect[i]), decision, of, wanted)
-        for i, (q, decision, is_discovery, of) in enumerate(
+        None if is_discovery else _why(p, q, float(effect[i]), decision, of, wanted)
+        for i, (p, q, decision, is_discovery, of) in enumerate(
             zip(
+                table["p"],
                 table["q"],
                 table["decision"],
                 table["is_discovery"],
@@ -139,7 +155,7 @@ def with_why(
     return table.with_columns(pl.Series("why", reasons, dtype=pl.String))
 
 
-def _why(q: float, effect: float, decision: str, bearing: str, wanted: ScoreParams) -> Why:
+def _why(p: float, q: float, effect: float, decision: str, bearing: str, wanted: ScoreParams) -> Why:
     if bearing == CONTRADICTED:
         return "contradicted"
     if not np.isfinite(q) or not np.isfinite(effect):
@@ -148,7 +164,8 @@ def _why(q: float, effect: float, decision: str, bearing: str, wanted: ScorePara
         return "futile"
     if decision == "undecided":
         return "undecided"
-    if q > wanted.alpha:
+    # By itself, before its size: who may not be named has a q of 1 whatever its p.
+    if p > wanted.alpha or effect >= wanted.min_effect:
         return "not significant"
     return "other direction" if effect < 0 else "under the minimum"
 
@@ -161,13 +178,13 @@ def corrected_q(
     Args:
         corrected: of `corrected.py`.
         towards_a: the frozen directions.
-        wanted: the minimum effect, under which a predicate's evidence counts as none in a sequential plan.
+        wanted: the minimum effect, under which a predicate's evidence counts as none.
         control: fdr or fwer, of a sequential plan.
     """
+    towards = effect_towards(corrected.validity, towards_a)
     if corrected.log_e is None:
-        return pvalues_adjusted_bh(corrected.p)
-    named = effect_towards(corrected.validity, towards_a) >= wanted.min_effect
-    return evalues_adjusted(corrected.log_e, named, control)
+        return q_of(corrected.p, towards, wanted)
+    return evalues_adjusted(corrected.log_e, _is_large(towards, wanted), control)
 
 
 def bearings(

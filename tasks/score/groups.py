@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
+from tasks.score.discoveries import effect_towards, q_of
 from tasks.score.tests import gold_estimates, judge_estimates
 from tasks.stats.conditional import covariate_spline, mean_difference_conditional
-from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts
@@ -30,7 +30,7 @@ def groups_frame(
     Args:
         judged: all verdicts.
         leader: index of each predicate's leader.
-        estimates: of each predicate alone.
+        estimates: of each predicate alone; a group's direction is that of its leader.
     """
     leaders = sorted(set(leader.tolist()))
     members = [np.flatnonzero(leader == k) for k in leaders]
@@ -40,12 +40,13 @@ def groups_frame(
         parts = {leaders[i]: members[i] for i in several}
         figures[:, several] = _figures_of_groups(judged, parts)
     columns = dict(zip(_FIGURES, figures, strict=True))
+    towards = effect_towards(columns["validity"], judged.towards_a[leaders])
     frame = pl.DataFrame(
         {
             "group_id": [judged.predicates[k].predicate_id for k in leaders],
             "n_predicates": [at.size for at in members],
             **columns,
-            "q": pvalues_adjusted_bh(columns["p"]),
+            "q": q_of(columns["p"], towards, judged.study.score),
         }
     )
     return frames.conform(frame.fill_nan(None), frames.GROUPS)

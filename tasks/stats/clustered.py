@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from tasks.stats.design_effect import share_design_effect_unseen
+from tasks.stats.design_effect import difference_variance_kept, share_design_effect_unseen
 from tasks.stats.documents import DocumentSums
 from tasks.stats.means import bounded_ci, t_pvalue
 from tasks.stats.shares import share_difference_ci_mn, share_difference_pvalue_mn
@@ -31,6 +31,8 @@ class ClusterVariance:
     """Of the difference: var_a + var_b less twice the covariance that shared documents bring."""
     df: Float[np.ndarray, " predicate"]
     """Degrees of freedom of `var`, at least 1."""
+    kept: Float[np.ndarray, " predicate"]
+    """What documents in both groups leave of var_a + var_b: `difference_variance_kept`."""
     testable: NDArray[np.bool_]
     """Both groups have rows of two or more documents."""
 
@@ -70,6 +72,7 @@ def mean_difference_variance_cr2(sums: DocumentSums) -> ClusterVariance:
         var_b=var_b,
         var=np.where(var > _ROUNDING**2 * (var_a + var_b), var, 0.0),
         df=_degrees_of_freedom(sums, alpha, beta, _correlation(sums, n_a * pull_a, n_b * pull_b)),
+        kept=difference_variance_kept(pull_a, pull_b),
         testable=(sums.documents_a > 1) & (sums.documents_b > 1),
     )
 
@@ -130,7 +133,7 @@ def mean_difference_pvalue_cluster_robust(
 def share_effective_sizes_rao_scott(
     sums: DocumentSums, variance: ClusterVariance
 ) -> tuple[Float[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
-    """Gives how many independent rows each group is worth: rows over design effect, at most the rows.
+    """Gives how many independent rows each group is worth: rows over design effect.
 
     A design effect is a cluster-robust variance over that of independent rows. Each group is given the
     largest of three: its own, times what shared documents add to or take from the variance of the
@@ -140,6 +143,10 @@ def share_effective_sizes_rao_scott(
     independent rows would. A constant group has no variance to compare: its rows of a document then
     count as one (Kish's size). Towards that the design effect is raised where few documents hold the rarer
     verdict: they cannot show how alike a document's rows are.
+
+    Where documents have rows in both groups, what they share cancels, and a group may be worth more than its
+    rows, as in a paired test: the design effect is then at most that of groups without shared documents times
+    what those leave of the variance (`difference_variance_kept`).
 
     Args:
         sums: rows summed by document, scores 0 or 1.
@@ -151,15 +158,15 @@ def share_effective_sizes_rao_scott(
     Source:
         Rao & Scott (1992), Biometrics 48:577-585: effective counts k/deff of n/deff; Kish (1965), Survey
         Sampling, for (sum of sizes)^2 / (sum of squared sizes). With one row per document deff is
-        n/(n-1), checked; the largest of three is ours, as is `share_design_effect_unseen`; size and
-        coverage are in docs/statistics.md.
+        n/(n-1), checked; the largest of three is ours, as are `share_design_effect_unseen` and
+        `difference_variance_kept`; size and coverage are in docs/statistics.md.
     """
     apart = variance.var_a + variance.var_b
     shared = np.divide(variance.var, apart, out=np.ones_like(apart), where=apart > 0)
     independent_a = _independent_variance(sums.mean_a, sums.n_a)
     independent_b = _independent_variance(sums.mean_b, sums.n_b)
     both = independent_a + independent_b
-    whole = np.divide(variance.var, both, out=np.ones_like(both), where=both > 0)
+    whole = np.divide(apart, both, out=np.ones_like(both), where=both > 0)
     rarer_a, rarer_b = _rarer(sums.rows_a, sums.sum_a), _rarer(sums.rows_b, sums.sum_b)
     sizes = []
     for rows, independent, own, rarer, other in (
@@ -168,10 +175,14 @@ def share_effective_sizes_rao_scott(
     ):
         n = np.maximum(rows.sum(axis=0), 1)
         kish = np.maximum((rows**2).sum(axis=0), 1) / n
-        deff = np.divide(own * shared, independent, out=kish.copy(), where=independent > 0)
-        deff = np.maximum(np.maximum(deff, whole), 1)
-        documents = (rows > 0).sum(axis=0).astype(float)
-        sizes.append(n / share_design_effect_unseen(deff, np.ones_like(n), kish, *rarer, other[1], documents))
+        alone = np.divide(own, independent, out=kish.copy(), where=independent > 0)
+        least = (whole * shared, np.where(independent > 0, alone * shared, alone))
+        seen = (np.ones_like(n), kish, *rarer, other[1], (rows > 0).sum(axis=0).astype(float))
+        of_difference, of_groups = (
+            share_design_effect_unseen(np.maximum(np.maximum(*pair), 1), *seen)
+            for pair in (least, (whole, alone))
+        )
+        sizes.append(n / np.minimum(of_difference, of_groups * variance.kept))
     return sizes[0], sizes[1]
 
 

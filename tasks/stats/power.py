@@ -139,6 +139,7 @@ def share_difference_detectable_fisher(
     power: ArrayLike = 0.8,
     base_share: ArrayLike = 0.1,
     deff: ArrayLike = 1.0,
+    min_effect: ArrayLike = 0.0,
 ) -> Float[np.ndarray, " predicate"]:
     """Gives the smallest difference of two shares that Fisher's two-sided test finds with this power.
 
@@ -152,6 +153,7 @@ def share_difference_detectable_fisher(
         power: chance to find it, in (0, 1).
         base_share: share of the group where the predicate is nearer to never or always; in [0, 1].
         deff: design effect, 1 or more: how many rows of one document count as one.
+        min_effect: the estimate must be at least this large, too; 0 or more.
 
     Returns:
         Absolute difference in (0, 1); NaN where no possible one would be found.
@@ -166,8 +168,8 @@ def share_difference_detectable_fisher(
         against the exact power of Fisher's test by enumeration: 0.80 to 0.90 where 0.8 is asked for; with
         many texts against statsmodels `power_proportions_2indep`.
     """
-    n_a, n_b, alpha, power, base, deff = np.broadcast_arrays(
-        *(np.asarray(x, dtype=float) for x in (n_a, n_b, alpha, power, base_share, deff))
+    n_a, n_b, alpha, power, base, deff, least = np.broadcast_arrays(
+        *(np.asarray(x, dtype=float) for x in (n_a, n_b, alpha, power, base_share, deff, min_effect))
     )
     rows_a, rows_b = n_a / deff, n_b / deff
     base = np.minimum(base, 1 - base)
@@ -175,10 +177,10 @@ def share_difference_detectable_fisher(
     enough = (rows_a > 0) & (rows_b > 0)
     rows_a, rows_b = np.where(enough, rows_a, 1.0), np.where(enough, rows_b, 1.0)
     low, high = np.zeros(base.shape), np.asarray(1 - base)
-    enough = enough & _has_power(high, rows_a, rows_b, base, z_alpha, z_power)
+    enough = enough & _has_power(high, rows_a, rows_b, base, z_alpha, z_power, least)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        found = _has_power(middle, rows_a, rows_b, base, z_alpha, z_power)
+        found = _has_power(middle, rows_a, rows_b, base, z_alpha, z_power, least)
         low, high = np.where(found, low, middle), np.where(found, middle, high)
     return np.where(enough, high, np.nan)
 
@@ -190,6 +192,7 @@ def _has_power(
     base: NDArray[np.float64],
     z_alpha: NDArray[np.float64],
     z_power: NDArray[np.float64],
+    least: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """Whether the harder of the two ways round (A or B on the base share) has the power."""
     per_row = 1 / n_a + 1 / n_b
@@ -198,8 +201,9 @@ def _has_power(
         together = (n_a * share_a + n_b * share_b) / (n_a + n_b)
         null = np.sqrt(together * (1 - together) * per_row)
         other = np.sqrt(share_a * (1 - share_a) / n_a + share_b * (1 - share_b) / n_b)
-        needed = np.maximum(needed, z_alpha * null + z_power * other)
-    held: NDArray[np.bool_] = d - per_row / 2 >= needed
+        bar = np.maximum(z_alpha * null + per_row / 2, least)
+        needed = np.maximum(needed, bar + z_power * other)
+    held: NDArray[np.bool_] = d >= needed
     return held
 
 
@@ -237,6 +241,7 @@ def share_difference_detectable_judged(
     deff: ArrayLike = 1.0,
     sensitivity: ArrayLike = 1.0,
     specificity: ArrayLike = 1.0,
+    min_effect: ArrayLike = 0.0,
 ) -> Float[np.ndarray, "..."]:
     """Gives the smallest true difference that a judge who errs alike in A and B lets Fisher's test find.
 
@@ -252,6 +257,7 @@ def share_difference_detectable_judged(
         deff: design effect, 1 or more.
         sensitivity: chance that the judge says 1 where it holds, in [0, 1].
         specificity: chance that the judge says 0 where it does not, in [0, 1].
+        min_effect: the judged difference must be at least this large, too; 0 or more.
 
     Returns:
         Absolute difference in (0, 1); NaN where no possible one would be found: such a study can find
@@ -273,7 +279,7 @@ def share_difference_detectable_judged(
     hit = np.where(base <= 0.5, sensitivity, specificity)
     false = np.where(base <= 0.5, 1 - specificity, 1 - sensitivity)
     judged = nearer * hit + (1 - nearer) * false
-    found = share_difference_detectable_fisher(n_a, n_b, alpha, power, judged, deff)
+    found = share_difference_detectable_fisher(n_a, n_b, alpha, power, judged, deff, min_effect)
     real = np.divide(found, shrunk, out=np.full(np.broadcast(found, shrunk).shape, np.nan), where=shrunk > 0)
     return np.where(real <= 1 - nearer, real, np.nan)
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tasks.stats.design_effect import share_design_effect_unseen
+from tasks.stats.design_effect import difference_variance_kept, share_design_effect_unseen
 
 _ROUNDING = 1e-12
 
@@ -127,7 +127,7 @@ def group_rectified(
 def shares_effective_sizes(
     a: RectifiedGroup, b: RectifiedGroup
 ) -> tuple[Float[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
-    """Gives how many independent gold texts each group is worth: texts over design effect, at most the texts.
+    """Gives how many independent gold texts each group is worth: texts over design effect.
 
     `share_effective_sizes_rao_scott` for weighted gold verdicts; the same without weights.
 
@@ -144,11 +144,16 @@ def shares_effective_sizes(
     independent = [share_independent_variance(side) for side in (a, b)]
     apart = a.gold_variance + b.gold_variance
     total = ((a.gold_pull - b.gold_pull) ** 2).sum(axis=0)
-    shared, whole = ratio_or_one(total, apart), ratio_or_one(total, independent[0] + independent[1])
-    return (
-        share_effective_size(a, shared, whole, b.rarer_documents),
-        share_effective_size(b, shared, whole, a.rarer_documents),
+    shared, whole = ratio_or_one(total, apart), ratio_or_one(apart, independent[0] + independent[1])
+    kept, ones = difference_variance_kept(a.gold_pull, b.gold_pull), np.ones_like(shared)
+    size_a, size_b = (
+        np.maximum(
+            share_effective_size(side, shared, whole * shared, other.rarer_documents),
+            share_effective_size(side, ones, whole, other.rarer_documents) / kept,
+        )
+        for side, other in ((a, b), (b, a))
     )
+    return size_a, size_b
 
 
 def share_effective_size(

@@ -14,8 +14,7 @@ from tasks.kinds.encoder_failures import fresh
 from tasks.kinds.encoder_failures.embedded.controls import controls
 from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
 from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
-from tasks.score.discoveries import holds
-from tasks.stats.multiplicity import pvalues_adjusted_bh
+from tasks.score.discoveries import holds, q_of
 from tasks.study.reading import study_of
 from tasks.verdicts.judged import Judged, with_gaps
 from tests.spec.test_verify import predicate
@@ -72,7 +71,8 @@ def test_gaps_that_follow_from_colliding_make_no_failure(share: float) -> None:
         ):
             of = Judged(STUDY, texts, frozen, used, status.astype(np.uint8))
             tested = KIND.estimates(of, 0.95)
-            q = pvalues_adjusted_bh(tested["p"].to_numpy())
-            found[name] += bool(holds(q, tested["validity"].to_numpy(), STUDY.score).any())
+            validity = tested["validity"].to_numpy()
+            q = q_of(tested["p"].to_numpy(), validity, STUDY.score)
+            found[name] += bool(holds(q, validity, STUDY.score).any())
     assert found["filled"] <= 0.05 * RUNS + 2 * (RUNS * 0.05 * 0.95) ** 0.5
     assert found["as they are"] > 0.1 * RUNS  # what this is about

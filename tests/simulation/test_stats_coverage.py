@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.coverage import DESIGNS, FEW, GRID, Design, draw, layout, measure
+from benchmarks.coverage import DESIGNS, FEW, GRID, PAIRED, Design, draw, layout, measure
 from tasks.stats import clustered
 from tasks.stats.differences import difference
 from tasks.stats.missing import share_difference_bounds_missing
@@ -39,6 +39,11 @@ SMALL = [
     Design(3, 3, 10, rho=0.3, binary=False),
     Design(3, 20, 5, True, rho=0.3, shift=0.2, binary=False),
     Design(10, 10, 4, False, True, rho=0.3, binary=False),
+    Design(10, 10, 1, False, True, rho=0.7),
+    Design(100, 100, 1, False, True, rho=0.7, shift=0.1),
+    Design(200, 200, 1, False, True, rho=0.9, share=0.02),
+    Design(100, 100, 1, False, True, 0.5, rho=0.7),
+    Design(20, 20, 5, True, True, 0.2, rho=0.5),
 ]
 
 
@@ -61,7 +66,7 @@ def test_the_limit_of_welch_is_no_worse_than_the_documentation_says() -> None:
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("design", [d for d in DESIGNS if d != WELCH_LIMIT], ids=str)
+@pytest.mark.parametrize("design", [*(d for d in DESIGNS if d != WELCH_LIMIT), *PAIRED], ids=str)
 def test_size_and_coverage(design: Design) -> None:
     draws = 4000
     found = measure(design, draws, LEVEL, np.random.default_rng(1))
@@ -141,9 +146,16 @@ def test_a_real_difference_is_found() -> None:
             assert measure(design, 400, LEVEL, np.random.default_rng(3)).rejected > 0.9
 
 
+def test_matched_documents_have_the_power_of_a_paired_test() -> None:
+    """Pairs that correlate by 0.7, 20 % against 30 %: 72 % of studies saw it as if they were no pairs."""
+    design = Design(200, 200, 1, False, True, rho=0.7, shift=0.1)
+    assert measure(design, 400, LEVEL, np.random.default_rng(3)).rejected > 0.95
+
+
 def test_intervals_are_not_needlessly_wide() -> None:
     """Enough documents: coverage near its level, so the size is not bought with width."""
     for design in (
+        Design(200, 200, 1, False, True, rho=0.7),
         Design(120, 120),
         Design(120, 120, binary=False),
         Design(120, 120, 3, rho=0.3, binary=False),

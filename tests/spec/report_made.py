@@ -84,7 +84,7 @@ def held(name: str, **changes: Any) -> dict[str, Any]:
 
 def why_not(row: dict[str, Any], bearing: str = "open") -> str | None:
     """As score says it."""
-    columns = ("q", "decision", "is_discovery", "validity")
+    columns = ("p", "q", "decision", "is_discovery", "validity")
     table = pl.DataFrame([{name: row[name] for name in columns}])
     return with_why(table, np.array([row["direction"] == "A"]), [bearing], ScoreParams())["why"].item()
 
@@ -147,7 +147,7 @@ def put_gold(
     bearing = {one["predicate_id"]: one["bearing"] for one in gold}
     rows = [{**row, "why": why_not(row, bearing.get(row["predicate_id"], "open"))} for row in rows]
     told = {**GOLD, **changes.pop("noted", {})}
-    scored = {"null_shuffles": 100, "null_runs_with_discovery": 3, "gold": told}
+    scored = {"null_shuffles": 100, "null_runs_with_discovery": 3, "null_most": 11, "gold": told}
     return put(project, rows, score=scored, **changes)
 
 
@@ -252,7 +252,7 @@ def put(
     }
     manifests = {
         "collect": COLLECTED,
-        "score": score or {"null_shuffles": 100, "null_runs_with_discovery": 3},
+        "score": score or {"null_shuffles": 100, "null_runs_with_discovery": 3, "null_most": 11},
         "record": {**recorded, **figures, **(record or {})},
     }
     for stage, files in tables.items():

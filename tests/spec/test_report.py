@@ -127,8 +127,8 @@ def test_what_was_rejected_says_why(project: Project) -> None:
     rows = [
         held(COVID),
         weak("is long"),
-        weak("is small", q=0.01),
-        weak("is other", q=0.01, direction="B"),
+        weak("is small", p=0.01, q=1.0),
+        weak("is other", p=0.01, q=1.0, direction="B"),
         weak(
             "is empty",
             q=float("nan"),
@@ -176,8 +176,23 @@ def test_baselines_null_rate_and_limits_are_shown(project: Project) -> None:
     page = Node(put(project, [held(COVID)]))
     baseline = page.one("section", id="baseline").text
     assert "longer than 40 characters −0.03 [−0.06, 0.00] 0.050" in baseline
-    assert "3 of 100 shuffles gave any discovery. At most about 5% should." in baseline
+    assert "3 of 100 shuffles gave any discovery. At most about 5% should; more than 11" in baseline
     assert [line.text for line in page.one("section", id="limits").nodes("li")] == CANNOT_FIND
+
+
+@pytest.mark.parametrize(("found", "is_told"), [(11, False), (12, True)], ids=["by chance", "too often"])
+@pytest.mark.parametrize("row", [held(COVID), weak(COVID)], ids=["found", "nothing"])
+def test_shuffles_that_find_too_often_are_told_in_the_answer(
+    project: Project, row: dict[str, Any], found: int, is_told: bool
+) -> None:
+    told = {"null_shuffles": 100, "null_runs_with_discovery": found, "null_most": 11}
+    page = Node(put(project, [row], score=told))
+    alarms = page.one("div", class_="answer").nodes(class_="alarm")
+    assert bool(alarms) == is_told
+    if is_told:
+        assert "12 of 100 shuffles gave a discovery, and by chance at most 11 would." in alarms[0].text
+        assert ("no evidence until it is known why" in alarms[0].text) == row["is_discovery"]
+    assert page.one("p", id="shuffles") is not None
 
 
 def test_the_entry_shown_reproduces_the_study(project: Project) -> None:

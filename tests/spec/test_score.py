@@ -8,9 +8,11 @@ from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.kinds.effects import surface_features
 from tasks.records import Predicate
-from tasks.score.baselines import shuffle_groups
+from tasks.score.baselines import null_rate, shuffle_groups
 from tasks.score.discoveries import decided_fixed, with_why
 from tasks.score.stage import score_judged
+from tasks.stats.differences import difference
+from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.store import frames
 from tasks.study import Study
 from tasks.study.params import ScoreParams
@@ -141,23 +143,44 @@ def estimate(p: float, validity: float = 0.1) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("direction", "q", "min_effect", "why"),
+    ("direction", "p", "min_effect", "why"),
     [
         ("A", 0.04, 0.02, None),
         ("A", 0.05, 0.02, None),
         ("A", 0.06, 0.02, "not significant"),
         ("A", 0.04, 0.11, "under the minimum"),
+        ("A", 0.06, 0.11, "not significant"),
         ("B", 0.04, 0.02, "other direction"),
+        ("B", 0.06, 0.02, "not significant"),
     ],
-    ids=["all met", "q at alpha", "q too large", "too small to matter", "against the frozen direction"],
+    ids=[
+        *("all met", "p at alpha", "p too large", "too small to matter", "small, and chance"),
+        *("against the frozen direction", "against it, and chance"),
+    ],
 )
 def test_what_counts_as_a_discovery_and_why_not(
-    direction: str, q: float, min_effect: float, why: str | None
+    direction: str, p: float, min_effect: float, why: str | None
 ) -> None:
     towards_a, wanted = np.array([direction == "A"]), ScoreParams(min_effect=min_effect)
-    decided = decided_fixed(estimate(q), towards_a, wanted)
+    decided = decided_fixed(estimate(p), towards_a, wanted)
     row = with_why(decided, towards_a, None, wanted).row(0, named=True)
-    assert (row["q"], row["is_discovery"], row["why"]) == (q, why is None, why)
+    is_named = direction == "A" and min_effect < 0.1
+    assert (row["p"], row["q"]) == (p, p if is_named else 1)
+    assert (row["is_discovery"], row["why"]) == (why is None, why)
+
+
+def test_what_may_not_be_named_lowers_no_bar_for_others() -> None:
+    """Four of five differ clearly, by too little or the other way: the fifth stands alone among five."""
+    wanted = ScoreParams(min_effect=0.02)
+    table = pl.concat([estimate(1e-6, 0.01)] * 2 + [estimate(1e-6, -0.2)] * 2 + [estimate(0.04)])
+    decided = decided_fixed(table, np.full(5, True), wanted)
+    assert decided["q"].to_list() == pytest.approx([1, 1, 1, 1, 0.2])
+    assert not decided["is_discovery"].any()
+    assert with_why(decided, np.full(5, True), None, wanted)["why"].to_list() == [
+        *["under the minimum"] * 2,
+        *["other direction"] * 2,
+        "not significant",
+    ]
 
 
 def test_without_a_verdict_in_a_group_a_predicate_is_untested() -> None:
@@ -179,6 +202,81 @@ def test_a_document_in_both_groups_keeps_or_swaps_its_labels() -> None:
     shuffled = texts.with_columns(shuffle_groups(texts, np.random.default_rng(0)))
     assert shuffled.group_by("document_id").agg(pl.col("group").n_unique())["group"].min() == 2
     assert 10 < (shuffled["group"].head(50) == "A").sum() < 40
+
+
+def in_documents(group: np.ndarray, document: np.ndarray) -> pl.DataFrame:
+    texts = held_out(int(group.sum()), int((~group).sum()))
+    return texts.with_columns(
+        group=pl.Series(np.where(group, "A", "B")), document_id=pl.Series([f"d{d:04d}" for d in document])
+    )
+
+
+def shuffled_rate(verdict: np.ndarray, texts: pl.DataFrame) -> tuple[int, int]:
+    frozen = [predicate(f"p{i}") for i in range(verdict.shape[1])]
+    status = np.full(verdict.shape, roles.VALUE, dtype=np.uint8)
+    told = null_rate(Judged(STUDY, texts, frozen, verdict, status))
+    return told["null_runs_with_discovery"], told["null_most"]
+
+
+def by_size(rows: np.ndarray, share: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Five verdicts on the rows of documents, which correlate within a document."""
+    rng, document = np.random.default_rng(seed), np.repeat(np.arange(rows.size), rows)
+    held = rng.beta(4 * share[:, None], 4 * (1 - share[:, None]), (rows.size, 5))[document]
+    return (rng.random(held.shape) < held) * 1.0, document
+
+
+def test_labels_by_chance_within_documents_raise_no_false_alarm() -> None:
+    """Eight in ten texts are of A; long documents say it more often. A coin moved those to B: 63 of 100."""
+    rows = np.repeat([1, 4], 500)
+    verdict, document = by_size(rows, np.where(rows == 1, 0.1, 0.35), 0)
+    group = np.random.default_rng(1).random(document.size) < 0.8
+    found, most = shuffled_rate(verdict, in_documents(group, document))
+    assert (found <= 8, most) == (True, 11)
+
+
+@pytest.mark.parametrize("a_of_large", [1.0, 0.85], ids=["large documents are of A", "mostly of A"])
+def test_a_difference_between_documents_of_unlike_size_is_shuffled_away(a_of_large: float) -> None:
+    """Had documents of a size kept their labels among themselves, 100 of 100 would have found it again."""
+    rows = np.repeat([12, 1], [40, 400])
+    verdict, document = by_size(rows, np.where(rows > 1, 0.5, 0.1), 2)
+    chance = np.where(rows > 1, a_of_large, 0.3)[document]
+    group = np.random.default_rng(3).random(document.size) < chance
+    texts = in_documents(group, document)
+    frozen = [predicate(f"p{i}") for i in range(5)]
+    status = np.full(verdict.shape, roles.VALUE, dtype=np.uint8)
+    assert all(s.is_discovery for s in score_judged(Judged(STUDY, texts, frozen, verdict, status)).scores)
+    found, most = shuffled_rate(verdict, texts)
+    assert found <= most
+
+
+def test_shuffles_keep_dependence_so_that_a_test_that_ignores_it_is_seen() -> None:
+    """Families of six near copies: as documents nothing is found; as texts of their own, nearly always.
+
+    Only what is named as one document is shuffled as one: copies that nobody joined are not seen.
+    """
+    verdict, document = by_size(np.full(100, 6), np.full(100, 0.3), 4)
+    verdict = verdict[np.searchsorted(document, document)]  # all six alike
+    texts = in_documents(np.random.default_rng(5).random(100)[document] < 0.5, document)
+    assert shuffled_rate(verdict, texts)[0] <= 8
+    rng, ignoring = np.random.default_rng(6), 0
+    for _ in range(20):
+        in_a = (shuffle_groups(texts, rng) == "A").to_numpy()
+        p = difference(verdict, in_a, np.arange(in_a.size), 0.95, binary=True).p
+        ignoring += bool((pvalues_adjusted_bh(p) <= 0.05).any())
+    assert ignoring > 10
+    apart = texts.with_columns(document_id="text_id")
+    assert shuffled_rate(verdict, apart)[0] <= 8
+
+
+def test_shares_that_do_not_come_out_even_are_rounded_by_chance() -> None:
+    group = np.r_[np.tile([True, True, False], 40), np.tile([True, False, False, False], 30)]
+    document = np.r_[np.repeat(np.arange(40), 3), 40 + np.repeat(np.arange(30), 4)]
+    texts = in_documents(group, document)
+    rng = np.random.default_rng(7)
+    sizes = [(shuffle_groups(texts, rng) == "A").sum() for _ in range(200)]
+    share = (40 * 2 / 3 + 30 / 4) / 70
+    assert np.mean(sizes) == pytest.approx(share * 240, abs=2)
+    assert np.std(sizes) < 10
 
 
 def test_surface_features_are_read_off_the_characters() -> None:

@@ -89,5 +89,10 @@ def test_detectable_differences() -> None:
     assert d(400, 800, deff=4) == pytest.approx(float(d(100, 200)))
     assert d(300, 200, base_share=0.9) == pytest.approx(float(d(300, 200, base_share=0.1)))
     assert d(300, 200) == pytest.approx(float(d(200, 300)))
+    # Most of many texts are asked for a size, not for a doubt: the minimum plus 0.8416 standard errors.
+    b = 0.12
+    at_least = d(50_000, 50_000, base_share=0.1, min_effect=0.02)
+    assert at_least == pytest.approx(0.02 + 0.841621 * np.sqrt((0.09 + b * (1 - b)) / 50_000), abs=1e-4)
+    assert d(500, 500, min_effect=0.02) == d(500, 500)
     # No difference at all would do with three rows a side, or with none on one.
     assert np.isnan(d([3, 0, 50], [3, 50, 50])).tolist() == [True, True, False]

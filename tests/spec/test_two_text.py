@@ -307,7 +307,7 @@ def test_the_report_tells_the_position_bias(project: Project) -> None:
     folder.mkdir(parents=True)
     bias = {"bias": -0.04, "lo": -0.06, "hi": -0.02, "n_pairs": 120}
     frames.write_manifest(folder, {"n_texts": 240})
-    shuffled = {"null_shuffles": 100, "null_runs_with_discovery": 3}
+    shuffled = {"null_shuffles": 100, "null_runs_with_discovery": 3, "null_most": 11}
     compared = {key: value for key, value in entry("http://127.0.0.1:1/v1").items() if key not in PAIR_STUDY}
     page = put(
         project,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.__main__ import main
+from tasks.commands import show
 from tests.conftest import PAIR_STUDY, Project, pair
 
 
@@ -73,6 +74,10 @@ class TestBothSayTheSame:
             assert f"{row['more_in']}: {row['predicate']}" in text
         assert Path(found["report"]).is_file()
         assert found["report"] in text
+        assert set(found["shuffled"]) == {"shuffles", "runs_with_discovery", "most"}
+        assert "beware" not in text
+        found["shuffled"] |= {"runs_with_discovery": found["shuffled"]["most"] + 1}
+        assert show.lines(found)[1].startswith("  beware: with group labels that mean nothing, ")
 
     @pytest.mark.parametrize("key", ["", "score", "score.alpha"])
     def test_explain(self, capsys: pytest.CaptureFixture[str], key: str) -> None:
