@@ -1,4 +1,4 @@
-"""Nothing is found where there is nothing, in designs that tempt a study: the short form of `benchmarks.nulls`."""
+"""Nothing is found where there is nothing, in designs that tempt a study (`benchmarks.nulls`, in short)."""
 
 import pytest
 
