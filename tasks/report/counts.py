@@ -17,7 +17,17 @@ LABELS = {
     "n_nul": "texts with NUL characters, replaced",
 }
 """What collect's counts are called; a count that is not here is shown under its own name."""
-IN_TABLE = {"study", "names", "texts", "explore_texts", "confirm_texts", "documents", "overlap", "warnings"}
+IN_TABLE = {
+    "study",
+    "names",
+    "texts",
+    "explore_texts",
+    "confirm_texts",
+    "documents",
+    "overlap",
+    "leaks",
+    "warnings",
+}
 """Entries of collect's manifest that the table of sizes and the notes under it already show."""
 
 
