@@ -77,7 +77,7 @@ def run(study: Study) -> dict[str, Any]:
         "min_effect": study.score.min_effect,
         # What was written for the test has answered nothing before.
         "is_written": bool(kind.written),
-        "holdout": {"n_runs": 0} if kind.written else holdout.use(this_run, discoveries),
+        "holdout": {"n_runs": 0} if kind.written else holdout.use(this_run, discoveries, texts),
         **judging_cost(study),
         "cannot_find": list(actors.CANNOT_FIND),
         "versions": versions(),

@@ -33,6 +33,8 @@ class Text:
     text: str
     group: Group
     document_id: str
+    """What is drawn for a half and counts as one observation: the document that the source names, or the text
+    itself; those that share a family of near-duplicates are one, under the smallest of their names."""
     half: Half
     n_merged: int
     """How many input rows this text stands for."""

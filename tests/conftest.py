@@ -144,6 +144,14 @@ OBJECTS = ("the old bridge", "a new road", "the harbour", "its budget", "a garde
 PLANTED = "during the covid outbreak"
 
 
+SYLLABLES = ("bo", "da", "ke", "li", "mu", "na", "po", "ri", "se", "tu")
+
+
+def place(number: int) -> str:
+    """A made-up name: texts that differ in a number alone are copies of one another."""
+    return "".join(SYLLABLES[int(digit)] for digit in f"{number:04}")
+
+
 def sentences(n: int, share_planted: float, seed: int) -> list[str]:
     """Distinct small sentences, a share of them with the planted phrase."""
     rng = random.Random(seed)
@@ -153,7 +161,7 @@ def sentences(n: int, share_planted: float, seed: int) -> list[str]:
             rng.choice(SUBJECTS),
             rng.choice(VERBS),
             rng.choice(OBJECTS),
-            f"in week {rng.randrange(10_000)}",
+            f"in {place(rng.randrange(10_000))} this week",
         ]
         # As long as the planted one, so that length gives nothing away.
         words.append(PLANTED if rng.random() < share_planted else "after the spring holiday")

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks import collect, embed, kinds
+from tasks import embed, kinds
+from tasks.collect.stage import collected
 from tasks.commands import foresight, output
 from tasks.commands.foresight import BASE_SHARE
 from tasks.stats.decisions import Rule
@@ -39,7 +40,7 @@ def preview(study: Study) -> dict[str, Any]:
         CorpusError: its texts cannot answer the question.
         EngineError: an encoder that is to be tested, or compared with, is not there.
     """
-    found, kind = collect.collected(study), kinds.load(study.kind)
+    found, kind = collected(study), kinds.load(study.kind)
     if kind.tests_encoders:
         embed.open_all(study)
     units = kind.units(study, found.texts)
@@ -142,7 +143,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"{found['n_documents']:,} documents"
     )
     sizes = kinds.load(found["kind"]).size_lines(found)
-    return [*useless_lines(found), head, *sizes, *power_lines(found)]
+    return [*useless_lines(found), *found["warnings"], head, *sizes, *power_lines(found)]
 
 
 def power_lines(found: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from tasks import collect, kinds, paths
+from tasks import kinds, paths
+from tasks.collect.stage import Collected, collected
 from tasks.commands import check, label, output
 from tasks.engines.llm import loads
 from tasks.engines.llm.loads import Load
@@ -47,7 +48,7 @@ def preview(study: Study) -> dict[str, Any]:
         SourceError: a source cannot be read.
         CorpusError: its texts cannot answer the question.
     """
-    found, kind = collect.collected(study), kinds.load(study.kind)
+    found, kind = collected(study), kinds.load(study.kind)
     held_out = kind.units(study, found.texts)
     sizes: dict[str, Any] = {
         "study": study.name,
@@ -71,7 +72,7 @@ def preview(study: Study) -> dict[str, Any]:
     }
 
 
-def _loads(study: Study, found: collect.Collected, held_out: pl.DataFrame) -> list[Load]:
+def _loads(study: Study, found: Collected, held_out: pl.DataFrame) -> list[Load]:
     """What the study's engine and its gold judge ask of models."""
     asked: list[Load] = []
     if study.engine == "llm":

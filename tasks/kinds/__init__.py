@@ -23,7 +23,7 @@ from tasks.errors import ParamsError, nearest
 from tasks.records import Call, Predicate, Proposal
 from tasks.store import frames
 from tasks.study import Study
-from tasks.study.params import Block
+from tasks.study.block import Block
 
 if TYPE_CHECKING:
     from tasks.engines.llm.loads import Load
@@ -186,6 +186,8 @@ class Kind:
     """The table of 5_verdicts with the rows that are written for the test; empty: they are of the corpus."""
     judge_errs: ClassVar[bool] = True
     """Whether verdicts are opinions, of which `check` tells what errors would hide."""
+    joins_near_duplicates: ClassVar[bool] = True
+    """Whether near-duplicates are one document; not where texts that hardly differ are what is looked for."""
     tests_encoders: ClassVar[bool] = False
     """Whether encoders are what is tested: `check` then opens them."""
     words: ClassVar[Words] = Words()

@@ -1,7 +1,15 @@
 """What `check` says of two groups of texts: what there is, and what a fixed plan could find."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
+
+OVERLAP = {
+    "draw": "each put in one by chance",
+    "drop": "left out of both",
+    "keep": "counted once in each",
+}
+"""What was done with texts that stood in both groups, by collect.overlap."""
 
 
 def sizes(found: Mapping[str, Any]) -> list[str]:
@@ -16,9 +24,29 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         )
     return [
         *lines,
-        f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; in both groups: "
-        f"{found['n_overlap']:,}; in neither: {found['read'].get('rows_of_neither', 0):,}; cut to length: "
-        f"{found['n_cut']:,}",
+        f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; in neither group: "
+        f"{found['read'].get('rows_of_neither', 0):,}; cut to length: {found['n_cut']:,}",
+        f"  texts that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
+        *families(found["near_duplicates"]),
+        *[
+            f"  {json.dumps(entry, ensure_ascii=False)} is hidden in {n:,} texts"
+            for entry, n in found.get("masked", {}).items()
+        ],
+    ]
+
+
+def families(copied: Mapping[str, Any]) -> list[str]:
+    """Near-duplicates, with some to look at."""
+    if not copied["n_families"]:
+        return []
+    return [
+        f"  near-duplicates: {copied['n_texts']:,} texts ({copied['share']:.0%}) in {copied['n_families']:,} "
+        f"families, at most {copied['largest']:,} in one; a family counts as one document",
+        *[
+            f"    {one['n_texts']:,} like "
+            + " and ".join(json.dumps(t, ensure_ascii=False) for t in one["texts"])
+            for one in copied["examples"]
+        ],
     ]
 
 

@@ -10,20 +10,44 @@ LABELS = {
     "n_merged": "duplicate rows merged",
     "n_overlap": "texts that stood in both groups",
     "n_texts": "texts kept",
+    "near_duplicates": "near-duplicates",
     "n_documents": "documents",
     "n_without_document": "rows without a document, each its own",
     "n_cut": "long texts cut",
     "n_nul": "texts with NUL characters, replaced",
 }
 """What collect's counts are called; a count that is not here is shown under its own name."""
-IN_TABLE = {"study", "names", "texts", "explore_texts", "confirm_texts", "documents"}
-"""Entries of collect's manifest that the table of sizes already shows."""
+IN_TABLE = {
+    "study",
+    "names",
+    "texts",
+    "explore_texts",
+    "confirm_texts",
+    "documents",
+    "overlap",
+    "leaks",
+    "warnings",
+}
+"""Entries of collect's manifest that the table of sizes and the notes under it already show."""
 
 
 def collected_lines(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
     """What collect counted: the known counts in reading order, then whatever else it wrote."""
-    known = [(label, manifest[key]) for key, label in LABELS.items() if key in manifest]
+    known = [
+        (label, _families(manifest[key]) if key == "near_duplicates" else manifest[key])
+        for key, label in LABELS.items()
+        if key in manifest
+    ]
     return known + flat({key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)})
+
+
+def _families(copied: dict[str, Any]) -> str:
+    """How many texts are near-duplicates, with the largest family's as an example."""
+    like = " like " + " and ".join(copied["examples"][0]["texts"]) if copied["examples"] else ""
+    return (
+        f"{copied['n_texts']:,} texts ({copied['share']:.0%}) in {copied['n_families']:,} families, at most "
+        f"{copied['largest']:,} in one{like}"
+    )
 
 
 def flat(manifest: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -19,13 +19,13 @@ STRAY = 1e-6
 """How seldom a split by hash may stray from its share so far that the study is stopped."""
 
 
-def check_texts(texts: pl.DataFrame, units: pl.DataFrame, explore_share: float) -> None:
+def check_texts(texts: pl.DataFrame, documents: pl.DataFrame, explore_share: float) -> None:
     """Passes when the texts may be split and looked at as they are.
 
     Args:
         texts: rows of frames.TEXTS.
-        units: columns unit and half, one row for each unit that was drawn for a half.
-        explore_share: the share of units meant for exploration, in (0, 1).
+        documents: rows of frames.DOCUMENTS.
+        explore_share: the share of documents meant for exploration, in (0, 1).
 
     Raises:
         GuardError: an expectation was not met.
@@ -48,17 +48,19 @@ def check_texts(texts: pl.DataFrame, units: pl.DataFrame, explore_share: float) 
             expect.ExpectColumnValuesToBeBetween(column="n_merged", min_value=1),
         ],
     )
-    for key in ("text_hash", "document_id"):
+    known = texts.join(documents, on="text_id", how="left")
+    for key in ("text_hash", "document_id", "source_document_id", "family_id"):
         suite.check(
-            texts.group_by(key).agg(pl.col("half").n_unique().alias("n_halves")).sort(key),
+            known.drop_nulls(key).group_by(key).agg(pl.col("half").n_unique().alias("n_halves")).sort(key),
             key,
             [expect.ExpectColumnValuesToBeBetween(column="n_halves", min_value=1, max_value=1)],
         )
-    least, most = split_bounds(units.height, explore_share)
-    explored = units.select(pl.col("half").eq("explore").cast(pl.Float64).alias("share_explored"), "unit")
+    drawn = texts.group_by("document_id").agg(pl.col("half").first()).sort("document_id")
+    least, most = split_bounds(drawn.height, explore_share)
+    explored = pl.col("half").eq("explore").cast(pl.Float64).alias("share_explored")
     suite.check(
-        explored,
-        "unit",
+        drawn.select(explored, "document_id"),
+        "document_id",
         [
             expect.ExpectColumnMeanToBeBetween(
                 column="share_explored",

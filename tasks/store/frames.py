@@ -43,6 +43,9 @@ def _dtype(hint: Any) -> pl.DataType:
 
 
 TEXTS = schema_of(records.Text)
+DOCUMENTS = pl.Schema({"text_id": pl.String, "source_document_id": pl.String, "family_id": pl.String})
+"""Of each text (`1_texts/documents.parquet`): the document that the source names, NULL where it names none,
+and its family of near-duplicates, by the text_hash of one of them. What counts is `document_id` of TEXTS."""
 PROPOSALS = schema_of(records.Proposal)
 RECORDED = pl.Schema(
     {

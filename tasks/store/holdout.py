@@ -15,40 +15,57 @@ _USE = """
 WITH
 this AS (SELECT * FROM holdout_runs WHERE run_id = $run_id),
 before AS (
-    SELECT h.run_id FROM holdout_runs AS h, this
-    WHERE h.split_hash = this.split_hash AND (h.found_at, h.run_id) < (this.found_at, this.run_id) AND h.asks
+    SELECT h.run_id, other
+    FROM this
+    JOIN holdout_splits AS s USING (split_hash)
+    JOIN holdout_runs AS h ON h.split_hash = s.other
+    WHERE (h.found_at, h.run_id) < (this.found_at, this.run_id) AND h.asks
+),
+own AS (SELECT text_hash FROM asked_texts JOIN this USING (split_hash)),
+again AS (
+    SELECT DISTINCT text_hash FROM asked_texts
+    WHERE split_hash IN (SELECT other FROM before) AND text_hash IN (SELECT text_hash FROM own)
 )
 SELECT
     (SELECT count(*) FROM before) AS n_runs,
     (SELECT count(DISTINCT predicate_id) FROM discoveries JOIN before USING (run_id)) AS n_predicates,
+    (SELECT count(*) FROM again) / nullif((SELECT count(*) FROM own), 0) AS share_of_texts,
     NOT asks AS is_repeat,
     shared_alpha AS alpha
 FROM this
 """
 
 
-def use(run: pl.DataFrame, discoveries: pl.DataFrame) -> dict[str, Any]:
+def use(run: pl.DataFrame, discoveries: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:
     """What this run's confirmation texts had answered before it was first recorded, by any study.
 
     Later runs are left out, so that a rerun finds the same. A damaged database remembers nothing.
 
+    Args:
+        run: of frames.RUNS, the one row.
+        discoveries: of frames.DISCOVERIES, this run's.
+        texts: of frames.TEXTS, what it is about.
+
     Returns:
-        n_runs that asked and n_predicates they tested, is_repeat (this run answers nothing that was not
-        answered the same), and the alpha it would have were the error level shared among all.
+        n_runs that asked any of them and n_predicates they tested, share_of_texts that were asked (None where
+        an earlier release did not remember which), is_repeat (this run answers nothing that was not answered
+        the same), and the alpha it would have were the error level shared among all.
     """
     import duckdb
 
+    asked = tables.asked_texts(texts)
     try:
         with past.copied() as connection:
-            return _use(connection, run, discoveries)
+            return _use(connection, run, discoveries, asked)
     except duckdb.Error:
         with duckdb.connect() as connection:
-            return _use(connection, run, discoveries)
+            return _use(connection, run, discoveries, asked)
 
 
-def _use(connection: "DuckDBPyConnection", run: pl.DataFrame, discoveries: pl.DataFrame) -> dict[str, Any]:
+def _use(
+    connection: "DuckDBPyConnection", run: pl.DataFrame, discoveries: pl.DataFrame, asked: pl.DataFrame
+) -> dict[str, Any]:
     tables.create(connection)
-    connection.execute(tables.HOLDOUT_RUNS)
     run_id = run["run_id"].item()
     known = connection.execute("SELECT min(found_at) FROM runs WHERE run_id = ?", [run_id]).fetchone()
     found_at = pl.lit(known[0] if known and known[0] else _LATEST, pl.Datetime("us")).alias("found_at")
@@ -57,5 +74,7 @@ def _use(connection: "DuckDBPyConnection", run: pl.DataFrame, discoveries: pl.Da
         connection.register("incoming", rows.with_columns(found_at))
         connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608
         connection.unregister("incoming")
+    tables.put_asked(connection, asked, run["split_hash"].item())
+    connection.execute(tables.HOLDOUT_RUNS)
     use: dict[str, Any] = connection.sql(_USE, params={"run_id": run_id}).pl().row(0, named=True)
     return use

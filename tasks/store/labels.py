@@ -23,7 +23,7 @@ from tasks.errors import ParamsError, SourceError
 from tasks.records import Predicate
 from tasks.stats.reliability import judges_alpha_krippendorff
 from tasks.store import frames, sheets
-from tasks.store.sources import hashes, normalised
+from tasks.store.sources import hashes, masked, normalised
 from tasks.store.sources.wording import shown
 from tasks.study import Study
 
@@ -160,7 +160,7 @@ def _of_texts(
     keys = []
     for text in (sheets.text(cells, "text"), sheets.unguarded(sheets.text(cells, "text"))):
         whole = text.str.replace_all("\0", "\ufffd", literal=True).str.slice(0, study.collect.max_chars)
-        keys.append(hashes(normalised(whole).fill_null("")))
+        keys.append(hashes(normalised(masked(whole, study.collect)[0]).fill_null("")))
     known = held_out.select(pl.col("text_hash").alias("key"), "text_id")
     return _matched(cells, "text", keys, known, file, where)
 

@@ -32,6 +32,7 @@ TABLES: dict[str, pl.Schema] = {
         dict.fromkeys(("cost_usd", "latency_s"), pl.Float64),
         {"attempts": pl.Int64, "status": pl.String, "called_at": pl.Datetime("us")},
     ),
+    "asked_texts": pl.Schema({"split_hash": pl.String, "text_hash": pl.String}),
 }
 _TYPES: dict[pl.DataType, str] = {
     pl.String(): "VARCHAR",
@@ -60,10 +61,18 @@ LEFT JOIN paid USING (study)
 WINDOW of_study AS (PARTITION BY study)
 QUALIFY row_number() OVER (PARTITION BY study ORDER BY recorded_at DESC, run_id) = 1
 """
-# A confirmation set may be asked again and again (docs/decisions/0008). A run asks when it answers what
-# no earlier run on the same split answered the same; the n-th to ask would have the share 1 / (n (n + 1))
-# of its alpha, and all shares together never exceed one.
+# Confirmation texts may be asked again and again (docs/decisions/0008). A run asks when it answers what no
+# earlier run on the same split answered the same; the n-th to ask any of its texts would have the share
+# 1 / (n (n + 1)) of its alpha, and over the runs that asked a text all shares together never exceed one.
+# Of runs of an earlier release the split alone is known.
 HOLDOUT_RUNS = """
+CREATE OR REPLACE VIEW holdout_splits AS
+SELECT asked_texts.split_hash, of_other.split_hash AS other, count(*) AS n_shared
+FROM asked_texts JOIN asked_texts AS of_other USING (text_hash)
+GROUP BY ALL
+UNION ALL
+SELECT DISTINCT split_hash, split_hash AS other, NULL AS n_shared FROM runs
+WHERE split_hash NOT IN (SELECT split_hash FROM asked_texts);
 CREATE OR REPLACE VIEW holdout_runs AS
 WITH
 answers AS (
@@ -74,9 +83,8 @@ answers AS (
     )
 ),
 asked AS (SELECT run_id, bool_or(is_new) AS asks FROM answers GROUP BY run_id),
-numbered AS (
-    SELECT runs.*, asks,
-        count(*) FILTER (asks) OVER (PARTITION BY split_hash ORDER BY found_at, run_id) AS nth
+tested AS (
+    SELECT runs.*, asks
     FROM runs
     JOIN asked USING (run_id)
     -- What was written for a test, no earlier run has asked. Runs of an earlier release do not say whether it
@@ -86,12 +94,37 @@ numbered AS (
         params ->> '$.collect.group' IS NULL AND params ->> '$.collect.a' IS NULL
             AND params ->> '$.collect' IS NOT NULL
     )
+),
+numbered AS (
+    SELECT tested.*,
+        (
+            SELECT count(*)
+            FROM tested AS earlier
+            JOIN holdout_splits ON other = earlier.split_hash AND holdout_splits.split_hash = tested.split_hash
+            WHERE earlier.asks AND (earlier.found_at, earlier.run_id) <= (tested.found_at, tested.run_id)
+        ) AS nth
+    FROM tested
 )
 SELECT run_id, study, split_hash, found_at, n_predicates, asks, nth,
     (params ->> '$.score.alpha')::DOUBLE AS alpha,
     alpha / (nth * (nth + 1)) AS shared_alpha
 FROM numbered
 """
+
+
+def asked_texts(texts: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the table: what a run on these texts asks."""
+    confirm = texts.filter(half="confirm").select("text_hash").unique().sort("text_hash")
+    return confirm.select(pl.lit(frames.split_hash(texts)).alias("split_hash"), "text_hash")
+
+
+def put_asked(connection: "DuckDBPyConnection", asked: pl.DataFrame, split_hash: str) -> None:
+    """Remembers them once for each split; texts of another split than the run's say nothing of it."""
+    connection.register("incoming", asked.filter(split_hash=split_hash))
+    connection.execute(
+        "INSERT INTO asked_texts SELECT * FROM incoming ANTI JOIN asked_texts USING (split_hash)"
+    )
+    connection.unregister("incoming")
 
 
 def create(connection: "DuckDBPyConnection") -> None:

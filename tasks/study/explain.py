@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tasks.errors import nearest
-from tasks.study.params import Role, Source
+from tasks.study.corpus import Source
+from tasks.study.params import Role
 
 
 def error_lines(name: str, study: type[BaseModel], error: ValidationError) -> str:

@@ -1,24 +1,15 @@
 """The blocks of a study in params.yaml: every key with its type, range, default and meaning.
 
-Not here:   a study as a whole, and reading params.yaml (reading.py)
+Not here:   how rows are read (corpus.py), a study as a whole, and reading params.yaml (reading.py)
 """
 
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Block(BaseModel):
-    """What all have in common: unknown keys are errors, nothing is converted, nothing changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-    def __hash__(self) -> int:
-        return hash(self.model_dump_json())  # A mapping inside has no hash of its own.
+from tasks.study.block import Block, Share
 
 
 def _may_be_asked(base_url: str | None) -> str | None:
@@ -74,83 +65,6 @@ BaseUrl = Annotated[str, AfterValidator(_may_be_asked)]
 KeyEnv = Annotated[str, AfterValidator(_is_a_variable)]
 Extra = Annotated[dict[str, Any], AfterValidator(_may_be_added)]
 Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
-
-
-class Source(Block):
-    """One group's own source, where A and B come from different files or queries."""
-
-    path: str | None = None
-    """File, glob or folder inside `data`."""
-    query: str | None = None
-    """SQL, where the file is a DuckDB or SQLite database."""
-    where: str | None = None
-    """SQL filter on the rows."""
-    text: str | None = None
-    """Column that holds the text; collect.text without it."""
-    document: str | None = None
-    """Column of the document; collect.document without it."""
-
-
-class Collect(Block):
-    """How rows are read and fall into A and B."""
-
-    path: str | None = None
-    """File, glob or folder inside `data`, where `data` is a folder."""
-    query: str | None = None
-    """SQL, where the file is a DuckDB or SQLite database."""
-    where: str | None = None
-    """SQL filter that rows of both groups must meet."""
-    text: str = "text"
-    """Column that holds the text."""
-    document: str | None = None
-    """Column of the document a text belongs to; without it each text is its own document."""
-    group: str | None = None
-    """Column whose values `a` and `b` name the groups; `random` draws halves by document."""
-    a: Source | str | int | float | bool | None = None
-    """Group A: a source, a value of `group`, or a SQL filter."""
-    b: Source | str | int | float | bool | None = None
-    """Group B, in the same way."""
-    a_name: str | None = None
-    """What group A is called in the report."""
-    b_name: str | None = None
-    """What group B is called in the report."""
-    overlap: Literal["drop", "keep"] = "drop"
-    """What to do with a text that stands in both groups."""
-    explore_share: Share = 0.5
-    """Share of documents the proposer may look at; the rest confirms."""
-    max_chars: int = Field(default=100_000, ge=100)
-    """Longer texts are cut to this many characters and counted."""
-
-    @property
-    def is_one_pile(self) -> bool:
-        """Whether no groups are named."""
-        return self.group is None and self.a is None and self.b is None
-
-    @model_validator(mode="after")
-    def _groups_are_told_apart(self) -> "Collect":
-        if self.is_one_pile:
-            return self
-        both_sources = isinstance(self.a, Source) and isinstance(self.b, Source)
-        if isinstance(self.a, Source) != isinstance(self.b, Source):
-            raise ValueError("wanted a and b both as sources or both as values, got one of each")
-        if self.group == "random":
-            if self.a is not None or self.b is not None:
-                raise ValueError("wanted no a and b with group: random, which draws them itself")
-        elif self.a is None or self.b is None:
-            raise ValueError(
-                "wanted a and b: two sources, two values of the column named by group, or two SQL filters"
-            )
-        elif both_sources and self.group is not None:
-            raise ValueError("wanted no group where a and b are sources of their own")
-        elif (
-            self.group is None
-            and not both_sources
-            and not (isinstance(self.a, str) and isinstance(self.b, str))
-        ):
-            raise ValueError('wanted SQL filters as a and b, e.g. a: "year = 2020", or a group column')
-        elif self.a == self.b:
-            raise ValueError(f"wanted two different groups, got the same one twice: {self.a!r}")
-        return self
 
 
 class Embed(Block):

@@ -12,9 +12,9 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from tasks import paths
+from tasks.study.block import Block
+from tasks.study.corpus import Collect
 from tasks.study.params import (
-    Block,
-    Collect,
     Embed,
     Formalise,
     Gold,

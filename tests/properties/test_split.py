@@ -4,7 +4,8 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import collect
+from tasks.collect import stage as collect
+from tasks.study.corpus import Collect
 
 # Few letters, cases and spaces, so that duplicates, overlaps and shared documents abound.
 TEXTS = st.text(alphabet="aAbé \u0301\n\0", min_size=0, max_size=4)
@@ -24,25 +25,27 @@ def _rows(drawn: list[tuple[str | None, str, str | None]]) -> pl.DataFrame:
     return pl.DataFrame(drawn, schema=schema, orient="row")
 
 
-def _split(drawn: list, seed: int, overlap: str, share: float = 0.5) -> pl.DataFrame:
-    cleaned, _ = collect.clean(_rows(drawn), 100)
-    merged, _ = collect.resolve_overlap(collect.merge(cleaned), overlap)
-    return collect.split(merged, seed, share)[0]
+def _split(
+    drawn: list, seed: int, overlap: str, share: float = 0.5, near: float | None = 0.7
+) -> pl.DataFrame:
+    cleaned, _ = collect.clean(_rows(drawn), Collect())
+    merged, _ = collect.resolve_overlap(collect.merge(cleaned), overlap, seed)
+    return collect.split(collect.link(merged, near), seed, share)
 
 
 @QUICK
-@given(ROWS, SEEDS, st.sampled_from(["drop", "keep"]))
+@given(ROWS, SEEDS, st.sampled_from(["draw", "drop", "keep"]))
 def test_no_text_and_no_document_is_in_both_halves(drawn: list, seed: int, overlap: str) -> None:
     texts = _split(drawn, seed, overlap)
-    for key in ("text_hash", "document_id"):
-        assert (texts.group_by(key).agg(pl.col("half").n_unique())["half"] == 1).all()
+    for key in ("text_hash", "document_id", "source_document_id", "family_id"):
+        assert (texts.drop_nulls(key).group_by(key).agg(pl.col("half").n_unique())["half"] == 1).all()
     assert texts["text_id"].is_unique().all()
-    if overlap == "drop":
+    if overlap != "keep":
         assert texts["text_hash"].is_unique().all()
 
 
 @QUICK
-@given(ROWS, SEEDS, st.sampled_from(["drop", "keep"]), st.randoms(use_true_random=False))
+@given(ROWS, SEEDS, st.sampled_from(["draw", "drop", "keep"]), st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(drawn: list, seed: int, overlap: str, random) -> None:  # type: ignore[no-untyped-def]
     shuffled = list(drawn)
     random.shuffle(shuffled)
@@ -74,7 +77,7 @@ def test_a_larger_share_only_adds_to_the_exploration_half(
 @QUICK
 @given(ROWS)
 def test_every_row_is_counted_once(drawn: list) -> None:
-    cleaned, counts = collect.clean(_rows(drawn), 100)
+    cleaned, counts = collect.clean(_rows(drawn), Collect())
     merged = collect.merge(cleaned)
     assert int(merged["n_merged"].sum()) + counts["n_blank"] == len(drawn)
 

@@ -6,12 +6,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import collect
+from tasks.collect import stage as collect
 from tasks.commands import check
 from tasks.errors import CorpusError, GuardError
 from tasks.store import expectations, frames
 from tasks.study import load
+from tasks.study.corpus import Collect
 from tests.conftest import PAIR_STUDY, Project, pair
+
+SHORT = Collect(max_chars=100)
 
 
 def rows(*drawn: tuple[str | None, str, str | None]) -> pl.DataFrame:
@@ -29,7 +32,7 @@ def test_texts_are_cleaned_and_every_change_is_counted() -> None:
             (" \n\t\u00a0", "B", "d"),
             ("שלום", "B", "d"),
         ),
-        max_chars=100,
+        SHORT,
     )
     assert cleaned["text"].to_list() == ["line\nend\ns", "a\ufffdb\ufffd", "é" * 100, "שלום"]
     assert counts == {"n_blank": 2, "n_nul": 1, "n_cut": 1, "n_without_document": 1}
@@ -44,7 +47,7 @@ def test_duplicates_are_merged_within_a_group() -> None:
             ("the end", "B", None),
             ("other", "B", "d9"),
         ),
-        max_chars=100,
+        SHORT,
     )
     merged = collect.merge(cleaned).select("group", "text", "document_id", "n_merged")
     same = frames.hashed("the end")
@@ -56,40 +59,42 @@ def test_duplicates_are_merged_within_a_group() -> None:
 
 
 def test_ids_are_hashes_of_the_normalised_text() -> None:
-    cleaned, _ = collect.clean(rows(("The End", "A", None), ("the end", "B", None)), max_chars=100)
+    cleaned, _ = collect.clean(rows(("The End", "A", None), ("the end", "B", None)), SHORT)
     merged = collect.merge(cleaned).sort("group")
     assert merged["text_hash"].to_list() == [frames.hashed("the end")] * 2
     assert merged["text_id"].to_list() == [frames.hashed("A", "the end"), frames.hashed("B", "the end")]
 
 
-def test_a_text_of_both_groups_is_left_out_unless_kept() -> None:
-    cleaned, _ = collect.clean(rows(("x", "A", "1"), ("X", "B", "2"), ("y", "A", "1"), ("z", "B", "3")), 100)
+def test_a_text_of_both_groups_can_be_left_out_or_kept_in_both() -> None:
+    cleaned, _ = collect.clean(
+        rows(("x", "A", "1"), ("X", "B", "2"), ("y", "A", "1"), ("z", "B", "3")), SHORT
+    )
     merged = collect.merge(cleaned)
-    dropped, n = collect.resolve_overlap(merged, "drop")
+    dropped, n = collect.resolve_overlap(merged, "drop", 0)
     assert (sorted(dropped["text"]), n) == (["y", "z"], 1)
-    kept, n = collect.resolve_overlap(merged, "keep")
+    kept, n = collect.resolve_overlap(merged, "keep", 0)
     assert (kept.height, n) == (4, 1)
 
 
+def linked(*drawn: tuple[str | None, str, str | None], near: float | None = None) -> pl.DataFrame:
+    return collect.link(collect.merge(collect.clean(rows(*drawn), SHORT)[0]), near)
+
+
 def test_kept_overlaps_join_their_documents_into_one_draw() -> None:
-    """d1 - x - d2 - y - d3 are a chain: all three land on one side, by d1's draw."""
+    """d1 - x - d2 - y - d3 are a chain: all three are one document, and land on one side by d1's draw."""
     drawn = [("x", "A", "d1"), ("x", "B", "d2"), ("y", "A", "d3"), ("y", "B", "d2"), ("z", "A", "d4")]
+    chained, alone = linked(*drawn), linked(("x", "A", "d1"))
+    assert set(chained["document_id"]) == {"d1", "d4"}
+    assert set(chained["source_document_id"]) == {"d1", "d2", "d3", "d4"}
     for seed in range(20):
-        cleaned, _ = collect.clean(rows(*drawn), 100)
-        texts, units = collect.split(collect.merge(cleaned), seed, 0.5)
-        chain = texts.filter(pl.col("document_id") != "d4")
-        assert chain["half"].n_unique() == 1
-        assert units["unit"].to_list() == ["d1", "d4"]
-        alone, _ = collect.split(collect.merge(collect.clean(rows(("x", "A", "d1")), 100)[0]), seed, 0.5)
-        assert chain["half"][0] == alone["half"][0]
+        texts = collect.split(chained, seed, 0.5).filter(pl.col("document_id") == "d1")
+        assert texts["half"].unique().to_list() == collect.split(alone, seed, 0.5)["half"].to_list()
 
 
 def test_the_share_of_explored_documents_is_the_one_asked_for() -> None:
-    drawn = [(f"text {i}", "AB"[i % 2], f"d{i}") for i in range(4000)]
-    cleaned, _ = collect.clean(rows(*drawn), 100)
+    texts = linked(*[(f"text {i}", "AB"[i % 2], f"d{i}") for i in range(4000)])
     for share in (0.2, 0.5, 0.8):
-        texts, _ = collect.split(collect.merge(cleaned), 0, share)
-        explored = texts["half"].eq("explore").mean()
+        explored = collect.split(texts, 0, share)["half"].eq("explore").mean()
         least, most = expectations.split_bounds(4000, share)
         assert least <= explored <= most
 
@@ -109,9 +114,10 @@ def test_run_writes_texts_and_counts(project: Project) -> None:
     texts = frames.read(project.folder / "data/news/1_texts", "texts.parquet", frames.TEXTS)
     assert texts["text_id"].is_sorted()
     assert manifest == frames.read_manifest(project.folder / "data/news/1_texts")
-    wanted = {"n_rows": 124, "n_blank": 1, "n_merged": 1, "n_overlap": 1, "n_texts": 120, "n_documents": 120}
+    wanted = {"n_rows": 124, "n_blank": 1, "n_merged": 1, "n_overlap": 1, "n_texts": 121}
     assert {key: manifest[key] for key in wanted} == wanted
-    assert manifest["texts"] == {"A": 60, "B": 60}
+    assert sorted(manifest["texts"].values()) == [60, 61]
+    assert manifest["n_documents"] == texts["document_id"].n_unique()
     assert manifest["names"] == {"A": "2020", "B": "2019"}
     assert manifest["read"]["rows_of_neither"] == 1
     assert manifest["split_hash"] == frames.split_hash(texts)
@@ -188,11 +194,11 @@ def test_texts_that_cannot_answer(
 def test_a_breach_writes_nothing(planted: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = collect.split
 
-    def leaky(texts: pl.DataFrame, seed: int, share: float) -> tuple[pl.DataFrame, pl.DataFrame]:
-        split, units = honest(texts, seed, share)
+    def leaky(texts: pl.DataFrame, seed: int, share: float) -> pl.DataFrame:
+        split = honest(texts, seed, share)
         twin = split.head(1).with_columns(pl.lit("f" * 16).alias("text_id"))
         other = pl.when(pl.col("half") == "explore").then(pl.lit("confirm")).otherwise(pl.lit("explore"))
-        return split.vstack(twin.with_columns(other.alias("half"))), units
+        return split.vstack(twin.with_columns(other.alias("half")))
 
     monkeypatch.setattr(collect, "split", leaky)
     with pytest.raises(GuardError, match="n_halves"):
@@ -212,7 +218,7 @@ def verdicts(*drawn: tuple[str, str, float | None]) -> pl.DataFrame:
 def test_recorded_verdicts_are_found_by_the_hash_of_their_text() -> None:
     recorded = collect.by_hash(
         verdicts(("q", "The\r\nEnd", 0.5), ("p", "the end", 0.25), ("p", "The End", 0.75), ("p", "x", None)),
-        100,
+        SHORT,
     )
     end, x = frames.hashed("the end"), frames.hashed("x")
     # Among spellings of one text the smallest decides, as it does for the text itself.
@@ -225,10 +231,10 @@ def test_recorded_verdicts_are_found_by_the_hash_of_their_text() -> None:
 
 
 def test_recorded_verdicts_that_contradict_each_other_are_refused() -> None:
-    same = collect.by_hash(verdicts(("p", "x", 0.5), ("p", "x", 0.5)), 100)
+    same = collect.by_hash(verdicts(("p", "x", 0.5), ("p", "x", 0.5)), SHORT)
     assert same.height == 1
     with pytest.raises(CorpusError, match=r"got value 0.5 and value 0.6 for 'p' and 'x'"):
-        collect.by_hash(verdicts(("p", "x", 0.5), ("p", "x", 0.6)), 100)
+        collect.by_hash(verdicts(("p", "x", 0.5), ("p", "x", 0.6)), SHORT)
 
 
 def test_recorded_verdicts_of_other_texts_are_refused(project: Project) -> None:

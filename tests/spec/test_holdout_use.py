@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -92,18 +93,21 @@ def test_other_texts_are_another_set() -> None:
 class Asked:
     """A run as record has it before it is remembered."""
 
+    study: str
     run: pl.DataFrame
     discoveries: pl.DataFrame
 
     @property
     def use(self) -> dict[str, Any]:
-        return holdout.use(self.run, self.discoveries)
+        texts = frames.read(paths.output(self.study, "collect"), "texts.parquet", frames.TEXTS)
+        return holdout.use(self.run, self.discoveries, texts)
 
 
 def asked(study: str, run_id: str, rows: list[Row], split_hash: str = "split-1") -> Asked:
     put_study(study, run_id, rows, split_hash=split_hash)
     folder = paths.output(study, "record")
     return Asked(
+        study,
         frames.read(folder, "runs.parquet", frames.RUNS),
         frames.read(folder, "discoveries.parquet", frames.DISCOVERIES),
     )
@@ -111,16 +115,84 @@ def asked(study: str, run_id: str, rows: list[Row], split_hash: str = "split-1")
 
 def test_a_run_is_told_what_was_asked_before_it_and_not_what_came_after() -> None:
     first = asked("press", "run-1", [row("x", 0.001), row("y", 0.02)])
-    fresh = {"n_runs": 0, "n_predicates": 0, "is_repeat": False, "alpha": 0.025}
+    fresh = {"n_runs": 0, "n_predicates": 0, "share_of_texts": None, "is_repeat": False, "alpha": 0.025}
     assert first.use == fresh, "there is no database yet"
     duck.record("press")
     second = asked("reviews", "run-2", [row("x", 0.002), row("z", 0.02)])
-    told = {"n_runs": 1, "n_predicates": 2, "is_repeat": False, "alpha": pytest.approx(0.05 / 6)}
+    told = {
+        "n_runs": 1,
+        "n_predicates": 2,
+        "share_of_texts": None,
+        "is_repeat": False,
+        "alpha": pytest.approx(0.05 / 6),
+    }
     assert second.use == told
     duck.record("reviews")
     assert (first.use, second.use) == (fresh, told), "a rerun is told the same"
     assert asked("press", "run-3", [row("x", 0.002)]).use["is_repeat"]
     assert asked("press", "run-4", [row("x", 0.001)], "split-2").use == fresh
+
+
+def put_texts(study: str, confirm: str) -> str:
+    """Texts of one letter each, those named in the confirmation half and z in the other; gives their split."""
+    rows = [
+        {"text_id": f"{letter}-id", "text_hash": letter, "text": letter, "group": "A", "document_id": letter,
+         "half": "explore" if letter == "z" else "confirm", "n_merged": 1}
+        for letter in confirm + "z"
+    ]  # fmt: skip
+    texts = pl.DataFrame(rows, schema=frames.TEXTS)
+    frames.write(texts, paths.output(study, "collect") / "texts.parquet", frames.TEXTS)
+    return frames.split_hash(texts)
+
+
+def asked_of(study: str, run_id: str, rows: list[Row], confirm: str) -> Asked:
+    put_study(study, run_id, rows)
+    found = asked(study, run_id, rows, put_texts(study, confirm))
+    put_texts(study, confirm)
+    return found
+
+
+def test_another_seed_on_the_same_texts_is_no_first_asking() -> None:
+    """Four splits of one corpus: each asks texts that others asked, and none is fresh."""
+    for i, confirm in enumerate(("abcd", "cdef", "abef", "bdxy")):
+        run = asked_of("press", f"run-{i}", [row("p", 0.001 * (i + 1))], confirm)
+        told = run.use
+        assert (told["n_runs"], told["alpha"]) == (i, pytest.approx(0.05 / ((i + 1) * (i + 2))))
+        assert told["share_of_texts"] == (0, 0.5, 1, 0.5)[i]
+        duck.record("press")
+        assert run.use == told, "a rerun is told the same"
+    assert duck.query("SELECT nth FROM holdout_runs ORDER BY run_id")["nth"].to_list() == [1, 2, 3, 4]
+    assert set(duck.query("holdout-use")["n_asked_of_split"]) == {4}
+
+
+def test_texts_nobody_asked_are_a_fresh_set() -> None:
+    asked_of("press", "run-1", [row("p", 0.001)], "abcd")
+    duck.record("press")
+    fresh = asked_of("reviews", "run-2", [row("p", 0.002)], "efgh")
+    assert (fresh.use["n_runs"], fresh.use["share_of_texts"]) == (0, 0)
+    duck.record("reviews")
+    assert duck.query("holdout-use")["n_asked_of_split"].to_list() == [1, 1]
+
+
+def test_only_runs_that_share_texts_count() -> None:
+    """b shares with a and c, which share nothing: c is the second to ask its texts, not the third."""
+    for i, confirm in enumerate(("ab", "bc", "cd")):
+        asked_of("press", f"run-{i}", [row("p", 0.001 * (i + 1))], confirm)
+        duck.record("press")
+    assert duck.query("SELECT nth FROM holdout_runs ORDER BY run_id")["nth"].to_list() == [1, 2, 2]
+
+
+def test_of_runs_of_an_earlier_release_the_split_is_known() -> None:
+    for run_id, q in (("run-1", 0.001), ("run-2", 0.002)):
+        asked_of("press", run_id, [row("p", q)], "abcd")
+        duck.record("press")
+        with duckdb.connect(str(paths.discoveries_db())) as connection:
+            connection.execute("DROP VIEW holdout_runs")
+            connection.execute("DROP VIEW holdout_splits")
+            connection.execute("DROP TABLE asked_texts")
+    # Their split is that of the run that comes now, and so they count; with texts of its own it would not.
+    assert asked_of("press", "run-3", [row("p", 0.003)], "abcd").use["n_runs"] == 2
+    assert asked_of("press", "run-4", [row("p", 0.003)], "abce").use["n_runs"] == 0
 
 
 def test_asking_changes_nothing_in_the_database() -> None:
@@ -138,13 +210,14 @@ def test_a_damaged_database_remembers_nothing() -> None:
 
 def page(project: Project, **holdout: Any) -> str:
     rows = [held("is strong", q=0.001), held("is near", q=0.03), weak("is long")]
-    use = {"n_runs": 2, "n_predicates": 61, "is_repeat": False, "alpha": 0.05 / 12, **holdout}
+    use = {"n_runs": 2, "n_predicates": 61, "share_of_texts": 0.4, "is_repeat": False, "alpha": 0.05 / 12}
+    use |= holdout
     return Node(put(project, rows, record={"holdout": use})).one("section", id="findings").text
 
 
 def test_the_report_says_in_a_line_what_the_texts_answered_before(project: Project) -> None:
     assert (
-        "These confirmation texts have answered 61 predicates in 2 runs before; were the error level of 0.05 "
+        "Of these confirmation texts 40% have answered 61 predicates in 2 runs before; were the error level of 0.05 "
         "shared among all of them, this run would have 0.004, and 1 of its 2 discoveries would remain. What "
         "is recorded is not changed by it"
     ) in page(project)
@@ -164,7 +237,13 @@ def test_a_sequential_run_would_have_judged_on(project: Project) -> None:
 def test_a_study_s_own_runs_are_counted_from_the_pipeline(planted: Project) -> None:
     planted.run("news")
     manifest = frames.read_manifest(paths.output("news", "record"))
-    assert manifest["holdout"] == {"n_runs": 0, "n_predicates": 0, "is_repeat": False, "alpha": 0.025}
+    assert manifest["holdout"] == {
+        "n_runs": 0,
+        "n_predicates": 0,
+        "share_of_texts": 0,
+        "is_repeat": False,
+        "alpha": 0.025,
+    }
     planted.run("news", "record")
     assert frames.read_manifest(paths.output("news", "record")) == manifest
     assert duck.query("holdout-use").select("n_runs", "n_asked_of_split").rows() == [(1, 1)]

@@ -30,8 +30,15 @@ def texts() -> pl.DataFrame:
     )
 
 
-def units(found: pl.DataFrame) -> pl.DataFrame:
-    return found.select(pl.col("document_id").alias("unit"), "half").unique().sort("unit")
+def documents() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "text_id": [f"t{i:02}" for i in range(N)],
+            "source_document_id": [None if i % 10 > 7 else f"s{i // 2}" for i in range(N)],
+            "family_id": [f"f{i // 2}" for i in range(N)],
+        },
+        schema=frames.DOCUMENTS,
+    )
 
 
 def changed(frame: pl.DataFrame, row: int, **values: Any) -> pl.DataFrame:
@@ -43,7 +50,7 @@ def changed(frame: pl.DataFrame, row: int, **values: Any) -> pl.DataFrame:
 
 
 def test_good_texts_pass() -> None:
-    expectations.check_texts(texts(), units(texts()), 0.5)
+    expectations.check_texts(texts(), documents(), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -62,21 +69,21 @@ def test_good_texts_pass() -> None:
 )
 def test_each_breach_names_its_rows(row: int, values: dict[str, Any], wanted: str) -> None:
     with pytest.raises(GuardError, match=wanted):
-        expectations.check_texts(changed(texts(), row, **values), units(texts()), 0.5)
+        expectations.check_texts(changed(texts(), row, **values), documents(), 0.5)
 
 
 def test_only_the_first_rows_are_named() -> None:
     with pytest.raises(
         GuardError, match=r"t00 \(C\), t01 \(C\), t02 \(C\), t03 \(C\), t04 \(C\) and 35 more"
     ):
-        expectations.check_texts(texts().with_columns(pl.lit("C").alias("group")), units(texts()), 0.5)
+        expectations.check_texts(texts().with_columns(pl.lit("C").alias("group")), documents(), 0.5)
 
 
 def test_a_split_that_strays_from_its_share_is_seen() -> None:
     with pytest.raises(GuardError, match=r"mean_to_be_between\(share_explored.*observed 0.5"):
-        expectations.check_texts(texts(), units(texts()), 0.97)
+        expectations.check_texts(texts(), documents(), 0.97)
     with pytest.raises(GuardError, match="row_count"):
-        expectations.check_texts(texts().clear(), units(texts()), 0.5)
+        expectations.check_texts(texts().clear(), documents(), 0.5)
 
 
 def test_the_tolerance_is_five_binomial_standard_errors() -> None:
@@ -89,7 +96,7 @@ def test_the_tolerance_is_five_binomial_standard_errors() -> None:
 
 def test_a_check_that_cannot_be_computed_is_a_breach() -> None:
     with pytest.raises(GuardError, match=r"n_merged.*could not be checked: .*does not exist"):
-        expectations.check_texts(texts().drop("n_merged"), units(texts()), 0.5)
+        expectations.check_texts(texts().drop("n_merged"), documents(), 0.5)
 
 
 STUDY = Study.model_validate({"name": "s", "goal": "g", "data": "d", "collect": {"group": "random"}})
@@ -239,6 +246,6 @@ def test_nothing_is_printed_and_no_folder_is_left(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    expectations.check_texts(texts(), units(texts()), 0.5)
+    expectations.check_texts(texts(), documents(), 0.5)
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")

@@ -10,7 +10,7 @@ from tasks.errors import SourceError
 from tasks.store.sources import hashes, normalised, read_groups, uniform
 from tasks.store.sources.groups import names_of
 from tasks.study import Study
-from tasks.study.params import Collect
+from tasks.study.corpus import Collect
 from tests.conftest import Project
 
 FRAME = pl.DataFrame(

@@ -52,6 +52,7 @@ class EncoderFailures(Kind):
     gaps = "against"
     written = "fresh"
     judge_errs = False
+    joins_near_duplicates = False
     tests_encoders = True
     Params = Failures
     tables = {  # noqa: RUF012 - never changed

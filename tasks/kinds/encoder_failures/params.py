@@ -5,7 +5,7 @@ from typing import cast
 from pydantic import Field, field_validator
 
 from tasks.study import Study
-from tasks.study.params import Block
+from tasks.study.block import Block
 
 LEXICAL = "lexical"
 """The reference that needs no encoder: how far the same words stand in the same order."""

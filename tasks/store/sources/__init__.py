@@ -9,12 +9,14 @@ groups.py       rows -> groups A and B
   docstrings.py   documentation of installed packages
   captions.py     caption-like sentences from a grammar (grammar.py)
 recorded.py     recorded verdicts
+masking.py      what is cut out of texts, or replaced in them
 hashing.py      when two texts are the same; draws that depend on an id alone
 wording.py      how errors name things
 """
 
 from tasks.store.sources.groups import read_groups
 from tasks.store.sources.hashing import hashes, normalised, uniform
+from tasks.store.sources.masking import masked
 from tasks.store.sources.recorded import read_verdicts
 
-__all__ = ["hashes", "normalised", "read_groups", "read_verdicts", "uniform"]
+__all__ = ["hashes", "masked", "normalised", "read_groups", "read_verdicts", "uniform"]

@@ -14,7 +14,7 @@ from tasks.store.sources.grammar import is_grammar
 from tasks.store.sources.hashing import normalised, uniform
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
-from tasks.study.params import Collect, Source
+from tasks.study.corpus import Collect, Source
 
 
 def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:

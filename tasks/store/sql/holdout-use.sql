@@ -1,5 +1,6 @@
 -- title: How worn each confirmation set is: what it was asked, and the error level that is left
 -- parameter: study = '' one study; empty: all
+-- A set is the confirmation texts of one split; runs on another split count where they asked any of these texts.
 -- Were the error level shared among all runs that asked the same texts, the n-th would have alpha / (n (n + 1)):
 -- n_standing of the n_discoveries (predicates that any of the study's runs discovered) would remain, next_alpha is
 -- left for the next run on these texts, next_alpha_one for the first discovery among as many predicates as the
@@ -30,7 +31,12 @@ asked AS (
     FROM holdout_runs
     GROUP BY split_hash, study
 ),
-worn AS (SELECT split_hash, max(nth) AS n_asked FROM holdout_runs GROUP BY split_hash)
+worn AS (
+    SELECT s.split_hash, count(*) FILTER (asks) AS n_asked
+    FROM holdout_splits AS s
+    JOIN holdout_runs AS h ON h.split_hash = s.other
+    GROUP BY s.split_hash
+)
 SELECT
     split_hash,
     study,

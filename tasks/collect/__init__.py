@@ -1,0 +1,9 @@
+"""Reading the sources and splitting what they hold, before anybody looks.
+
+stage     loads, calls, checks, saves
+texts     cleaned rows, each distinct text once, in one group
+families  which texts are near copies of one another
+units     linked documents as one, drawn for a half as a whole
+leaks     what nearly is the label
+notes     what a user must know of it, in sentences
+"""

@@ -1,0 +1,136 @@
+"""What a user must know of a corpus before anything is read into it: near-duplicates, overlap, leaks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+MOST_IN_ONE = 0.25
+"""Share of all texts in one document from which on a study rests on it."""
+MOST_OF_PATTERN = 0.5
+"""Share of all texts that vary one pattern from which on a corpus is that pattern."""
+UNEQUAL = 1.5
+"""Groups of which one is so many times the other are unequal."""
+_AT_MOST_SHOWN = 3
+_SHOWN_CHARS = 100
+
+
+def near_duplicates(drawn: pl.DataFrame) -> dict[str, Any]:
+    """How many texts are in families, how large the largest is, and exploration texts as examples.
+
+    Args:
+        drawn: what units.link gives, with `half`.
+    """
+    families = drawn.filter(pl.len().over("family_id") > 1)
+    own = pl.coalesce("source_document_id", "text_hash")
+    joined = drawn.filter(own.n_unique().over("document_id") > 1)
+    patterns = drawn.filter(pl.len().over("pattern") > 1)
+    explored = families.filter(half="explore").group_by("family_id").len("n")
+    shown = explored.sort(["n", "family_id"], descending=[True, False]).head(_AT_MOST_SHOWN)
+    return {
+        "n_families": families["family_id"].n_unique(),
+        "n_texts": families.height,
+        "share": _share(families.height, drawn),
+        "largest": _largest(families, "family_id"),
+        "n_joined": joined["document_id"].n_unique(),
+        "largest_joined_share": _share(_largest(joined, "document_id"), drawn),
+        "largest_pattern_share": _share(_largest(patterns, "pattern"), drawn),
+        "examples": [
+            {"n_texts": n, "texts": _examples(drawn.filter(family_id=family))} for family, n in shown.rows()
+        ],
+        "pattern": _examples(patterns.filter(half="explore")),
+    }
+
+
+def _largest(rows: pl.DataFrame, column: str) -> int:
+    return int(rows[column].value_counts()["count"].max() or 0)  # type: ignore[arg-type]
+
+
+def _share(n: int, drawn: pl.DataFrame) -> float:
+    return round(n / max(drawn.height, 1), 4)
+
+
+def _examples(rows: pl.DataFrame) -> list[str]:
+    """Two texts of the commonest pattern."""
+    common = (
+        rows["pattern"].value_counts().sort(["count", "pattern"], descending=[True, False])["pattern"].head(1)
+    )
+    alike = rows.filter(pl.col("pattern").is_in(common.implode())).sort("normalised")
+    return [printable(text) for text in alike["text"].unique(maintain_order=True).head(2)]
+
+
+def advice(copied: Mapping[str, Any]) -> str:
+    """What to do where near-duplicates make one document of a large part of all texts; else empty."""
+    if copied["largest_joined_share"] < MOST_IN_ONE:
+        return ""
+    shown = f", such as {_and(copied['examples'][0]['texts'])}" if copied["examples"] else ""
+    return (
+        f"{copied['largest_joined_share']:.0%} of the texts are near-duplicates of one another, or in "
+        f"documents that share some, and count as one document{shown}. Cut out what they have in common with "
+        "collect.ignore, raise collect.near_duplicates, or set it to null if they are different texts."
+    )
+
+
+def of_families(copied: Mapping[str, Any]) -> list[str]:
+    """Too few independent texts, or a corpus that is one pattern."""
+    if told := advice(copied):
+        return [f"this study rests on few documents: {told}"]
+    if copied["largest_pattern_share"] < MOST_OF_PATTERN:
+        return []
+    return [
+        f"{copied['largest_pattern_share']:.0%} of the texts vary one pattern, such as "
+        f"{_and(copied['pattern'])}. They count as different texts; if some belong together, name what says "
+        "so in collect.document."
+    ]
+
+
+def of_overlap(overlap: str, n_overlap: int, sizes: Mapping[str, int]) -> list[str]:
+    """What is estimated where texts of both groups are not drawn and the groups are unequal."""
+    small, large = min(sizes.values()), max(sizes.values())
+    if overlap == "draw" or not n_overlap or small * UNEQUAL > large:
+        return []
+    done = (
+        "were left out: what they speak of is missing in the smaller group"
+        if overlap == "drop"
+        else "count once in each: they weigh more in the smaller group"
+    )
+    return [
+        f"{n_overlap:,} texts stand in both groups and {done}, and differences may come of that alone. With "
+        "collect.overlap: draw they may not."
+    ]
+
+
+def of_leaks(found: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:
+    """What gives the group away, and what to write to look past it."""
+    return [_of_leak(leak, json.dumps(leak["feature"], ensure_ascii=False), names) for leak in found]
+
+
+def _of_leak(leak: Mapping[str, Any], feature: str, names: Mapping[str, str]) -> str:
+    shares = " and ".join(f"{leak[f'share_{group.lower()}']:.0%} of {names[group]}" for group in ("A", "B"))
+    other = f" or collect: {{mask: [{leak['mask']}]}}" if leak["mask"] else ""
+    return (
+        f"{leak['kind']} {feature} gives the group away: it is in {shares}. To look past it write "
+        f"collect: {{ignore: [{feature}]}}{other}"
+    )
+
+
+def of_masks(masked: Mapping[str, int]) -> list[str]:
+    """Entries that changed no text."""
+    return [
+        f"collect.{'mask' if entry in {'handles', 'urls', 'numbers', 'emails'} else 'ignore'}: "
+        f"{json.dumps(entry, ensure_ascii=False)} is in no text"
+        for entry, n in masked.items()
+        if not n
+    ]
+
+
+def printable(text: str) -> str:
+    """The text's beginning in one line, without characters that would steer a terminal."""
+    shown = "".join(c if c.isprintable() else " " for c in text[: 4 * _SHOWN_CHARS])
+    shown = " ".join(shown.split())
+    return shown if len(shown) <= _SHOWN_CHARS else shown[: _SHOWN_CHARS - 1] + "…"
+
+
+def _and(texts: Sequence[str]) -> str:
+    return " and ".join(json.dumps(text, ensure_ascii=False) for text in texts)

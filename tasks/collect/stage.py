@@ -1,0 +1,226 @@
+"""Read the sources, merge duplicates, join near-duplicates, split by document.
+
+Reads:      the study's `data` (and `verdicts`), through its kind
+Writes:     1_texts/{texts.parquet,documents.parquet,manifest.json}, with recorded verdicts recorded.parquet
+Guarantees: duplicates are merged and near-duplicates joined before the split; no text, family or document is
+            in both halves; more rows move a document only where they join it to another; the order of rows
+            changes nothing
+Not here:   what a text means: no embedding, no choice by content
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from tasks import kinds, paths
+from tasks.collect import leaks, notes
+from tasks.collect.texts import clean, merge, resolve_overlap
+from tasks.collect.units import link, split
+from tasks.errors import CorpusError
+from tasks.store import expectations, frames
+from tasks.store.sources import hashes, read_verdicts
+from tasks.study import Study
+from tasks.study.corpus import Collect
+
+MIN_TEXTS = 5
+"""Fewest texts of a group in a half; with fewer no difference could ever be shown."""
+Counts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What collect found, before anything is written."""
+
+    texts: pl.DataFrame
+    """Rows of frames.TEXTS, sorted by text_id."""
+    documents: pl.DataFrame
+    """Rows of frames.DOCUMENTS, sorted by text_id."""
+    recorded: pl.DataFrame | None
+    """Rows of frames.RECORDED."""
+    manifest: Counts
+
+
+def run(study: Study) -> Counts:
+    """Collects, checks and writes."""
+    found = collected(study)
+    expectations.check_texts(found.texts, found.documents, study.collect.explore_share)
+    with frames.writing(paths.output(study.name, "collect")) as folder:
+        frames.write(found.texts, folder / "texts.parquet", frames.TEXTS)
+        frames.write(found.documents, folder / "documents.parquet", frames.DOCUMENTS)
+        if found.recorded is not None:
+            frames.write(found.recorded, folder / "recorded.parquet", frames.RECORDED)
+        frames.write_manifest(folder, found.manifest)
+    return found.manifest
+
+
+def collected(study: Study) -> Collected:
+    """All that `run` writes.
+
+    Raises:
+        SourceError: a source cannot be read.
+        CorpusError: its texts cannot answer the question.
+    """
+    kind = kinds.load(study.kind)
+    gathered = kind.gather(study)
+    names = gathered.names
+    _each_group(gathered.rows, names, "no rows", "Check the groups under collect.")
+    rows, counts = clean(gathered.rows, study.collect)
+    _each_group(
+        rows,
+        names,
+        "only empty texts",
+        "Check which column collect.text names, and what collect.ignore leaves.",
+    )
+    merged = merge(rows)
+    for group, name in names.items():
+        n_rows = rows.filter(pl.col("group") == group).height
+        if n_rows > 1 and merged.filter(pl.col("group") == group).height == 1:
+            raise CorpusError(
+                f"group {group} ({name}): all {n_rows:,} texts are the same one. Check collect.text."
+            )
+    kept, n_overlap = _without_overlap(merged, study, names)
+    linked = link(kept, study.collect.near_duplicates if kind.joins_near_duplicates else None)
+    drawn = split(linked, study.seed, study.collect.explore_share)
+    texts, documents = (frames.conform(drawn, schema) for schema in (frames.TEXTS, frames.DOCUMENTS))
+    copied = notes.near_duplicates(drawn)
+    check_sizes(texts, names, copied)
+    recorded, noted = _recorded(study, texts)
+    sizes = _per_group(texts, names)
+    given_away = leaks.leaks(texts.filter(half="explore")) if kind.has_groups else []
+    manifest: Counts = {
+        "study": study.name,
+        "n_rows": gathered.rows.height,
+        "n_texts": texts.height,
+        "n_documents": texts["document_id"].n_unique(),
+        **counts,
+        "n_merged": rows.height - merged.height,
+        "n_overlap": n_overlap,
+        "overlap": study.collect.overlap,
+        "names": dict(kind.sides) or names,
+        "texts": sizes,
+        "explore_texts": _per_group(texts.filter(half="explore"), names),
+        "confirm_texts": _per_group(texts.filter(half="confirm"), names),
+        "documents": {
+            half: texts.filter(half=half)["document_id"].n_unique() for half in ("explore", "confirm")
+        },
+        "near_duplicates": copied,
+        "leaks": given_away,
+        "warnings": [
+            *notes.of_families(copied),
+            *notes.of_overlap(study.collect.overlap, n_overlap, sizes),
+            *notes.of_leaks(given_away, names),
+            *notes.of_masks(counts.get("masked", {})),
+        ],
+        "read": gathered.read,
+        "split_hash": frames.split_hash(texts),
+        **({"recorded": noted} if noted else {}),
+    }
+    return Collected(texts, documents, recorded, manifest)
+
+
+def _without_overlap(
+    merged: pl.DataFrame, study: Study, names: Mapping[str, str]
+) -> tuple[pl.DataFrame, int]:
+    """The rows to use, and how many texts stood in both groups.
+
+    Raises:
+        CorpusError: all did, or a group has no other texts.
+    """
+    kept, n_overlap = resolve_overlap(merged, study.collect.overlap, study.seed)
+    lack = f"no text of its own: {n_overlap:,} texts stand in both groups"
+    advice = (
+        "Is it the same corpus twice? Change the groups, or keep shared texts with collect.overlap: keep."
+    )
+    if study.collect.overlap != "keep" and 0 < n_overlap == merged["normalised"].n_unique():
+        kept = kept.clear()
+    _each_group(kept, names, lack, advice)
+    return kept, n_overlap
+
+
+def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts) -> None:
+    """Passes when both halves have enough texts of both groups.
+
+    Raises:
+        CorpusError: one has not.
+    """
+    counted = {(half, group): n for half, group, n in texts.group_by("half", "group").len().iter_rows()}
+    sizes = {
+        (half, group): counted.get((half, group), 0) for half in ("explore", "confirm") for group in names
+    }
+    short = {key: n for key, n in sizes.items() if n < MIN_TEXTS}
+    if not short:
+        return
+    said = "; ".join(
+        f"{half}: {', '.join(f'{name} {sizes[half, group]}' for group, name in names.items())}"
+        for half in ("explore", "confirm")
+    )
+    n_documents = texts["document_id"].n_unique()
+    documents = f"{texts.height} texts of {n_documents} document{'s' if n_documents != 1 else ''}"
+    advice = notes.advice(copied) or (
+        "Documents are not divided: name a finer collect.document or leave it out."
+        if texts.height >= 8 * MIN_TEXTS and n_documents < texts.height
+        else "Add texts, or change collect.explore_share or seed."
+    )
+    raise CorpusError(
+        f"wanted at least {MIN_TEXTS} texts of each group in each half, got {said} ({documents}). {advice}"
+    )
+
+
+def _each_group(rows: pl.DataFrame, names: Mapping[str, str], lack: str, advice: str) -> None:
+    present = set(rows["group"].unique())
+    for group, name in names.items():
+        if group not in present:
+            raise CorpusError(f"group {group} ({name}) has {lack}. {advice}")
+
+
+def _per_group(texts: pl.DataFrame, names: Mapping[str, str]) -> dict[str, int]:
+    return {group: texts.filter(pl.col("group") == group).height for group in names}
+
+
+def _recorded(study: Study, texts: pl.DataFrame) -> tuple[pl.DataFrame | None, Counts]:
+    read = read_verdicts(study)
+    if read is None:
+        return None, {}
+    verdicts, noted = read
+    recorded = by_hash(verdicts, study.collect)
+    n_known = recorded.filter(pl.col("text_hash").is_in(texts["text_hash"].implode())).height
+    if n_known == 0:
+        raise CorpusError(
+            f"studies.{study.name}.verdicts: none of the {recorded.height:,} verdicts is about a text of "
+            "this study. Name the file whose texts are those of data."
+        )
+    noted |= {
+        "n_verdicts": recorded.height,
+        "n_of_other_texts": recorded.height - n_known,
+        "n_predicates": recorded["predicate"].n_unique(),
+    }
+    return recorded, noted
+
+
+def by_hash(verdicts: pl.DataFrame, collect: Collect) -> pl.DataFrame:
+    """Verdicts per predicate and text_hash; among spellings of one text the smallest decides.
+
+    Raises:
+        CorpusError: one predicate and text has two different verdicts.
+    """
+    rows, _ = clean(verdicts.with_columns(pl.lit(None, pl.String).alias("document_id")), collect)
+    distinct = rows.select("predicate", "text", "normalised", "score", "status").unique()
+    twice = distinct.filter(pl.len().over("predicate", "text") > 1).sort("predicate", "text", "score")
+    if twice.height:
+        row = twice.row(0, named=True)
+        others = twice.filter((pl.col("predicate") == row["predicate"]) & (pl.col("text") == row["text"]))
+        said = " and ".join(f"{status} {score}" for score, status in others.select("score", "status").rows())
+        raise CorpusError(
+            f"recorded verdicts: wanted one per predicate and text, got {said} for {row['predicate']!r} and "
+            f"{row['text'][:80]!r}. Keep one of them."
+        )
+    first = distinct.sort("predicate", "normalised", "text").unique(
+        ["predicate", "normalised"], keep="first", maintain_order=True
+    )
+    return (
+        first.with_columns(hashes(first["normalised"]).alias("text_hash"))
+        .select(frames.RECORDED.names())
+        .sort("predicate", "text_hash")
+    )

@@ -1,0 +1,81 @@
+"""Rows as read become texts: cleaned, each distinct one once, in one group."""
+
+from typing import Any
+
+import polars as pl
+
+from tasks.store import frames
+from tasks.store.sources import hashes, masked, normalised, uniform
+from tasks.study.corpus import Collect
+
+REPLACEMENT = "\ufffd"
+
+
+def clean(rows: pl.DataFrame, collect: Collect) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Rows with text in one form, with a column `normalised`; and what was changed or left out.
+
+    Line ends become LF, NUL characters U+FFFD, long texts are cut, what is ignored or masked goes, then empty
+    ones are dropped.
+    """
+    texts = rows["text"].str.replace_all("\r\n", "\n", literal=True).str.replace_all("\r", "\n", literal=True)
+    has_nul = texts.str.contains("\0", literal=True).fill_null(False)
+    is_long = (texts.str.len_chars() > collect.max_chars).fill_null(False)
+    texts = texts.str.replace_all("\0", REPLACEMENT, literal=True).str.slice(0, collect.max_chars)
+    texts, n_masked = masked(texts, collect)
+    folded = normalised(texts).fill_null("")
+    kept = rows.with_columns(texts.alias("text"), folded.alias("normalised")).filter(folded != "")
+    counts = {
+        "n_blank": rows.height - kept.height,
+        "n_nul": int(has_nul.sum()),
+        "n_cut": int(is_long.sum()),
+        "n_without_document": kept["document_id"].null_count(),
+        **({"masked": n_masked} if n_masked else {}),
+    }
+    return kept, counts
+
+
+def merge(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per group and normalised text: its smallest spelling, its smallest document, its rows counted.
+
+    A text without a document is a document of its own, so all its copies are one.
+    """
+    merged = (
+        rows.group_by("group", "normalised")
+        .agg(pl.col("text").min(), pl.col("document_id").min(), pl.len().cast(pl.Int64).alias("n_merged"))
+        .sort("group", "normalised")
+    )
+    text_hash = hashes(merged["normalised"])
+    return merged.with_columns(
+        text_hash.alias("text_hash"),
+        # The prefix keeps a made-up document apart from one that is named.
+        pl.coalesce("document_id", pl.lit("text:") + text_hash).alias("document_id"),
+        pl.col("document_id").alias("source_document_id"),
+        *[pl.Series("text_id", [frames.hashed(*key) for key in merged.select("group", "normalised").rows()])],
+    )
+
+
+def resolve_overlap(merged: pl.DataFrame, overlap: str, seed: int) -> tuple[pl.DataFrame, int]:
+    """The rows to use, and how many texts stand in both groups.
+
+    `draw` takes the group of one of a text's rows, each as likely as any other: where labels mean nothing,
+    the group of every distinct text is then a draw like that of all rows. Left out (`drop`), common texts
+    vanish from the smaller group, nearly all of whose texts the larger one has, too; once in each (`keep`),
+    they weigh more there.
+    """
+    in_both = pl.col("group").n_unique().over("normalised") > 1
+    n_overlap = merged.filter(in_both)["normalised"].n_unique()
+    if overlap == "keep":
+        return merged, n_overlap
+    if overlap == "drop":
+        return merged.filter(~in_both), n_overlap
+    n_rows = pl.col("n_merged").sum().over("normalised")
+    n_a = pl.col("n_merged").filter(pl.col("group") == "A").sum().over("normalised")
+    drawn = pl.when(pl.col("_coin") * n_rows < n_a).then(pl.lit("A")).otherwise(pl.lit("B"))
+    coin = uniform(merged["text_hash"], "overlap", str(seed)).alias("_coin")
+    return (
+        merged.with_columns(coin)
+        .with_columns(drawn.alias("_drawn"), n_rows.alias("n_merged"))
+        .filter(pl.col("group") == pl.col("_drawn"))
+        .drop("_coin", "_drawn"),
+        n_overlap,
+    )

@@ -1,0 +1,50 @@
+"""What is cut out of texts, or replaced in them, before all else (collect.ignore, collect.mask)."""
+
+import re
+import unicodedata
+
+import polars as pl
+
+from tasks.study.corpus import Collect, Masked, is_pattern
+
+URL = r"(?:https?://|www\.)[^\s<>\"']+"
+EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+HANDLE = r"@\w+"
+NUMBER = r"\p{N}[\p{N}.,]*\p{N}|\p{N}"
+STAND_INS: dict[Masked, tuple[str, str]] = {
+    "urls": (URL, "URL"),
+    "emails": (EMAIL, "EMAIL"),
+    "handles": (r"(^|[^\w@])@\w+", "${1}@user"),
+    "numbers": (NUMBER, "0"),
+}
+"""Pattern and what stands in for it, in the order of replacing: an address may hold a handle and numbers."""
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+
+def masked(texts: pl.Series, collect: Collect) -> tuple[pl.Series, dict[str, int]]:
+    """Texts without what is ignored, with stand-ins for what is masked; how many each entry changed."""
+    counts: dict[str, int] = {}
+    for entry in collect.ignore:
+        pattern = entry[1:-1] if is_pattern(entry) else _as_pattern(entry)
+        cut = texts.str.replace_all(rf"[ \t]?(?:{pattern})", "")
+        is_changed = (cut != texts).fill_null(False)
+        counts[entry] = int(is_changed.sum())
+        texts = pl.select(pl.when(is_changed).then(cut.str.strip_chars()).otherwise(texts)).to_series()
+    for what, (pattern, stand_in) in STAND_INS.items():
+        if what in collect.mask:
+            changed = texts.str.replace_all(pattern, stand_in)
+            counts[what] = int((changed != texts).fill_null(False).sum())
+            texts = changed
+    return texts, counts
+
+
+def _as_pattern(phrase: str) -> str:
+    """The phrase as whole words, in any case and however composed; white space in it is any white space."""
+    spellings = {unicodedata.normalize(form, phrase.strip()) for form in ("NFC", "NFD")}
+    return "(?i:" + "|".join(sorted(map(_whole, spellings))) + ")"
+
+
+def _whole(phrase: str) -> str:
+    inner = r"\s+".join(re.escape(word) for word in phrase.split())
+    before, after = (r"\b" if c.isalnum() and not _UNSPACED.match(c) else "" for c in (phrase[0], phrase[-1]))
+    return before + inner + after

@@ -1,0 +1,121 @@
+"""The block `collect` of a study: which rows there are, how they fall into A and B, what is one text."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from tasks.study.block import Block, Share
+
+
+class Source(Block):
+    """One group's own source, where A and B come from different files or queries."""
+
+    path: str | None = None
+    """File, glob or folder inside `data`."""
+    query: str | None = None
+    """SQL, where the file is a DuckDB or SQLite database."""
+    where: str | None = None
+    """SQL filter on the rows."""
+    text: str | None = None
+    """Column that holds the text; collect.text without it."""
+    document: str | None = None
+    """Column of the document; collect.document without it."""
+
+
+def _may_be_ignored(entries: tuple[str, ...]) -> tuple[str, ...]:
+    import polars as pl
+
+    for entry in entries:
+        pattern = entry[1:-1] if is_pattern(entry) else entry
+        if not pattern.strip():
+            raise ValueError(f"wanted a word or a /pattern/, got {entry!r}")
+        if is_pattern(entry):
+            try:
+                pl.Series([""]).str.contains(pattern)
+            except pl.exceptions.PolarsError as error:
+                raise ValueError(
+                    f"wanted /pattern/ in the syntax of Rust's regex (no look-around, no back-references), "
+                    f"got {entry!r}: {' '.join(str(error).partition('This error')[0].split())}"
+                ) from None
+    return entries
+
+
+def is_pattern(entry: str) -> bool:
+    """Whether an entry of collect.ignore is a pattern: /between slashes/."""
+    return len(entry) > 1 and entry.startswith("/") and entry.endswith("/")
+
+
+Ignored = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_may_be_ignored)]
+Masked = Literal["handles", "urls", "numbers", "emails"]
+
+
+class Collect(Block):
+    """How rows are read and fall into A and B."""
+
+    path: str | None = None
+    """File, glob or folder inside `data`, where `data` is a folder."""
+    query: str | None = None
+    """SQL, where the file is a DuckDB or SQLite database."""
+    where: str | None = None
+    """SQL filter that rows of both groups must meet."""
+    text: str = "text"
+    """Column that holds the text."""
+    document: str | None = None
+    """Column of the document a text belongs to; without it each text is its own document."""
+    group: str | None = None
+    """Column whose values `a` and `b` name the groups; `random` draws halves by document."""
+    a: Source | str | int | float | bool | None = None
+    """Group A: a source, a value of `group`, or a SQL filter."""
+    b: Source | str | int | float | bool | None = None
+    """Group B, in the same way."""
+    a_name: str | None = None
+    """What group A is called in the report."""
+    b_name: str | None = None
+    """What group B is called in the report."""
+    overlap: Literal["draw", "drop", "keep"] = "draw"
+    """What to do with a text that stands in both groups: draw one of its rows and take that row's group, drop
+    the text, or keep it once in each. Where groups differ in size, only `draw` leaves meaningless labels
+    meaningless."""
+    near_duplicates: Annotated[float, Field(ge=0.5, le=1)] | None = 0.7
+    """Texts that share this much of their words in the same order (numbers, punctuation and case aside), or
+    quote one another, are one family: one document, in one half. null: near-duplicates are different."""
+    explore_share: Share = 0.5
+    """Share of documents the proposer may look at; the rest confirms."""
+    max_chars: int = Field(default=100_000, ge=100)
+    """Longer texts are cut to this many characters and counted."""
+    ignore: Ignored = ()
+    """Words, phrases or /patterns/ (Rust's regex) that are cut out of all texts before all else: what gives
+    the group away, such as a signature."""
+    mask: tuple[Masked, ...] = Field(default=(), strict=False)
+    """What a stand-in replaces before all else: handles (@user), urls (URL), numbers (0), emails (EMAIL)."""
+
+    @property
+    def is_one_pile(self) -> bool:
+        """Whether no groups are named."""
+        return self.group is None and self.a is None and self.b is None
+
+    @model_validator(mode="after")
+    def _groups_are_told_apart(self) -> "Collect":
+        if self.is_one_pile:
+            return self
+        both_sources = isinstance(self.a, Source) and isinstance(self.b, Source)
+        if isinstance(self.a, Source) != isinstance(self.b, Source):
+            raise ValueError("wanted a and b both as sources or both as values, got one of each")
+        if self.group == "random":
+            if self.a is not None or self.b is not None:
+                raise ValueError("wanted no a and b with group: random, which draws them itself")
+        elif self.a is None or self.b is None:
+            raise ValueError(
+                "wanted a and b: two sources, two values of the column named by group, or two SQL filters"
+            )
+        elif both_sources and self.group is not None:
+            raise ValueError("wanted no group where a and b are sources of their own")
+        elif (
+            self.group is None
+            and not both_sources
+            and not (isinstance(self.a, str) and isinstance(self.b, str))
+        ):
+            raise ValueError('wanted SQL filters as a and b, e.g. a: "year = 2020", or a group column')
+        elif self.a == self.b:
+            raise ValueError(f"wanted two different groups, got the same one twice: {self.a!r}")
+        return self
