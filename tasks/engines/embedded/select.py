@@ -1,17 +1,18 @@
 """Choosing among candidates: the strongest that are not said already.
 
-Marginal |z| with a cap on verdict correlation beat greedy conditional gain in trials: more of the
-choice held up on new data. Exact predicates are preferred to proxies and themes of like strength,
-since they can be checked by reading; and words and patterns to measures, since a length or a share
-moves with whatever is said.
+Marginal strength (Contrast.root) with a cap on verdict correlation beat greedy conditional gain in trials:
+more of the choice held up on new data. Exact predicates are preferred to proxies and themes of like
+strength, since they can be checked by reading; and words and patterns to measures, since a length or a
+share moves with whatever is said.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tasks.engines.contrast import significant
+from tasks.engines.contrast import Contrast, significant
 from tasks.engines.embedded.candidate import Candidate, Harvest
 
 Naming = Callable[[Candidate], Candidate | None]
@@ -21,26 +22,36 @@ GATE_RATE = 0.1
 LEAST_KEPT = 5
 """So many go on to the test even where nothing passes: a study without a difference must end and say so."""
 PREFERENCE = {"exact": 1.0, "proxy": 0.7, "theme": 1.0}
-"""What |z| counts. Themes need no discount: theirs comes from half of the texts (themes.py)."""
+"""What a root counts. Themes need no discount: theirs comes from half of the texts (themes.py)."""
 MEASURE_PREFERENCE = 0.85
 
 
 def choose(
-    harvests: Sequence[Harvest], most: int, max_phi: float, gate_z: float, name: Naming
+    harvests: Sequence[Harvest],
+    contrast: Contrast,
+    most: int,
+    max_phi: float,
+    gate_z: float,
+    name: Naming,
 ) -> list[Candidate]:
     """At most `most` candidates, best first.
 
     Args:
+        contrast: of the texts that candidates are held against.
         name: gives a candidate its name, or None where it can have none and is passed over.
     """
-    candidates = [candidate for harvest in harvests for candidate in harvest.candidates]
+    ranked = [(harvest, _ranked(harvest.candidates, contrast)) for harvest in harvests]
+    candidates = [candidate for _, of in ranked for candidate in of]
     if not candidates:
         return []
-    measured = np.concatenate([harvest.z_measured for harvest in harvests])
+    measured = np.concatenate([
+        np.array([_root(one) for one in of]) if harvest.root_measured is None else harvest.root_measured
+        for harvest, of in ranked
+    ])  # fmt: skip
     passed = significant(measured, GATE_RATE)
     least_z = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
     rank = sorted(range(len(candidates)), key=lambda i: _order(candidates[i]))
-    eligible = [i for i in rank if abs(_gate_z(candidates[i])) >= least_z]
+    eligible = [i for i in rank if abs(_gate_root(candidates[i])) >= least_z]
     chosen = _spread(candidates, eligible, most, max_phi, name)
     if len(chosen) < min(LEAST_KEPT, most):
         rest = [i for i in rank if i not in set(eligible)]
@@ -48,14 +59,27 @@ def choose(
     return chosen
 
 
-def _gate_z(candidate: Candidate) -> float:
-    return candidate.z if candidate.gate_z is None else candidate.gate_z
+def _ranked(candidates: Sequence[Candidate], contrast: Contrast) -> list[Candidate]:
+    """The candidates, each with its root."""
+    bare = [i for i, candidate in enumerate(candidates) if candidate.root is None]
+    if not bare:
+        return list(candidates)
+    roots = dict(zip(bare, contrast.root(np.column_stack([candidates[i].held for i in bare])), strict=True))
+    return [replace(one, root=float(roots[i])) if i in roots else one for i, one in enumerate(candidates)]
+
+
+def _root(candidate: Candidate) -> float:
+    return candidate.root or 0.0
+
+
+def _gate_root(candidate: Candidate) -> float:
+    return _root(candidate) if candidate.gate_root is None else candidate.gate_root
 
 
 def _order(candidate: Candidate) -> tuple[float, int, str]:
     """Strongest first; among equals the shorter, then by name."""
     discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
-    strength = round(abs(candidate.z) * discount, 6)
+    strength = round(abs(_root(candidate)) * discount, 6)
     return -strength, len(candidate.phrase), candidate.phrase
 
 

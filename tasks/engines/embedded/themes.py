@@ -44,7 +44,7 @@ def harvest(
 ) -> Harvest:
     """Prototypes at three thresholds each, still without their names."""
     if contrast.n_texts < MIN_TEXTS:
-        return Harvest([], np.zeros(0))
+        return Harvest([])
     part = rng.permutation(contrast.n_documents)[contrast.document] % 2 == 0
     candidates = []
     for made_from in (part, ~part):
@@ -54,7 +54,7 @@ def harvest(
         prototypes = _prototypes(made, embeddings[made_from], rng)
         vectors = np.stack([similarity.rounded(vector) for vector in prototypes])
         candidates += _candidates(vectors, embeddings, other, ~made_from, encoder_name)
-    return Harvest(candidates, np.array([candidate.z for candidate in candidates]))
+    return Harvest(candidates)
 
 
 def _candidates(
@@ -75,10 +75,13 @@ def _candidates(
                 "vector": vectors[i].tolist(), "threshold": cut,
             })  # fmt: skip
             columns.append(similarity.reaches(projection[:, i], cut, embeddings))
-    effect, z = contrast.measure(np.column_stack(columns)[measured_on])
+    held = np.column_stack(columns)[measured_on]
+    effect, z = contrast.measure(held)
     return [
-        Candidate("", "theme", "theme", definition, column, float(e), float(s))
-        for definition, column, e, s in zip(definitions, columns, effect, z, strict=True)
+        Candidate("", "theme", "theme", definition, column, float(e), float(s), float(r))
+        for definition, column, e, s, r in zip(
+            definitions, columns, effect, z, contrast.root(held), strict=True
+        )
     ]
 
 

@@ -24,7 +24,7 @@ NEAR_SYNONYM = 0.6
 SAME_WORD = 0.5
 """Least cosine between what look like two forms of one word, so that "plan" and "plane" stay apart."""
 WORTH_ADDING = 1.01
-"""A word joins a group only where |z| grows by this factor."""
+"""A word joins a group only where the root grows by this factor."""
 SAME_TEXTS = 0.9
 """A term that stands in a longer one this often is only a part of that one."""
 
@@ -35,33 +35,35 @@ class _Pool:
 
     terms: list[str]
     held: Bool[np.ndarray, "text term"]
-    z: Float[np.ndarray, " term"]
+    root: Float[np.ndarray, " term"]
 
 
 def harvest(contrast: Contrast, counted: grams.Grams, encoder: Encoder | None) -> Harvest:
     """Single terms and groups of terms that differ between A and B."""
     if not counted.terms:
-        return Harvest([], np.zeros(0))
-    _, z = contrast.measure(counted.held)
-    pool = _without_parts(_pool(counted, z, contrast), contrast)
+        return Harvest([])
+    root = contrast.root(counted.held)
+    pool = _without_parts(_pool(counted, root, contrast), contrast)
     if not pool.terms:
-        return Harvest([], z)
+        return Harvest([], root)
     groups = _groups(pool, contrast, encoder)
     columns = [pool.held[:, i] for i in range(len(pool.terms))] + [_union(pool, group) for group in groups]
     named = [[term] for term in pool.terms] + [[pool.terms[i] for i in group] for group in groups]
-    effect, strength = contrast.measure(np.column_stack(columns))
+    held = np.column_stack(columns)
+    effect, z = contrast.measure(held)
+    strength = contrast.root(held)
     gate = [
         *strength[: len(pool.terms)],
-        *(pool.z[group][np.argmax(np.abs(pool.z[group]))] for group in groups),
+        *(pool.root[group][np.argmax(np.abs(pool.root[group]))] for group in groups),
     ]
     candidates = [
         Candidate(
             phrase(terms), "words", "exact", {"kind": "words", "terms": terms},
-            columns[i], float(effect[i]), float(strength[i]), float(gate[i]),
+            columns[i], float(effect[i]), float(z[i]), float(strength[i]), float(gate[i]),
         )
         for i, terms in enumerate(named)
     ]  # fmt: skip
-    return Harvest(candidates, z)
+    return Harvest(candidates, root)
 
 
 def min_texts(n_texts: int) -> int:
@@ -105,8 +107,8 @@ def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return result
 
 
-def _pool(counted: grams.Grams, z: Float[np.ndarray, " term"], contrast: Contrast) -> _Pool:
-    """The strongest terms of each side by log-odds, ordered by z."""
+def _pool(counted: grams.Grams, root: Float[np.ndarray, " term"], contrast: Contrast) -> _Pool:
+    """The strongest terms of each side by log-odds, ordered by their roots."""
     n_a = int(contrast.in_a.sum())
     with_a = counted.held.T @ contrast.in_a.astype(np.float64)
     with_b = np.diff(counted.held.indptr) - with_a
@@ -114,8 +116,8 @@ def _pool(counted: grams.Grams, z: Float[np.ndarray, " term"], contrast: Contras
     order = np.lexsort((np.arange(len(odds)), -np.abs(odds)))
     side_a, side_b = order[odds[order] > 0], order[odds[order] < 0]
     kept = np.concatenate([side_a[:MAX_CANDIDATES_PER_SIDE], side_b[:MAX_CANDIDATES_PER_SIDE]])
-    kept = kept[np.lexsort((kept, -np.abs(z[kept])))]
-    return _Pool([counted.terms[i] for i in kept], counted.held[:, kept].toarray() > 0, z[kept])
+    kept = kept[np.lexsort((kept, -np.abs(root[kept])))]
+    return _Pool([counted.terms[i] for i in kept], counted.held[:, kept].toarray() > 0, root[kept])
 
 
 def _without_parts(pool: _Pool, contrast: Contrast) -> _Pool:
@@ -128,10 +130,10 @@ def _without_parts(pool: _Pool, contrast: Contrast) -> _Pool:
         for j in (place[part] for part in _parts(term) if part in place):
             if frequency[i] >= SAME_TEXTS * frequency[j]:
                 dropped.add(j)
-            elif j not in dropped and not _adds(i, j, share_in_a, frequency, pool.z):
+            elif j not in dropped and not _adds(i, j, share_in_a, frequency, pool.root):
                 dropped.add(i)
     kept = [i for i in range(len(pool.terms)) if i not in dropped]
-    return _Pool([pool.terms[i] for i in kept], pool.held[:, kept], pool.z[kept])
+    return _Pool([pool.terms[i] for i in kept], pool.held[:, kept], pool.root[kept])
 
 
 def _adds(
@@ -139,12 +141,12 @@ def _adds(
     part: int,
     share_in_a: Float[np.ndarray, " term"],
     frequency: Int[np.ndarray, " term"],
-    z: Float[np.ndarray, " term"],
+    root: Float[np.ndarray, " term"],
 ) -> bool:
     """Whether the longer term tells more of the group than its part does (two standard errors)."""
     expected, said = float(share_in_a[part]), float(share_in_a[longer])
     error = np.sqrt(max(expected * (1 - expected), 1e-9) / frequency[longer])
-    return bool((said - expected) * np.sign(z[longer]) >= 2 * error)
+    return bool((said - expected) * np.sign(root[longer]) >= 2 * error)
 
 
 def _parts(term: str) -> list[str]:
@@ -158,16 +160,16 @@ def _groups(pool: _Pool, contrast: Contrast, encoder: Encoder | None) -> list[li
     near = _nearness(pool, encoder)
     groups: dict[tuple[int, ...], list[int]] = {}
     for seed in range(len(near)):
-        members, z = [seed], abs(float(pool.z[seed]))
+        members, root = [seed], abs(float(pool.root[seed]))
         for other in np.argsort(-near[seed], kind="stable").tolist():
             if len(members) == MAX_TERMS_IN_A_GROUP or near[seed, other] <= 0:
                 break
-            if other == seed or pool.z[other] * pool.z[seed] <= 0:
+            if other == seed or pool.root[other] * pool.root[seed] <= 0:
                 continue
             trial = [*members, other]
-            _, joint = contrast.measure(_union(pool, trial)[:, None])
-            if abs(float(joint[0])) > WORTH_ADDING * z:
-                members, z = trial, abs(float(joint[0]))
+            joint = abs(float(contrast.root(_union(pool, trial)[:, None])[0]))
+            if joint > WORTH_ADDING * root:
+                members, root = trial, joint
         if len(members) > 1:
             groups.setdefault(tuple(sorted(members)), sorted(members))
     return list(groups.values())
