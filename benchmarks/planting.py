@@ -16,11 +16,12 @@ from jaxtyping import Bool
 BASE_SHARE = 0.05
 """Of the group with less of it: there it holds, too."""
 PER_TOPIC = 900
+N_BASE = 2400
+"""Texts into which phrases and marks of style are put."""
 PHRASES = (
     "in the long run",
     "terms and conditions apply",
     "as far as anybody knows",
-    "for what it is worth",
     "against all odds",
 )
 STYLES: Mapping[str, Callable[[str], str]] = {
@@ -29,7 +30,6 @@ STYLES: Mapping[str, Callable[[str], str]] = {
     "quotation": lambda text: f'"{text}"',
     "parenthesis": lambda text: f"{text.rstrip('.!?')} (so they say).",
     "URL": lambda text: f"{text} https://example.org/story",
-    "digits": lambda text: f"{text} 4711",
 }
 KINDS = ("phrase", "style", "topic")
 _PEOPLE = (
@@ -97,7 +97,9 @@ def made_pool(seed: int = 0, per_topic: int = PER_TOPIC) -> Pool:
 def read_pool(file: Path, text: str, topic: str) -> Pool:
     """Distinct texts of a CSV, JSONL or Parquet file, with the column of their topics."""
     readers = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
-    frame = readers.get(file.suffix, pl.read_ndjson)(file).drop_nulls([text, topic]).unique(text, keep="first")
+    frame = (
+        readers.get(file.suffix, pl.read_ndjson)(file).drop_nulls([text, topic]).unique(text, keep="first")
+    )
     frame = frame.sort(text)
     return Pool(frame[text].to_list(), frame[topic].cast(pl.String).to_numpy())
 
@@ -123,12 +125,16 @@ def planted(
         rows = np.zeros(n, dtype=np.int64)
         rows[truth], rows[~truth] = of_it[: truth.sum()], others[: (~truth).sum()]
         return Planted(what, [pool.texts[i] for i in rows], in_a, truth)
-    if n > len(pool.texts):
+    # Not all texts: each is encoded with and without each phrase and mark.
+    base = pool.texts[:: max(len(pool.texts) // N_BASE, 1)]
+    if n > len(base):
         return None
     what = str(rng.choice(PHRASES if kind == "phrase" else list(STYLES)))
-    texts = [pool.texts[i] for i in rng.choice(len(pool.texts), n, replace=False)]
+    texts = [base[i] for i in rng.choice(len(base), n, replace=False)]
     plant = _phrased(what) if kind == "phrase" else STYLES[what]
-    return Planted(what, [plant(text) if t else text for text, t in zip(texts, truth, strict=True)], in_a, truth)
+    return Planted(
+        what, [plant(text) if t else text for text, t in zip(texts, truth, strict=True)], in_a, truth
+    )
 
 
 def _phrased(phrase: str) -> Callable[[str], str]:

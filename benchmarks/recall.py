@@ -25,6 +25,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ from benchmarks import planting, studies
 from tasks.engines.contrast import log_odds_z
 from tasks.engines.embedded import grams, tokens
 from tasks.engines.roles import Encoder
+from tasks.errors import CorpusError
+from tasks.score.tests import decide
 from tasks.verdicts.judged import Judged
 
 LEAST_PHI = {"phrase": 0.5, "style": 0.5, "topic": 0.3}
@@ -122,8 +125,6 @@ def measure(
 
 def finds(corpus: planting.Planted, kind: str, encoder: Encoder, seed: int) -> list[bool] | None:
     """Which of FINDERS find what is planted; None where the corpus is too small to be split."""
-    from tasks.errors import CorpusError
-
     least = LEAST_PHI[kind]
     try:
         study = studies.tested(corpus.texts, corpus.in_a, encoder, seed)
@@ -148,15 +149,11 @@ def finds(corpus: planting.Planted, kind: str, encoder: Encoder, seed: int) -> l
 def is_found_among(
     study: studies.Tested, corpus: planting.Planted, agrees: Bool[np.ndarray, " predicate"]
 ) -> bool:
-    """Whether the planted predicate is a discovery in the place of those that agree with it, or beside all."""
+    """Whether the planted predicate is a discovery in the place of those that agree with it."""
     others = [i for i, same in enumerate(agrees) if not same]
     own = study.judged
     known = corpus.truth[study.row].astype(np.float64)
     more = known[own.in_a].mean() >= known[~own.in_a].mean()
-    from dataclasses import replace
-
-    from tasks.score.tests import decide
-
     first = replace(own.predicates[0], predicate_id="known", direction="A" if more else "B")
     score = np.column_stack([known, own.score[:, others]])
     status = np.zeros(score.shape, dtype=np.uint8)
@@ -165,21 +162,21 @@ def is_found_among(
 
 
 def by_words(corpus: planting.Planted, more_in_a: bool) -> Sequence[np.ndarray]:
-    """Agreement with the truth, in its direction, of the top terms by log-odds and by L1 logistic regression."""
-    from sklearn.feature_extraction.text import TfidfTransformer
+    """Agreement with the truth, in its direction, of the top terms by log-odds and by L1."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    counted = grams.count(tokens.joined_all(corpus.texts), 3)
+    counted = grams.count(tokens.joined_all(corpus.texts), grams.Rarest(corpus.in_a, 3))
     with_a = counted.held.T @ corpus.in_a.astype(np.float64)
     with_b = np.diff(counted.held.indptr) - with_a
     odds = log_odds_z(with_a, with_b, int(corpus.in_a.sum()), int((~corpus.in_a).sum()))
+    weighted = TfidfVectorizer(ngram_range=(1, 3), min_df=3).fit_transform(corpus.texts)
     model = LogisticRegression(l1_ratio=1.0, solver="liblinear", class_weight="balanced", random_state=0)
-    weights = model.fit(TfidfTransformer().fit_transform(counted.held), corpus.in_a).coef_[0]
     agreement = []
-    for strength in (odds, weights):
+    for strength, held in (odds, counted.held), (model.fit(weighted, corpus.in_a).coef_[0], weighted):
         top = np.argsort(-np.abs(strength), kind="stable")[:N_TERMS]
         sign = np.where((strength[top] > 0) == more_in_a, 1, -1)
-        agreement.append(sign * studies.phi(counted.held[:, top].toarray(), corpus.truth))
+        agreement.append(sign * studies.phi((held[:, top].toarray() > 0).astype(np.float64), corpus.truth))
     return agreement
 
 

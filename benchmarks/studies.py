@@ -77,7 +77,9 @@ class Remembering:
         """Unit vectors, float32."""
         if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
             self._known.update(zip(new, self._encoder.encode(new), strict=True))
-        return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dim), np.float32)
+        return (
+            np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dim), np.float32)
+        )
 
 
 @contextmanager

@@ -34,4 +34,4 @@ class Harvest:
 
     candidates: list[Candidate]
     root_measured: Float[np.ndarray, " predicate"] | None = field(default=None, repr=False)
-    """Roots of all that was looked at, kept or not: the gate counts every look. None: those of the candidates."""
+    """Roots of all that was looked at, kept or not: the gate counts every look. None: the candidates'."""

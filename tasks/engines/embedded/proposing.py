@@ -73,7 +73,7 @@ class _Look:
 
     @cached_property
     def _counted(self) -> grams.Grams:
-        return grams.count(self._joined, words.min_texts(len(self._text_ids)))
+        return grams.count(self._joined, words.rarest(self.contrast))
 
     @cached_property
     def _anchors(self) -> Float[np.ndarray, "topic dim"]:

@@ -1,6 +1,6 @@
 """Words and phrases that one group uses more: exact predicates such as `mentions "covid" or "pandemic"`.
 
-Ranked by weighted log-odds (Monroe et al. 2008) on document frequencies; inflections and, with an
+Ranked by the likelihood ratio of the texts they stand in (contrast.py); inflections and, with an
 encoder, near-synonyms are put into one predicate that lists every word it stands for.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tasks.engines.contrast import Contrast, log_odds_z
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import grams, tokens
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.roles import Encoder
@@ -43,7 +43,7 @@ def harvest(contrast: Contrast, counted: grams.Grams, encoder: Encoder | None) -
     if not counted.terms:
         return Harvest([])
     root = contrast.root(counted.held)
-    pool = _without_parts(_pool(counted, root, contrast), contrast)
+    pool = _without_parts(_pool(counted, root), contrast)
     if not pool.terms:
         return Harvest([], root)
     groups = _groups(pool, contrast, encoder)
@@ -66,9 +66,15 @@ def harvest(contrast: Contrast, counted: grams.Grams, encoder: Encoder | None) -
     return Harvest(candidates, root)
 
 
-def min_texts(n_texts: int) -> int:
-    """Rarer terms are not looked at."""
-    return max(3 if n_texts < 200 else 5, n_texts // 2000)
+def rarest(contrast: Contrast) -> grams.Rarest:
+    """Terms that are looked at: found in a thousandth of a group's texts, and in a few texts at least.
+
+    A few are so many that all of them in the smaller group would be a chance of about 1 in 32: five where the
+    groups are equal, three at the least.
+    """
+    smaller = min(contrast.in_a.sum(), (~contrast.in_a).sum()) / max(contrast.n_texts, 1)
+    few = np.ceil(5 * np.log(2) / -np.log(max(smaller, 1e-9))) if contrast.n_texts >= 200 else 3
+    return grams.Rarest(contrast.in_a, int(max(few, 3)), 0.001)
 
 
 def phrase(terms: Sequence[str]) -> str:
@@ -107,15 +113,11 @@ def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return result
 
 
-def _pool(counted: grams.Grams, root: Float[np.ndarray, " term"], contrast: Contrast) -> _Pool:
-    """The strongest terms of each side by log-odds, ordered by their roots."""
-    n_a = int(contrast.in_a.sum())
-    with_a = counted.held.T @ contrast.in_a.astype(np.float64)
-    with_b = np.diff(counted.held.indptr) - with_a
-    odds = log_odds_z(with_a, with_b, max(n_a, 1), max(contrast.n_texts - n_a, 1))
-    order = np.lexsort((np.arange(len(odds)), -np.abs(odds)))
-    side_a, side_b = order[odds[order] > 0], order[odds[order] < 0]
-    kept = np.concatenate([side_a[:MAX_CANDIDATES_PER_SIDE], side_b[:MAX_CANDIDATES_PER_SIDE]])
+def _pool(counted: grams.Grams, root: Float[np.ndarray, " term"]) -> _Pool:
+    """The strongest terms of each side."""
+    order = np.lexsort((np.arange(len(root)), -np.abs(root)))
+    sides = order[root[order] > 0][:MAX_CANDIDATES_PER_SIDE], order[root[order] < 0][:MAX_CANDIDATES_PER_SIDE]
+    kept = np.concatenate(sides)
     kept = kept[np.lexsort((kept, -np.abs(root[kept])))]
     return _Pool([counted.terms[i] for i in kept], counted.held[:, kept].toarray() > 0, root[kept])
 
