@@ -96,12 +96,15 @@ def made_pool(seed: int = 0, per_topic: int = PER_TOPIC) -> Pool:
 
 def read_pool(file: Path, text: str, topic: str) -> Pool:
     """Distinct texts of a CSV, JSONL or Parquet file, with the column of their topics."""
-    readers = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
-    frame = (
-        readers.get(file.suffix, pl.read_ndjson)(file).drop_nulls([text, topic]).unique(text, keep="first")
-    )
-    frame = frame.sort(text)
+    frame = read_table(file).drop_nulls([text, topic]).unique(text, keep="first").sort(text)
     return Pool(frame[text].to_list(), frame[topic].cast(pl.String).to_numpy())
+
+
+def read_table(file: Path) -> pl.DataFrame:
+    """Of a CSV, JSONL or Parquet file."""
+    if file.suffix == ".csv":
+        return pl.read_csv(file)
+    return pl.read_parquet(file) if file.suffix == ".parquet" else pl.read_ndjson(file)
 
 
 def planted(

@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, help="CSV, JSONL or Parquet; made ones without it")
     parser.add_argument("--text", default="text", help="column of the texts")
     parser.add_argument("--topic", default="topic", help="column of their topics")
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if not all(0 < effect < 95 for effect in arguments.effects):
@@ -74,7 +75,7 @@ def main() -> None:
     cells = []
     print(f"| kind | points | texts | A:B | {' | '.join(FINDERS)} |")
     print("|---" * (4 + len(FINDERS)) + "|")
-    with studies.remembered() as encoder:
+    with studies.remembered(arguments.precision) as encoder:
         for kind, effect, n, ratio in product(
             arguments.kinds, arguments.effects, arguments.sizes, arguments.ratios
         ):
@@ -93,7 +94,7 @@ def main() -> None:
 def is_short(cell: dict[str, Any]) -> bool:
     """Whether natstat finds too little of what a test that knows it would find."""
     is_clear = cell["alone"] >= KNOWN_POWER and cell["points"] >= LEAST_EFFECT
-    return is_clear and cell["natstat"] < WANTED[cell["kind"]]
+    return bool(is_clear and cell["natstat"] < WANTED[cell["kind"]])
 
 
 def measure(

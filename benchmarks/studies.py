@@ -83,9 +83,9 @@ class Remembering:
 
 
 @contextmanager
-def remembered() -> Iterator[Remembering]:
-    """Within, all that loads the bundled encoder is given one that remembers."""
-    encoder = Remembering(encoders.load(study("none.parquet", 0)))
+def remembered(precision: str = "float32") -> Iterator[Remembering]:
+    """Within, all that loads an encoder is given the bundled one, in this precision, which remembers."""
+    encoder = Remembering(encoders.load(study("none.parquet", 0, embed={"precision": precision})))
     with patch.object(encoders, "load", lambda _: encoder):
         yield encoder
 

@@ -114,7 +114,8 @@ class Contrast:
             ratio += xlogy(yes, yes / n) + xlogy(n - yes, 1 - yes / n)
             ratio -= xlogy(yes, share) + xlogy(n - yes, 1 - share)
         size = np.sqrt(2 * np.maximum(ratio, 0) / np.maximum(self._design_effect(held), 1e-9))
-        return np.where(with_a * n_b >= with_b * n_a, size, -size)
+        signed: Float[np.ndarray, " predicate"] = np.where(with_a * n_b >= with_b * n_a, size, -size)
+        return signed
 
     @cached_property
     def _squared_weights(self) -> float:

@@ -47,7 +47,8 @@ class Rarest:
     ) -> Float[np.ndarray, " term"]:
         """The larger of each term's shares of A and of B."""
         size_a, size_b = max(int(self.in_a.sum()), 1), max(int((~self.in_a).sum()), 1)
-        return np.maximum(n_a / size_a, (n_texts - n_a) / size_b)
+        larger: Float[np.ndarray, " term"] = np.maximum(n_a / size_a, (n_texts - n_a) / size_b)
+        return larger
 
 
 def count(joined: Sequence[str], rarest: Rarest) -> Grams:

@@ -54,9 +54,24 @@ def choose(
     eligible = [i for i in rank if abs(_gate_root(candidates[i])) >= least_z]
     chosen = _spread(candidates, eligible, most, max_phi, name)
     if len(chosen) < min(LEAST_KEPT, most):
-        rest = [i for i in rank if i not in set(eligible)]
+        rest = _in_turn([i for i in rank if i not in set(eligible)], candidates)
         chosen = _spread(candidates, [*eligible, *rest], min(LEAST_KEPT, most), max_phi, name)
     return chosen
+
+
+def _in_turn(rank: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
+    """The strongest of one side, the strongest of the other, and so on.
+
+    By chance alone a small group may hold most texts of a rare word, a large one cannot: the strongest of
+    all would nearly all point to the smaller group.
+    """
+    seen = {True: 0, False: 0}
+    turn = {}
+    for i in rank:
+        towards_a = _root(candidates[i]) >= 0
+        turn[i] = seen[towards_a]
+        seen[towards_a] += 1
+    return sorted(rank, key=turn.__getitem__)
 
 
 def _ranked(candidates: Sequence[Candidate], contrast: Contrast) -> list[Candidate]:

@@ -1,9 +1,12 @@
-"""Themes: prototypes of what sets the groups apart, found by clustering the most telling texts.
+"""Themes: prototypes of topics, and of what sets the groups apart.
 
-The documents are split in two. In either part a cross-fitted ridge classifier ranks the texts from
-A-like to B-like, the outer quarters are clustered, clusters are merged in a Ward tree, and every node
-is a prototype. Its effect and z come from the other part: measured where they were made, prototypes
-reach |z| of 6 on random halves.
+Topics are clusters of all texts, merged in a Ward tree, and every node is a prototype. Which group a text
+is of has no part in them, so effect and z come from all texts.
+
+For what sets the groups apart the documents are split in two. In either part a cross-fitted ridge
+classifier ranks the texts from A-like to B-like, the outer quarters are clustered, and again every node of
+a Ward tree is a prototype. Its effect and z come from the other part: measured where they were made,
+prototypes reach |z| of 6 on random halves.
 
 Names are where similarity misleads. Each selected theme is named by the words that set its texts
 apart, half of the texts giving the words and the other half the fidelity: the correlation between
@@ -26,7 +29,11 @@ from tasks.engines.roles import Encoder
 
 TOP_SHARES = (0.2, 0.1, 0.05)
 MAX_CLUSTERS = 16
-MIN_TEXTS = 100
+MIN_TEXTS = 40
+LEAST_OF_A_GROUP = 10
+"""Texts that either group needs in either half for what is made on one and measured on the other."""
+MAX_TOPICS, TEXTS_OF_A_TOPIC = 32, 12
+"""Clusters of all texts, at most, and by so many texts."""
 MAX_CLUSTERED = 8_000
 N_NAME_WORDS = 3
 N_EXEMPLARS = 5
@@ -45,26 +52,27 @@ def harvest(
     """Prototypes at three thresholds each, still without their names."""
     if contrast.n_texts < MIN_TEXTS:
         return Harvest([])
+    everyone = np.ones(contrast.n_texts, dtype=bool)
+    candidates = _candidates(_topics(embeddings, rng), embeddings, contrast, everyone, encoder_name)
     part = rng.permutation(contrast.n_documents)[contrast.document] % 2 == 0
-    candidates = []
     for made_from in (part, ~part):
         made, other = contrast.among(made_from), contrast.among(~made_from)
-        if min(made.in_a.sum(), (~made.in_a).sum(), other.in_a.sum(), (~other.in_a).sum()) < MIN_TEXTS // 10:
+        if min(made.in_a.sum(), (~made.in_a).sum(), other.in_a.sum(), (~other.in_a).sum()) < LEAST_OF_A_GROUP:
             continue
         prototypes = _prototypes(made, embeddings[made_from], rng)
-        vectors = np.stack([similarity.rounded(vector) for vector in prototypes])
-        candidates += _candidates(vectors, embeddings, other, ~made_from, encoder_name)
+        candidates += _candidates(prototypes, embeddings, other, ~made_from, encoder_name)
     return Harvest(candidates)
 
 
 def _candidates(
-    vectors: Float[np.ndarray, "predicate dim"],
+    prototypes: Float[np.ndarray, "predicate dim"],
     embeddings: Float[np.ndarray, "text dim"],
     contrast: Contrast,
     measured_on: Bool[np.ndarray, " text"],
     encoder_name: str,
 ) -> list[Candidate]:
     """Each prototype at each threshold; thresholds from all texts, effect and z from some."""
+    vectors = np.stack([similarity.rounded(vector) for vector in prototypes])
     projection = similarity.projections(embeddings, vectors)
     definitions, columns = [], []
     for i in range(len(vectors)):
@@ -128,6 +136,17 @@ class Namer:
         cosine = np.round(self.anchors @ spoken, 6)
         agrees = cosine[nearest] >= NAMED_COSINE and int((cosine > cosine[nearest]).sum()) < NAMED_RANK
         return list(bank.topics())[nearest], auroc, bool(agrees)
+
+
+def _topics(
+    embeddings: Float[np.ndarray, "text dim"], rng: np.random.Generator
+) -> Float[np.ndarray, "predicate dim"]:
+    """Centroids of the clusters of all texts, whichever group they are of, and of their unions."""
+    n_texts = len(embeddings)
+    chosen = np.sort(rng.choice(n_texts, min(n_texts, MAX_CLUSTERED), replace=False))
+    centred = embeddings[chosen].astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
+    n_clusters = int(np.clip(n_texts // TEXTS_OF_A_TOPIC, 2, MAX_TOPICS))
+    return _tree(*_k_means(centred, n_clusters, rng))
 
 
 def _prototypes(
