@@ -96,6 +96,7 @@ class _Look:
             return [anchored.tones(contrast, embeddings, encoder)]
         return [
             anchored.topics(contrast, embeddings, self._anchors, encoder.name),
+            themes.topics(contrast, embeddings, encoder.name, rng),
             themes.harvest(contrast, embeddings, encoder.name, rng),
         ]
 

@@ -1,9 +1,10 @@
 """Choosing among candidates: the strongest that are not said already.
 
-Marginal strength (Contrast.root) with a cap on verdict correlation beat greedy conditional gain in trials:
-more of the choice held up on new data. Exact predicates are preferred to proxies and themes of like
-strength, since they can be checked by reading; and words and patterns to measures, since a length or a
-share moves with whatever is said.
+Marginal strength with a cap on verdict correlation beat greedy conditional gain in trials: more of the
+choice held up on new data. Strength is how unlikely a root (Contrast.root) is among all of one sort that were
+looked at: the largest of a thousand words says less than as large a one of fifty patterns. Exact predicates
+are preferred to proxies, since they can be checked by reading; and words and patterns to measures, since a
+length or a share moves with whatever is said.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,11 +19,11 @@ from tasks.engines.embedded.candidate import Candidate, Harvest
 Naming = Callable[[Candidate], Candidate | None]
 
 GATE_RATE = 0.1
-"""False discovery rate of the gate on the exploration half, over everything measured there."""
+"""False discovery rate of the gate on the exploration half, over everything of one sort measured there."""
 LEAST_KEPT = 5
 """So many go on to the test even where nothing passes: a study without a difference must end and say so."""
 PREFERENCE = {"exact": 1.0, "proxy": 0.7, "theme": 1.0}
-"""What a root counts. Themes need no discount: theirs comes from half of the texts (themes.py)."""
+"""What a root counts. Themes need no discount: theirs comes from texts that had no part in them."""
 MEASURE_PREFERENCE = 0.85
 
 
@@ -40,23 +41,39 @@ def choose(
         contrast: of the texts that candidates are held against.
         name: gives a candidate its name, or None where it can have none and is passed over.
     """
-    ranked = [(harvest, _ranked(harvest.candidates, contrast)) for harvest in harvests]
-    candidates = [candidate for _, of in ranked for candidate in of]
-    if not candidates:
-        return []
-    measured = np.concatenate([
-        np.array([_root(one) for one in of]) if harvest.root_measured is None else harvest.root_measured
-        for harvest, of in ranked
-    ])  # fmt: skip
-    passed = significant(measured, GATE_RATE)
-    least_z = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
-    rank = sorted(range(len(candidates)), key=lambda i: _order(candidates[i]))
-    eligible = [i for i in rank if abs(_gate_root(candidates[i])) >= least_z]
+    candidates: list[Candidate] = []
+    strength: list[float] = []
+    has_passed: list[bool] = []
+    for harvest in harvests:
+        own = _with_roots(harvest.candidates, contrast)
+        measured = harvest.root_measured
+        if measured is None:
+            measured = np.array([_root(candidate) for candidate in own])
+        passed = significant(measured, GATE_RATE)
+        least = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
+        candidates += own
+        strength += [_strength(candidate, len(measured)) for candidate in own]
+        has_passed += [abs(_gate_root(candidate)) >= least for candidate in own]
+    # Among equals the shorter, then by name.
+    rank = sorted(
+        range(len(candidates)),
+        key=lambda i: (-strength[i], len(candidates[i].phrase), candidates[i].phrase),
+    )
+    eligible = [i for i in rank if has_passed[i]]
     chosen = _spread(candidates, eligible, most, max_phi, name)
     if len(chosen) < min(LEAST_KEPT, most):
-        rest = _in_turn([i for i in rank if i not in set(eligible)], candidates)
+        rest = _in_turn([i for i in rank if not has_passed[i]], candidates)
         chosen = _spread(candidates, [*eligible, *rest], min(LEAST_KEPT, most), max_phi, name)
     return chosen
+
+
+def _strength(candidate: Candidate, n_measured: int) -> float:
+    """How unlikely so large a root is among so many of its sort, in powers of e."""
+    from scipy.special import log_ndtr
+
+    discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
+    log_p = float(log_ndtr(-abs(_root(candidate)) * discount)) + np.log(2 * max(n_measured, 1))
+    return round(-log_p, 6)
 
 
 def _in_turn(rank: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
@@ -74,7 +91,7 @@ def _in_turn(rank: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
     return sorted(rank, key=turn.__getitem__)
 
 
-def _ranked(candidates: Sequence[Candidate], contrast: Contrast) -> list[Candidate]:
+def _with_roots(candidates: Sequence[Candidate], contrast: Contrast) -> list[Candidate]:
     """The candidates, each with its root."""
     bare = [i for i, candidate in enumerate(candidates) if candidate.root is None]
     if not bare:
@@ -89,13 +106,6 @@ def _root(candidate: Candidate) -> float:
 
 def _gate_root(candidate: Candidate) -> float:
     return _root(candidate) if candidate.gate_root is None else candidate.gate_root
-
-
-def _order(candidate: Candidate) -> tuple[float, int, str]:
-    """Strongest first; among equals the shorter, then by name."""
-    discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
-    strength = round(abs(_root(candidate)) * discount, 6)
-    return -strength, len(candidate.phrase), candidate.phrase
 
 
 def _spread(

@@ -46,37 +46,48 @@ NAMED_COSINE, NAMED_RANK = 0.3, 3
 _ROUNDS = 15
 
 
-def harvest(
+def topics(
     contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder_name: str, rng: np.random.Generator
 ) -> Harvest:
-    """Prototypes at three thresholds each, still without their names."""
+    """Clusters of all texts and their unions, each as large as it is, still without their names."""
     if contrast.n_texts < MIN_TEXTS:
         return Harvest([])
     everyone = np.ones(contrast.n_texts, dtype=bool)
-    candidates = _candidates(_topics(embeddings, rng), embeddings, contrast, everyone, encoder_name)
+    centres, shares = _clusters(embeddings, rng)
+    own = [(float(share),) for share in shares]
+    return Harvest(_candidates(centres, own, embeddings, contrast, everyone, encoder_name))
+
+
+def harvest(
+    contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder_name: str, rng: np.random.Generator
+) -> Harvest:
+    """Prototypes of what sets the groups apart at three thresholds each, still without their names."""
+    candidates: list[Candidate] = []
     part = rng.permutation(contrast.n_documents)[contrast.document] % 2 == 0
     for made_from in (part, ~part):
         made, other = contrast.among(made_from), contrast.among(~made_from)
         if min(made.in_a.sum(), (~made.in_a).sum(), other.in_a.sum(), (~other.in_a).sum()) < LEAST_OF_A_GROUP:
             continue
         prototypes = _prototypes(made, embeddings[made_from], rng)
-        candidates += _candidates(prototypes, embeddings, other, ~made_from, encoder_name)
+        shares = [TOP_SHARES] * len(prototypes)
+        candidates += _candidates(prototypes, shares, embeddings, other, ~made_from, encoder_name)
     return Harvest(candidates)
 
 
 def _candidates(
-    prototypes: Float[np.ndarray, "predicate dim"],
+    prototypes: Float[np.ndarray, "prototype dim"],
+    shares: Sequence[Sequence[float]],
     embeddings: Float[np.ndarray, "text dim"],
     contrast: Contrast,
     measured_on: Bool[np.ndarray, " text"],
     encoder_name: str,
 ) -> list[Candidate]:
-    """Each prototype at each threshold; thresholds from all texts, effect and z from some."""
+    """Each prototype as the nearest such shares of all texts; effect and z from some of them."""
     vectors = np.stack([similarity.rounded(vector) for vector in prototypes])
     projection = similarity.projections(embeddings, vectors)
     definitions, columns = [], []
     for i in range(len(vectors)):
-        for share in TOP_SHARES:
+        for share in shares[i]:
             cut = similarity.threshold(projection[:, i], share)
             definitions.append({
                 "kind": "similarity", "basis": "theme", "encoder": encoder_name,
@@ -138,15 +149,16 @@ class Namer:
         return list(bank.topics())[nearest], auroc, bool(agrees)
 
 
-def _topics(
+def _clusters(
     embeddings: Float[np.ndarray, "text dim"], rng: np.random.Generator
-) -> Float[np.ndarray, "predicate dim"]:
-    """Centroids of the clusters of all texts, whichever group they are of, and of their unions."""
+) -> tuple[Float[np.ndarray, "node dim"], Float[np.ndarray, " node"]]:
+    """Centroids of clusters of all texts, whichever group they are of, and of their unions; their shares."""
     n_texts = len(embeddings)
     chosen = np.sort(rng.choice(n_texts, min(n_texts, MAX_CLUSTERED), replace=False))
     centred = embeddings[chosen].astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
     n_clusters = int(np.clip(n_texts // TEXTS_OF_A_TOPIC, 2, MAX_TOPICS))
-    return _tree(*_k_means(centred, n_clusters, rng))
+    nodes, sizes = _tree(*_k_means(centred, n_clusters, rng))
+    return nodes, sizes / len(chosen)
 
 
 def _prototypes(
@@ -163,7 +175,7 @@ def _prototypes(
         centred = embeddings[chosen].astype(np.float64) - mean
         n_clusters = int(np.clip(len(chosen) // 25, 2, MAX_CLUSTERS))
         centres, sizes = _k_means(centred, n_clusters, rng)
-        found.append(_tree(centres, sizes))
+        found.append(_tree(centres, sizes)[0])
     return np.concatenate(found)
 
 
@@ -184,8 +196,8 @@ def _k_means(
 
 def _tree(
     centres: Float[np.ndarray, "cluster dim"], sizes: Int[np.ndarray, " cluster"]
-) -> Float[np.ndarray, "node dim"]:
-    """The centres and the centres of every union in a Ward tree over them, the root left out."""
+) -> tuple[Float[np.ndarray, "node dim"], Int[np.ndarray, " node"]]:
+    """Centres and sizes of the clusters and of every union in a Ward tree over them, the root left out."""
     nodes, weights = list(centres), [int(size) for size in sizes]
     open_nodes = list(range(len(nodes)))
     while len(open_nodes) > 2:
@@ -199,7 +211,7 @@ def _tree(
         nodes.append((nodes[a] * weights[a] + nodes[b] * weights[b]) / total)
         weights.append(total)
         open_nodes = [node for node in open_nodes if node not in (a, b)] + [len(nodes) - 1]
-    return np.stack(nodes)
+    return np.stack(nodes), np.array(weights)
 
 
 def _telling(member: Bool[np.ndarray, " text"], counted: grams.Grams) -> tuple[list[str], float]:
