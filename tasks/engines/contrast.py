@@ -1,8 +1,8 @@
 """How much more often something holds in group A than in B, for many candidates at once.
 
-The variance is that of the score test (both groups share one mean, as the null says) and is summed
-over documents, so that texts of one document count as one observation, also when the document
-reaches into both groups.
+The variance is that of the score test: both groups share one mean, as the null says, and one variance,
+that of all texts together. Texts of one document are equally correlated; the correlation is measured within
+the groups, for each candidate, and also counts where a document reaches into both groups.
 """
 
 from dataclasses import dataclass
@@ -53,28 +53,101 @@ class Contrast:
         n_b = max(int((~self.in_a).sum()), 1)
         return np.where(self.in_a, 1.0 / n_a, -1.0 / n_b)
 
+    @cached_property
+    def _by_document(self) -> Any:
+        """SciPy csr array, document x text, of 0 and 1."""
+        from scipy import sparse
+
+        rows = (self.document, np.arange(self.n_texts))
+        return sparse.csr_array((np.ones(self.n_texts), rows), shape=(self.n_documents, self.n_texts))
+
     def measure(self, held: Any) -> tuple[Float[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
-        """Effect (share in A minus share in B) and z of every column.
+        """Effect (share in A minus share in B) and z of the score test of every column.
 
         Args:
-            held: text x predicate, 0/1, a NumPy array or a SciPy sparse matrix.
+            held: text x predicate, 0 to 1, a NumPy array or a SciPy sparse matrix.
+
+        Source:
+            Variance s^2 (S + r (D - S)): s^2 that of all texts, S the sum of squared weights, D that of the
+            documents' summed weights, r the correlation of two texts of a document (Kish 1965, Survey
+            Sampling, 5.4). With a text per document it is the pooled two-share z.
         """
         from scipy import sparse
 
         held = sparse.csc_array(held, dtype=np.float64)
         effect = held.T @ self.weights
-        mean = np.asarray(held.sum(axis=0)).ravel() / max(self.n_texts, 1)
-        by_document = sparse.csr_array(
-            (self.weights, (self.document, np.arange(self.n_texts))), shape=(self.n_documents, self.n_texts)
-        )
-        total = sparse.csc_array(by_document @ held)
-        base = np.asarray(by_document.sum(axis=1)).ravel()
-        squares = np.asarray(total.multiply(total).sum(axis=0)).ravel()
-        variance = squares - 2 * mean * (total.T @ base) + mean**2 * (base @ base)
+        n = max(self.n_texts, 1)
+        mean = np.asarray(held.sum(axis=0)).ravel() / n
+        spread = np.asarray(held.multiply(held).sum(axis=0)).ravel() / n - mean**2
+        variance = spread * self._squared_weights * self._design_effect(held)
         # A predicate that holds everywhere or nowhere has neither effect nor variance.
         known = variance > 1e-14
         z = np.divide(effect, np.sqrt(np.where(known, variance, 1.0)), where=known, out=np.zeros_like(effect))
         return effect, z
+
+    def root(self, held: Any) -> Float[np.ndarray, " predicate"]:
+        """Signed root of the likelihood ratio of every column, standard normal under the null.
+
+        It ranks and gates: in the tails, and where few texts hold or a group is small, z of the score test is
+        too large towards the smaller group and too small towards the larger one (three of 50 against none of
+        1,000 has z 7.8 and a chance of 1 in 10,000, which is 3.7; this gives 4.3).
+
+        Args:
+            held: text x predicate, 0/1, a NumPy array or a SciPy sparse matrix.
+
+        Source:
+            G^2 of a 2 x 2 table over the design effect (Rao and Scott 1981, JASA 76:221-230).
+        """
+        from scipy import sparse
+        from scipy.special import xlogy
+
+        held = sparse.csc_array(held, dtype=np.float64)
+        n_a = int(self.in_a.sum())
+        n_b = self.n_texts - n_a
+        if not n_a or not n_b:
+            return np.zeros(held.shape[1])
+        with_a = held.T @ self.in_a.astype(np.float64)
+        with_b = np.asarray(held.sum(axis=0)).ravel() - with_a
+        share = (with_a + with_b) / self.n_texts
+        ratio = np.zeros(held.shape[1])
+        for n, yes in ((n_a, with_a), (n_b, with_b)):
+            ratio += xlogy(yes, yes / n) + xlogy(n - yes, 1 - yes / n)
+            ratio -= xlogy(yes, share) + xlogy(n - yes, 1 - share)
+        size = np.sqrt(2 * np.maximum(ratio, 0) / np.maximum(self._design_effect(held), 1e-9))
+        signed: Float[np.ndarray, " predicate"] = np.where(with_a * n_b >= with_b * n_a, size, -size)
+        return signed
+
+    @cached_property
+    def _squared_weights(self) -> float:
+        return float(self.weights @ self.weights)
+
+    def _design_effect(self, held: Any) -> Float[np.ndarray, " predicate"]:
+        """Variance of each effect over what it were if texts of a document were as unlike as any others."""
+        alone = np.ones(held.shape[1])
+        if self.n_documents == self.n_texts:
+            return alone
+        together = self._by_document @ self.weights
+        extra = float(together @ together) / self._squared_weights - 1
+        return np.maximum(alone + extra * self._correlation(held, extra), 0)
+
+    def _correlation(self, held: Any, extra: float) -> Float[np.ndarray, " predicate"]:
+        """Of two texts of one document, 0 to 1; where nothing varies within a group, whichever costs more."""
+        sides = [self.in_a.astype(np.float64), (~self.in_a).astype(np.float64)]
+        means = [held.T @ side / max(side.sum(), 1) for side in sides]
+        counts = [self._by_document @ side for side in sides]
+        total = self._by_document @ held
+        squared = np.asarray(total.multiply(total).sum(axis=0)).ravel()
+        inside = np.asarray(held.multiply(held).sum(axis=0)).ravel()
+        for mean, count in zip(means, counts, strict=True):
+            squared -= 2 * mean * (total.T @ count)
+            inside -= mean**2 * count.sum()
+            squared += mean**2 * float(count @ count)
+        squared += 2 * means[0] * means[1] * float(counts[0] @ counts[1])
+        size = counts[0] + counts[1]
+        pairs = float((size * (size - 1)).sum())
+        varies = inside > 1e-9
+        found = (squared - inside) / pairs / np.where(varies, inside, 1.0) * self.n_texts
+        return np.where(varies, np.clip(found, 0, 1), 1.0 if extra > 0 else 0.0)
 
 
 def cross_fitted(

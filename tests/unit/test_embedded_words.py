@@ -1,6 +1,7 @@
 """Words: what is a word, what a predicate of words holds for, and what is marked."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -84,7 +85,7 @@ def test_counts_are_those_of_a_plain_loop() -> None:
     rng = np.random.default_rng(0)
     vocabulary = ["covid", "of", "cases", ".", "hong", "kong", "7", "今"]
     joined = [f" {' '.join(rng.choice(vocabulary, size=rng.integers(0, 60)))} " for _ in range(60)]
-    counted = grams.count(joined, min_texts=4)
+    counted = grams.count(joined, grams.Rarest(np.arange(len(joined)) % 2 == 0, 4))
     assert {"covid", "hong kong", "今"} <= set(counted.terms)
     assert not {"of", "7", ".", "of covid", "covid .", "7 7"} & set(counted.terms)
     for term, column in zip(counted.terms, counted.held.toarray().T, strict=True):
@@ -93,8 +94,8 @@ def test_counts_are_those_of_a_plain_loop() -> None:
 
 
 def test_rare_terms_and_empty_texts_leave_nothing() -> None:
-    assert grams.count([" a b ", "  ", ""], min_texts=2).terms == []
-    assert grams.count([], min_texts=1).terms == []
+    assert grams.count([" a b ", "  ", ""], grams.Rarest(np.array([True, False, True]), 2)).terms == []
+    assert grams.count([], grams.Rarest(np.zeros(0, bool), 1)).terms == []
 
 
 def _contrast(in_a: list[bool], documents: list[str] | None = None) -> Contrast:
@@ -102,17 +103,45 @@ def _contrast(in_a: list[bool], documents: list[str] | None = None) -> Contrast:
     return Contrast.of(pl.DataFrame({"group": ["A" if a else "B" for a in in_a], "document_id": names}))
 
 
-def test_effect_and_z_of_independent_texts_are_those_of_the_two_share_score_test() -> None:
-    in_a = [True] * 40 + [False] * 60
-    held = np.array([True] * 20 + [False] * 20 + [True] * 6 + [False] * 54)
-    effect, z = _contrast(in_a).measure(held[:, None])
-    pooled = 26 / 100
-    # Sum of squared residuals from the pooled share, by hand.
-    variance = (20 * (1 - pooled) ** 2 + 20 * pooled**2) / 1600 + (
-        6 * (1 - pooled) ** 2 + 54 * pooled**2
-    ) / 3600
-    assert effect[0] == pytest.approx(0.5 - 0.1)
-    assert z[0] == pytest.approx(0.4 / variance**0.5)
+@pytest.mark.parametrize(
+    ("n", "held", "z"),
+    [
+        ((40, 60), (20, 6), 4.4675),
+        # One word that a small group says often, and one that only the large group says.
+        ((300, 2100), (72, 21), 19.308),
+        ((300, 2100), (0, 105), -3.961),
+        ((2100, 300), (105, 0), 3.961),
+    ],
+)
+def test_z_of_independent_texts_is_that_of_the_pooled_two_share_test(n: Any, held: Any, z: float) -> None:
+    column = np.concatenate([np.arange(size) < yes for size, yes in zip(n, held, strict=True)])[:, None]
+    effect, found = _contrast([True] * n[0] + [False] * n[1]).measure(column)
+    share = sum(held) / sum(n)
+    closed = (held[0] / n[0] - held[1] / n[1]) / (share * (1 - share) * (1 / n[0] + 1 / n[1])) ** 0.5
+    assert effect[0] == pytest.approx(held[0] / n[0] - held[1] / n[1])
+    assert found[0] == pytest.approx(closed) and found[0] == pytest.approx(z, abs=0.001)
+
+
+def test_the_root_is_that_of_the_likelihood_ratio() -> None:
+    from scipy.stats import chi2_contingency
+
+    n, held = (300, 2100), (72, 21)
+    table = [[yes, size - yes] for size, yes in zip(n, held, strict=True)]
+    ratio = chi2_contingency(table, correction=False, lambda_="log-likelihood").statistic
+    column = np.concatenate([np.arange(size) < yes for size, yes in zip(n, held, strict=True)])[:, None]
+    assert _contrast([True] * 300 + [False] * 2100).root(column)[0] == pytest.approx(ratio**0.5)
+    assert _contrast([False] * 300 + [True] * 2100).root(column)[0] == pytest.approx(-(ratio**0.5))
+
+
+@pytest.mark.parametrize("in_small", [1, 3])
+def test_the_root_is_as_likely_as_it_says_where_a_small_group_holds_a_rare_word(in_small: int) -> None:
+    from scipy.stats import hypergeom, norm
+
+    column = np.concatenate([np.arange(50) < in_small, np.arange(1000) < 3 - in_small])[:, None]
+    contrast = _contrast([True] * 50 + [False] * 1000)
+    chance = float(hypergeom.sf(in_small - 1, 1050, 3, 50))
+    assert contrast.root(column)[0] == pytest.approx(norm.isf(chance), abs=0.7)
+    assert contrast.measure(column)[1][0] > norm.isf(chance) + 0.7
 
 
 def test_copies_of_a_document_do_not_raise_z() -> None:
@@ -129,6 +158,27 @@ def test_a_document_in_both_groups_counts_against_itself() -> None:
     assert abs(_contrast([True] * 20 + [False] * 20, shared).measure(held)[1][0]) > abs(
         _contrast([True] * 20 + [False] * 20).measure(held)[1][0]
     )
+
+
+def test_within_documents_only_what_their_texts_share_counts_less() -> None:
+    """Size under the null, at one to nine: documents of one group, and of both."""
+    rng = np.random.default_rng(1)
+    for is_mixed in (False, True):
+        size = rng.integers(1, 6, 500)
+        document = np.repeat(np.arange(500), size)
+        alike = rng.beta(0.3, 1.2, (500, 300))[document]
+        held = rng.random(alike.shape) < alike
+        in_a = rng.random(len(document)) < 0.1 if is_mixed else document % 10 == 0
+        contrast = _contrast(in_a.tolist(), [str(one) for one in document])
+        for z in (contrast.measure(held)[1], contrast.root(held)):
+            assert 0.85 < np.std(z) < 1.15
+
+
+def test_a_document_of_one_verdict_counts_once_where_groups_do_not_vary() -> None:
+    column = np.repeat([1.0, 0.0], 30)[:, None]
+    thrice = [str(i // 3) for i in range(60)]
+    z = _contrast([True] * 30 + [False] * 30, thrice).measure(column)[1][0]
+    assert z == pytest.approx(_contrast([True] * 10 + [False] * 10).measure(column[::3])[1][0])
 
 
 def test_what_holds_everywhere_has_no_z() -> None:

@@ -98,7 +98,8 @@ def _harvest(
             column = similarity.reaches(projection[:, i], cut, embeddings)
             columns.append(column)
             fitting.append(bool(column.any()) and fits(i, column))
-    effect, z = contrast.measure(np.column_stack(columns))
+    held = np.column_stack(columns)
+    effect, z = contrast.measure(held)
     family = "axis" if basis == "axis" else "theme"
     candidates = [
         Candidate(phrase, family, "proxy", definition, column, float(e), float(s))
@@ -106,4 +107,4 @@ def _harvest(
         if fit
     ]
     # The gate counts everything measured, named or not.
-    return Harvest(candidates, z)
+    return Harvest(candidates, contrast.root(held))

@@ -21,9 +21,11 @@ class Candidate:
     held: Bool[np.ndarray, " text"] = field(repr=False)
     effect: float
     z: float
-    gate_z: float | None = None
-    """The z that must pass the gate where it is not z: candidates put together from others, chosen for
-    their z, pass as the strongest of their parts does."""
+    root: float | None = None
+    """By which it is ranked (Contrast.root); None: as `held` gives it, on all texts."""
+    gate_root: float | None = None
+    """What must pass the gate where it is not `root`: candidates put together from others, chosen for
+    theirs, pass as the strongest of their parts does."""
 
 
 @dataclass(frozen=True)
@@ -31,5 +33,5 @@ class Harvest:
     """What one family of predicates brought."""
 
     candidates: list[Candidate]
-    z_measured: Float[np.ndarray, " predicate"] = field(repr=False)
-    """z of all that was looked at, kept or not: the gate counts every look."""
+    root_measured: Float[np.ndarray, " predicate"] | None = field(default=None, repr=False)
+    """Roots of all that was looked at, kept or not: the gate counts every look. None: the candidates'."""

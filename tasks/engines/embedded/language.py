@@ -38,7 +38,7 @@ def harvest(contrast: Contrast, texts: Sequence[str]) -> Harvest:
     n = max(sum(sample.values()), 1)
     among = tuple(sorted(code for code, count in sample.items() if code and count >= LEAST_SHARE * n))
     if len(among) < 2:
-        return Harvest([], np.zeros(0))
+        return Harvest([])
     codes = np.array(identified(texts, among))
     held = np.column_stack([codes == code for code in among])
     effect, z = contrast.measure(held)
@@ -50,7 +50,7 @@ def harvest(contrast: Contrast, texts: Sequence[str]) -> Harvest:
         )
         for i, code in enumerate(among)
     ]  # fmt: skip
-    return Harvest(candidates, z)
+    return Harvest(candidates)
 
 
 def holds(definition: Mapping[str, Any], texts: Sequence[str]) -> Bool[np.ndarray, " text"]:

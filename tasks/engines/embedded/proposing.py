@@ -55,7 +55,9 @@ class EmbeddedProposer:
             )
         look = _Look(texts, embeddings, encoder)
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
-        chosen = select.choose(harvests, params.max_predicates, params.max_phi, params.gate_z, look.naming())
+        chosen = select.choose(
+            harvests, look.contrast, params.max_predicates, params.max_phi, params.gate_z, look.naming()
+        )
         return [look.proposal(candidate) for candidate in chosen]
 
 
@@ -66,12 +68,12 @@ class _Look:
         self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder | None
     ) -> None:
         self._texts, self._text_ids = texts["text"], texts["text_id"].to_list()
-        self._contrast, self._embeddings, self._encoder = Contrast.of(texts), embeddings, encoder
+        self.contrast, self._embeddings, self._encoder = Contrast.of(texts), embeddings, encoder
         self._joined = tokens.joined_all(self._texts.to_list())
 
     @cached_property
     def _counted(self) -> grams.Grams:
-        return grams.count(self._joined, words.min_texts(len(self._text_ids)))
+        return grams.count(self._joined, words.rarest(self.contrast))
 
     @cached_property
     def _anchors(self) -> Float[np.ndarray, "topic dim"]:
@@ -79,7 +81,7 @@ class _Look:
 
     def harvests(self, family: str, rng: np.random.Generator) -> list[Harvest]:
         """What this family brings; nothing from the semantic ones without an encoder."""
-        contrast, embeddings, encoder = self._contrast, self._embeddings, self._encoder
+        contrast, embeddings, encoder = self.contrast, self._embeddings, self._encoder
         if family == "words":
             return [words.harvest(contrast, self._counted, encoder)]
         if family == "style":
@@ -94,6 +96,7 @@ class _Look:
             return [anchored.tones(contrast, embeddings, encoder)]
         return [
             anchored.topics(contrast, embeddings, self._anchors, encoder.name),
+            themes.topics(contrast, embeddings, encoder.name, rng),
             themes.harvest(contrast, embeddings, encoder.name, rng),
         ]
 
@@ -108,7 +111,7 @@ class _Look:
     def proposal(self, candidate: Candidate) -> Proposal:
         """The candidate as a row, with texts that meet it."""
         exemplars = candidate.definition.get("exemplars")
-        side = candidate.held & (self._contrast.in_a if candidate.effect >= 0 else ~self._contrast.in_a)
+        side = candidate.held & (self.contrast.in_a if candidate.effect >= 0 else ~self.contrast.in_a)
         examples = exemplars or [self._text_ids[i] for i in side.nonzero()[0][:N_EXAMPLES]]
         return Proposal(
             predicate=candidate.phrase,

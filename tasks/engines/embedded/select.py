@@ -1,62 +1,111 @@
 """Choosing among candidates: the strongest that are not said already.
 
-Marginal |z| with a cap on verdict correlation beat greedy conditional gain in trials: more of the
-choice held up on new data. Exact predicates are preferred to proxies and themes of like strength,
-since they can be checked by reading; and words and patterns to measures, since a length or a share
-moves with whatever is said.
+Marginal strength with a cap on verdict correlation beat greedy conditional gain in trials: more of the
+choice held up on new data. Strength is how unlikely a root (Contrast.root) is among all of one sort that were
+looked at: the largest of a thousand words says less than as large a one of fifty patterns. Exact predicates
+are preferred to proxies, since they can be checked by reading; and words and patterns to measures, since a
+length or a share moves with whatever is said.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tasks.engines.contrast import significant
+from tasks.engines.contrast import Contrast, significant
 from tasks.engines.embedded.candidate import Candidate, Harvest
 
 Naming = Callable[[Candidate], Candidate | None]
 
 GATE_RATE = 0.1
-"""False discovery rate of the gate on the exploration half, over everything measured there."""
+"""False discovery rate of the gate on the exploration half, over everything of one sort measured there."""
 LEAST_KEPT = 5
 """So many go on to the test even where nothing passes: a study without a difference must end and say so."""
 PREFERENCE = {"exact": 1.0, "proxy": 0.7, "theme": 1.0}
-"""What |z| counts. Themes need no discount: theirs comes from half of the texts (themes.py)."""
+"""What a root counts. Themes need no discount: theirs comes from texts that had no part in them."""
 MEASURE_PREFERENCE = 0.85
 
 
 def choose(
-    harvests: Sequence[Harvest], most: int, max_phi: float, gate_z: float, name: Naming
+    harvests: Sequence[Harvest],
+    contrast: Contrast,
+    most: int,
+    max_phi: float,
+    gate_z: float,
+    name: Naming,
 ) -> list[Candidate]:
     """At most `most` candidates, best first.
 
     Args:
+        contrast: of the texts that candidates are held against.
         name: gives a candidate its name, or None where it can have none and is passed over.
     """
-    candidates = [candidate for harvest in harvests for candidate in harvest.candidates]
-    if not candidates:
-        return []
-    measured = np.concatenate([harvest.z_measured for harvest in harvests])
-    passed = significant(measured, GATE_RATE)
-    least_z = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
-    rank = sorted(range(len(candidates)), key=lambda i: _order(candidates[i]))
-    eligible = [i for i in rank if abs(_gate_z(candidates[i])) >= least_z]
+    candidates: list[Candidate] = []
+    strength: list[float] = []
+    has_passed: list[bool] = []
+    for harvest in harvests:
+        own = _with_roots(harvest.candidates, contrast)
+        measured = harvest.root_measured
+        if measured is None:
+            measured = np.array([_root(candidate) for candidate in own])
+        passed = significant(measured, GATE_RATE)
+        least = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
+        candidates += own
+        strength += [_strength(candidate, len(measured)) for candidate in own]
+        has_passed += [abs(_gate_root(candidate)) >= least for candidate in own]
+    # Among equals the shorter, then by name.
+    rank = sorted(
+        range(len(candidates)),
+        key=lambda i: (-strength[i], len(candidates[i].phrase), candidates[i].phrase),
+    )
+    eligible = [i for i in rank if has_passed[i]]
     chosen = _spread(candidates, eligible, most, max_phi, name)
     if len(chosen) < min(LEAST_KEPT, most):
-        rest = [i for i in rank if i not in set(eligible)]
+        rest = _in_turn([i for i in rank if not has_passed[i]], candidates)
         chosen = _spread(candidates, [*eligible, *rest], min(LEAST_KEPT, most), max_phi, name)
     return chosen
 
 
-def _gate_z(candidate: Candidate) -> float:
-    return candidate.z if candidate.gate_z is None else candidate.gate_z
+def _strength(candidate: Candidate, n_measured: int) -> float:
+    """How unlikely so large a root is among so many of its sort, in powers of e."""
+    from scipy.special import log_ndtr
 
-
-def _order(candidate: Candidate) -> tuple[float, int, str]:
-    """Strongest first; among equals the shorter, then by name."""
     discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
-    strength = round(abs(candidate.z) * discount, 6)
-    return -strength, len(candidate.phrase), candidate.phrase
+    log_p = float(log_ndtr(-abs(_root(candidate)) * discount)) + np.log(2 * max(n_measured, 1))
+    return round(-log_p, 6)
+
+
+def _in_turn(rank: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
+    """The strongest of one side, the strongest of the other, and so on.
+
+    By chance alone a small group may hold most texts of a rare word, a large one cannot: the strongest of
+    all would nearly all point to the smaller group.
+    """
+    seen = {True: 0, False: 0}
+    turn = {}
+    for i in rank:
+        towards_a = _root(candidates[i]) >= 0
+        turn[i] = seen[towards_a]
+        seen[towards_a] += 1
+    return sorted(rank, key=turn.__getitem__)
+
+
+def _with_roots(candidates: Sequence[Candidate], contrast: Contrast) -> list[Candidate]:
+    """The candidates, each with its root."""
+    bare = [i for i, candidate in enumerate(candidates) if candidate.root is None]
+    if not bare:
+        return list(candidates)
+    roots = dict(zip(bare, contrast.root(np.column_stack([candidates[i].held for i in bare])), strict=True))
+    return [replace(one, root=float(roots[i])) if i in roots else one for i, one in enumerate(candidates)]
+
+
+def _root(candidate: Candidate) -> float:
+    return candidate.root or 0.0
+
+
+def _gate_root(candidate: Candidate) -> float:
+    return _root(candidate) if candidate.gate_root is None else candidate.gate_root
 
 
 def _spread(

@@ -31,7 +31,7 @@ def harvest(contrast: Contrast, texts: pl.Series) -> Harvest:
         for i, definition in enumerate(definitions)
         if 0 < held[:, i].sum() < len(held)
     ]
-    return Harvest(candidates, np.array([candidate.z for candidate in candidates]))
+    return Harvest(candidates)
 
 
 def phrase(definition: Mapping[str, Any]) -> str:

@@ -1,9 +1,12 @@
-"""Themes: prototypes of what sets the groups apart, found by clustering the most telling texts.
+"""Themes: prototypes of topics, and of what sets the groups apart.
 
-The documents are split in two. In either part a cross-fitted ridge classifier ranks the texts from
-A-like to B-like, the outer quarters are clustered, clusters are merged in a Ward tree, and every node
-is a prototype. Its effect and z come from the other part: measured where they were made, prototypes
-reach |z| of 6 on random halves.
+Topics are clusters of all texts, merged in a Ward tree, and every node is a prototype. Which group a text
+is of has no part in them, so effect and z come from all texts.
+
+For what sets the groups apart the documents are split in two. In either part a cross-fitted ridge
+classifier ranks the texts from A-like to B-like, the outer quarters are clustered, and again every node of
+a Ward tree is a prototype. Its effect and z come from the other part: measured where they were made,
+prototypes reach |z| of 6 on random halves.
 
 Names are where similarity misleads. Each selected theme is named by the words that set its texts
 apart, half of the texts giving the words and the other half the fidelity: the correlation between
@@ -26,7 +29,11 @@ from tasks.engines.roles import Encoder
 
 TOP_SHARES = (0.2, 0.1, 0.05)
 MAX_CLUSTERS = 16
-MIN_TEXTS = 100
+MIN_TEXTS = 40
+LEAST_OF_A_GROUP = 10
+"""Texts that either group needs in either half for what is made on one and measured on the other."""
+MAX_TOPICS, TEXTS_OF_A_TOPIC = 32, 12
+"""Clusters of all texts, at most, and by so many texts."""
 MAX_CLUSTERED = 8_000
 N_NAME_WORDS = 3
 N_EXEMPLARS = 5
@@ -39,46 +46,61 @@ NAMED_COSINE, NAMED_RANK = 0.3, 3
 _ROUNDS = 15
 
 
+def topics(
+    contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder_name: str, rng: np.random.Generator
+) -> Harvest:
+    """Clusters of all texts and their unions, each as large as it is, still without their names."""
+    if contrast.n_texts < MIN_TEXTS:
+        return Harvest([])
+    everyone = np.ones(contrast.n_texts, dtype=bool)
+    centres, shares = _clusters(embeddings, rng)
+    own = [(float(share),) for share in shares]
+    return Harvest(_candidates(centres, own, embeddings, contrast, everyone, encoder_name))
+
+
 def harvest(
     contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder_name: str, rng: np.random.Generator
 ) -> Harvest:
-    """Prototypes at three thresholds each, still without their names."""
-    if contrast.n_texts < MIN_TEXTS:
-        return Harvest([], np.zeros(0))
+    """Prototypes of what sets the groups apart at three thresholds each, still without their names."""
+    candidates: list[Candidate] = []
     part = rng.permutation(contrast.n_documents)[contrast.document] % 2 == 0
-    candidates = []
     for made_from in (part, ~part):
         made, other = contrast.among(made_from), contrast.among(~made_from)
-        if min(made.in_a.sum(), (~made.in_a).sum(), other.in_a.sum(), (~other.in_a).sum()) < MIN_TEXTS // 10:
+        if min(made.in_a.sum(), (~made.in_a).sum(), other.in_a.sum(), (~other.in_a).sum()) < LEAST_OF_A_GROUP:
             continue
         prototypes = _prototypes(made, embeddings[made_from], rng)
-        vectors = np.stack([similarity.rounded(vector) for vector in prototypes])
-        candidates += _candidates(vectors, embeddings, other, ~made_from, encoder_name)
-    return Harvest(candidates, np.array([candidate.z for candidate in candidates]))
+        shares = [TOP_SHARES] * len(prototypes)
+        candidates += _candidates(prototypes, shares, embeddings, other, ~made_from, encoder_name)
+    return Harvest(candidates)
 
 
 def _candidates(
-    vectors: Float[np.ndarray, "predicate dim"],
+    prototypes: Float[np.ndarray, "prototype dim"],
+    shares: Sequence[Sequence[float]],
     embeddings: Float[np.ndarray, "text dim"],
     contrast: Contrast,
     measured_on: Bool[np.ndarray, " text"],
     encoder_name: str,
 ) -> list[Candidate]:
-    """Each prototype at each threshold; thresholds from all texts, effect and z from some."""
+    """Each prototype as the nearest such shares of all texts; effect and z from some of them."""
+    vectors = np.stack([similarity.rounded(vector) for vector in prototypes])
     projection = similarity.projections(embeddings, vectors)
     definitions, columns = [], []
     for i in range(len(vectors)):
-        for share in TOP_SHARES:
+        for share in shares[i]:
             cut = similarity.threshold(projection[:, i], share)
             definitions.append({
                 "kind": "similarity", "basis": "theme", "encoder": encoder_name,
                 "vector": vectors[i].tolist(), "threshold": cut,
             })  # fmt: skip
             columns.append(similarity.reaches(projection[:, i], cut, embeddings))
-    effect, z = contrast.measure(np.column_stack(columns)[measured_on])
+    held = np.column_stack(columns)[measured_on]
+    effect, z = contrast.measure(held)
     return [
-        Candidate("", "theme", "theme", definition, column, float(e), float(s))
-        for definition, column, e, s in zip(definitions, columns, effect, z, strict=True)
+        Candidate("", "theme", "theme", definition, column, float(e), float(s), float(r))
+        for definition, column, e, s, r in zip(
+            definitions, columns, effect, z, contrast.root(held), strict=True
+        )
     ]
 
 
@@ -127,6 +149,18 @@ class Namer:
         return list(bank.topics())[nearest], auroc, bool(agrees)
 
 
+def _clusters(
+    embeddings: Float[np.ndarray, "text dim"], rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "node dim"], Float[np.ndarray, " node"]]:
+    """Centroids of clusters of all texts, whichever group they are of, and of their unions; their shares."""
+    n_texts = len(embeddings)
+    chosen = np.sort(rng.choice(n_texts, min(n_texts, MAX_CLUSTERED), replace=False))
+    centred = embeddings[chosen].astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
+    n_clusters = int(np.clip(n_texts // TEXTS_OF_A_TOPIC, 2, MAX_TOPICS))
+    nodes, sizes = _tree(*_k_means(centred, n_clusters, rng))
+    return nodes, sizes / len(chosen)
+
+
 def _prototypes(
     contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], rng: np.random.Generator
 ) -> Float[np.ndarray, "predicate dim"]:
@@ -141,7 +175,7 @@ def _prototypes(
         centred = embeddings[chosen].astype(np.float64) - mean
         n_clusters = int(np.clip(len(chosen) // 25, 2, MAX_CLUSTERS))
         centres, sizes = _k_means(centred, n_clusters, rng)
-        found.append(_tree(centres, sizes))
+        found.append(_tree(centres, sizes)[0])
     return np.concatenate(found)
 
 
@@ -162,8 +196,8 @@ def _k_means(
 
 def _tree(
     centres: Float[np.ndarray, "cluster dim"], sizes: Int[np.ndarray, " cluster"]
-) -> Float[np.ndarray, "node dim"]:
-    """The centres and the centres of every union in a Ward tree over them, the root left out."""
+) -> tuple[Float[np.ndarray, "node dim"], Int[np.ndarray, " node"]]:
+    """Centres and sizes of the clusters and of every union in a Ward tree over them, the root left out."""
     nodes, weights = list(centres), [int(size) for size in sizes]
     open_nodes = list(range(len(nodes)))
     while len(open_nodes) > 2:
@@ -177,7 +211,7 @@ def _tree(
         nodes.append((nodes[a] * weights[a] + nodes[b] * weights[b]) / total)
         weights.append(total)
         open_nodes = [node for node in open_nodes if node not in (a, b)] + [len(nodes) - 1]
-    return np.stack(nodes)
+    return np.stack(nodes), np.array(weights)
 
 
 def _telling(member: Bool[np.ndarray, " text"], counted: grams.Grams) -> tuple[list[str], float]:

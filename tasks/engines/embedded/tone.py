@@ -36,7 +36,7 @@ def harvest(contrast: Contrast, joined: Sequence[str]) -> Harvest:
         for i, d in enumerate(definitions)
         if 0 < held[:, i].sum() < len(held)
     ]
-    return Harvest(candidates, np.array([candidate.z for candidate in candidates]))
+    return Harvest(candidates)
 
 
 def phrase(definition: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Words and phrases that one group uses more: exact predicates such as `mentions "covid" or "pandemic"`.
 
-Ranked by weighted log-odds (Monroe et al. 2008) on document frequencies; inflections and, with an
+Ranked by the likelihood ratio of the texts they stand in (contrast.py); inflections and, with an
 encoder, near-synonyms are put into one predicate that lists every word it stands for.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tasks.engines.contrast import Contrast, log_odds_z
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import grams, tokens
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.roles import Encoder
@@ -24,7 +24,7 @@ NEAR_SYNONYM = 0.6
 SAME_WORD = 0.5
 """Least cosine between what look like two forms of one word, so that "plan" and "plane" stay apart."""
 WORTH_ADDING = 1.01
-"""A word joins a group only where |z| grows by this factor."""
+"""A word joins a group only where the root grows by this factor."""
 SAME_TEXTS = 0.9
 """A term that stands in a longer one this often is only a part of that one."""
 
@@ -35,38 +35,46 @@ class _Pool:
 
     terms: list[str]
     held: Bool[np.ndarray, "text term"]
-    z: Float[np.ndarray, " term"]
+    root: Float[np.ndarray, " term"]
 
 
 def harvest(contrast: Contrast, counted: grams.Grams, encoder: Encoder | None) -> Harvest:
     """Single terms and groups of terms that differ between A and B."""
     if not counted.terms:
-        return Harvest([], np.zeros(0))
-    _, z = contrast.measure(counted.held)
-    pool = _without_parts(_pool(counted, z, contrast), contrast)
+        return Harvest([])
+    root = contrast.root(counted.held)
+    pool = _without_parts(_pool(counted, root), contrast)
     if not pool.terms:
-        return Harvest([], z)
+        return Harvest([], root)
     groups = _groups(pool, contrast, encoder)
     columns = [pool.held[:, i] for i in range(len(pool.terms))] + [_union(pool, group) for group in groups]
     named = [[term] for term in pool.terms] + [[pool.terms[i] for i in group] for group in groups]
-    effect, strength = contrast.measure(np.column_stack(columns))
+    held = np.column_stack(columns)
+    effect, z = contrast.measure(held)
+    strength = contrast.root(held)
     gate = [
         *strength[: len(pool.terms)],
-        *(pool.z[group][np.argmax(np.abs(pool.z[group]))] for group in groups),
+        *(pool.root[group][np.argmax(np.abs(pool.root[group]))] for group in groups),
     ]
     candidates = [
         Candidate(
             phrase(terms), "words", "exact", {"kind": "words", "terms": terms},
-            columns[i], float(effect[i]), float(strength[i]), float(gate[i]),
+            columns[i], float(effect[i]), float(z[i]), float(strength[i]), float(gate[i]),
         )
         for i, terms in enumerate(named)
     ]  # fmt: skip
-    return Harvest(candidates, z)
+    return Harvest(candidates, root)
 
 
-def min_texts(n_texts: int) -> int:
-    """Rarer terms are not looked at."""
-    return max(3 if n_texts < 200 else 5, n_texts // 2000)
+def rarest(contrast: Contrast) -> grams.Rarest:
+    """Terms that are looked at: found in a thousandth of a group's texts, and in a few texts at least.
+
+    A few are so many that all of them in the smaller group would be a chance of about 1 in 32: five where the
+    groups are equal, three at the least.
+    """
+    smaller = min(contrast.in_a.sum(), (~contrast.in_a).sum()) / max(contrast.n_texts, 1)
+    few = np.ceil(5 * np.log(2) / -np.log(max(smaller, 1e-9))) if contrast.n_texts >= 200 else 3
+    return grams.Rarest(contrast.in_a, int(max(few, 3)), 0.001)
 
 
 def phrase(terms: Sequence[str]) -> str:
@@ -105,17 +113,13 @@ def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return result
 
 
-def _pool(counted: grams.Grams, z: Float[np.ndarray, " term"], contrast: Contrast) -> _Pool:
-    """The strongest terms of each side by log-odds, ordered by z."""
-    n_a = int(contrast.in_a.sum())
-    with_a = counted.held.T @ contrast.in_a.astype(np.float64)
-    with_b = np.diff(counted.held.indptr) - with_a
-    odds = log_odds_z(with_a, with_b, max(n_a, 1), max(contrast.n_texts - n_a, 1))
-    order = np.lexsort((np.arange(len(odds)), -np.abs(odds)))
-    side_a, side_b = order[odds[order] > 0], order[odds[order] < 0]
-    kept = np.concatenate([side_a[:MAX_CANDIDATES_PER_SIDE], side_b[:MAX_CANDIDATES_PER_SIDE]])
-    kept = kept[np.lexsort((kept, -np.abs(z[kept])))]
-    return _Pool([counted.terms[i] for i in kept], counted.held[:, kept].toarray() > 0, z[kept])
+def _pool(counted: grams.Grams, root: Float[np.ndarray, " term"]) -> _Pool:
+    """The strongest terms of each side."""
+    order = np.lexsort((np.arange(len(root)), -np.abs(root)))
+    sides = order[root[order] > 0][:MAX_CANDIDATES_PER_SIDE], order[root[order] < 0][:MAX_CANDIDATES_PER_SIDE]
+    kept = np.concatenate(sides)
+    kept = kept[np.lexsort((kept, -np.abs(root[kept])))]
+    return _Pool([counted.terms[i] for i in kept], counted.held[:, kept].toarray() > 0, root[kept])
 
 
 def _without_parts(pool: _Pool, contrast: Contrast) -> _Pool:
@@ -128,10 +132,10 @@ def _without_parts(pool: _Pool, contrast: Contrast) -> _Pool:
         for j in (place[part] for part in _parts(term) if part in place):
             if frequency[i] >= SAME_TEXTS * frequency[j]:
                 dropped.add(j)
-            elif j not in dropped and not _adds(i, j, share_in_a, frequency, pool.z):
+            elif j not in dropped and not _adds(i, j, share_in_a, frequency, pool.root):
                 dropped.add(i)
     kept = [i for i in range(len(pool.terms)) if i not in dropped]
-    return _Pool([pool.terms[i] for i in kept], pool.held[:, kept], pool.z[kept])
+    return _Pool([pool.terms[i] for i in kept], pool.held[:, kept], pool.root[kept])
 
 
 def _adds(
@@ -139,12 +143,12 @@ def _adds(
     part: int,
     share_in_a: Float[np.ndarray, " term"],
     frequency: Int[np.ndarray, " term"],
-    z: Float[np.ndarray, " term"],
+    root: Float[np.ndarray, " term"],
 ) -> bool:
     """Whether the longer term tells more of the group than its part does (two standard errors)."""
     expected, said = float(share_in_a[part]), float(share_in_a[longer])
     error = np.sqrt(max(expected * (1 - expected), 1e-9) / frequency[longer])
-    return bool((said - expected) * np.sign(z[longer]) >= 2 * error)
+    return bool((said - expected) * np.sign(root[longer]) >= 2 * error)
 
 
 def _parts(term: str) -> list[str]:
@@ -158,16 +162,16 @@ def _groups(pool: _Pool, contrast: Contrast, encoder: Encoder | None) -> list[li
     near = _nearness(pool, encoder)
     groups: dict[tuple[int, ...], list[int]] = {}
     for seed in range(len(near)):
-        members, z = [seed], abs(float(pool.z[seed]))
+        members, root = [seed], abs(float(pool.root[seed]))
         for other in np.argsort(-near[seed], kind="stable").tolist():
             if len(members) == MAX_TERMS_IN_A_GROUP or near[seed, other] <= 0:
                 break
-            if other == seed or pool.z[other] * pool.z[seed] <= 0:
+            if other == seed or pool.root[other] * pool.root[seed] <= 0:
                 continue
             trial = [*members, other]
-            _, joint = contrast.measure(_union(pool, trial)[:, None])
-            if abs(float(joint[0])) > WORTH_ADDING * z:
-                members, z = trial, abs(float(joint[0]))
+            joint = abs(float(contrast.root(_union(pool, trial)[:, None])[0]))
+            if joint > WORTH_ADDING * root:
+                members, root = trial, joint
         if len(members) > 1:
             groups.setdefault(tuple(sorted(members)), sorted(members))
     return list(groups.values())
