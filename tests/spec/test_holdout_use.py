@@ -218,8 +218,8 @@ def page(project: Project, **holdout: Any) -> str:
 def test_the_report_says_in_a_line_what_the_texts_answered_before(project: Project) -> None:
     assert (
         "Of these confirmation texts 40% have answered 61 predicates in 2 runs before; were the error level "
-        "of 0.05 shared among all of them, this run would have 0.004, and 1 of its 2 discoveries would remain. "
-        "What is recorded is not changed by it"
+        "of 0.05 shared among all of them, this run would have 0.004, and 1 of its 2 discoveries would "
+        "remain. What is recorded is not changed by it"
     ) in page(project)
     assert "this run repeats answers that were given already" in page(project, is_repeat=True)
     assert "These confirmation texts" not in page(project, n_runs=0)

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from tasks import paths
-from tasks.collect import stage as collect
 from tasks.__main__ import main
+from tasks.collect import stage as collect
 from tasks.store import frames
 from tasks.study import load
 from tests.conftest import PAIR_STUDY, Project, pair
