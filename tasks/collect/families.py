@@ -31,7 +31,8 @@ RARE_IN_FEW = 6
 LEAST_RARE = 3
 """Rare pairs of tokens that near copies share."""
 COMMONPLACE = 4
-"""A text of at most so many tokens may be anybody's: two who write `thanks!` copy nobody."""
+"""A text of at most so many tokens may be anybody's: two who write `thanks!` copy nobody, and in `room 12`
+the number is what it says."""
 _HOPELESS = 0.15
 """Texts whose pairs of tokens resemble less are not read token by token."""
 _RAREST = 16
@@ -105,9 +106,11 @@ def _tokens(texts: pl.Series) -> tuple[UInt64[np.ndarray, " token"], Int[np.ndar
     words = words.to_frame("words").select(
         pl.when(pl.col("words").list.len() > 0).then("words").otherwise(pl.concat_list(texts))
     )["words"]
-    start = np.concatenate([[0], np.cumsum(words.list.len().to_numpy())]).astype(np.int64)
+    n_tokens = words.list.len().to_numpy()
+    start = np.concatenate([[0], np.cumsum(n_tokens)]).astype(np.int64)
     flat = words.explode(empty_as_null=False, keep_nulls=False)
-    flat = pl.select(pl.when(flat.str.contains(_NUMBER)).then(pl.lit("0")).otherwise(flat)).to_series()
+    is_folded = flat.str.contains(_NUMBER) & pl.Series(np.repeat(n_tokens > COMMONPLACE, n_tokens))
+    flat = pl.select(pl.when(is_folded).then(pl.lit("0")).otherwise(flat)).to_series()
     distinct = flat.unique()
     number = pl.Series([int(hashed(one), 16) for one in distinct], dtype=pl.UInt64)
     return flat.replace_strict(distinct, number, return_dtype=pl.UInt64).to_numpy(), start

@@ -25,6 +25,8 @@ MASKS = {"the host": "urls", "the handle": "handles"}
 MIN_TEXTS = 20
 """Of each group; of fewer nothing is said."""
 AT_MOST = 5
+_PLAINEST = ("the handle", "the host", "the last line", "the first line", "the words", "the word")
+"""Of features that say the same the first of these is named."""
 _SAMPLE = 20_000
 """Texts of each group that are read."""
 _LINE_CHARS = 200
@@ -54,17 +56,16 @@ def leaks(texts: pl.DataFrame) -> list[dict[str, Any]]:
             (pl.col("effect") >= LEAST["the word"])
             | (pl.min_horizontal("share_a", "share_b") <= MOST_OF_OTHER)
         )
-        .sort(
-            [pl.col("effect").round(2), pl.col("feature").str.len_chars(), "feature"],
-            descending=[True, False, False],
-        )
+        .with_columns(pl.col("kind").replace_strict(_PLAINEST, range(len(_PLAINEST))).alias("place"))
+        .sort(pl.col("effect").round(2) * -1, "place", pl.col("feature").str.len_chars(), "feature")
     )
     shown: list[dict[str, Any]] = []
     for row in found.iter_rows(named=True):
         feature = row["feature"]
         if len(shown) == AT_MOST:
             break
-        if not any(feature in one["feature"] or one["feature"] in feature for one in shown):
+        said = feature.lower()
+        if not any(said in one["feature"].lower() or one["feature"].lower() in said for one in shown):
             shares = {name: round(row[name], 4) for name in ("share_a", "share_b")}
             shown.append(
                 {"kind": row["kind"], "feature": feature, **shares, "mask": MASKS.get(row["kind"], "")}

@@ -73,10 +73,13 @@ def advice(copied: Mapping[str, Any]) -> str:
 
 
 def of_families(copied: Mapping[str, Any]) -> list[str]:
-    """Too few independent texts, or a corpus that is one pattern."""
-    if told := advice(copied):
-        return [f"this study rests on few documents: {told}"]
-    if copied["largest_pattern_share"] < MOST_OF_PATTERN:
+    """Too few independent texts."""
+    return [f"this study rests on few documents: {told}"] if (told := advice(copied)) else []
+
+
+def of_pattern(copied: Mapping[str, Any]) -> list[str]:
+    """That the corpus is one pattern."""
+    if copied["largest_pattern_share"] < MOST_OF_PATTERN or advice(copied):
         return []
     return [
         f"{copied['largest_pattern_share']:.0%} of the texts vary one pattern, such as "

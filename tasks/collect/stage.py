@@ -107,6 +107,7 @@ def collected(study: Study) -> Collected:
         },
         "near_duplicates": copied,
         "leaks": given_away,
+        "notes": notes.of_pattern(copied),
         "warnings": [
             *notes.of_families(copied),
             *notes.of_overlap(study.collect.overlap, n_overlap, sizes),

@@ -28,6 +28,7 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         f"{found['read'].get('rows_of_neither', 0):,}; cut to length: {found['n_cut']:,}",
         f"  texts that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
         *families(found["near_duplicates"]),
+        *[f"  {note}" for note in found["notes"]],
         *[
             f"  {json.dumps(entry, ensure_ascii=False)} is hidden in {n:,} texts"
             for entry, n in found.get("masked", {}).items()

@@ -27,6 +27,7 @@ IN_TABLE = {
     "overlap",
     "leaks",
     "warnings",
+    "notes",
 }
 """Entries of collect's manifest that the table of sizes and the notes under it already show."""
 

@@ -341,7 +341,7 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
         "collected": counts.collected_lines(inputs.collected),
-        "warnings": inputs.collected.get("warnings", []),
+        "warnings": [*inputs.collected.get("warnings", []), *inputs.collected.get("notes", [])],
         "scored": inputs.scored,
         "recorded": inputs.recorded,
         "holdout": holdout(inputs),

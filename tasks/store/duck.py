@@ -278,8 +278,10 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> None:
     _replace(connection, "runs", run_id, runs.with_columns(found_at, recorded_at=now, is_written=is_written))
     _replace(connection, "discoveries", run_id, discoveries.with_columns(found_at))
     _replace(connection, "evidence", run_id, frames.read(folder, "evidence.parquet", frames.EVIDENCE))
-    texts = frames.read(paths.output(study, "collect"), "texts.parquet", frames.TEXTS)
-    tables.put_asked(connection, tables.asked_texts(texts), runs["split_hash"].item())
+    collected = paths.output(study, "collect")
+    if (collected / "texts.parquet").is_file():
+        asked = tables.asked_texts(frames.read(collected, "texts.parquet", frames.TEXTS))
+        tables.put_asked(connection, asked, runs["split_hash"].item())
     of_run = [pl.lit(run_id).alias("run_id"), pl.lit(study).alias("study")]
     for table, stage, schema in (
         ("predicates", "formalise", frames.PREDICATES),

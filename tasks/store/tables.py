@@ -100,7 +100,7 @@ numbered AS (
         (
             SELECT count(*)
             FROM tested AS earlier
-            JOIN holdout_splits ON other = earlier.split_hash AND holdout_splits.split_hash = tested.split_hash
+            JOIN holdout_splits AS s ON s.other = earlier.split_hash AND s.split_hash = tested.split_hash
             WHERE earlier.asks AND (earlier.found_at, earlier.run_id) <= (tested.found_at, tested.run_id)
         ) AS nth
     FROM tested

@@ -134,7 +134,7 @@ def test_a_run_is_told_what_was_asked_before_it_and_not_what_came_after() -> Non
 
 
 def put_texts(study: str, confirm: str) -> str:
-    """Texts of one letter each, those named in the confirmation half and z in the other; gives their split."""
+    """Texts of one letter each, these in the confirmation half and z in the other; gives their split."""
     rows = [
         {"text_id": f"{letter}-id", "text_hash": letter, "text": letter, "group": "A", "document_id": letter,
          "half": "explore" if letter == "z" else "confirm", "n_merged": 1}
@@ -217,9 +217,9 @@ def page(project: Project, **holdout: Any) -> str:
 
 def test_the_report_says_in_a_line_what_the_texts_answered_before(project: Project) -> None:
     assert (
-        "Of these confirmation texts 40% have answered 61 predicates in 2 runs before; were the error level of 0.05 "
-        "shared among all of them, this run would have 0.004, and 1 of its 2 discoveries would remain. What "
-        "is recorded is not changed by it"
+        "Of these confirmation texts 40% have answered 61 predicates in 2 runs before; were the error level "
+        "of 0.05 shared among all of them, this run would have 0.004, and 1 of its 2 discoveries would "
+        "remain. What is recorded is not changed by it"
     ) in page(project)
     assert "this run repeats answers that were given already" in page(project, is_repeat=True)
     assert "These confirmation texts" not in page(project, n_runs=0)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tasks import collect, paths
+from tasks import paths
 from tasks.__main__ import main
+from tasks.collect import stage as collect
 from tasks.commands import cost, label
 from tasks.store import answers, duck
 from tasks.study import load
@@ -81,8 +82,8 @@ def test_pairs_are_asked_in_both_orders(project: Project) -> None:
 
 
 def test_tokens_are_those_of_the_messages(project: Project) -> None:
-    short = of(previewed(project, verify={"max_texts": 40}), "verify", "judge")
-    long = [{**row, "text": row["text"] + " and so on" * 400} for row in pair(100, 0.3, 0.0)]
+    short = of(previewed(project, 200, verify={"max_texts": 40}), "verify", "judge")
+    long = [{**row, "text": row["text"] + " and so on" * 400} for row in pair(200, 0.3, 0.0)]
     project.table("news.parquet", long)
     whole = of(cost.preview(load("news")), "verify", "judge")
     assert whole["n_calls"] == short["n_calls"] == 160
