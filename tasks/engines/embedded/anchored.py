@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tasks.engines.contrast import Contrast
-from tasks.engines.embedded import bank, similarity
+from tasks.engines.embedded import bank, grams, similarity, tokens
 from tasks.engines.embedded.axes import axes
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.roles import Encoder
@@ -29,20 +29,23 @@ def topics(
     contrast: Contrast,
     embeddings: Float[np.ndarray, "text dim"],
     anchors: Float[np.ndarray, "topic dim"],
+    lean: Float[np.ndarray, " topic"],
     encoder_name: str,
 ) -> Harvest:
     """Topics of the bank: nearer to this topic, compared with the mean of all, than most texts.
 
     A quarter of the texts is nearest to any topic, in a corpus that never speaks of it, too; so its
-    members must be near it by themselves.
+    members must be near it by themselves. And the topic's own words (`lean`, as topic_lean gives it) must not
+    lean to the other group.
     """
     names = list(bank.topics())
     phrases = [f"leans towards the topic {name}" for name in names]
     cosine = similarity.projections(embeddings, anchors)
 
-    def fits(topic: int, member: Bool[np.ndarray, " text"]) -> bool:
+    def fits(topic: int, member: Bool[np.ndarray, " text"], side: float) -> bool:
         mean = cosine[member].mean(axis=0)
-        return bool(mean[topic] >= NEAR_TOPIC and (mean > mean[topic]).sum() < NEAREST_TOPICS)
+        is_near = mean[topic] >= NEAR_TOPIC and (mean > mean[topic]).sum() < NEAREST_TOPICS
+        return bool(is_near and side * lean[topic] >= 0)
 
     vectors = anchors - anchors.mean(axis=0)
     return _harvest(contrast, embeddings, vectors, phrases, names, "topic", encoder_name, fits)
@@ -61,11 +64,21 @@ def tones(contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder
     middle = ((poles + other) / 2 * along).sum(axis=1)
     place = (similarity.projections(embeddings, along) - middle) / ((along**2).sum(axis=1) / 2)
 
-    def fits(pole: int, member: Bool[np.ndarray, " text"]) -> bool:
+    def fits(pole: int, member: Bool[np.ndarray, " text"], side: float) -> bool:
         inside, outside = place[member, pole], place[~member, pole]
         return bool(inside.mean() >= AT_POLE and outside.size and outside.mean() <= OFF_POLE)
 
     return _harvest(contrast, embeddings, along, phrases, names, "axis", encoder.name, fits)
+
+
+def topic_lean(contrast: Contrast, counted: grams.Grams) -> Float[np.ndarray, " topic"]:
+    """z of holding any word that names or anchors a topic of the bank; 0 where the corpus has none of them."""
+    place = {term: i for i, term in enumerate(counted.terms)}
+    said = [
+        [place[word] for word in tokens.joined(anchor).split() if word in place] for anchor in bank.anchors()
+    ]
+    columns = [np.asarray(counted.held[:, list(words)].sum(axis=1)).ravel() > 0 for words in said]
+    return contrast.measure(np.column_stack(columns))[1]
 
 
 def topic_vectors(encoder: Encoder) -> Float[np.ndarray, "topic dim"]:
@@ -82,12 +95,14 @@ def _harvest(
     anchors: list[str],
     basis: str,
     encoder_name: str,
-    fits: Callable[[int, Bool[np.ndarray, " text"]], bool],
+    fits: Callable[[int, Bool[np.ndarray, " text"], float], bool],
 ) -> Harvest:
+    """Every phrase at every share. One that leans otherwise at its threshold than on the whole is no name."""
     vectors = np.stack([similarity.rounded(vector) for vector in vectors])
     projection = similarity.projections(embeddings, vectors)
     found: list[tuple[str, Mapping[str, Any]]] = []
     columns, fitting = [], []
+    whole = np.sign(contrast.weights @ projection)
     for i, phrase in enumerate(phrases):
         for share in TOP_SHARES:
             cut = similarity.threshold(projection[:, i], share)
@@ -97,7 +112,8 @@ def _harvest(
             }))  # fmt: skip
             column = similarity.reaches(projection[:, i], cut, embeddings)
             columns.append(column)
-            fitting.append(bool(column.any()) and fits(i, column))
+            side = float(np.sign(contrast.weights @ column))
+            fitting.append(bool(column.any()) and side == whole[i] and fits(i, column, side))
     effect, z = contrast.measure(np.column_stack(columns))
     family = "axis" if basis == "axis" else "theme"
     candidates = [

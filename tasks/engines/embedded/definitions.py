@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.engines.embedded import tokens
-from tasks.engines.embedded.language import LANGUAGES
 from tasks.engines.embedded.measures import MEASURES
 from tasks.engines.embedded.programs import programs
+from tasks.engines.languages import LANGUAGES
 from tasks.errors import EngineError
 
 Definition = Mapping[str, Any]

@@ -8,12 +8,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from tasks.engines.embedded.lexicon import function_words
+from tasks.engines.embedded import tokens
+from tasks.engines.embedded.rules import Rules
 
 MAX_TOKENS = 8_000_000
 """Longer corpora are counted on the first words of each text (the judge reads all of it)."""
 MAX_TERMS = 30_000
 _LONGEST = 3
+_WORD = rf"^[\w\p{{M}}{tokens.EMOJI}]"
+"""What is no break."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Grams:
     """SciPy csc array, text x term, of 0 and 1."""
 
 
-def count(joined: Sequence[str], min_texts: int) -> Grams:
+def count(joined: Sequence[str], min_texts: int, rules: Rules) -> Grams:
     """Every term that stands in at least `min_texts` texts, most frequent first where there are too many.
 
     Terms of single letters and digits, and those that begin or end with a function word, are left out.
@@ -51,7 +54,11 @@ def count(joined: Sequence[str], min_texts: int) -> Grams:
         shape=(n_texts, len(terms)),
     )
     frequency = np.diff(held.indptr)
-    wanted = np.array([_is_worth_naming(term) for term in terms], dtype=bool) if terms else np.zeros(0, bool)
+    wanted = (
+        np.array([_is_worth_naming(term, rules) for term in terms], dtype=bool)
+        if terms
+        else np.zeros(0, bool)
+    )
     order = np.lexsort((np.arange(len(terms)), -frequency))
     keep = np.sort(order[wanted[order]][:MAX_TERMS])
     return Grams([terms[i] for i in keep], held[:, keep])
@@ -70,7 +77,7 @@ def _coded(
     frequent = (
         tokens.group_by("word")
         .agg(pl.col("text").n_unique())
-        .filter((pl.col("text") >= min_texts) & pl.col("word").str.contains(r"^[\w\p{M}]"))["word"]
+        .filter((pl.col("text") >= min_texts) & pl.col("word").str.contains(_WORD))["word"]
         .sort()
     )
     numbered = pl.DataFrame({"word": frequent, "code": np.arange(len(frequent))}).cast({"code": pl.Int64})
@@ -104,8 +111,6 @@ def _extended(
     return [f"{names[k // len(words)]} {words[k % len(words)]}" for k in kept.tolist()], longer
 
 
-def _is_worth_naming(term: str) -> bool:
+def _is_worth_naming(term: str, rules: Rules) -> bool:
     words = term.split(" ")
-    if all(len(word) == 1 and (word.isascii() or word.isdigit()) for word in words):
-        return False
-    return function_words().isdisjoint((words[0], words[-1]))
+    return not all(map(tokens.is_letter, words)) and rules.function_words.isdisjoint((words[0], words[-1]))

@@ -21,6 +21,8 @@ from tasks.engines.embedded import (
     words,
 )
 from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.rules import Rules
+from tasks.engines import languages
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Encoder, Exploration
 from tasks.errors import EngineError
@@ -66,34 +68,42 @@ class _Look:
         self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder | None
     ) -> None:
         self._texts, self._text_ids = texts["text"], texts["text_id"].to_list()
-        self._contrast, self._embeddings, self._encoder = Contrast.of(texts), embeddings, encoder
+        self._contrast, self._embeddings = Contrast.of(texts), embeddings
         self._joined = tokens.joined_all(self._texts.to_list())
+        self._languages = languages.shares(self._texts.to_list())
+        self._rules = Rules.of(self._languages)
+        # What it does not read it cannot tell apart, whatever its vectors are.
+        self._encoder = encoder if encoder and languages.is_read(self._languages, encoder.name) else None
 
     @cached_property
     def _counted(self) -> grams.Grams:
-        return grams.count(self._joined, words.min_texts(len(self._text_ids)))
+        return grams.count(self._joined, words.min_texts(len(self._text_ids)), self._rules)
+
+    @cached_property
+    def _topic_lean(self) -> Float[np.ndarray, " topic"]:
+        return anchored.topic_lean(self._contrast, self._counted)
 
     @cached_property
     def _anchors(self) -> Float[np.ndarray, "topic dim"]:
         return anchored.topic_vectors(self._encoder) if self._encoder else np.zeros((0, 0))
 
     def harvests(self, family: str, rng: np.random.Generator) -> list[Harvest]:
-        """What this family brings; nothing from the semantic ones without an encoder."""
+        """What this family brings; nothing from the semantic ones without an encoder that reads the texts."""
         contrast, embeddings, encoder = self._contrast, self._embeddings, self._encoder
         if family == "words":
-            return [words.harvest(contrast, self._counted, encoder)]
+            return [words.harvest(contrast, self._counted, self._rules, encoder)]
         if family == "style":
             return [
                 style.harvest(contrast, self._texts),
                 tone.harvest(contrast, self._joined),
-                language.harvest(contrast, self._texts.to_list()),
+                language.harvest(contrast, self._texts.to_list(), tuple(self._languages)),
             ]
         if encoder is None:
             return []
         if family == "axis":
             return [anchored.tones(contrast, embeddings, encoder)]
         return [
-            anchored.topics(contrast, embeddings, self._anchors, encoder.name),
+            anchored.topics(contrast, embeddings, self._anchors, self._topic_lean, encoder.name),
             themes.harvest(contrast, embeddings, encoder.name, rng),
         ]
 
@@ -102,7 +112,11 @@ class _Look:
         encoder = self._encoder
         if encoder is None:
             return lambda candidate: candidate
-        namer = themes.Namer(self._counted, self._embeddings, self._text_ids, encoder, self._anchors)
+        _, lean = self._contrast.measure(self._counted.held)
+        namer = themes.Namer(
+            self._counted, self._rules, lean, self._topic_lean, self._embeddings, self._texts.to_list(),
+            self._text_ids, encoder, self._anchors,
+        )  # fmt: skip
         return lambda candidate: namer.named(candidate) if candidate.grade == "theme" else candidate
 
     def proposal(self, candidate: Candidate) -> Proposal:
