@@ -13,7 +13,7 @@ from typing import Any
 LEAST_SHARE = 0.03
 """Of a corpus: what is rarer is more often an error than a language."""
 MOST_UNREAD = 0.1
-"""Share of texts in languages that an encoder does not read beyond which its vectors say nothing of a corpus."""
+"""Share of texts in languages that an encoder does not read; with more its vectors say nothing of them."""
 MULTILINGUAL = (
     "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
     "intfloat/multilingual-e5-small",
@@ -37,6 +37,8 @@ LANGUAGES: dict[str, str] = {
     "te": "Telugu", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese",
     "zh": "Chinese",
 }  # fmt: skip
+SPACELESS = frozenset(("ja", "th", "zh"))
+"""Languages that write no spaces between words."""
 NO_LETTER = ""
 """The language of a text without a letter, such as one of emoji."""
 
@@ -75,6 +77,11 @@ def is_read(held: Mapping[str, float], encoder_name: str) -> bool:
     return sum(held[code] for code in unread(held, encoder_name)) <= MOST_UNREAD
 
 
+def is_english(held: Mapping[str, float]) -> bool:
+    """Whether a corpus with these shares of languages may be read by lists of English words."""
+    return sum(share for code, share in held.items() if code not in ("en", NO_LETTER)) <= MOST_UNREAD
+
+
 def named(code: str) -> str:
     """The language as a reader knows it."""
     return LANGUAGES[code] if code else "no letters"
@@ -88,7 +95,7 @@ def warning(held: Mapping[str, float], encoder_name: str) -> str:
     listed = ", ".join(f"{named(code)} {held[code]:.0%}" for code in missed)
     left = "" if is_read(held, encoder_name) else " Themes, topics and tones are not proposed with it."
     return (
-        f"the encoder `{encoder_name}` reads English, and these texts are in other languages ({listed}).{left} "
+        f"the encoder `{encoder_name}` reads English, and texts are in other languages ({listed}).{left} "
         f"Set embed.encoder to one that reads them, such as {' or '.join(MULTILINGUAL)}"
     )
 

@@ -72,7 +72,7 @@ def tones(contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder
 
 
 def topic_lean(contrast: Contrast, counted: grams.Grams) -> Float[np.ndarray, " topic"]:
-    """z of holding any word that names or anchors a topic of the bank; 0 where the corpus has none of them."""
+    """z of holding any word that names or anchors a topic of the bank; 0 where the corpus has none."""
     place = {term: i for i, term in enumerate(counted.terms)}
     said = [
         [place[word] for word in tokens.joined(anchor).split() if word in place] for anchor in bank.anchors()

@@ -6,6 +6,8 @@
 {"kind": "language", "code": "fr", "among": ["en", "fr"]}
 {"kind": "similarity", "basis": "theme", "encoder": NAME, "vector": [...], "threshold": 0.1, ...}
 
+A list of words or a tone may have `without`: words that are left out (they are names in the corpus, or carry
+the difference alone), and `carried_by`, which says what carries it.
 Further keys of a similarity (anchor, exemplars, fidelity, words, topic) say where it comes from.
 """
 
@@ -76,12 +78,24 @@ def _canonical(term: str) -> bool:
 def _style(definition: Definition) -> str:
     name, known = definition.get("program"), MEASURES if "more_than" in definition else programs()
     fine = isinstance(name, str) and name in known and _number(definition.get("more_than", 0))
-    return "" if fine else f"program: one of {', '.join(known)}, and for a measure more_than: a number"
+    if not fine:
+        return f"program: one of {', '.join(known)}, and for a measure more_than: a number"
+    return _left_out(definition)
 
 
 def _sentiment(definition: Definition) -> str:
     fine = definition.get("pole") in ("positive", "negative") and _number(definition.get("least"))
-    return "" if fine and definition["least"] > 0 else "pole: positive or negative, and least: above 0"
+    if not fine or definition["least"] <= 0:
+        return "pole: positive or negative, and least: above 0"
+    return _left_out(definition)
+
+
+def _left_out(definition: Definition) -> str:
+    for key in ("without", "carried_by"):
+        words = definition.get(key, [])
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            return f"{key}: a list of words"
+    return ""
 
 
 def _language(definition: Definition) -> str:

@@ -12,7 +12,7 @@ from tasks.engines.languages import LANGUAGES, identified
 
 
 def harvest(contrast: Contrast, texts: Sequence[str], held: Sequence[str]) -> Harvest:
-    """One predicate for each language that the corpus holds (languages.shares), where there are two or more."""
+    """One predicate for each language that the corpus holds (languages.shares), where two or more are."""
     among = tuple(sorted(filter(None, held)))
     if len(among) < 2:
         return Harvest([], np.zeros(0))

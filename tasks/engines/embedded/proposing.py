@@ -7,12 +7,14 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from tasks.engines import languages
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import (
     anchored,
     definitions,
     grams,
     language,
+    names,
     select,
     style,
     themes,
@@ -21,8 +23,8 @@ from tasks.engines.embedded import (
     words,
 )
 from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.rules import Rules
-from tasks.engines import languages
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Encoder, Exploration
 from tasks.errors import EngineError
@@ -55,7 +57,7 @@ class EmbeddedProposer:
                 f"texts were embedded by {exploration.encoder}, but `embed.encoder` is now {encoder.name}.",
                 hint="Embed again: dvc repro --force --single-item embed@NAME.",
             )
-        look = _Look(texts, embeddings, encoder)
+        look = _Look(texts, embeddings, encoder, names.of_groups(self._study))
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
         chosen = select.choose(harvests, params.max_predicates, params.max_phi, params.gate_z, look.naming())
         return [look.proposal(candidate) for candidate in chosen]
@@ -65,15 +67,26 @@ class _Look:
     """The exploration half, prepared once for all families."""
 
     def __init__(
-        self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder | None
+        self,
+        texts: pl.DataFrame,
+        embeddings: Float[np.ndarray, "text dim"],
+        encoder: Encoder | None,
+        group_names: frozenset[str],
     ) -> None:
         self._texts, self._text_ids = texts["text"], texts["text_id"].to_list()
         self._contrast, self._embeddings = Contrast.of(texts), embeddings
         self._joined = tokens.joined_all(self._texts.to_list())
         self._languages = languages.shares(self._texts.to_list())
-        self._rules = Rules.of(self._languages)
+        self._rules, self._group_names = Rules.of(self._languages), group_names
         # What it does not read it cannot tell apart, whatever its vectors are.
         self._encoder = encoder if encoder and languages.is_read(self._languages, encoder.name) else None
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Words of the lists that are names here."""
+        listed = {word.casefold() for program in programs().values() for word in program.words}
+        listed |= tone.known_words()
+        return names.found(self._texts.to_list(), listed) | (self._group_names & listed)
 
     @cached_property
     def _counted(self) -> grams.Grams:
@@ -93,9 +106,14 @@ class _Look:
         if family == "words":
             return [words.harvest(contrast, self._counted, self._rules, encoder)]
         if family == "style":
+            is_english = languages.is_english(self._languages)
+            is_spaced = not languages.SPACELESS.intersection(self._rules.languages)
+            tones = (
+                [tone.harvest(contrast, self._joined, self._names & tone.known_words())] if is_english else []
+            )
             return [
-                style.harvest(contrast, self._texts),
-                tone.harvest(contrast, self._joined),
+                style.harvest(contrast, self._texts, self._names, is_english, is_spaced),
+                *tones,
                 language.harvest(contrast, self._texts.to_list(), tuple(self._languages)),
             ]
         if encoder is None:

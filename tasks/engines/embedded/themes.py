@@ -159,7 +159,7 @@ class Namer:
     def _telling(
         self, member: Bool[np.ndarray, " text"], fits: Bool[np.ndarray, " term"]
     ) -> tuple[list[str], float]:
-        """Fitting words that set the members apart, found on even rows; their fidelity, measured on odd rows."""
+        """Fitting words that set the members apart, found on even rows; their fidelity, found on odd rows."""
         counted = self.counted
         even = np.arange(len(member)) % 2 == 0
         n_in, n_out = int((member & even).sum()), int((~member & even).sum())

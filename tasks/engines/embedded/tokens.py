@@ -9,6 +9,7 @@ hyphen between two words does not.
 import functools
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 _LETTERS_ALONE = (
     "\u0e01-\u0e4e\u0e50-\u0e59\u0e81-\u0edf\u1000-\u1049\u1050-\u109f\u1780-\u17d3\u17dc-\u17ff"
@@ -102,6 +103,6 @@ def readable(phrase: str) -> str:
     """The phrase as a reader writes it: no space between two words of scripts that write none."""
     words = phrase.split(" ")
     shown = words[0]
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         shown += word if is_spaceless(before) and is_spaceless(word) else f" {word}"
     return shown

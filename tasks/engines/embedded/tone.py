@@ -11,7 +11,7 @@ which words carry what is left.
 
 import functools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def harvest(contrast: Contrast, joined: Sequence[str], names: Collection[str]) -
         joined: the texts, as tokens.joined gives them.
         names: casefolded words of the list that are names here.
     """
-    words, valences = _table(joined, frozenset(names))
+    words, valences = _table(joined)
     candidates = []
     for pole in ("positive", "negative"):
         for least in THRESHOLDS:
@@ -50,8 +50,14 @@ def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the text ...'."""
     strongly = "strongly " if definition["least"] == THRESHOLDS[1] else ""
     carried = f", mostly {listed(definition['carried_by'])}" if definition.get("carried_by") else ""
-    left_out = f", without {listed(definition['without'])}" if definition.get("without") else ""
+    left_out = definition.get("without", ())
+    left_out = f", without {listed(_shortened(left_out))}" if left_out else ""
     return f"leans {strongly}towards a {definition['pole']} tone (by VADER's word list{carried}{left_out})"
+
+
+def _shortened(words: Sequence[str]) -> list[str]:
+    more = len(words) - N_CARRIERS
+    return [*words[:N_CARRIERS], *([f"{more} more"] if more > 0 else [])]
 
 
 def listed(words: Sequence[str]) -> str:
@@ -76,7 +82,7 @@ def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
     return [(start, end) for start, end, word in tokens.located(text) if word in known]
 
 
-def known_words() -> Collection[str]:
+def known_words() -> Set[str]:
     """The words of the list."""
     return _valences().keys()
 
@@ -86,7 +92,7 @@ def _candidate(
 ) -> Candidate:
     """The tone without the words that carry it alone."""
     sign = 1.0 if pole == "positive" else -1.0
-    kept, alone = np.ones(len(words)), list[str]()
+    kept, alone = np.array([float(word not in names) for word in words]), list[str]()
     while True:
         held = _held(pole, least, _scaled(valences @ kept))
         effect = float(contrast.weights @ held)
@@ -105,20 +111,21 @@ def _candidate(
         kept = rest
     definition = {
         "kind": "sentiment", "pole": pole, "least": least,
-        "without": sorted({*names, *alone}), "carried_by": [words[i] for i in strongest],
+        "without": [*alone, *(name for name in names if name in words)],
+        "carried_by": [words[i] for i in strongest],
     }  # fmt: skip
     measured, z = contrast.measure(held[:, None])
     return Candidate(phrase(definition), "style", "proxy", definition, held, float(measured[0]), float(z[0]))
 
 
-def _table(joined: Sequence[str], without: frozenset[str]) -> tuple[list[str], Any]:
+def _table(joined: Sequence[str]) -> tuple[list[str], Any]:
     """Words of the list in the texts, and what each adds to a text's sum: SciPy csr array, text x word."""
     from scipy import sparse
 
     place: dict[str, int] = {}
     rows, columns, values = [], [], []
     for row, text in enumerate(joined):
-        for word, valence in _said(text.split(), without):
+        for word, valence in _said(text.split(), frozenset()):
             rows.append(row)
             columns.append(place.setdefault(word, len(place)))
             values.append(valence)
