@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import grams, tokens, words
+from tasks.engines.embedded.rules import Rules
 
 
 @pytest.mark.parametrize(
@@ -17,10 +18,13 @@ from tasks.engines.embedded import grams, tokens, words
     [
         ("COVID-19 hits St. John's!", "covid 19 hits st . john's !"),
         ("don’t — stop", "don’t — stop"),
-        ("今天很好 ok", "今 天 很 好 ok"),
+        ("今天很好 ok", "今天 很好 ok"),
+        ("วันนี้อากาศดีมาก", "วัน นี้ อากาศ ดี มาก"),
+        ("東京でラーメンを食べた", "東京 で ラーメン を 食 べた"),
+        ("ok! 😀👩‍👩‍👧‍👦 🇦🇺", "ok ! 😀 👩‍👩‍👧‍👦 🇦🇺"),
         ("हिन्दी भाषा", "हिन्दी भाषा"),
         ("שלום עולם", "שלום עולם"),
-        ("ÇA 😀😀 Straße", "ça 😀😀 strasse"),
+        ("ÇA 😀😀 Straße", "ça 😀 😀 strasse"),
         ("a.b_c(d)", "a . b_c ( d )"),
         ("", ""),
         (" \n\t", ""),
@@ -84,7 +88,7 @@ def test_counts_are_those_of_a_plain_loop() -> None:
     rng = np.random.default_rng(0)
     vocabulary = ["covid", "of", "cases", ".", "hong", "kong", "7", "今"]
     joined = [f" {' '.join(rng.choice(vocabulary, size=rng.integers(0, 60)))} " for _ in range(60)]
-    counted = grams.count(joined, min_texts=4)
+    counted = grams.count(joined, min_texts=4, rules=Rules())
     assert {"covid", "hong kong", "今"} <= set(counted.terms)
     assert not {"of", "7", ".", "of covid", "covid .", "7 7"} & set(counted.terms)
     for term, column in zip(counted.terms, counted.held.toarray().T, strict=True):
@@ -93,8 +97,8 @@ def test_counts_are_those_of_a_plain_loop() -> None:
 
 
 def test_rare_terms_and_empty_texts_leave_nothing() -> None:
-    assert grams.count([" a b ", "  ", ""], min_texts=2).terms == []
-    assert grams.count([], min_texts=1).terms == []
+    assert grams.count([" a b ", "  ", ""], min_texts=2, rules=Rules()).terms == []
+    assert grams.count([], min_texts=1, rules=Rules()).terms == []
 
 
 def _contrast(in_a: list[bool], documents: list[str] | None = None) -> Contrast:
@@ -150,9 +154,28 @@ def test_what_holds_everywhere_has_no_z() -> None:
     ],
 )
 def test_stems_join_inflections(one: str, other: str, same: bool) -> None:
-    assert (words.stem(one) == words.stem(other)) is same
+    assert Rules().are_forms(one, other) is same
 
 
 def test_names_list_every_word() -> None:
     assert words.phrase(["covid"]) == 'mentions "covid"'
     assert words.phrase(["a b", "c", "今 天"]) == 'mentions "a b", "c" or "今天"'
+
+
+def test_function_words_and_forms_go_by_the_languages_of_a_corpus() -> None:
+    german = Rules.of({"de": 0.95, "en": 0.05})
+    assert german.languages == ("de",)
+    assert {"und", "der"} <= german.function_words and "the" not in german.function_words
+    assert german.are_forms("häuser", "häusern") and not Rules().are_forms("häuser", "häusern")
+    both = Rules.of({"en": 0.6, "zh": 0.4})
+    assert {"the", "因为"} <= both.function_words and both.are_forms("case", "cases")
+    assert Rules.of({"": 1.0}).function_words == frozenset()
+
+
+@pytest.mark.parametrize("word", ["a", "7", "の", "ア", "ก"])
+def test_a_single_letter_is_no_word(word: str) -> None:
+    assert grams.count([f" {word} "] * 5, min_texts=1, rules=Rules()).terms == []
+
+
+def test_a_single_character_can_be_a_word() -> None:
+    assert grams.count([" 猫 😷 的 "] * 5, min_texts=1, rules=Rules(("zh",))).terms[:2] == ["猫", "😷"]

@@ -7,6 +7,7 @@ Stems are Snowball's.
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.engines.embedded import lexicon, tokens
 from tasks.engines.languages import LANGUAGES
@@ -32,10 +33,6 @@ class Rules:
         """Casefolded words that carry no content of their own."""
         return frozenset().union(*map(_function_words, self.languages))
 
-    def stems(self, word: str) -> frozenset[str]:
-        """Of a casefolded word, in every language of the corpus; itself where no language has stems."""
-        return frozenset(_stem(code, word) for code in self.languages) or frozenset((word,))
-
     def are_forms(self, one: str, other: str) -> bool:
         """Whether two words are inflections of one word in one of the languages."""
         return any(_stem(code, one) == _stem(code, other) for code in self.languages)
@@ -59,11 +56,11 @@ def _function_words(code: str) -> frozenset[str]:
 @functools.lru_cache(maxsize=100_000)
 def _stem(code: str, word: str) -> str:
     stemmer = _stemmer(code)
-    return stemmer.stemWord(word) if stemmer else word
+    return str(stemmer.stemWord(word)) if stemmer else word
 
 
 @functools.cache
-def _stemmer(code: str):  # type: ignore[no-untyped-def]
+def _stemmer(code: str) -> Any:
     import snowballstemmer
 
     name = LANGUAGES[code].lower()

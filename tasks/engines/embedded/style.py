@@ -47,9 +47,9 @@ def harvest(
         for name, program in programs().items()
         if is_english or not program.english
     ]
-    frame = _viewed(texts)
+    frame = _viewed(texts).collect()
     definitions += _thresholds(frame, is_spaced)
-    held = np.column_stack(_columns(definitions, frame))
+    held = np.column_stack(_columns(definitions, frame.lazy()))
     effect, z = contrast.measure(held)
     definitions = [
         _carried(definition, contrast, frame, held[:, i], float(effect[i]))
@@ -124,12 +124,12 @@ def _marked(text: str, pattern: str) -> list[tuple[int, int]]:
 
 
 def _columns(
-    definitions: Sequence[Mapping[str, Any]], frame: pl.DataFrame
+    definitions: Sequence[Mapping[str, Any]], frame: pl.LazyFrame
 ) -> list[Bool[np.ndarray, " text"]]:
     """Verdicts of several definitions in one pass over the texts (_viewed)."""
     expressions = [_expression(definition).alias(str(i)) for i, definition in enumerate(definitions)]
-    frame = frame.select(expressions)
-    return [frame[name].to_numpy() for name in frame.columns]
+    found = frame.select(expressions).collect()
+    return [found[name].to_numpy() for name in found.columns]
 
 
 def _expression(definition: Mapping[str, Any]) -> pl.Expr:
@@ -141,9 +141,9 @@ def _expression(definition: Mapping[str, Any]) -> pl.Expr:
     return ~found if program.negated else found
 
 
-def _viewed(texts: pl.Series) -> pl.DataFrame:
-    """The texts as each view has them."""
-    return pl.DataFrame({"text": texts}).with_columns(views.column(view).alias(view) for view in views.VIEWS)
+def _viewed(texts: pl.Series) -> pl.LazyFrame:
+    """The texts as each view has them; of which only what is asked for is made."""
+    return pl.LazyFrame({"text": texts}).with_columns(views.column(view).alias(view) for view in views.VIEWS)
 
 
 def _read(program: Program) -> pl.Expr:

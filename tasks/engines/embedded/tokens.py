@@ -8,7 +8,7 @@ hyphen between two words does not.
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 _LETTERS_ALONE = (
@@ -52,7 +52,7 @@ def joined(text: str) -> str:
 
     A phrase occurs in the text exactly where f" {phrase} " is a part of this string.
     """
-    found = filter(None, _pattern().findall(text))
+    found: Iterable[str] = filter(None, _pattern().findall(text))
     if _spaceless().search(text):
         found = (word for run in found for word in _cut(run))
     return f" {' '.join(found)} ".casefold()

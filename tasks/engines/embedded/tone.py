@@ -96,8 +96,9 @@ def _candidate(
     while True:
         held = _held(pole, least, _scaled(valences @ kept))
         effect = float(contrast.weights @ held)
-        # What each word adds to the difference.
-        share = (sign * math.copysign(1.0, effect)) * (valences.T @ contrast.weights) * kept
+        # What each word of this pole adds to the difference.
+        of_pole = kept * (sign * np.asarray(valences.sum(axis=0)).ravel() > 0)
+        share = (sign * math.copysign(1.0, effect)) * (valences.T @ contrast.weights) * of_pole
         order = np.lexsort((np.arange(len(share)), -np.round(share, 9)))
         strongest = [int(i) for i in order[:N_CARRIERS] if share[i] > 0]
         if not strongest or len(alone) == MAX_ALONE:
