@@ -39,8 +39,8 @@ LANGUAGES: dict[str, str] = {
 }  # fmt: skip
 SPACELESS = frozenset(("ja", "th", "zh"))
 """Languages that write no spaces between words."""
-NO_LETTER = ""
-"""The language of a text without a letter, such as one of emoji."""
+NO_LETTER = "zxx"
+"""The code (ISO 639-2) of a text without a letter, such as one of emoji."""
 
 
 def identified(texts: Sequence[str], among: tuple[str, ...] = tuple(sorted(LANGUAGES))) -> list[str]:
@@ -84,7 +84,7 @@ def is_english(held: Mapping[str, float]) -> bool:
 
 def named(code: str) -> str:
     """The language as a reader knows it."""
-    return LANGUAGES[code] if code else "no letters"
+    return LANGUAGES.get(code, "no letters")
 
 
 def warning(held: Mapping[str, float], encoder_name: str) -> str:

@@ -1,8 +1,13 @@
 """What other stages counted, as lines of the report."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.engines import languages
 from tasks.report import filters
+
+UNREAD = "n_unread_"
+"""Begins what propose notes of a language."""
 
 LABELS = {
     "n_rows": "rows read",
@@ -24,6 +29,21 @@ def collected_lines(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
     """What collect counted: the known counts in reading order, then whatever else it wrote."""
     known = [(label, manifest[key]) for key, label in LABELS.items() if key in manifest]
     return known + flat({key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)})
+
+
+def unread(manifest: Mapping[str, Any], split: Sequence[Mapping[str, Any]], encoder: str) -> str:
+    """What to tell where texts are in languages that the encoder does not read; else empty.
+
+    Args:
+        manifest: propose's, with the counts that the embedded engine notes.
+        split: texts by half and group.
+        encoder: as params.yaml names it.
+    """
+    n_texts = sum(part["n_texts"] for part in split if part["half"] == "explore")
+    missed = {
+        key.removeprefix(UNREAD): n / max(n_texts, 1) for key, n in manifest.items() if key.startswith(UNREAD)
+    }
+    return languages.warning(missed, encoder)
 
 
 def flat(manifest: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -74,9 +74,9 @@ def corpus(name: str, n: int = 120) -> pl.DataFrame:
 @pytest.mark.parametrize("name", CORPORA)
 def test_a_planted_word_is_found_in_any_language(name: str) -> None:
     found = propose(corpus(name), propose={"families": ["words"], "max_predicates": 5})
-    first, planted = found[0], CORPORA[name][3].lower()
+    first, planted = found[0], tokens.joined(CORPORA[name][3])
     assert first.direction == "A"
-    assert all(tokens.readable(term) in planted for term in json.loads(first.definition)["terms"]), first
+    assert all(f" {term} " in planted for term in json.loads(first.definition)["terms"]), first
     assert first.explore_effect == pytest.approx(0.5, abs=0.03)
     texts = corpus(name)
     judged = embedded.judge(study()).judge([frozen(first)], texts, np.zeros((texts.height, 0))).score[:, 0]
@@ -91,7 +91,7 @@ def test_words_without_spaces_are_named_as_they_are_written(name: str) -> None:
         for term in json.loads(proposal.definition)["terms"]:
             shown = term.replace(" ", "")
             assert f'"{shown}"' in proposal.predicate, proposal.predicate
-            assert any(shown in text.replace(" ", "") for text in texts["text"]), shown
+            assert any(shown in text for text in texts["text"]), shown
 
 
 def test_single_characters_are_not_joined_because_an_encoder_knows_no_better(
@@ -158,7 +158,7 @@ def test_a_mixed_corpus_tells_its_languages_and_its_planted_word() -> None:
         (["The minister opened a bridge today, and many people came."] * 10, ["en"]),
         (["今天天气很好，我们去公园散步。"] * 9 + ["The minister opened a new bridge today."], ["zh", "en"]),
         (["วันนี้อากาศดีมาก เราไปสวนสาธารณะ"] * 10, ["th"]),
-        (["😀🎉", "🐱 12"] * 5, [""]),
+        (["😀🎉", "🐱 12"] * 5, ["zxx"]),
         ([], []),
     ],
 )

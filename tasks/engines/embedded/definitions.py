@@ -72,7 +72,7 @@ def _words(definition: Definition) -> str:
 
 
 def _canonical(term: str) -> bool:
-    return bool(term.strip()) and tokens.joined(term) == f" {term} "
+    return all(word and tokens.joined(word) == f" {word} " for word in term.split(" "))
 
 
 def _style(definition: Definition) -> str:

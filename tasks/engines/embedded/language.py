@@ -13,7 +13,7 @@ from tasks.engines.languages import LANGUAGES, identified
 
 def harvest(contrast: Contrast, texts: Sequence[str], held: Sequence[str]) -> Harvest:
     """One predicate for each language that the corpus holds (languages.shares), where two or more are."""
-    among = tuple(sorted(filter(None, held)))
+    among = tuple(sorted(code for code in held if code in LANGUAGES))
     if len(among) < 2:
         return Harvest([], np.zeros(0))
     codes = np.array(identified(texts, among))

@@ -1,7 +1,6 @@
 """Proposing from the exploration half: harvest every family, gate, choose, name."""
 
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -38,10 +37,11 @@ class EmbeddedProposer:
     """Classical statistics on words, style and embeddings; needs no key and no network."""
 
     calls = ()
-    noted = MappingProxyType[str, int]({})
 
     def __init__(self, study: Study) -> None:
         self._study = study
+        self.noted: dict[str, int] = {}
+        """`n_unread_CODE`: exploration texts in a language that the encoder does not read, at a guess."""
 
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial."""
@@ -58,6 +58,7 @@ class EmbeddedProposer:
                 hint="Embed again: dvc repro --force --single-item embed@NAME.",
             )
         look = _Look(texts, embeddings, encoder, names.of_groups(self._study))
+        self.noted = look.n_unread
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
         chosen = select.choose(harvests, params.max_predicates, params.max_phi, params.gate_z, look.naming())
         return [look.proposal(candidate) for candidate in chosen]
@@ -78,6 +79,7 @@ class _Look:
         self._joined = tokens.joined_all(self._texts.to_list())
         self._languages = languages.shares(self._texts.to_list())
         self._rules, self._group_names = Rules.of(self._languages), group_names
+        self._encoder_name = encoder.name if encoder else "none"
         # What it does not read it cannot tell apart, whatever its vectors are.
         self._encoder = encoder if encoder and languages.is_read(self._languages, encoder.name) else None
 
@@ -124,6 +126,12 @@ class _Look:
             anchored.topics(contrast, embeddings, self._anchors, self._topic_lean, encoder.name),
             themes.harvest(contrast, embeddings, encoder.name, rng),
         ]
+
+    @property
+    def n_unread(self) -> dict[str, int]:
+        """Texts in each language that the encoder does not read, by code."""
+        missed = languages.unread(self._languages, self._encoder_name)
+        return {f"n_unread_{code}": round(self._languages[code] * len(self._text_ids)) for code in missed}
 
     def naming(self) -> select.Naming:
         """Names themes; all others have their names."""

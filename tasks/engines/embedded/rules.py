@@ -26,7 +26,7 @@ class Rules:
     @classmethod
     def of(cls, held: Mapping[str, float]) -> "Rules":
         """The rules for a corpus with these shares (0-1) of languages."""
-        return cls(tuple(code for code, share in held.items() if code and share >= LEAST_SHARE))
+        return cls(tuple(code for code, share in held.items() if code in LANGUAGES and share >= LEAST_SHARE))
 
     @functools.cached_property
     def function_words(self) -> frozenset[str]:

@@ -2,8 +2,8 @@
 
 A word is a run of letters, digits and underscores with the apostrophes inside it, or one emoji. Runs of
 scripts that write no spaces (Chinese, Japanese kana, Thai, Lao, Khmer, Burmese) are cut into words by the
-dictionaries of ICU. Punctuation and symbols become breaks, so that no phrase reaches across them; a
-hyphen between two words does not.
+dictionaries of ICU. Punctuation and symbols become breaks, so that no phrase reaches across them, and so does
+a space inside such a script; a hyphen between two words does not.
 """
 
 import functools
@@ -34,7 +34,9 @@ _SPELT = rf"{_LETTER}+(?:(?:[{_MARKS}]+|['\u2019](?={_LETTER})){_LETTER}*)*"
 _TONE = "[\ufe0f\U0001f3fb-\U0001f3ff]*"
 _PICTURE = rf"[\U0001f1e6-\U0001f1ff]{{2}}|[{EMOJI}]{_TONE}(?:\u200d[{EMOJI}]{_TONE})*"
 _HYPHEN = r"(?<=\w)[-\u2010\u2011](?=\w)"
-_PATTERN = rf"({_SPELT}|[{SPACELESS}]+|{_PICTURE}|(?!{_HYPHEN})[^\w\s{EMOJI}{SPACELESS}]+)|{_HYPHEN}"
+_GAP = rf"(?<=[{SPACELESS}])\s+(?=[{SPACELESS}])"
+_BREAK = "\u2423"
+_PATTERN = rf"({_SPELT}|{_GAP}|[{SPACELESS}]+|{_PICTURE}|(?!{_HYPHEN})[^\w\s{EMOJI}{SPACELESS}]+)|{_HYPHEN}"
 
 
 @functools.cache
@@ -67,15 +69,19 @@ def located(text: str) -> list[tuple[int, int, str]]:
     """Start, end and casefolded form of every word and break of the text."""
     found = []
     for match in _pattern().finditer(text):
-        start = match.start()
+        start, end = match.span()
         for word in _cut(match.group(1)) if match.group(1) else ():
-            found.append((start, start + len(word), word.casefold()))
-            start += len(word)
+            # A gap is one break, however long.
+            length = end - start if word == _BREAK else len(word)
+            found.append((start, start + length, word.casefold()))
+            start += length
     return found
 
 
 def _cut(run: str) -> Iterator[str]:
-    """The words of a run in a script without spaces; whatever else as it is."""
+    """The words of a run in a script without spaces; whatever else as it is, a gap as a break."""
+    if run.isspace():
+        return iter((_BREAK,))
     if len(run) == 1 or not _spaceless().match(run):
         return iter((run,))
     from icu4py.breakers import WordBreaker
