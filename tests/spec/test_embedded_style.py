@@ -226,6 +226,7 @@ MISREAD: list[tuple[str, str, bool]] = [
     ("negation", "None of us knew", True),
     ("future", "of her own free will, said Will Smith, going to the shop", False),
     ("future", "it is going to rain", True),
+    ("future", "Player A will win", True),
     ("modal", "Theresa May resigned in May, with all her might", False),
     ("modal", "Theresa May said that May went by", False),
     ("modal", "May I come in?", True),
