@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float
 
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import lexicon, tokens
-from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.candidate import LEAST_LEAN, Candidate, Harvest
 
 THRESHOLDS = (0.05, 0.5)
 LEAST_LEFT = 0.5
@@ -92,27 +92,31 @@ def _candidate(
 ) -> Candidate:
     """The tone without the words that carry it alone."""
     sign = 1.0 if pole == "positive" else -1.0
-    kept, alone = np.array([float(word not in names) for word in words]), list[str]()
+    there = set(names).intersection(words)
+    kept, alone = np.array([float(word not in there) for word in words]), list[str]()
+    held = _held(pole, least, _scaled(valences @ kept))
+    # Of what chance brings any word carries a half.
+    is_clear = abs(float(contrast.measure(held[:, None])[1][0])) >= LEAST_LEAN
     while True:
-        held = _held(pole, least, _scaled(valences @ kept))
         effect = float(contrast.weights @ held)
         # What each word of this pole adds to the difference.
         of_pole = kept * (sign * np.asarray(valences.sum(axis=0)).ravel() > 0)
         share = (sign * math.copysign(1.0, effect)) * (valences.T @ contrast.weights) * of_pole
         order = np.lexsort((np.arange(len(share)), -np.round(share, 9)))
         strongest = [int(i) for i in order[:N_CARRIERS] if share[i] > 0]
-        if not strongest or len(alone) == MAX_ALONE:
+        if not strongest or not is_clear or len(alone) == MAX_ALONE:
             break
         rest = kept.copy()
         rest[strongest[0]] = 0.0
-        left = float(contrast.weights @ _held(pole, least, _scaled(valences @ rest)))
+        held_then = _held(pole, least, _scaled(valences @ rest))
+        left = float(contrast.weights @ held_then)
         if left * math.copysign(1.0, effect) >= LEAST_LEFT * abs(effect):
             break
         alone.append(words[strongest[0]])
-        kept = rest
+        kept, held = rest, held_then
     definition = {
         "kind": "sentiment", "pole": pole, "least": least,
-        "without": [*alone, *(name for name in names if name in words)],
+        "without": [*alone, *(name for name in names if name in there)],
         "carried_by": [words[i] for i in strongest],
     }  # fmt: skip
     measured, z = contrast.measure(held[:, None])
