@@ -205,3 +205,20 @@ def test_words_of_one_predicate_lean_one_way_each(monkeypatch: pytest.MonkeyPatc
         for term in json.loads(proposal.definition)["terms"]:
             held = words.holds([term], joined)
             assert (held[in_a].mean() > held[~in_a].mean()) == (proposal.direction == "A")
+
+
+def test_an_axis_of_mood_does_not_contradict_the_words() -> None:
+    rows = said(("great", "lovely", "happy"), ("awful", "rude", "sad"), "the {} {} {} {}")
+    texts, made = frame(rows), encoder.load(study())
+    vectors = made.encode(texts["text"].to_list())
+    contrast, joined = Contrast.of(texts), tokens.joined_all(texts["text"].to_list())
+    better = tone.lean(contrast, joined, ())
+    assert better > 10
+    found = [
+        c
+        for c in anchored.tones(contrast, vectors, better, made).candidates
+        if c.definition["anchor"] == "positive"
+    ]
+    assert found and all(("a positive" in c.phrase) == (c.effect > 0) for c in found)
+    turned = anchored.tones(contrast, vectors, -better, made).candidates
+    assert not [c for c in turned if c.definition["anchor"] == "positive"]

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import bank, grams, similarity, tokens
 from tasks.engines.embedded.axes import axes
-from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.candidate import LEAST_LEAN, Candidate, Harvest
 from tasks.engines.roles import Encoder
 
 TOP_SHARES = (0.25, 0.1)
@@ -21,6 +21,8 @@ NEAR_TOPIC = 0.2
 """Least mean cosine of the members with the topic's own phrase; unrelated texts have 0.0 to 0.1."""
 NEAREST_TOPICS = 2
 """The topic must be among so many that lie nearest to its members."""
+MOOD = "positive"
+"""The axis that words of a list tell of as well."""
 AT_POLE, OFF_POLE = 0.5, 0.25
 """Where members must lie at least, and all others at most, on an axis: midpoint 0, the pole's examples 1."""
 
@@ -51,8 +53,19 @@ def topics(
     return _harvest(contrast, embeddings, vectors, phrases, names, "topic", encoder_name, fits)
 
 
-def tones(contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder) -> Harvest:
-    """Both poles of every axis, where some texts lie at the pole and the others do not."""
+def tones(
+    contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], lean: float, encoder: Encoder
+) -> Harvest:
+    """Both poles of every axis, where some texts lie at the pole and the others do not.
+
+    Good and bad must not contradict the words of the texts.
+
+    Args:
+        contrast: of the texts.
+        embeddings: of the texts.
+        lean: how much better A sounds by its words (tone.lean).
+        encoder: made the embeddings.
+    """
     sides = [side for axis in axes().values() for side in (axis.high_examples, axis.low_examples)]
     encoded = encoder.encode([sentence for side in sides for sentence in side]).astype(np.float64)
     ends = np.cumsum([len(side) for side in sides])
@@ -65,6 +78,8 @@ def tones(contrast: Contrast, embeddings: Float[np.ndarray, "text dim"], encoder
     place = (similarity.projections(embeddings, along) - middle) / ((along**2).sum(axis=1) / 2)
 
     def fits(pole: int, member: Bool[np.ndarray, " text"], side: float) -> bool:
+        if names[pole] == MOOD and side * (1 if pole == names.index(MOOD) else -1) * lean <= -LEAST_LEAN:
+            return False
         inside, outside = place[member, pole], place[~member, pole]
         return bool(inside.mean() >= AT_POLE and outside.size and outside.mean() <= OFF_POLE)
 

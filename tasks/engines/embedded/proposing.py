@@ -121,7 +121,8 @@ class _Look:
         if encoder is None:
             return []
         if family == "axis":
-            return [anchored.tones(contrast, embeddings, encoder)]
+            lean = tone.lean(contrast, self._joined, self._names)
+            return [anchored.tones(contrast, embeddings, lean, encoder)]
         return [
             anchored.topics(contrast, embeddings, self._anchors, self._topic_lean, encoder.name),
             themes.harvest(contrast, embeddings, encoder.name, rng),

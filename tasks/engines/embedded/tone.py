@@ -82,6 +82,14 @@ def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
     return [(start, end) for start, end, word in tokens.located(text) if word in known]
 
 
+def lean(contrast: Contrast, joined: Sequence[str], names: Collection[str]) -> float:
+    """z of a positive tone less that of a negative one: above 0 where A sounds better, names left out."""
+    score = compound(joined, names)
+    held = [_held(pole, THRESHOLDS[0], score) for pole in ("positive", "negative")]
+    good, bad = contrast.measure(np.column_stack(held))[1].tolist()
+    return float(good - bad)
+
+
 def known_words() -> Set[str]:
     """The words of the list."""
     return _valences().keys()
