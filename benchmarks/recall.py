@@ -37,6 +37,7 @@ from jaxtyping import Bool
 from benchmarks import planting, studies
 from tasks.engines.contrast import log_odds_z
 from tasks.engines.embedded import grams, tokens
+from tasks.engines.embedded.rules import Rules
 from tasks.engines.roles import Encoder
 from tasks.errors import CorpusError
 from tasks.score.tests import decide
@@ -180,7 +181,7 @@ def by_words(corpus: planting.Planted, more_in_a: bool) -> Sequence[np.ndarray]:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    counted = grams.count(tokens.joined_all(corpus.texts), grams.Rarest(corpus.in_a, 3))
+    counted = grams.count(tokens.joined_all(corpus.texts), grams.Rarest(corpus.in_a, 3), Rules())
     with_a = counted.held.T @ corpus.in_a.astype(np.float64)
     with_b = np.diff(counted.held.indptr) - with_a
     odds = log_odds_z(with_a, with_b, int(corpus.in_a.sum()), int((~corpus.in_a).sum()))

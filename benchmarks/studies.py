@@ -16,7 +16,7 @@ import polars as pl
 from jaxtyping import Bool, Float
 
 from tasks import kinds
-from tasks.collect import collected
+from tasks.collect.stage import collected
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Encoder
 from tasks.formalise import formalise

@@ -15,6 +15,7 @@ from tasks import embed, kinds
 from tasks.collect.stage import collected
 from tasks.commands import foresight, output
 from tasks.commands.foresight import BASE_SHARE
+from tasks.engines import languages
 from tasks.stats.decisions import Rule
 from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
 from tasks.study import Study, load
@@ -44,7 +45,14 @@ def preview(study: Study) -> dict[str, Any]:
     if kind.tests_encoders:
         embed.open_all(study)
     units = kind.units(study, found.texts)
-    return {"kind": study.kind, **found.manifest, **kind.forecast(study), **power(study, units)}
+    told = {} if kind.tests_encoders else reading(study, found.texts["text"].to_list())
+    return {"kind": study.kind, **told, **found.manifest, **kind.forecast(study), **power(study, units)}
+
+
+def reading(study: Study, texts: Sequence[str]) -> dict[str, Any]:
+    """Languages of the texts (shares, 0-1), and a warning where the encoder does not read them."""
+    held = languages.shares(texts)
+    return {"languages": held, "unread": languages.warning(held, study.embed.encoder)}
 
 
 def power(study: Study, units: pl.DataFrame) -> dict[str, Any]:
@@ -143,7 +151,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"{found['n_documents']:,} documents"
     )
     sizes = kinds.load(found["kind"]).size_lines(found)
-    return [*useless_lines(found), *found["warnings"], head, *sizes, *power_lines(found)]
+    unread = [found["unread"]] if found.get("unread") else []
+    return [*useless_lines(found), *found["warnings"], *unread, head, *sizes, *power_lines(found)]
 
 
 def power_lines(found: Mapping[str, Any]) -> list[str]:

@@ -1,8 +1,13 @@
 """What other stages counted, as lines of the report."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.engines import languages
 from tasks.report import filters
+
+UNREAD = "n_unread_"
+"""Begins what propose notes of a language."""
 
 LABELS = {
     "n_rows": "rows read",
@@ -49,6 +54,21 @@ def _families(copied: dict[str, Any]) -> str:
         f"{copied['n_texts']:,} texts ({copied['share']:.0%}) in {copied['n_families']:,} families, at most "
         f"{copied['largest']:,} in one{like}"
     )
+
+
+def unread(manifest: Mapping[str, Any], split: Sequence[Mapping[str, Any]], encoder: str) -> str:
+    """What to tell where texts are in languages that the encoder does not read; else empty.
+
+    Args:
+        manifest: propose's, with the counts that the embedded engine notes.
+        split: texts by half and group.
+        encoder: as params.yaml names it.
+    """
+    n_texts = sum(part["n_texts"] for part in split if part["half"] == "explore")
+    missed = {
+        key.removeprefix(UNREAD): n / max(n_texts, 1) for key, n in manifest.items() if key.startswith(UNREAD)
+    }
+    return languages.warning(missed, encoder)
 
 
 def flat(manifest: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -1,9 +1,9 @@
 """Write the page a person reads, and the figures `dvc metrics` and `dvc plots` show.
 
-Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries; of 5_verdicts the manifest
-            where two texts were compared; of 6_scores also paths.parquet where the plan was sequential,
-            groups.parquet where it was not, judges.parquet with gold verdicts, agreement.parquet of a panel;
-            what the study's kind shows of its own tables
+Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries; of 3_proposals the manifest; of
+            5_verdicts that where two texts were compared; of 6_scores also paths.parquet where the plan was
+            sequential, groups.parquet where it was not, judges.parquet with gold verdicts, agreement.parquet
+            of a panel; what the study's kind shows of its own tables
 Writes:     reports/<study>/{index.html, metrics.json, forest.json}
 Guarantees: one file that needs no network and no script; corpora are escaped and neutralised;
             equal input gives equal bytes
@@ -61,6 +61,8 @@ class Inputs:
     """Of a sequential plan: predicate_id -> what was known after each batch; else empty."""
     agreement: dict[str, list[Row]]
     """Of a panel: predicate_id -> how its judges agree; else empty."""
+    proposed: dict[str, Any]
+    """propose's manifest."""
     groups: dict[str, Row]
     """Of a fixed plan: group_id -> its predicates tested as one; else empty."""
 
@@ -133,6 +135,7 @@ def read_inputs(name: str) -> Inputs:
         run=this_run,
         split=list(counted.sort("half", "group", descending=[True, False]).iter_rows(named=True)),
         collected=frames.read_manifest(collect),
+        proposed=frames.read_manifest(paths.output(name, "propose")),
         scored=scored,
         recorded=frames.read_manifest(record),
         compared=frames.read_manifest(paths.output(name, "verify")) if compares else {},
@@ -342,6 +345,7 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
         "collected": counts.collected_lines(inputs.collected),
         "warnings": [*inputs.collected.get("warnings", []), *inputs.collected.get("notes", [])],
+        "unread": counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
         "scored": inputs.scored,
         "recorded": inputs.recorded,
         "holdout": holdout(inputs),

@@ -219,6 +219,7 @@ def put(
     *,
     record: Mapping[str, Any] | None = None,
     score: Mapping[str, Any] | None = None,
+    proposed: Mapping[str, Any] | None = None,
     **study: Any,
 ) -> str:
     """Writes everything report reads, runs it, and gives the page."""
@@ -254,8 +255,9 @@ def put(
         "collect": COLLECTED,
         "score": score or {"null_shuffles": 100, "null_runs_with_discovery": 3, "null_most": 11},
         "record": {**recorded, **figures, **(record or {})},
+        "propose": dict(proposed or {}),
     }
-    for stage, files in tables.items():
+    for stage, files in {"propose": {}, **tables}.items():
         folder = paths.output("news", stage)
         folder.mkdir(parents=True, exist_ok=True)
         frames.write_manifest(folder, manifests.get(stage, {}))

@@ -557,3 +557,9 @@ def test_tables_of_different_runs_are_refused(project: Project) -> None:
     frames.write(scores.head(1), folder / "scores.parquet", frames.SCORES)
     with pytest.raises(StoreError, match="Rerun score and record"):
         report.run(load("news"))
+
+
+def test_an_encoder_that_did_not_read_the_texts_is_told(project: Project) -> None:
+    assert "Not read" not in put(project, [held(COVID)])
+    page = put(project, [held(COVID)], proposed={"n_unread_zh": 300})
+    assert "Not read:" in page and "Chinese 75%" in page and "multilingual" in page

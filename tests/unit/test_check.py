@@ -169,3 +169,29 @@ def test_a_walk_with_a_judge_that_errs_finds_less(
     words, found = checked(capsys)
     assert found["sequential"]["smallest_effect"] < found["judge"]["walk"] < 0.5
     assert f"about {found['judge']['walk']:.2g}" in words
+
+
+def test_an_encoder_that_does_not_read_the_texts_is_told_before_all_else(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {
+            "year": year,
+            "text": f"Der Bürgermeister eröffnete am {day}. Tag die neue Brücke von {year}, mit Musik.",
+        }
+        for year in (2019, 2020)
+        for day in range(40)
+    ]
+    project.table("news.parquet", rows)
+    project.params(news={**PAIR_STUDY, "embed": {"encoder": "bundled"}})
+    assert main(["check", "--study", "news"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(
+        "the encoder `bundled` reads English, and texts are in other languages (German 100%)."
+    )
+    assert "not proposed" in told and "intfloat/multilingual-e5-small" in told
+    assert main(["check", "--study", "news", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["languages"] == {"de": 1.0}
+    project.params(news={**PAIR_STUDY, "embed": {"encoder": "intfloat/multilingual-e5-small"}})
+    assert main(["check", "--study", "news"]) == 0
+    assert "reads English" not in capsys.readouterr().out

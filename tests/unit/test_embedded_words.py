@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import grams, tokens, words
+from tasks.engines.embedded.rules import Rules
 
 
 @pytest.mark.parametrize(
@@ -18,10 +19,13 @@ from tasks.engines.embedded import grams, tokens, words
     [
         ("COVID-19 hits St. John's!", "covid 19 hits st . john's !"),
         ("don’t — stop", "don’t — stop"),
-        ("今天很好 ok", "今 天 很 好 ok"),
+        ("今天很好 ok", "今天 很好 ok"),
+        ("วันนี้อากาศดีมาก", "วัน นี้ อากาศ ดี มาก"),
+        ("東京でラーメンを食べた", "東京 で ラーメン を 食 べた"),
+        ("ok! 😀👩‍👩‍👧‍👦 🇦🇺", "ok ! 😀 👩‍👩‍👧‍👦 🇦🇺"),
         ("हिन्दी भाषा", "हिन्दी भाषा"),
         ("שלום עולם", "שלום עולם"),
-        ("ÇA 😀😀 Straße", "ça 😀😀 strasse"),
+        ("ÇA 😀😀 Straße", "ça 😀 😀 strasse"),
         ("a.b_c(d)", "a . b_c ( d )"),
         ("", ""),
         (" \n\t", ""),
@@ -64,7 +68,7 @@ def test_marks_stand_exactly_where_a_predicate_holds(text: str, said: list[str])
     # Terms from the text itself, so that many of them occur.
     found = [word for _, _, word in tokens.located(text)]
     terms = [tokens.joined(one)[1:-1] for one in said] + [" ".join(found[1:3])]
-    for term in filter(None, terms):
+    for term in (term for term in terms if term and "\u2423" not in term):
         marked = words.spans([term], text)
         assert bool(marked) == bool(words.holds([term], tokens.joined_all([text]))[0])
         assert all(0 <= start < end <= len(text) for start, end in marked)
@@ -73,8 +77,14 @@ def test_marks_stand_exactly_where_a_predicate_holds(text: str, said: list[str])
 
 @settings(max_examples=200, deadline=None)
 @given(_TEXT)
-def test_reading_twice_changes_nothing(text: str) -> None:
-    assert tokens.joined(tokens.joined(text)) == tokens.joined(text)
+def test_a_word_read_again_is_itself(text: str) -> None:
+    for word in tokens.joined(text).split():
+        assert tokens.joined(word) == f" {word} "
+
+
+def test_a_space_inside_a_script_without_spaces_ends_a_phrase() -> None:
+    held = words.holds(["天气 公园"], tokens.joined_all(["今天天气公园", "今天天气 公园", "天气\n公园"]))
+    assert held.tolist() == [True, False, False]
 
 
 def test_overlapping_marks_are_one() -> None:
@@ -85,7 +95,7 @@ def test_counts_are_those_of_a_plain_loop() -> None:
     rng = np.random.default_rng(0)
     vocabulary = ["covid", "of", "cases", ".", "hong", "kong", "7", "今"]
     joined = [f" {' '.join(rng.choice(vocabulary, size=rng.integers(0, 60)))} " for _ in range(60)]
-    counted = grams.count(joined, grams.Rarest(np.arange(len(joined)) % 2 == 0, 4))
+    counted = grams.count(joined, grams.Rarest(np.arange(len(joined)) % 2 == 0, 4), Rules())
     assert {"covid", "hong kong", "今"} <= set(counted.terms)
     assert not {"of", "7", ".", "of covid", "covid .", "7 7"} & set(counted.terms)
     for term, column in zip(counted.terms, counted.held.toarray().T, strict=True):
@@ -94,8 +104,9 @@ def test_counts_are_those_of_a_plain_loop() -> None:
 
 
 def test_rare_terms_and_empty_texts_leave_nothing() -> None:
-    assert grams.count([" a b ", "  ", ""], grams.Rarest(np.array([True, False, True]), 2)).terms == []
-    assert grams.count([], grams.Rarest(np.zeros(0, bool), 1)).terms == []
+    counted = grams.count([" a b ", "  ", ""], grams.Rarest(np.array([True, False, True]), 2), Rules())
+    assert counted.terms == []
+    assert grams.count([], grams.Rarest(np.zeros(0, bool), 1), Rules()).terms == []
 
 
 def _contrast(in_a: list[bool], documents: list[str] | None = None) -> Contrast:
@@ -200,9 +211,31 @@ def test_what_holds_everywhere_has_no_z() -> None:
     ],
 )
 def test_stems_join_inflections(one: str, other: str, same: bool) -> None:
-    assert (words.stem(one) == words.stem(other)) is same
+    assert Rules().are_forms(one, other) is same
 
 
 def test_names_list_every_word() -> None:
     assert words.phrase(["covid"]) == 'mentions "covid"'
     assert words.phrase(["a b", "c", "今 天"]) == 'mentions "a b", "c" or "今天"'
+
+
+def test_function_words_and_forms_go_by_the_languages_of_a_corpus() -> None:
+    german = Rules.of({"de": 0.95, "en": 0.05})
+    assert german.languages == ("de",)
+    assert {"und", "der"} <= german.function_words and "the" not in german.function_words
+    assert german.are_forms("häuser", "häusern") and not Rules().are_forms("häuser", "häusern")
+    both = Rules.of({"en": 0.6, "zh": 0.4})
+    assert {"the", "因为"} <= both.function_words and both.are_forms("case", "cases")
+    assert Rules.of({"zxx": 1.0}).function_words == frozenset()
+
+
+@pytest.mark.parametrize("word", ["a", "7", "の", "ア", "ก"])
+def test_a_single_letter_is_no_word(word: str) -> None:
+    assert grams.count([f" {word} "] * 5, grams.Rarest(np.ones(5, bool), 1), Rules()).terms == []
+
+
+def test_a_single_character_can_be_a_word() -> None:
+    assert grams.count([" 猫 😷 的 "] * 5, grams.Rarest(np.ones(5, bool), 1), Rules(("zh",))).terms[:2] == [
+        "猫",
+        "😷",
+    ]

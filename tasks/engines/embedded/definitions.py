@@ -6,6 +6,8 @@
 {"kind": "language", "code": "fr", "among": ["en", "fr"]}
 {"kind": "similarity", "basis": "theme", "encoder": NAME, "vector": [...], "threshold": 0.1, ...}
 
+A list of words or a tone may have `without`: words that are left out (they are names in the corpus, or carry
+the difference alone), and `carried_by`, which says what carries it.
 Further keys of a similarity (anchor, exemplars, fidelity, words, topic) say where it comes from.
 """
 
@@ -15,9 +17,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.engines.embedded import tokens
-from tasks.engines.embedded.language import LANGUAGES
 from tasks.engines.embedded.measures import MEASURES
 from tasks.engines.embedded.programs import programs
+from tasks.engines.languages import LANGUAGES
 from tasks.errors import EngineError
 
 Definition = Mapping[str, Any]
@@ -70,18 +72,30 @@ def _words(definition: Definition) -> str:
 
 
 def _canonical(term: str) -> bool:
-    return bool(term.strip()) and tokens.joined(term) == f" {term} "
+    return all(word and tokens.joined(word) == f" {word} " for word in term.split(" "))
 
 
 def _style(definition: Definition) -> str:
     name, known = definition.get("program"), MEASURES if "more_than" in definition else programs()
     fine = isinstance(name, str) and name in known and _number(definition.get("more_than", 0))
-    return "" if fine else f"program: one of {', '.join(known)}, and for a measure more_than: a number"
+    if not fine:
+        return f"program: one of {', '.join(known)}, and for a measure more_than: a number"
+    return _left_out(definition)
 
 
 def _sentiment(definition: Definition) -> str:
     fine = definition.get("pole") in ("positive", "negative") and _number(definition.get("least"))
-    return "" if fine and definition["least"] > 0 else "pole: positive or negative, and least: above 0"
+    if not fine or definition["least"] <= 0:
+        return "pole: positive or negative, and least: above 0"
+    return _left_out(definition)
+
+
+def _left_out(definition: Definition) -> str:
+    for key in ("without", "carried_by"):
+        words = definition.get(key, [])
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            return f"{key}: a list of words"
+    return ""
 
 
 def _language(definition: Definition) -> str:

@@ -8,12 +8,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
-from tasks.engines.embedded.lexicon import function_words
+from tasks.engines.embedded import tokens
+from tasks.engines.embedded.rules import Rules
 
 MAX_TOKENS = 8_000_000
 """Longer corpora are counted on the first words of each text (the judge reads all of it)."""
 MAX_TERMS = 30_000
 _LONGEST = 3
+_WORD = rf"^[\w\p{{M}}{tokens.EMOJI}]"
+"""What is no break."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Rarest:
         return larger
 
 
-def count(joined: Sequence[str], rarest: Rarest) -> Grams:
+def count(joined: Sequence[str], rarest: Rarest, rules: Rules) -> Grams:
     """Every term that is frequent enough, the most frequent of a group first where there are too many.
 
     Terms of single letters and digits, and those that begin or end with a function word, are left out.
@@ -77,7 +80,11 @@ def count(joined: Sequence[str], rarest: Rarest) -> Grams:
         shape=(n_texts, len(terms)),
     )
     often = rarest.share_of(np.diff(held.indptr), held.T @ rarest.in_a.astype(np.float64))
-    wanted = np.array([_is_worth_naming(term) for term in terms], dtype=bool) if terms else np.zeros(0, bool)
+    wanted = (
+        np.array([_is_worth_naming(term, rules) for term in terms], dtype=bool)
+        if terms
+        else np.zeros(0, bool)
+    )
     order = np.lexsort((np.arange(len(terms)), -often))
     keep = np.sort(order[wanted[order]][:MAX_TERMS])
     return Grams([terms[i] for i in keep], held[:, keep])
@@ -100,7 +107,7 @@ def _coded(
         .explode("word")
     )
     counted = (
-        tokens.filter(pl.col("word").str.contains(r"^[\w\p{M}]"))
+        tokens.filter(pl.col("word").str.contains(_WORD))
         .group_by("word")
         .agg(n=pl.col("text").n_unique(), n_a=pl.col("text").filter(pl.col("in_a")).n_unique())
         .sort("word")
@@ -142,8 +149,6 @@ def _extended(
     return [f"{names[k // len(words)]} {words[k % len(words)]}" for k in kept.tolist()], longer
 
 
-def _is_worth_naming(term: str) -> bool:
+def _is_worth_naming(term: str, rules: Rules) -> bool:
     words = term.split(" ")
-    if all(len(word) == 1 and (word.isascii() or word.isdigit()) for word in words):
-        return False
-    return function_words().isdisjoint((words[0], words[-1]))
+    return not all(map(tokens.is_letter, words)) and rules.function_words.isdisjoint((words[0], words[-1]))

@@ -14,7 +14,7 @@ from tasks.errors import EngineError
 from tasks.records import Predicate
 from tasks.study import Study
 
-NAME = "embedded/1"
+NAME = "embedded/2"
 """Change the number when a program's verdicts change: frozen predicates name it."""
 
 
@@ -75,7 +75,7 @@ class EmbeddedJudge:
             return words.spans(definition["terms"], text)
         if definition["kind"] == "style":
             return style.spans(definition, text)
-        return tone.spans(text) if definition["kind"] == "sentiment" else []
+        return tone.spans(definition, text) if definition["kind"] == "sentiment" else []
 
 
 def _holds(

@@ -1,18 +1,19 @@
 """Proposing from the exploration half: harvest every family, gate, choose, name."""
 
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from tasks.engines import languages
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import (
     anchored,
     definitions,
     grams,
     language,
+    names,
     select,
     style,
     themes,
@@ -21,6 +22,8 @@ from tasks.engines.embedded import (
     words,
 )
 from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.programs import programs
+from tasks.engines.embedded.rules import Rules
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Encoder, Exploration
 from tasks.errors import EngineError
@@ -34,10 +37,11 @@ class EmbeddedProposer:
     """Classical statistics on words, style and embeddings; needs no key and no network."""
 
     calls = ()
-    noted = MappingProxyType[str, int]({})
 
     def __init__(self, study: Study) -> None:
         self._study = study
+        self.noted: dict[str, int] = {}
+        """`n_unread_CODE`: exploration texts in a language that the encoder does not read, at a guess."""
 
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial."""
@@ -53,7 +57,8 @@ class EmbeddedProposer:
                 f"texts were embedded by {exploration.encoder}, but `embed.encoder` is now {encoder.name}.",
                 hint="Embed again: dvc repro --force --single-item embed@NAME.",
             )
-        look = _Look(texts, embeddings, encoder, self._study.score.min_effect)
+        look = _Look(texts, embeddings, encoder, self._study.score.min_effect, names.of_groups(self._study))
+        self.noted = look.n_unread
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
         chosen = select.choose(
             harvests, look.contrast, params.max_predicates, params.max_phi, params.gate_z, look.naming()
@@ -70,47 +75,80 @@ class _Look:
         embeddings: Float[np.ndarray, "text dim"],
         encoder: Encoder | None,
         min_effect: float,
+        group_names: frozenset[str],
     ) -> None:
         self._texts, self._text_ids = texts["text"], texts["text_id"].to_list()
-        self.contrast, self._embeddings, self._encoder = Contrast.of(texts), embeddings, encoder
+        self.contrast, self._embeddings = Contrast.of(texts), embeddings
         self._min_effect = min_effect
         self._joined = tokens.joined_all(self._texts.to_list())
+        self._languages = languages.shares(self._texts.to_list())
+        self._rules, self._group_names = Rules.of(self._languages), group_names
+        self._encoder_name = encoder.name if encoder else "none"
+        # What it does not read it cannot tell apart, whatever its vectors are.
+        self._encoder = encoder if encoder and languages.is_read(self._languages, encoder.name) else None
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Words of the lists that are names here."""
+        listed = {word.casefold() for program in programs().values() for word in program.words}
+        listed |= tone.known_words()
+        return names.found(self._texts.to_list(), listed) | (self._group_names & listed)
 
     @cached_property
     def _counted(self) -> grams.Grams:
-        return grams.count(self._joined, words.rarest(self.contrast, self._min_effect))
+        return grams.count(self._joined, words.rarest(self.contrast, self._min_effect), self._rules)
+
+    @cached_property
+    def _topic_lean(self) -> Float[np.ndarray, " topic"]:
+        return anchored.topic_lean(self.contrast, self._counted)
 
     @cached_property
     def _anchors(self) -> Float[np.ndarray, "topic dim"]:
         return anchored.topic_vectors(self._encoder) if self._encoder else np.zeros((0, 0))
 
     def harvests(self, family: str, rng: np.random.Generator) -> list[Harvest]:
-        """What this family brings; nothing from the semantic ones without an encoder."""
+        """What this family brings; nothing from the semantic ones without an encoder that reads the texts."""
         contrast, embeddings, encoder = self.contrast, self._embeddings, self._encoder
         if family == "words":
-            return [words.harvest(contrast, self._counted, encoder)]
+            return [words.harvest(contrast, self._counted, self._rules, encoder)]
         if family == "style":
+            is_english = languages.is_english(self._languages)
+            is_spaced = not languages.SPACELESS.intersection(self._rules.languages)
+            tones = (
+                [tone.harvest(contrast, self._joined, self._names & tone.known_words())] if is_english else []
+            )
             return [
-                style.harvest(contrast, self._texts),
-                tone.harvest(contrast, self._joined),
-                language.harvest(contrast, self._texts.to_list()),
+                style.harvest(contrast, self._texts, self._names, is_english, is_spaced),
+                *tones,
+                language.harvest(contrast, self._texts.to_list(), tuple(self._languages)),
             ]
         if encoder is None:
             return []
         if family == "axis":
-            return [anchored.tones(contrast, embeddings, encoder)]
+            lean = tone.lean(contrast, self._joined, self._names)
+            return [anchored.tones(contrast, embeddings, lean, encoder)]
         return [
-            anchored.topics(contrast, embeddings, self._anchors, encoder.name),
+            anchored.topics(contrast, embeddings, self._anchors, self._topic_lean, encoder.name),
             themes.topics(contrast, embeddings, encoder.name, rng),
             themes.harvest(contrast, embeddings, encoder.name, rng),
         ]
+
+    @property
+    def n_unread(self) -> dict[str, int]:
+        """Texts in each language that the encoder does not read, by code."""
+        missed = languages.unread(self._languages, self._encoder_name)
+        return {f"n_unread_{code}": round(self._languages[code] * len(self._text_ids)) for code in missed}
 
     def naming(self) -> select.Naming:
         """Names themes; all others have their names."""
         encoder = self._encoder
         if encoder is None:
             return lambda candidate: candidate
-        namer = themes.Namer(self._counted, self._embeddings, self._text_ids, encoder, self._anchors)
+        _, lean = self.contrast.measure(self._counted.held)
+        namer = themes.Namer(
+            self._counted, self._rules, lean, self._topic_lean, self._embeddings, self._texts.to_list(),
+            self._text_ids, encoder, self._anchors,
+        )  # fmt: skip
         return lambda candidate: namer.named(candidate) if candidate.grade == "theme" else candidate
 
     def proposal(self, candidate: Candidate) -> Proposal:

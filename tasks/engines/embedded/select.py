@@ -73,7 +73,7 @@ def _strength(candidate: Candidate, n_measured: int) -> float:
 
     discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
     log_p = float(log_ndtr(-abs(_root(candidate)) * discount)) + np.log(2 * max(n_measured, 1))
-    return round(-log_p, 6)
+    return float(round(-log_p, 6))
 
 
 def _in_turn(rank: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:

@@ -10,13 +10,15 @@ prototypes reach |z| of 6 on random halves.
 
 Names are where similarity misleads. Each selected theme is named by the words that set its texts
 apart, half of the texts giving the words and the other half the fidelity: the correlation between
-belonging to the theme and holding one of these words. "is about <topic>" is said only where both the
-words and a topic of the bank agree with the theme; else it "resembles texts about" those words.
+belonging to the theme and holding one of these words. Only words count that by themselves lean to the
+group the theme leans to: a theme of A is not named by what B says more often. "is about <topic>" is said only
+where both the words and a topic of the bank agree with the theme; else it "resembles texts about" those
+words, or, where words that tell it apart all lean the other way, "texts such as" its clearest one.
 """
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,8 @@ from jaxtyping import Bool, Float, Int
 
 from tasks.engines.contrast import Contrast, cross_fitted, log_odds_z
 from tasks.engines.embedded import bank, grams, similarity, tokens, words
-from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.candidate import LEAST_LEAN, Candidate, Harvest
+from tasks.engines.embedded.rules import Rules
 from tasks.engines.roles import Encoder
 
 TOP_SHARES = (0.2, 0.1, 0.05)
@@ -39,6 +42,10 @@ N_NAME_WORDS = 3
 N_EXEMPLARS = 5
 LEAST_FIDELITY = 0.2
 """Themes below it are left out: no few words say what they are."""
+MAX_UNNAMED = 3
+"""So many themes at most are shown by a text alone: it says less than words do."""
+LONGEST_QUOTE = 80
+"""Characters of a text that stands for a theme without words."""
 NAMED_FIDELITY = 0.35
 NAMED_AUROC = 0.9
 NAMED_COSINE, NAMED_RANK = 0.3, 3
@@ -109,23 +116,38 @@ class Namer:
     """Names themes by the words of their texts and, where that is true, by a topic of the bank."""
 
     counted: grams.Grams
+    rules: Rules
+    lean: Float[np.ndarray, " term"]
+    """z of each counted term by itself; above 0 towards A."""
+    topic_lean: Float[np.ndarray, " topic"]
+    """z of the words of each topic of the bank (anchored.topic_lean)."""
     embeddings: Float[np.ndarray, "text dim"]
+    texts: Sequence[str]
     text_ids: Sequence[str]
     encoder: Encoder
     anchors: Float[np.ndarray, "topic dim"]
+    _unnamed: list[Candidate] = field(default_factory=list)
 
     def named(self, candidate: Candidate) -> Candidate | None:
         """The candidate with its name, exemplars and fidelity; None where no words tell it apart."""
-        member = candidate.held
-        telling, fidelity = _telling(member, self.counted)
+        member, side = candidate.held, 1.0 if candidate.effect >= 0 else -1.0
+        telling, fidelity = self._telling(member, side * self.lean >= LEAST_LEAN)
         if fidelity < LEAST_FIDELITY:
-            return None
+            # Is it a region of meaning after all, whose words lean the other way?
+            if self._telling(member, np.ones(len(self.lean), dtype=bool))[1] < LEAST_FIDELITY:
+                return None
+            if len(self._unnamed) == MAX_UNNAMED:
+                return None
+            self._unnamed.append(candidate)
+            telling, fidelity = [], 0.0
         vector = np.array(candidate.definition["vector"])[None]
         projection = similarity.projections(self.embeddings, vector)[:, 0]
         exemplars = np.lexsort((np.arange(len(member)), -projection))[:N_EXEMPLARS]
-        topic, auroc, agrees = self._topic(vector[0], member, telling)
+        topic, auroc, agrees = self._topic(vector[0], member, telling, side)
         quoted = [f'"{tokens.readable(word)}"' for word in telling]
-        if agrees and fidelity >= NAMED_FIDELITY and auroc >= NAMED_AUROC:
+        if not quoted:
+            phrase = f'resembles texts such as "{_clipped(self.texts[exemplars[0]])}"'
+        elif agrees and fidelity >= NAMED_FIDELITY and auroc >= NAMED_AUROC:
             phrase = f"is about {topic} (e.g. {', '.join(quoted)})"
         else:
             listed = f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
@@ -137,16 +159,48 @@ class Namer:
         return replace(candidate, phrase=phrase, definition=definition)
 
     def _topic(
-        self, vector: Float[np.ndarray, " dim"], member: Bool[np.ndarray, " text"], telling: Sequence[str]
+        self,
+        vector: Float[np.ndarray, " dim"],
+        member: Bool[np.ndarray, " text"],
+        telling: Sequence[str],
+        side: float,
     ) -> tuple[str, float, bool]:
-        """Nearest topic of the bank, how well it tells the members (AUROC), and whether the words agree."""
+        """Nearest topic of the bank, how well it tells the members (AUROC), and whether all words agree.
+
+        Its own words, too, must not lean to the other side.
+        """
         relative = self.anchors - self.anchors.mean(axis=0)
         nearest = int(np.argmax(np.round(relative @ vector / np.linalg.norm(relative, axis=1), 6)))
         auroc = _auroc(similarity.projections(self.embeddings, relative[[nearest]])[:, 0], member)
         spoken = self.encoder.encode([", ".join(telling)]).astype(np.float64)[0]
         cosine = np.round(self.anchors @ spoken, 6)
         agrees = cosine[nearest] >= NAMED_COSINE and int((cosine > cosine[nearest]).sum()) < NAMED_RANK
+        agrees = agrees and side * self.topic_lean[nearest] >= 0
         return list(bank.topics())[nearest], auroc, bool(agrees)
+
+    def _telling(
+        self, member: Bool[np.ndarray, " text"], fits: Bool[np.ndarray, " term"]
+    ) -> tuple[list[str], float]:
+        """Fitting words that set the members apart, found on even rows; their fidelity, found on odd rows."""
+        counted = self.counted
+        even = np.arange(len(member)) % 2 == 0
+        n_in, n_out = int((member & even).sum()), int((~member & even).sum())
+        if not n_in or not n_out or not counted.terms:
+            return [], 0.0
+        inside = counted.held.T @ (member & even).astype(np.float64)
+        outside = counted.held.T @ (~member & even).astype(np.float64)
+        odds = log_odds_z(inside, outside, n_in, n_out)
+        order = np.lexsort((np.arange(len(odds)), -odds))
+        ranked = order[fits[order]][: 8 * N_NAME_WORDS]
+        best: list[int] = []
+        for i in ranked.tolist():
+            wanted = odds[i] > 0 and len(best) < N_NAME_WORDS
+            if wanted and _is_fresh(counted, self.rules, i, best, ranked, inside):
+                best.append(i)
+        if not best:
+            return [], 0.0
+        spoken = np.asarray(counted.held[:, best].sum(axis=1)).ravel() > 0
+        return [counted.terms[i] for i in best], _correlation(spoken[~even], member[~even])
 
 
 def _clusters(
@@ -214,28 +268,9 @@ def _tree(
     return np.stack(nodes), np.array(weights)
 
 
-def _telling(member: Bool[np.ndarray, " text"], counted: grams.Grams) -> tuple[list[str], float]:
-    """Words that set the members apart, found on even rows; their fidelity, measured on odd rows."""
-    even = np.arange(len(member)) % 2 == 0
-    n_in, n_out = int((member & even).sum()), int((~member & even).sum())
-    if not n_in or not n_out or not counted.terms:
-        return [], 0.0
-    inside = counted.held.T @ (member & even).astype(np.float64)
-    outside = counted.held.T @ (~member & even).astype(np.float64)
-    odds = log_odds_z(inside, outside, n_in, n_out)
-    ranked = np.lexsort((np.arange(len(odds)), -odds))[: 8 * N_NAME_WORDS]
-    best: list[int] = []
-    for i in ranked.tolist():
-        if odds[i] > 0 and len(best) < N_NAME_WORDS and _is_fresh(counted, i, best, ranked, inside):
-            best.append(i)
-    if not best:
-        return [], 0.0
-    spoken = np.asarray(counted.held[:, best].sum(axis=1)).ravel() > 0
-    return [counted.terms[i] for i in best], _correlation(spoken[~even], member[~even])
-
-
 def _is_fresh(
     counted: grams.Grams,
+    rules: Rules,
     term: int,
     chosen: Sequence[int],
     ranked: Int[np.ndarray, " term"],
@@ -245,13 +280,19 @@ def _is_fresh(
     name = counted.terms[term]
     if name.replace(" ", "").isdigit():
         return False
-    stems = {words.stem(word) for other in chosen for word in counted.terms[other].split(" ")}
-    if any(words.stem(word) in stems for word in name.split(" ")):
+    said = [word for other in chosen for word in counted.terms[other].split(" ")]
+    if rules.share_stem(name.split(" "), said):
         return False
     longer = (
         other for other in ranked.tolist() if f" {name} " in f" {counted.terms[other]} " and other != term
     )
     return not any(inside[other] >= words.SAME_TEXTS * inside[term] for other in longer)
+
+
+def _clipped(text: str) -> str:
+    """The beginning of a text on one line, cut between words."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE].rsplit(' ', 1)[0]} ..."
 
 
 def _correlation(a: Any, b: Any) -> float:

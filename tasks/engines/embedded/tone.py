@@ -3,11 +3,15 @@
 VADER's own analyser takes seconds on long texts, so its lexicon is summed here: each word's valence,
 turned round (times -0.74, VADER's factor) where one of the three words before it is a negation, and
 the sum s put on VADER's scale, s / sqrt(s**2 + 15). Boosters, capitals and emoticons are left aside.
+
+A word that is a name in the corpus (names.py) counts nothing, nor does one that alone carries a
+difference: that is a word, which is proposed as one, and no tone. A definition says what is left out and
+which words carry what is left.
 """
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -15,68 +19,159 @@ from jaxtyping import Bool, Float
 
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import lexicon, tokens
-from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.candidate import LEAST_LEAN, Candidate, Harvest
 
 THRESHOLDS = (0.05, 0.5)
+LEAST_LEFT = 0.5
+"""Share of a difference that must be left without its strongest word."""
+N_CARRIERS, MAX_ALONE = 3, 8
 _FLIP, _REACH, _SCALE = -0.74, 3, 15.0
 
 
-def harvest(contrast: Contrast, joined: Sequence[str]) -> Harvest:
-    """Positive and negative, at all and strongly."""
-    score = compound(joined)
-    definitions: list[dict[str, Any]] = [
-        {"kind": "sentiment", "pole": pole, "least": least}
-        for pole in ("positive", "negative")
-        for least in THRESHOLDS
-    ]
-    held = np.column_stack([_held(definition, score) for definition in definitions])
-    effect, z = contrast.measure(held)
-    candidates = [
-        Candidate(phrase(d), "style", "proxy", d, held[:, i], float(effect[i]), float(z[i]))
-        for i, d in enumerate(definitions)
-        if 0 < held[:, i].sum() < len(held)
-    ]
+def harvest(contrast: Contrast, joined: Sequence[str], names: Collection[str]) -> Harvest:
+    """Positive and negative, at all and strongly.
+
+    Args:
+        contrast: of the texts.
+        joined: the texts, as tokens.joined gives them.
+        names: casefolded words of the list that are names here.
+    """
+    words, valences = _table(joined)
+    candidates = []
+    for pole in ("positive", "negative"):
+        for least in THRESHOLDS:
+            candidate = _candidate(contrast, words, valences, pole, least, sorted(names))
+            if 0 < candidate.held.sum() < len(candidate.held):
+                candidates.append(candidate)
     return Harvest(candidates)
 
 
 def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the text ...'."""
     strongly = "strongly " if definition["least"] == THRESHOLDS[1] else ""
-    return f"leans {strongly}towards a {definition['pole']} tone (by VADER's word list)"
+    carried = f", mostly {listed(definition['carried_by'])}" if definition.get("carried_by") else ""
+    left_out = definition.get("without", ())
+    left_out = f", without {listed(_shortened(left_out))}" if left_out else ""
+    return f"leans {strongly}towards a {definition['pole']} tone (by VADER's word list{carried}{left_out})"
+
+
+def _shortened(words: Sequence[str]) -> list[str]:
+    more = len(words) - N_CARRIERS
+    return [*words[:N_CARRIERS], *([f"{more} more"] if more > 0 else [])]
+
+
+def listed(words: Sequence[str]) -> str:
+    """`"a", "b" and "c"`."""
+    quoted = [f'"{word}"' for word in words]
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
 
 
 def holds(definition: Mapping[str, Any], joined: Sequence[str]) -> Bool[np.ndarray, " text"]:
     """Whether each text (given as tokens.joined) meets a validated definition."""
-    return _held(definition, compound(joined))
+    return _held(definition["pole"], definition["least"], compound(joined, definition.get("without", ())))
 
 
-def compound(joined: Sequence[str]) -> Float[np.ndarray, " text"]:
+def compound(joined: Sequence[str], without: Collection[str] = ()) -> Float[np.ndarray, " text"]:
     """-1 to 1 for each text, given as tokens.joined; 0 without a word of the list."""
-    return np.array([_compound(text.split()) for text in joined], dtype=np.float64)
+    return _scaled(np.array([_total(text.split(), frozenset(without)) for text in joined], dtype=np.float64))
 
 
-def spans(text: str) -> list[tuple[int, int]]:
-    """The words of the list."""
-    known = _valences()
+def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
+    """The words of the list that count."""
+    known = _valences().keys() - set(definition.get("without", ()))
     return [(start, end) for start, end, word in tokens.located(text) if word in known]
 
 
-def _held(definition: Mapping[str, Any], score: Float[np.ndarray, " text"]) -> Bool[np.ndarray, " text"]:
-    signed = score if definition["pole"] == "positive" else -score
-    result: Bool[np.ndarray, " text"] = signed >= definition["least"]
+def lean(contrast: Contrast, joined: Sequence[str], names: Collection[str]) -> float:
+    """z of a positive tone less that of a negative one: above 0 where A sounds better, names left out."""
+    score = compound(joined, names)
+    held = [_held(pole, THRESHOLDS[0], score) for pole in ("positive", "negative")]
+    good, bad = contrast.measure(np.column_stack(held))[1].tolist()
+    return float(good - bad)
+
+
+def known_words() -> Set[str]:
+    """The words of the list."""
+    return _valences().keys()
+
+
+def _candidate(
+    contrast: Contrast, words: Sequence[str], valences: Any, pole: str, least: float, names: Sequence[str]
+) -> Candidate:
+    """The tone without the words that carry it alone."""
+    sign = 1.0 if pole == "positive" else -1.0
+    there = set(names).intersection(words)
+    kept, alone = np.array([float(word not in there) for word in words]), list[str]()
+    held = _held(pole, least, _scaled(valences @ kept))
+    # Of what chance brings any word carries a half.
+    is_clear = abs(float(contrast.measure(held[:, None])[1][0])) >= LEAST_LEAN
+    while True:
+        effect = float(contrast.weights @ held)
+        # What each word of this pole adds to the difference.
+        of_pole = kept * (sign * np.asarray(valences.sum(axis=0)).ravel() > 0)
+        share = (sign * math.copysign(1.0, effect)) * (valences.T @ contrast.weights) * of_pole
+        order = np.lexsort((np.arange(len(share)), -np.round(share, 9)))
+        strongest = [int(i) for i in order[:N_CARRIERS] if share[i] > 0]
+        if not strongest or not is_clear or len(alone) == MAX_ALONE:
+            break
+        rest = kept.copy()
+        rest[strongest[0]] = 0.0
+        held_then = _held(pole, least, _scaled(valences @ rest))
+        left = float(contrast.weights @ held_then)
+        if left * math.copysign(1.0, effect) >= LEAST_LEFT * abs(effect):
+            break
+        alone.append(words[strongest[0]])
+        kept, held = rest, held_then
+    definition = {
+        "kind": "sentiment", "pole": pole, "least": least,
+        "without": [*alone, *(name for name in names if name in there)],
+        "carried_by": [words[i] for i in strongest],
+    }  # fmt: skip
+    measured, z = contrast.measure(held[:, None])
+    return Candidate(phrase(definition), "style", "proxy", definition, held, float(measured[0]), float(z[0]))
+
+
+def _table(joined: Sequence[str]) -> tuple[list[str], Any]:
+    """Words of the list in the texts, and what each adds to a text's sum: SciPy csr array, text x word."""
+    from scipy import sparse
+
+    place: dict[str, int] = {}
+    rows, columns, values = [], [], []
+    for row, text in enumerate(joined):
+        for word, valence in _said(text.split(), frozenset()):
+            rows.append(row)
+            columns.append(place.setdefault(word, len(place)))
+            values.append(valence)
+    shape = (len(joined), len(place))
+    return list(place), sparse.csr_array((values, (rows, columns)), shape=shape, dtype=np.float64)
+
+
+def _held(pole: str, least: float, score: Float[np.ndarray, " text"]) -> Bool[np.ndarray, " text"]:
+    result: Bool[np.ndarray, " text"] = (score if pole == "positive" else -score) >= least
     return result
 
 
-def _compound(words: list[str]) -> float:
+def _scaled(total: Float[np.ndarray, " text"]) -> Float[np.ndarray, " text"]:
+    # Rounded, so that a sum in another order is the same verdict.
+    result: Float[np.ndarray, " text"] = np.round(total / np.sqrt(total * total + _SCALE), 9)
+    return result
+
+
+def _total(words: list[str], without: frozenset[str]) -> float:
+    return sum(valence for _, valence in _said(words, without))
+
+
+def _said(words: list[str], without: frozenset[str]) -> list[tuple[str, float]]:
+    """Words of the list with the valence they have here."""
     known, negations = _valences(), _negations()
-    total, negated_until = 0.0, -1
+    found, negated_until = [], -1
     for i, word in enumerate(words):
         valence = known.get(word)
-        if valence is not None:
-            total += valence * (_FLIP if i <= negated_until else 1.0)
+        if valence is not None and word not in without:
+            found.append((word, valence * (_FLIP if i <= negated_until else 1.0)))
         if word in negations:
             negated_until = i + _REACH
-    return total / math.sqrt(total * total + _SCALE)
+    return found
 
 
 @functools.cache

@@ -4,7 +4,6 @@ Ranked by the likelihood ratio of the texts they stand in (contrast.py); inflect
 encoder, near-synonyms are put into one predicate that lists every word it stands for.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,8 @@ from jaxtyping import Bool, Float, Int
 
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import grams, tokens
-from tasks.engines.embedded.candidate import Candidate, Harvest
+from tasks.engines.embedded.candidate import LEAST_LEAN, Candidate, Harvest
+from tasks.engines.embedded.rules import Rules
 from tasks.engines.roles import Encoder
 
 MAX_CANDIDATES_PER_SIDE = 300
@@ -38,15 +38,19 @@ class _Pool:
     root: Float[np.ndarray, " term"]
 
 
-def harvest(contrast: Contrast, counted: grams.Grams, encoder: Encoder | None) -> Harvest:
-    """Single terms and groups of terms that differ between A and B."""
+def harvest(contrast: Contrast, counted: grams.Grams, rules: Rules, encoder: Encoder | None) -> Harvest:
+    """Single terms and groups of terms that differ between A and B.
+
+    Args:
+        encoder: finds near-synonyms; None where there is none that reads the corpus.
+    """
     if not counted.terms:
         return Harvest([])
     root = contrast.root(counted.held)
     pool = _without_parts(_pool(counted, root), contrast)
     if not pool.terms:
         return Harvest([], root)
-    groups = _groups(pool, contrast, encoder)
+    groups = _groups(pool, contrast, rules, encoder)
     columns = [pool.held[:, i] for i in range(len(pool.terms))] + [_union(pool, group) for group in groups]
     named = [[term] for term in pool.terms] + [[pool.terms[i] for i in group] for group in groups]
     held = np.column_stack(columns)
@@ -70,8 +74,8 @@ def rarest(contrast: Contrast, min_effect: float) -> grams.Rarest:
     """Terms that are looked at: such as could reach a difference worth finding, in a few texts at least.
 
     Several of them together may be one predicate, so that a quarter of the difference will do, in one group.
-    A few texts are so many that all of them in the smaller group would be a chance of about 1 in 32: five where
-    the groups are equal, three at the least.
+    A few texts are so many that all of them in the smaller group would be a chance of about 1 in 32: five
+    where the groups are equal, three at the least.
     """
     smaller = min(contrast.in_a.sum(), (~contrast.in_a).sum()) / max(contrast.n_texts, 1)
     few = np.ceil(5 * np.log(2) / -np.log(max(smaller, 1e-9))) if contrast.n_texts >= 200 else 3
@@ -158,16 +162,16 @@ def _parts(term: str) -> list[str]:
     return [" ".join(words[i : i + k]) for k in range(1, n) for i in range(n - k + 1)]
 
 
-def _groups(pool: _Pool, contrast: Contrast, encoder: Encoder | None) -> list[list[int]]:
+def _groups(pool: _Pool, contrast: Contrast, rules: Rules, encoder: Encoder | None) -> list[list[int]]:
     """Terms of one direction that say the same, where together they differ more than the strongest alone."""
-    near = _nearness(pool, encoder)
+    near = _nearness(pool, rules, encoder)
     groups: dict[tuple[int, ...], list[int]] = {}
     for seed in range(len(near)):
         members, root = [seed], abs(float(pool.root[seed]))
         for other in np.argsort(-near[seed], kind="stable").tolist():
             if len(members) == MAX_TERMS_IN_A_GROUP or near[seed, other] <= 0:
                 break
-            if other == seed or pool.root[other] * pool.root[seed] <= 0:
+            if other == seed or pool.root[other] * np.sign(pool.root[seed]) < LEAST_LEAN:
                 continue
             trial = [*members, other]
             joint = abs(float(contrast.root(_union(pool, trial)[:, None])[0]))
@@ -178,27 +182,17 @@ def _groups(pool: _Pool, contrast: Contrast, encoder: Encoder | None) -> list[li
     return list(groups.values())
 
 
-def _nearness(pool: _Pool, encoder: Encoder | None) -> Float[np.ndarray, "term term"]:
+def _nearness(pool: _Pool, rules: Rules, encoder: Encoder | None) -> Float[np.ndarray, "term term"]:
     """Above 0 for words that may share a predicate: inflections of one word, and near-synonyms."""
     terms = pool.terms[:MAX_GROUPED_WORDS]
     single = np.array([" " not in term for term in terms], dtype=bool)
-    stems = [stem(term) for term in terms]
-    near = np.array([[float(a == b) for b in stems] for a in stems]).reshape(len(terms), len(terms))
+    forms = [[float(rules.are_forms(a, b)) for b in terms] for a in terms]
+    near = np.array(forms).reshape(len(terms), len(terms))
     if encoder is not None and terms:
         vectors = encoder.encode(terms).astype(np.float64)
         cosine = np.round(vectors @ vectors.T, 6)
         near = np.where(cosine >= NEAR_SYNONYM, cosine, np.where(cosine >= SAME_WORD, near, 0.0))
     return np.where(single[:, None] & single, near, 0.0)
-
-
-def stem(term: str) -> str:
-    """A rough stem: equal for the inflections of most English words."""
-    if not term.isascii() or term in {"news", "united", "during", "being"}:
-        return term
-    stem = re.sub(r"(?<=[a-z]{2})'s$", "", term)
-    stem = re.sub(r"(?<=[a-z]{3})ies$", "y", stem)
-    stem = re.sub(r"(?<=[a-z]{3})(?:ing|ed|es|s)$", "", stem) if not stem.endswith("ss") else stem
-    return re.sub(r"(?<=[a-z]{3})e$", "", stem)
 
 
 def _union(pool: _Pool, members: Sequence[int]) -> Bool[np.ndarray, " text"]:
