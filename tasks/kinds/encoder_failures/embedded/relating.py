@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass
 
-from tasks.kinds.encoder_failures.embedded import closed, lexicon, synonyms, vocabulary
+from tasks.kinds.encoder_failures.embedded import closed, everyday, lexicon, synonyms, vocabulary
 from tasks.kinds.encoder_failures.embedded.units import Unit
 
 CONTENT = frozenset({"noun", "adjective", "word"})
@@ -100,7 +100,9 @@ def _verbs(left: Unit, right: Unit) -> Change:
         return related
     classes = {vocabulary.verb_class(left.key), vocabulary.verb_class(right.key)}
     differ = len(classes) == 2 and "" not in classes
-    return Change("other", False if differ else None, 0.9)
+    if differ or everyday.related(left.key, right.key, "verb") == "apart":
+        return Change("action", False, 0.9)
+    return Change("other", None, 0.9)
 
 
 def _change_of_time(left: Unit, right: Unit) -> Change:
@@ -132,11 +134,19 @@ def _content(left: Unit, right: Unit) -> Change:
     if all(kinds):
         return Change("attribute", False, 0.8)
     nouns = vocabulary.noun_class(left.key), vocabulary.noun_class(right.key)
-    if all(nouns):
+    if all(nouns) and not _is_cut(left.key, right.key):
         person_by_role = set(nouns) == {"person", "role"}
         unsure = person_by_role or vocabulary.is_wider(left.key, right.key)
         return Change("other", None, 0.9) if unsure else Change("entity", False, 0.9)
+    if left.part == right.part == "adjective" and everyday.related(left.key, right.key, "adjective") == "apart":
+        return Change("attribute", False, 0.8)
     return UNREAD
+
+
+def _is_cut(left: str, right: str) -> bool:
+    """Whether a word may be the other, mistyped: `fores` and `forest`."""
+    short, long = sorted((left, right), key=len)
+    return len(short) > 3 and long[:-1] == short
 
 
 def _listed_pair(left: Unit, right: Unit) -> Change | None:
@@ -151,4 +161,8 @@ def _listed_pair(left: Unit, right: Unit) -> Change | None:
             return Change("synonym", True, 0.3)
         if synonyms.are_opposites(one, other):
             return Change("antonym", False, 0.5)
-    return None
+    relation = everyday.related(left.key, right.key, left.part) if left.part == right.part else None
+    if relation == "same":
+        return Change("synonym", True, 0.3)
+    # Of nouns a list calls opposites what are two people or things: man and woman.
+    return Change("antonym", False, 0.5) if relation == "opposite" and left.part != "noun" else None

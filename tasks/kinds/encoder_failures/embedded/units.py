@@ -150,7 +150,8 @@ class _Reader:
         if one.part == "verb":
             self._put("verb", one.lemma, word, **self._plain_time(readings, one))
             return
-        part = one.part if vocabulary.is_listed(key) else "word"
+        # An adverb that is on no list of manner or place may say another thing in another place: `only`.
+        part = one.part if one.part != "adverb" and vocabulary.is_listed(key) else "word"
         self._put(part, one.lemma, word, form=one.form)
 
     def _nominal(self) -> bool:
