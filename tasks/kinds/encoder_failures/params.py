@@ -1,6 +1,6 @@
 """The block `encoder_failures` of a study."""
 
-from typing import cast
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, field_validator
 
@@ -16,8 +16,9 @@ class Failures(Block):
 
     reference: str = LEXICAL
     """What tells texts apart: `lexical` (their words in order) or an encoder, as under embed.encoder."""
-    threshold: float = Field(default=0.9, gt=0, le=1)
-    """Cosine under test (embed.encoder) from which two texts count as confused."""
+    threshold: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = "auto"
+    """Cosine under test (embed.encoder) from which two texts count as confused; `auto`: the one that 1 in 1,000
+    pairs of explored texts of two documents reach."""
     margin: float = Field(default=0.1, ge=0, le=2)
     """How much lower the reference must be."""
     top: int = Field(default=2000, ge=1)

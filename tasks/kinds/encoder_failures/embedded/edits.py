@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from tasks.kinds.encoder_failures.embedded.align import Pairing, aligned
 from tasks.kinds.encoder_failures.embedded.exchange import reordered
-from tasks.kinds.encoder_failures.embedded.relating import CONTENT, Change, exchanged, gap_cost, is_free
+from tasks.kinds.encoder_failures.embedded.relating import CONTENT, Change, exchanged, gap_cost, is_free, may_be_related
 from tasks.kinds.encoder_failures.embedded.units import Unit, units
 from tasks.kinds.encoder_failures.embedded.vocabulary import is_listed, noun_class
 
@@ -197,10 +197,9 @@ def _has_moved_word(pairings: Sequence[Pairing]) -> bool:
 
 
 def _both_sides(pairings: Sequence[Pairing]) -> bool:
-    """Whether content words have no counterpart on either side: the same may be said in other words."""
-    alone = [
-        p
-        for p in pairings
-        if None in p and any(u and u.part in CONTENT | {"verb"} and u.key != "be" for u in p)
-    ]
-    return any(left for left, _ in alone) and any(right for _, right in alone)
+    """Whether what one text alone says may be what the other alone says: `smiling`, `with a smile`."""
+    lefts, rights = (
+        [u for p in pairings if None in p and (u := p[side]) and u.part in CONTENT | {"verb"} and u.key != "be"]
+        for side in (0, 1)
+    )
+    return any(may_be_related(a, b) for a in lefts for b in rights)

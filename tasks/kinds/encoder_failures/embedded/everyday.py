@@ -5,6 +5,7 @@ captions, reviews or headlines; it does not know names, slang or words that came
 """
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from tasks.kinds.encoder_failures.embedded.inflection import (
 from tasks.kinds.encoder_failures.embedded.readings import VERB_FORMS, Reading
 
 PARTS = {"n": "noun", "v": "verb", "a": "adjective", "r": "adverb"}
+_WIDEST = 120
+_FURTHEST = 30
 Relation = Literal["same", "near", "opposite", "apart"]
 
 
@@ -132,13 +135,35 @@ def related(left: str, right: str, part: str) -> Relation | None:
     return "near" if shared or is_wider else "apart"
 
 
+def are_of_one_sort(left: str, right: str, steps: int) -> bool:
+    """Whether two nouns have a wider sense in common that is at most so many steps above each, and not wide
+    enough to stand for anything: thing, person."""
+    one, other = load().entry(left, "noun"), load().entry(right, "noun")
+    if one is None or other is None:
+        return False
+    near, far = ({*entry.senses[:1], *_above(entry, steps)} for entry in (one, other))
+    return any(_breadth().get(sense, 0) <= _WIDEST for sense in near & far)
+
+
+@functools.cache
+def _breadth() -> Mapping[str, int]:
+    """Sense -> how many nouns lie below it, by their first sense."""
+    counted: Counter[str] = Counter()
+    for entries in load().entries.values():
+        for one in entries:
+            if one.part == "noun":
+                counted.update(_above(one, _FURTHEST))
+    return counted
+
+
 @functools.lru_cache(maxsize=16384)
-def _above(entry: Entry) -> frozenset[str]:
-    """All senses wider than those of the word."""
-    words, found, left = load(), set[str](), list(entry.senses)
-    while left:
-        for wide in words.wider.get(left.pop(), ()):
-            if wide not in found:
-                found.add(wide)
-                left.append(wide)
+def _above(entry: Entry, steps: int = 99) -> frozenset[str]:
+    """Senses wider than those of the word, at most so many steps up; of its first sense where few."""
+    words, found = load(), set[str]()
+    level = set(entry.senses if steps == 99 else entry.senses[:1])
+    for _ in range(steps):
+        level = {wide for sense in level for wide in words.wider.get(sense, ())} - found
+        if not level:
+            break
+        found |= level
     return frozenset(found)

@@ -8,6 +8,8 @@ from tasks.kinds.encoder_failures.embedded.units import Unit
 
 CONTENT = frozenset({"noun", "adjective", "word"})
 _NEVER = 9.0
+_STEM = 4
+"""Letters by which two words may be forms of one: smile, smiling."""
 _FREE = frozenset({"be", "with", "of"})
 """What may come and go beside a denial or an amount: `no people` and `without people`."""
 
@@ -54,9 +56,22 @@ def is_free(unit: Unit) -> bool:
     return unit.key in _FREE or unit.part in {"owner", "frame"}
 
 
+def may_be_related(left: Unit, right: Unit) -> bool:
+    """Whether two words of any parts may say the same or the contrary; of words on no list they may."""
+    if not (vocabulary.is_listed(left.key) and vocabulary.is_listed(right.key)):
+        return True
+    if left.key[:_STEM] == right.key[:_STEM] or _listed_pair(left, right):
+        return True
+    return any(
+        everyday.related(left.key, right.key, part) not in {"apart", None} for part in everyday.PARTS.values()
+    )
+
+
 def _closed(left: Unit, right: Unit) -> Change:
     if left.key == right.key:
         return SAME
+    if {left.key, right.key} == {"and", "or"}:
+        return Change("other", False, 0.6)
     return Change("other", None, 0.6)
 
 
