@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from tasks.kinds.encoder_failures.embedded.templates import templates
 
 from tasks.engines.pairs import lexical_overlap, words
 from tasks.errors import EngineError
@@ -14,7 +15,6 @@ from tasks.kinds.encoder_failures.embedded.controls import controls
 from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator, domain_of
 from tasks.kinds.encoder_failures.embedded.inflection import article, plural, verb_forms
-from tasks.kinds.encoder_failures.embedded.templates import templates
 from tasks.records import Predicate
 from tasks.study.reading import study_of
 

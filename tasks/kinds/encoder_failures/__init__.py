@@ -2,8 +2,9 @@
 
 Unit judged: a pair of texts written to show a failure. Estimand: share of these pairs that fail (the encoder
 takes them for one text, and their meanings differ) less that share of controls that share as many words and
-differ in words of the same class (MultiMon: Tong, Jones & Steinhardt 2023, with a control). The corpus is one pile of texts; its exploration
-half is searched for confused pairs, sentences of its confirmation half are edited for the test.
+differ in words of the same class (MultiMon: Tong, Jones & Steinhardt 2023, with a control). The corpus is one
+pile of texts; its exploration half is searched for confused pairs, sentences of its confirmation half are
+edited for the test.
 
 params tables roles prompts/   its keys, its tables, who names failures and writes pairs, what is asked
 mined      pairs of the exploration half, in shards (mining, tally, tiles: the search itself)
@@ -151,6 +152,23 @@ class EncoderFailures(Kind):
         """The block, and the models that write."""
         asked = study.llm.model_dump_json() if study.engine == "llm" else ""
         return own(study).model_dump_json(exclude={"transfer"}), asked
+
+    def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
+        """Share that fails minus that of controls; nothing of a failure that too few pairs could be read for.
+
+        What is refused counts against a failure, so that no share of it makes a discovery; beyond
+        record.max_refusal_share it says nothing either way, and the failure is untested.
+        """
+        from tasks.engines import roles
+
+        found = super().estimates(judged, level)
+        asked = (judged.status != roles.ABSENT).sum(axis=0).clip(1)
+        is_told = pl.Series(judged.in_vain.sum(axis=0) / asked <= judged.study.record.max_refusal_share)
+        nothing = {"validity": float("nan"), "lo": -1.0, "hi": 1.0, "p": 1.0}
+        return found.with_columns(
+            pl.when(is_told).then(pl.col(name)).otherwise(value).alias(name)
+            for name, value in nothing.items()
+        )
 
     def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
         """Baselines, the confirmed failures on other encoders, and a search for their twins."""

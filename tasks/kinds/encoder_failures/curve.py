@@ -1,4 +1,4 @@
-"""What would be found at other thresholds: success, control and V of every tested failure over a grid of them.
+"""What would be found at other thresholds: success, control and V of every tested failure over a grid.
 
 Shown beside the one that was tested and never in its place: who picks the best of eight thresholds finds
 something in one null study of ten.

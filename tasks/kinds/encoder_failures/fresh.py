@@ -1,9 +1,9 @@
 """Fresh pairs for each frozen failure, and controls: what kind encoder_failures is tested on.
 
-A pair is a sentence of the confirmation half, which no proposer saw, and the same with the difference that the
-failure's description names: what users write, and nearly what they write. Its control is the sentence with
-other words of the same class exchanged, so that about as many are shared: what fails there fails for sharing
-words. Each document gives one pair, so that pairs are independent; pair and control are one document.
+A pair is a sentence of the confirmation half, which no proposer saw, and the same with the difference that
+the failure's description names: what users write, and nearly what they write. Its control is the sentence
+with other words of the same class exchanged, so that about as many are shared: what fails there fails for
+sharing words. Each document gives one pair, so that pairs are independent; pair and control are one document.
 """
 
 import json
@@ -158,7 +158,7 @@ def is_fair(predicate: Predicate, pair: NewPair, control: str) -> bool:
     """Whether a pair has a control to be compared with; one without is left out.
 
     No control is the text itself (nothing could be exchanged), one that shares far more or fewer words than
-    the pair, or one of small words that shows the failure it is to be the control of, as far as a list can tell.
+    the pair, or one of small words that shows the failure it is to be the control of, as far as lists tell.
     """
     from tasks.kinds.encoder_failures.embedded.edits import edit
 

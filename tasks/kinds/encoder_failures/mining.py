@@ -63,7 +63,7 @@ class Part:
 
 
 class Search:
-    """All pairs of two documents with similarity >= threshold and reference <= similarity - margin; the best are kept.
+    """Pairs of two documents with similarity >= threshold and reference <= similarity - margin, the best ones.
 
     Similarity is the cosine in float64, rounded to 9 decimals; so is the reference's. Texts that are equal
     but for case and white space count once, as the first of them. A vector of zeros is similar to nothing.
@@ -141,9 +141,9 @@ class Search:
             cosine = self._view.cosine(*near)
             apart = self._document[near[0]] != self._document[near[1]]
             n_same_document += int((cosine[~apart] >= self._threshold).sum())
-            near, cosine = (near[0][apart], near[1][apart]), cosine[apart]
-            tail.add(cosine, self._threshold)
-            left, right, similarity = (column[cosine >= self._threshold] for column in (*near, cosine))
+            tail.add(cosine[apart], self._threshold)
+            hot = apart & (cosine >= self._threshold)
+            left, right, similarity = (column[hot] for column in (*near, cosine))
             if not len(left):
                 continue
             other = self._apart(left, right)

@@ -134,7 +134,7 @@ def page_values(probe: Probe, outputs: Outputs) -> Row:
         ],
         "size": SIZE,
         "charts": [
-            chart(probe.curve[id_], probe.mined["threshold"], name)
+            chart(probe.curve[id_], probe.pairs[id_], probe.mined["threshold"], name)
             for id_, name in names.items()
             if probe.curve.get(id_)
         ],
@@ -185,15 +185,16 @@ def card(row: Row, pairs: Sequence[Row], threshold: float, n_worst: int) -> Card
     )
 
 
-def chart(rows: Sequence[Row], threshold: float, name: str) -> Row:
+def chart(rows: Sequence[Row], pairs: Sequence[Row], threshold: float, name: str) -> Row:
     """V and both shares over thresholds as lines of a picture, upwards from -1 to 1.
 
     Args:
         rows: of tables.CURVE, of one failure, by threshold.
+        pairs: rows of tables.FRESH with `score` and `status` of the verdict.
         threshold: the one that was tested.
         name: of the failure.
     """
-    low, high = rows[0]["threshold"], rows[-1]["threshold"]
+    low, high = float(rows[0]["threshold"]), float(rows[-1]["threshold"])
     inside = SIZE - 2 * EDGE
 
     def across(value: float) -> float:
@@ -205,12 +206,16 @@ def chart(rows: Sequence[Row], threshold: float, name: str) -> Row:
     return {
         "name": name,
         "lines": {
-            of: " ".join(f"{across(row['threshold'])},{upwards(row[of])}" for row in rows if row[of] is not None)
+            of: " ".join(
+                f"{across(row['threshold'])},{upwards(row[of])}" for row in rows if row[of] is not None
+            )
             for of in ("success", "control", "validity")
         },
         "at": across(threshold),
         "zero": upwards(0),
         "low": low,
+        "n": len(pairs),
+        "unsure": sum(_sort(pair, threshold) == "unsure" for pair in pairs),
         "here": next((row for row in rows if row["threshold"] == threshold), None),
     }
 

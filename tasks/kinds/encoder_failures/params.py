@@ -17,8 +17,8 @@ class Failures(Block):
     reference: str = LEXICAL
     """What tells texts apart: `lexical` (their words in order) or an encoder, as under embed.encoder."""
     threshold: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] = "auto"
-    """Cosine under test (embed.encoder) from which two texts count as confused; `auto`: the one that 1 in 1,000
-    pairs of explored texts of two documents reach."""
+    """Cosine under test (embed.encoder) from which two texts count as confused; `auto`: the one that 1 in
+    1,000 pairs of explored texts of two documents reach."""
     margin: float = Field(default=0.1, ge=0, le=2)
     """How much lower the reference must be."""
     top: int = Field(default=2000, ge=1)

@@ -1,8 +1,8 @@
 """From which cosine two texts count as one, on the encoder's own scale.
 
-Encoders spread their cosines differently: 0.8 is next to nothing with one and a paraphrase with another. So the
-threshold is, unless params name one, the cosine that 1 in 1,000 pairs of texts of two documents reach: as
-near as the first of a thousand unrelated texts, which is what a search would bring. It follows from the
+Encoders spread their cosines differently: 0.8 is next to nothing with one and a paraphrase with another. So
+the threshold is, unless params name one, the cosine that 1 in 1,000 pairs of texts of two documents reach:
+as near as the first of a thousand other texts, which is what a search would bring. It follows from the
 exploration half alone and is fixed before any new pair is written.
 """
 
@@ -46,9 +46,7 @@ def chosen_threshold(vectors: Float[np.ndarray, "text dim"], documents: Sequence
         return 1.0
     cosine = np.empty(left.size)
     for start in range(0, left.size, _AT_ONCE):
-        a, b = (
-            np.asarray(vectors[at[start : start + _AT_ONCE]], dtype=np.float64) for at in (left, right)
-        )
+        a, b = (np.asarray(vectors[at[start : start + _AT_ONCE]], dtype=np.float64) for at in (left, right))
         norms = np.sqrt(np.einsum("pd,pd->p", a, a) * np.einsum("pd,pd->p", b, b))
         dots = np.einsum("pd,pd->p", a, b)
         cosine[start : start + _AT_ONCE] = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)

@@ -32,9 +32,9 @@ FRESH = pl.Schema(
         "n_merged": pl.Int64,
     }
 )
-"""`5_verdicts/fresh.parquet`: pairs written to test a failure (group A) and their controls (group B). `left` is a
-sentence of the corpus; a pair and its control are one `document_id`, that of its document. `word_class`: of the
-words in which both differ (noun, verb, adjective, or small word); `inside`: written for the domain."""
+"""`5_verdicts/fresh.parquet`: pairs written to test a failure (group A) and their controls (group B). `left`
+is a sentence of the corpus; a pair and its control are one `document_id`, that of its document. `word_class`:
+of the words in which both differ (noun, verb, adjective, small word); `inside`: written for the domain."""
 
 CURVE = pl.Schema(
     {

@@ -86,8 +86,12 @@ def baselines(
     rows.append(_share("controls of all failures that fail", failed[control] > 0, level))
     small = control & (fresh["word_class"] == "small word").to_numpy()
     if small.any() and (control & ~small).any():
-        rows.append(_share("controls that exchange small words (not, two, under) that fail", failed[small] > 0, level))
-        rows.append(_share("controls that exchange other words that fail", failed[control & ~small] > 0, level))
+        rows.append(
+            _share("controls that exchange small words (not, two, under) that fail", failed[small] > 0, level)
+        )
+        rows.append(
+            _share("controls that exchange other words that fail", failed[control & ~small] > 0, level)
+        )
     blind = fresh.filter(pl.col("family") == "blind")
     if blind.height:
         at = (fresh["family"] == "blind").to_numpy()

@@ -1,8 +1,8 @@
 """A matched control: the left text of a pair with other words of the class that the pair itself exchanges.
 
 Where a pair exchanges words of open classes, its control exchanges as many of the same part of speech, for
-words that are near in meaning to nothing the texts say. Where a pair exchanges, adds or moves small words (not,
-two, under, was), so does its control: encoders weigh small words less than others, and a control that
+words that are near in meaning to nothing the texts say. Where a pair exchanges, adds or moves small words
+(not, two, under, was), so does its control: encoders weigh small words less than others, and a control that
 exchanged nouns would be told apart for that alone. A control means something else than its left text, too.
 """
 

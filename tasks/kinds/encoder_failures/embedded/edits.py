@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 
 from tasks.kinds.encoder_failures.embedded.align import Pairing, aligned
 from tasks.kinds.encoder_failures.embedded.exchange import reordered
-from tasks.kinds.encoder_failures.embedded.relating import CONTENT, Change, exchanged, gap_cost, is_free, may_be_related
+from tasks.kinds.encoder_failures.embedded.relating import (
+    CONTENT,
+    Change,
+    exchanged,
+    gap_cost,
+    is_free,
+    may_be_related,
+)
 from tasks.kinds.encoder_failures.embedded.units import Unit, units
 from tasks.kinds.encoder_failures.embedded.vocabulary import is_listed, noun_class
 
@@ -156,7 +163,9 @@ def _one_sided_change(run: Sequence[Unit]) -> Change:
     if all(u.part in {"adjective", "adverb"} for u in solid):
         return Change("attribute", False, 0)
     # More is said, if every word of it is known: `while another watches`.
-    return Change("other", None if any(u.part == "word" and not is_listed(u.key) for u in solid) else False, 0)
+    return Change(
+        "other", None if any(u.part == "word" and not is_listed(u.key) for u in solid) else False, 0
+    )
 
 
 def _summed(
@@ -199,7 +208,11 @@ def _has_moved_word(pairings: Sequence[Pairing]) -> bool:
 def _both_sides(pairings: Sequence[Pairing]) -> bool:
     """Whether what one text alone says may be what the other alone says: `smiling`, `with a smile`."""
     lefts, rights = (
-        [u for p in pairings if None in p and (u := p[side]) and u.part in CONTENT | {"verb"} and u.key != "be"]
+        [
+            u
+            for p in pairings
+            if None in p and (u := p[side]) and u.part in CONTENT | {"verb"} and u.key != "be"
+        ]
         for side in (0, 1)
     )
     return any(may_be_related(a, b) for a in lefts for b in rights)

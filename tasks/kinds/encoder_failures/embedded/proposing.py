@@ -50,7 +50,7 @@ class EditProposer:
         return ()
 
     def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
-        """One failure per kind of edit, that of most evidence first; then some that no pair shows, as `blind`.
+        """One failure per kind of edit, that of most evidence first; then some no pair shows, as `blind`.
 
         Row order and `rng` are immaterial.
 

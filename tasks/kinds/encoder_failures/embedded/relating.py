@@ -153,9 +153,9 @@ def _content(left: Unit, right: Unit) -> Change:
         person_by_role = set(nouns) == {"person", "role"}
         unsure = person_by_role or vocabulary.is_wider(left.key, right.key)
         return Change("other", None, 0.9) if unsure else Change("entity", False, 0.9)
-    if left.part == right.part == "adjective" and everyday.related(left.key, right.key, "adjective") == "apart":
-        return Change("attribute", False, 0.8)
-    return UNREAD
+    are_adjectives = left.part == right.part == "adjective"
+    is_told = are_adjectives and everyday.related(left.key, right.key, "adjective") == "apart"
+    return Change("attribute", False, 0.8) if is_told else UNREAD
 
 
 def _is_cut(left: str, right: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from tasks.engines.embedded import wordlists
-from tasks.kinds.encoder_failures.embedded import closed, everyday, lexicon, synonyms, vocabulary
+from tasks.kinds.encoder_failures.embedded import everyday, lexicon, synonyms, vocabulary
 from tasks.kinds.encoder_failures.embedded.inflection import plural, verb_forms
 from tasks.kinds.encoder_failures.embedded.readings import VERB_FORMS
 from tasks.kinds.encoder_failures.embedded.tagging import Token, replaced

@@ -90,10 +90,10 @@ def replaced(text: str, changes: dict[tuple[int, int], str]) -> str:
     An article is set right only before a word that was exchanged: what the writer wrote stays.
     """
     parts, end = [], 0
-    for (start, stop), new in sorted(changes.items()):
+    for (start, stop), word in sorted(changes.items()):
         before, was = text[end:start], text[start:stop]
-        if new and (was[:1].isupper() or (start == 0 and text[:1].isupper())):
-            new = new[:1].upper() + new[1:]
+        is_capital = was[:1].isupper() or (start == 0 and text[:1].isupper())
+        new = word[:1].upper() + word[1:] if is_capital else word
         if was and (found := _ARTICLE.search(before)):
             before = before[: found.start(1)] + _cased(article(new.casefold()), found[1]) + " "
         parts += [before, new]

@@ -88,7 +88,9 @@ def are_kin(left: str, right: str, part: str) -> bool:
     if left == right or lexicon.load().are_related(left, right) or synonyms.are_synonyms(left, right):
         return True
     if part == "noun":
-        return everyday.are_of_one_sort(left, right, _WIDE) or _is_one_class(vocabulary.noun_class, left, right)
+        return everyday.are_of_one_sort(left, right, _WIDE) or _is_one_class(
+            vocabulary.noun_class, left, right
+        )
     if part == "adjective":
         return everyday.related(left, right, part) not in {"apart", None} or _is_one_class(
             vocabulary.attribute_class, left, right
