@@ -1,8 +1,8 @@
 """What a study of encoder failures would ask of language models: a part of `cost`.
 
 New pairs are not there before they are paid for: texts of the corpus stand in for them, as many sentences as
-the generator shows if it can edit one in four. Each is taken to collide, so that its meaning is asked for; most
-controls do not, and cost nothing.
+the generator shows if it can edit one in four. Each pair is taken to collide, so that its meaning is asked
+for; most controls do not, and cost nothing.
 """
 
 import json

@@ -63,7 +63,7 @@ class Part:
 
 
 class Search:
-    """Pairs of two documents with similarity >= threshold and reference <= similarity - margin, the best ones.
+    """Pairs of two documents with similarity >= threshold and reference <= similarity - margin, the best.
 
     Similarity is the cosine in float64, rounded to 9 decimals; so is the reference's. Texts that are equal
     but for case and white space count once, as the first of them. A vector of zeros is similar to nothing.

@@ -7,7 +7,7 @@ exchanged nouns would be told apart for that alone. A control means something el
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,8 @@ _SMALL_WAYS = ("preposition", "quantifier", "number", "tense")
 _AMOUNTS = frozenset({"quantifier", "number"})
 _MOST = 4
 """Words exchanged in a control, at most."""
+_NEAR = 0.05
+"""Overlaps that differ by less are matched."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ def controls(
 
 def _control(left: str, right: str, wording: Wording, rng: np.random.Generator) -> Control | None:
     of = word_class(left, right)
-    made = _small(left, right, wording, rng) if of == SMALL else _open(left, right, of, wording, rng)
-    every = [(text, edit(left, text).same_meaning) for text in made if text != left]
+    way = _small(left, right, wording, rng) if of == SMALL else _open(left, right, of, wording, rng)
+    every = [(text, edit(left, text).same_meaning) for text in way if text != left]
     # One that cannot be read would count against the failure: only where there is no other.
     texts = [text for text, same in every if same is False] or [text for text, same in every if same is None]
     if not texts:
@@ -138,17 +140,37 @@ def _is_related(lemma: str, other: str, part: str) -> bool:
     return are_kin(lemma, other, part) or lexicon.load().are_related(lemma, other)
 
 
-def _small(left: str, right: str, wording: Wording, rng: np.random.Generator) -> Iterator[str]:
-    """`left` with another small word exchanged or added than in the pair, where its meaning is another."""
-    kind, sentence = edit(left, right).kind, Sentence(left, tagged(left))
-    barred = _AMOUNTS if kind in _AMOUNTS else {kind}
-    made = [
-        text for way in _SMALL_WAYS if way not in barred for text in rewritten(way, sentence, wording, rng)
-    ]
-    for text in [*made, *_with_adverb(sentence, rng), *_with_or(sentence)]:
+def _small(left: str, right: str, wording: Wording, rng: np.random.Generator) -> list[str]:
+    """`left` with other small words exchanged or added than in the pair, where its meaning is another.
+
+    One, or two where one leaves more words in common than the pair has.
+    """
+    kind = edit(left, right).kind
+    barred = _AMOUNTS if kind in _AMOUNTS else frozenset({kind})
+
+    def is_fit(text: str) -> bool:
         found = edit(left, text)
-        if found.same_meaning is False and not barred & {found.kind, *found.kinds}:
-            yield text
+        return found.same_meaning is False and not barred & {found.kind, *found.kinds}
+
+    once = [text for text in _changed_once(left, barred, wording, rng) if is_fit(text)]
+    few = once[:_MOST]
+    wanted, *reached = lexical_overlap([left] * (1 + len(few)), [right, *few])
+    if not few or min(reached) - wanted < _NEAR:
+        return once
+    twice = [text for one in few for text in _changed_once(one, barred, wording, rng)]
+    return [*once, *filter(is_fit, twice)]
+
+
+def _changed_once(
+    text: str, barred: Collection[str], wording: Wording, rng: np.random.Generator
+) -> Iterator[str]:
+    """The text with one small word exchanged or added, each way."""
+    sentence = Sentence(text, tagged(text))
+    for way in _SMALL_WAYS:
+        if way not in barred:
+            yield from rewritten(way, sentence, wording, rng)
+    yield from _with_adverb(sentence, rng)
+    yield from _with_or(sentence)
 
 
 def _with_adverb(s: Sentence, rng: np.random.Generator) -> Iterator[str]:

@@ -121,8 +121,8 @@ def kind_of(predicate: Predicate) -> str:
     except ValueError:
         definition = None
     kind = definition.get("failure") if isinstance(definition, dict) else None
-    if kind not in KINDS:
-        kinds = tuple(KINDS)
+    kinds = tuple(KINDS)
+    if kind not in kinds:
         raise EngineError(
             f"{predicate.predicate!r}: wanted a definition with `failure` among {', '.join(kinds)}, got "
             f"{predicate.definition!r}{nearest(str(kind), kinds)}.",
