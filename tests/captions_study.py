@@ -82,6 +82,7 @@ def captions_study(**blocks: Any) -> dict[str, Any]:
         "kind": "encoder_failures",
         "goal": "which captions the encoder takes for the same though they are not",
         "data": "captions.yaml",
+        "collect": {},
         "encoder_failures": failures,
         **blocks,
     }

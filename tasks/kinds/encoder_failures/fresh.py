@@ -160,6 +160,7 @@ def is_fair(predicate: Predicate, pair: NewPair, control: str) -> bool:
     No control is the text itself (nothing could be exchanged), one that shares far more or fewer words than
     the pair, or one of small words that shows the failure it is to be the control of, as far as lists tell.
     """
+    from tasks.kinds.encoder_failures.embedded.controls import BY_SORT
     from tasks.kinds.encoder_failures.embedded.edits import edit
 
     if pair.left.casefold().split() == control.casefold().split():
@@ -168,11 +169,7 @@ def is_fair(predicate: Predicate, pair: NewPair, control: str) -> bool:
     if abs(own - shared) > FAR:
         return False
     failure = json.loads(predicate.definition).get("failure")
-    return failure in _BY_CLASS or edit(pair.left, control).kind != failure
-
-
-_BY_CLASS = frozenset({"entity", "action", "attribute"})
-"""Failures that are an exchange of near words for each other: their controls exchange unrelated ones."""
+    return failure in BY_SORT or edit(pair.left, control).kind != failure
 
 
 def _unseen(made: Sequence[NewPair], there: set[str]) -> list[NewPair]:

@@ -14,14 +14,15 @@ import numpy as np
 
 from tasks.engines.embedded import wordlists
 from tasks.engines.pairs import lexical_overlap
-from tasks.kinds.encoder_failures.embedded import lexicon
 from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.kinds.encoder_failures.embedded.rewriting import Sentence, rewritten
 from tasks.kinds.encoder_failures.embedded.tagging import CONTENT, Token, replaced, tagged
-from tasks.kinds.encoder_failures.embedded.wording import Wording, are_kin, lemma_of
+from tasks.kinds.encoder_failures.embedded.wording import Wording, are_kin, are_near, lemma_of
 
 SMALL = "small word"
 """Any word of a closed class."""
+BY_SORT = frozenset({"entity", "action", "attribute"})
+"""Failures that are an exchange of words of one sort for each other."""
 _SMALL_WAYS = ("preposition", "quantifier", "number", "tense")
 """Rewritings that exchange small words. Denial is none of them: it is the failure most looked for."""
 _AMOUNTS = frozenset({"quantifier", "number"})
@@ -114,6 +115,8 @@ def _open(left: str, right: str, part: str, wording: Wording, rng: np.random.Gen
     """`left` with one, two ... words of that part exchanged for unrelated ones, first those of the pair."""
     tokens = tagged(left)
     said = {t.lemma for t in (*tokens, *tagged(right)) if t.part in CONTENT}
+    # Where the pair itself exchanges words of one sort, the control does so for words of another.
+    related = are_kin if edit(left, right).kind in BY_SORT else are_near
     theirs = {t.start for t in _differing(left, right)[0]}
     order = [int(i) for i in rng.permutation(len(tokens))]
     changes: dict[tuple[int, int], str] = {}
@@ -124,7 +127,7 @@ def _open(left: str, right: str, part: str, wording: Wording, rng: np.random.Gen
 
         def fits(word: str, token: Token = token) -> bool:
             lemma = lemma_of(word, part, token.form)
-            return lemma not in said and not any(_is_related(lemma, other, part) for other in said)
+            return lemma not in said and not any(related(lemma, other, part) for other in said)
 
         word = wording.drawn(tokens, at, fits, rng, anywhere=True)
         if word is None:
@@ -134,10 +137,6 @@ def _open(left: str, right: str, part: str, wording: Wording, rng: np.random.Gen
         yield replaced(left, changes)
         if len(changes) == _MOST:
             return
-
-
-def _is_related(lemma: str, other: str, part: str) -> bool:
-    return are_kin(lemma, other, part) or lexicon.load().are_related(lemma, other)
 
 
 def _small(left: str, right: str, wording: Wording, rng: np.random.Generator) -> list[str]:

@@ -49,19 +49,29 @@ class Wording:
             at: a word of an open class.
             fits: whether a word (in the same form) may stand there.
             rng: the draw is made with it.
-            anywhere: take words of other places too where none fits of this one.
+            anywhere: take words of other places where none fits of this one, and listed ones where the corpus
+                has none.
         """
         token = tokens[at]
         taken = {one.word for one in tokens}
         pools = [self._beside.get((token.part, token.form, tie(tokens, at)), Counter())]
         if anywhere:
-            pools.append(self._words.get((token.part, token.form), Counter()))
+            pools += [self._words.get((token.part, token.form), Counter()), _listed(token.part, token.form)]
         for pool in pools:
             words = [w for w in sorted(pool) if w not in taken and _sounds(w, token) and fits(w)]
             if words:
                 weights = np.sqrt([pool[w] for w in words])
                 return words[int(rng.choice(len(words), p=weights / weights.sum()))]
         return None
+
+
+@functools.cache
+def _listed(part: str, form: str) -> Counter[str]:
+    """Single words of the lexicon."""
+    every = lexicon.load().forms.items()
+    return Counter(
+        w for w, several in every if " " not in w for r in several if (r.part, r.form) == (part, form)
+    )
 
 
 def tie(tokens: Sequence[Token], at: int) -> str:
@@ -83,25 +93,34 @@ def _sounds(word: str, token: Token) -> bool:
 
 
 @functools.lru_cache(maxsize=65536)
-def are_kin(left: str, right: str, part: str) -> bool:
-    """Whether two base forms are near in meaning: of one list, one wider sense or one class."""
-    if left == right or lexicon.load().are_related(left, right) or synonyms.are_synonyms(left, right):
+def are_near(left: str, right: str, part: str) -> bool:
+    """Whether two base forms are related in meaning: synonyms, opposites, one wider than the other."""
+    if left == right or lexicon.load().are_related(left, right):
         return True
-    if part == "noun":
-        return everyday.are_of_one_sort(left, right, _WIDE) or _is_one_class(
-            vocabulary.noun_class, left, right
-        )
-    if part == "adjective":
-        return everyday.related(left, right, part) not in {"apart", None} or _is_one_class(
-            vocabulary.attribute_class, left, right
-        )
-    return everyday.related(left, right, part) in {"same", "near", "opposite"} or _is_one_class(
-        _verb_topic, left, right
-    )
+    if synonyms.are_synonyms(left, right) or synonyms.are_opposites(left, right):
+        return True
+    return everyday.related(left, right, part) in {"same", "near", "opposite"}
+
+
+@functools.lru_cache(maxsize=65536)
+def are_kin(left: str, right: str, part: str) -> bool:
+    """Whether two base forms are of one sort: near, or of one class (colours, animals, ways to move)."""
+    if are_near(left, right, part):
+        return True
+    if part == "noun" and everyday.are_of_one_sort(left, right, _WIDE):
+        return True
+    return _is_one_class(_CLASSES[part], left, right)
 
 
 def _verb_topic(lemma: str) -> str:
     return vocabulary.verb_class(lemma) or everyday.topic(lemma, "verb")
+
+
+_CLASSES: dict[str, Callable[[str], str]] = {
+    "noun": vocabulary.noun_class,
+    "adjective": vocabulary.attribute_class,
+    "verb": _verb_topic,
+}
 
 
 def _is_one_class(of: Callable[[str], str], left: str, right: str) -> bool:
