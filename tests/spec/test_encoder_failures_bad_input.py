@@ -173,7 +173,7 @@ CASES = [
         "threshold 0",
         "collect",
         PARAMS,
-        ("failures.threshold: wanted", "Write 0.9"),
+        ("failures.threshold: wanted a number in (0, 1] or `auto`",),
         study={"encoder_failures": {"threshold": 0}},
     ),
     Case(
@@ -490,6 +490,7 @@ def test_long_texts_empty_lines_and_stray_characters(
     _prepared(project, monkeypatch, Case("", "", 0, (), study={"data": "captions.parquet", "collect": {}}))
     agents = ("king", "queen", "nurse", "baker", "pirate", "driver", "lawyer", "knight")
     swaps = [f"a {one} chases a {other}" for one in agents for other in agents if one != other]
+    swaps += [f"a {one} helps a {other}" for one in agents for other in agents if one < other]
     odd = [
         "",
         "   ",

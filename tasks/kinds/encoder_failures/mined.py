@@ -17,7 +17,7 @@ from jaxtyping import Float
 from tasks import paths
 from tasks.errors import CorpusError, MissingStageError
 from tasks.kinds.encoder_failures import mining, scale, tables, tally, tiles
-from tasks.kinds.encoder_failures.params import own
+from tasks.kinds.encoder_failures.params import AUTO, own
 from tasks.kinds.encoder_failures.roles import REFERENCE, PairEvidence
 from tasks.store import frames
 from tasks.store.version import code_version
@@ -56,8 +56,8 @@ class Pairs:
         params, documents = own(study), self._texts["document_id"].to_list()
         self.threshold = (
             scale.chosen_threshold(self._seen["embeddings"], documents)
-            if params.threshold == "auto"
-            else params.threshold
+            if params.threshold == AUTO
+            else float(params.threshold)
         )
         """Cosine from which two texts count as confused."""
         self._search = mining.Search(

@@ -9,6 +9,7 @@ import polars as pl
 
 from tasks.kinds import Outputs, Section
 from tasks.kinds.encoder_failures import tables
+from tasks.kinds.encoder_failures.params import AUTO
 from tasks.store import frames
 
 Row = dict[str, Any]
@@ -119,7 +120,7 @@ def page_values(probe: Probe, outputs: Outputs) -> Row:
         "probe": {
             "encoder": params["embed"]["encoder"],
             **{name: of[name] for name in ("reference", "margin", "domain")},
-            "is_chosen": of["threshold"] == "auto",
+            "is_chosen": of["threshold"] == AUTO,
             **{name: probe.mined[name] for name in _MINED},
             "not_read": probe.mined.get("n_not_read", 0),
         },

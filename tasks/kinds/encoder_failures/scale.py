@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tasks import paths
-from tasks.kinds.encoder_failures.params import own
+from tasks.kinds.encoder_failures.params import AUTO, own
 from tasks.store import frames
 from tasks.study import Study
 
@@ -62,6 +62,6 @@ def threshold_of(study: Study) -> float:
         MissingStageError: params name none, and propose has not run.
     """
     named = own(study).threshold
-    if named != "auto":
+    if named != AUTO:
         return float(named)
     return float(frames.read_manifest(paths.output(study.name, "propose"))["threshold"])

@@ -149,7 +149,7 @@ def _content(left: Unit, right: Unit) -> Change:
     if all(kinds):
         return Change("attribute", False, 0.8)
     nouns = vocabulary.noun_class(left.key), vocabulary.noun_class(right.key)
-    if all(nouns) and not _is_cut(left.key, right.key):
+    if all(nouns) and not _is_cut(left.text, right.text):
         person_by_role = set(nouns) == {"person", "role"}
         unsure = person_by_role or vocabulary.is_wider(left.key, right.key)
         return Change("other", None, 0.9) if unsure else Change("entity", False, 0.9)
