@@ -185,8 +185,9 @@ def mine(
 
 def in_shards(texts: list[str], under_test: np.ndarray, reference: np.ndarray, n_shards: int) -> mining.Mined:
     """Our way, in shards, one after the other."""
-    asked = {"top": TOP, "per_text": PER_TEXT}
-    search = mining.Search(texts, under_test, reference, threshold=THRESHOLD, margin=MARGIN, **asked)
+    search = mining.Search(
+        texts, under_test, reference, threshold=THRESHOLD, margin=MARGIN, top=TOP, per_text=PER_TEXT
+    )
     return search.merged(search.part(blocks) for blocks in search.shares(n_shards))
 
 

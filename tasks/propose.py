@@ -141,7 +141,7 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
     return found
 
 
-def _nothing(seen: Seen, noted: Mapping[str, int], advice: str) -> str:
+def _nothing(seen: Seen, noted: Mapping[str, float], advice: str) -> str:
     counted = f" ({', '.join(f'{name} {n}' for name, n in sorted(noted.items()) if n)})" if noted else ""
     return (
         f"studies.{seen.study.name}: the {seen.study.engine} engine found nothing to suggest in "

@@ -60,9 +60,9 @@ GRAMMAR: dict[str, Any] = {
     "synonyms": {word: same.replace(" ", ", ") for word, same in SAME.items()},
     "templates": [
         {
-            "text": "a {agent} {act.third} a {agent2} {place}",
-            "role_swap": "a {agent2} {act.third} a {agent} {place}",
-            "paraphrase": "a {agent} {act~.third} a {agent2} {place}",
+            "text": "a {agent} {act.third} a {agent2}",
+            "role_swap": "a {agent2} {act.third} a {agent}",
+            "paraphrase": "a {agent} {act~.third} a {agent2}",
         }
     ],
 }
@@ -82,7 +82,7 @@ def captions_study(**blocks: Any) -> dict[str, Any]:
         "kind": "encoder_failures",
         "goal": "which captions the encoder takes for the same though they are not",
         "data": "captions.yaml",
-        "collect": {"document": "scene"},
+        "collect": {},
         "encoder_failures": failures,
         **blocks,
     }

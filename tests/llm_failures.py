@@ -3,7 +3,7 @@
 The server's own encoder is under test: it hardly sees the order of words, and takes synonyms for one word.
 """
 
-from itertools import combinations
+from itertools import combinations, cycle
 from typing import Any
 
 import polars as pl
@@ -13,6 +13,7 @@ from tasks.kinds.encoder_failures import KIND
 from tasks.store import frames
 from tests.conftest import Project
 from tests.loopback import Plan, Server
+from tests.scripted_model import SAME
 
 ROLES, SYNONYMS, TOPIC = "who does what to whom", "synonyms of an adjective", "topic"
 DESCRIBED = {
@@ -34,16 +35,23 @@ ENCODER = "openai:tiny"
 LLM_TASKS = ("failures", "pairs", "meanings", "guesses", "ratings")
 PEOPLE = ("admiral", "barber", "cook", "dancer", "editor", "farmer", "guard", "hunter")
 DEEDS = ("paints", "visits", "calls")
+OTHER_DEEDS = ("praises", "follows", "greets", "warns", "mocks", "trusts")
 
 
 def captions() -> list[dict[str, str]]:
-    """Each sentence and its twin with roles exchanged; a scene holds both."""
-    return [
-        {"text": text, "scene": f"{a} {deed} {b}"}
+    """Sentences with their twins, in which roles are exchanged, and sentences without."""
+    twins = [
+        text
         for deed in DEEDS
         for a, b in combinations(PEOPLE, 2)
         for text in (f"an old {a} {deed} a young {b}", f"an old {b} {deed} a young {a}")
     ]
+    alone = [
+        f"a {adjective} {a} {deed} the {b}"
+        for deed in OTHER_DEEDS
+        for adjective, (a, b) in zip(cycle(SAME), combinations(PEOPLE, 2), strict=False)
+    ]
+    return [{"text": text, "scene": f"scene {i}"} for i, text in enumerate([*twins, *alone])]
 
 
 def failures_study(server: Server, **blocks: Any) -> dict[str, Any]:
@@ -54,7 +62,7 @@ def failures_study(server: Server, **blocks: Any) -> dict[str, Any]:
         "goal": "which captions the encoder takes for the same though they are not",
         "user": "a team that searches captions",
         "data": "captions.parquet",
-        "collect": {"document": "scene"},
+        "collect": {},
         "embed": {"encoder": ENCODER},
         "encoder_failures": {"threshold": 0.97, "margin": 0.1, "fresh": N_FRESH},
         "propose": {"rounds": 2, "per_round": 4, "max_predicates": 6},

@@ -12,7 +12,6 @@ import polars as pl
 
 from tasks.errors import GuardError
 from tasks.records import Grade, Status
-from tasks.study import Study
 
 AT_MOST_SHOWN = 5
 STRAY = 1e-6
@@ -103,15 +102,15 @@ def summarise(verdicts: pl.LazyFrame) -> pl.DataFrame:
 
 
 def check_record(
-    study: Study, predicates: pl.DataFrame, verdicts: pl.DataFrame, discoveries: pl.DataFrame
+    predicates: pl.DataFrame, verdicts: pl.DataFrame, discoveries: pl.DataFrame, max_refusal_share: float
 ) -> None:
     """Passes when what was tested is what was frozen, and every figure is one that can be.
 
     Args:
-        study: gives the largest share of refusals.
         predicates: the frozen ones, rows of frames.PREDICATES.
         verdicts: what `summarise` gives.
         discoveries: rows of frames.DISCOVERIES, one per tested predicate.
+        max_refusal_share: the largest share of refused or unparsable verdicts of a predicate.
 
     Raises:
         GuardError: an expectation was not met.
@@ -130,7 +129,7 @@ def check_record(
             expect.ExpectColumnValuesToBeInSet(column="grade", value_set=list(get_args(Grade))),
         ],
     )
-    _check_verdicts(suite, expect, verdicts, frozen, study.record.max_refusal_share)
+    _check_verdicts(suite, expect, verdicts, frozen, max_refusal_share)
     _check_figures(suite, expect, discoveries, frozen)
 
 

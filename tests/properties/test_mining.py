@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -344,3 +345,21 @@ def test_millions_of_hits_take_no_more_memory_than_their_pool() -> None:
     (few, few_mb), (many, many_mb) = (map(float, line.split()) for line in done.stdout.splitlines())
     assert few == 0 and many == 12000 * 11999 // 2  # 72 million: 1.7 GB, were they kept
     assert many_mb < 300, f"few hits {few_mb:.0f} MB, all {many_mb:.0f} MB"
+
+
+@QUICK
+@given(seed=st.integers(0, 10**6), n_documents=st.integers(1, 30), block_size=st.sampled_from([1, 7, 64]))
+def test_pairs_of_one_document_are_no_evidence(seed: int, n_documents: int, block_size: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = _clustered(rng, 60, 8, 0.3)
+    texts, documents = _words(60), [f"d{i}" for i in rng.integers(n_documents, size=60)]
+    asked: dict[str, Any] = {"threshold": 0.8, "margin": -2.0, "top": EVERYTHING, "per_text": EVERYTHING}
+    every = mine(texts, vectors, -vectors, **asked, block_size=block_size)
+    found = mine(texts, vectors, -vectors, **asked, documents=documents, block_size=block_size)
+    of = pl.Series(documents)
+    apart = of[every.pairs["left"]] != of[every.pairs["right"]]
+    assert found.pairs.equals(every.pairs.filter(apart))
+    assert found.n_collisions == found.n_hits == int(apart.sum())
+    assert found.n_same_document == every.n_collisions - found.n_collisions
+    n_pairs = sum(a != b for i, a in enumerate(documents) for b in documents[:i])
+    assert set(found.quantiles) == {str(10**k) for k in range(20) if 10**k <= n_pairs}

@@ -8,7 +8,6 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ from tasks.kinds import encoder_failures
 from tasks.kinds.encoder_failures import fresh, transfer, views
 from tasks.kinds.encoder_failures.collision import CollisionJudge
 from tasks.kinds.encoder_failures.embedded.edits import edit
-from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
+from tasks.kinds.encoder_failures.embedded.generating import SentenceEditor
 from tasks.kinds.encoder_failures.embedded.meaning import EditMeaning
+from tasks.kinds.encoder_failures.roles import NewPair
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.store.sources.captions import read_captions
@@ -183,15 +183,20 @@ def test_paraphrases_collide_and_are_proposed_by_nobody(there: Project) -> None:
 # --- what it is tested on
 
 
-def test_fresh_pairs_hold_no_text_of_the_corpus(there: Project) -> None:
-    written = _read("verify", "fresh")
-    known = {" ".join(text.casefold().split()) for text in _texts()["text"]}
-    for side in ("left", "right"):
-        assert known.isdisjoint(" ".join(text.casefold().split()) for text in written[side])
+def test_fresh_pairs_are_sentences_that_no_proposer_saw_and_what_nobody_wrote(there: Project) -> None:
+    written, texts = _read("verify", "fresh"), _texts()
+    of = dict(texts.filter(half="confirm").select("text", "document_id").iter_rows())
+    assert set(written["left"]) <= set(of)
+    known = {" ".join(text.casefold().split()) for text in texts["text"]}
+    new = written.filter(group="A")["right"]
+    assert known.isdisjoint(" ".join(text.casefold().split()) for text in new)
+    # A document gives one pair to each failure.
+    for _, rows in written.filter(group="A").group_by("predicate_id"):
+        assert len({of[left] for left in rows["left"]}) == rows.height
     counted = dict(written.group_by("group").len().iter_rows())
     assert counted["A"] == counted["B"]
     # Pairs for which there is no fair control are left out.
-    assert 0.8 < counted["A"] / (N_FRESH * len(_predicates())) <= 1
+    assert 0.7 < counted["A"] / (N_FRESH * len(_predicates())) <= 1
     assert written["text_id"].n_unique() == written.height
 
 
@@ -200,6 +205,17 @@ def test_a_pair_and_its_control_are_one_document(there: Project) -> None:
         assert sorted(rows["group"]) == ["A", "B"]
         assert rows["left"].n_unique() == 1
         assert rows["right"].n_unique() == 2
+
+
+def test_controls_exchange_words_of_the_same_class(there: Project) -> None:
+    names = dict(_read("formalise", "predicates").select("predicate_id", "predicate").iter_rows())
+    of = {
+        names[row["predicate_id"]]: set(row["word_class"])
+        for row in _read("verify", "fresh").group_by("predicate_id").agg("word_class").iter_rows(named=True)
+    }
+    assert of[SWAP] == {"noun"}
+    assert of.get("whether something is denied", {"small word"}) == {"small word"}
+    assert of.get("which things or people are there", {"noun"}) == {"noun"}
 
 
 def test_fresh_pairs_are_measured_by_both_encoders(there: Project) -> None:
@@ -223,15 +239,38 @@ def test_a_fresh_pair_that_stands_in_the_corpus_is_left_out(
 ) -> None:
     known = _texts()["text"][0]
     offered = [
-        (known, "a fox bites a hen"),
-        ("a hen bites a fox", known.upper()),
-        ("a fox runs", "a hen runs"),
+        NewPair("a hen bites a fox", known.upper(), "d1"),
+        NewPair("a king greets a queen in the park", "a queen greets a king in the park", "d2"),
     ]
-    monkeypatch.setattr(TemplateGenerator, "pairs", lambda self, predicate, n, known, rng: list(offered))
+    monkeypatch.setattr(SentenceEditor, "pairs", lambda *_: list(offered))
     rows = encoder_failures.KIND.write(
         study.load(NAME), _texts(), _predicates(), encoder_failures.KIND.actors("embedded")
     ).rows
-    assert set(rows.filter(group="A").select("left", "right").rows()) == {offered[2]}
+    assert set(rows.filter(group="A")["right"]) == {offered[1].right}
+
+
+def test_a_sentence_that_was_explored_is_not_edited_however_it_is_spelt(there: Project) -> None:
+    texts = _texts()
+    seen, other = (texts.filter(half=half)["text"][0] for half in ("explore", "confirm"))
+    as_well = texts.with_columns(
+        text=pl.when(pl.col("text") == other).then(pl.lit(f"  {seen.upper()} .")).otherwise("text")
+    )
+    loaded = study.load(NAME)
+    before, after = (
+        {source.text for source in fresh.held_out_sentences(loaded, rows)} for rows in (texts, as_well)
+    )
+    assert other in before
+    assert before - after == {other}
+    assert not {" ".join(pairs.words(one)) for one in after} & set(texts.filter(half="explore")["text"])
+
+
+def test_long_texts_are_cut_into_sentences(there: Project) -> None:
+    long = "A dog runs through the park. " * 3 + " ".join(f"word{i}" for i in range(60)) + ". Two cats sleep!"
+    texts = _texts().with_columns(
+        text=pl.when(pl.col("half") == "confirm").then(pl.lit(long)).otherwise("text")
+    )
+    found = fresh.held_out_sentences(study.load(NAME), texts)
+    assert {source.text for source in found} == {"A dog runs through the park.", "Two cats sleep!"}
 
 
 @pytest.mark.parametrize("shard_size", [10_000, 7])
@@ -373,16 +412,16 @@ def test_the_judge(left: str, right: str, similarity: float, score: float | None
 
 def test_pairs_that_nobody_can_read_bound_the_estimate(new: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     # Both words of one bag: a collision that no list can read; one in ten.
-    odd = [(f"zorp glib {i}x", f"glib zorp {i}x") for i in range(2)]
-    even = [(f"a king chases a nurse {i}x", f"a nurse chases a king {i}x") for i in range(18)]
+    odd = [NewPair(f"zorp king glib {i}x", f"king zorp glib {i}x", f"o{i}") for i in range(2)]
+    even = [NewPair(f"a king chases a nurse {i}x", f"a nurse chases a king {i}x", f"e{i}") for i in range(18)]
     made(new, embed={"encoder": "words"}, record={"max_refusal_share": 1.0})
     new.run(NAME, *UNTIL_FROZEN)
-    monkeypatch.setattr(TemplateGenerator, "pairs", lambda self, predicate, n, known, rng: [*odd, *even])
+    monkeypatch.setattr(SentenceEditor, "pairs", lambda *_: [*odd, *even])
     new.run(NAME, *STAGES[4:])
     row = _scores()[SWAP]
     rows = _judged().filter(predicate_id=row["predicate_id"], group="A")
     unread = rows.filter(status="unparsable")
-    assert set(unread.select("left", "right").rows()) == set(odd)
+    assert set(unread["left"]) == {pair.left for pair in odd}
     # Of 18 pairs it was told, and 2 count as no failure.
     assert (row["n_a"], row["mean_a"]) == (18, 0.9)
     assert row["n_unparsable"] >= 2
@@ -423,6 +462,15 @@ def test_validity_is_success_less_that_of_controls(there: Project) -> None:
 
 def test_baselines(there: Project) -> None:
     rows = {row["baseline"]: row for row in _read("score", "baselines").iter_rows(named=True)}
+    names = (
+        "controls that exchange small words (not, two, under) that fail",
+        "controls that exchange other words that fail",
+    )
+    small, other = (rows.pop(name) for name in names)
+    judged = _judged()
+    is_small = pl.col("word_class") == "small word"
+    assert small["validity"] == pytest.approx(_counted(judged.filter(is_small), "B"))
+    assert other["validity"] == pytest.approx(_counted(judged.filter(~is_small), "B"))
     assert len(rows) == 3
     for row in rows.values():
         assert row["lo"] <= row["validity"] <= row["hi"]
@@ -486,7 +534,8 @@ def test_a_search_for_the_twin_finds_the_text_before_all_of_the_corpus(there: Pr
             own = judged.filter(predicate_id=row["predicate_id"], group=group)
             query = Words().encode(own["right"].to_list()).astype(np.float64)
             near = (query * Words().encode(own["left"].to_list())).sum(axis=1)
-            rank = 1 + (query @ corpus.T > near[:, None] + 1e-6).sum(axis=1)
+            # The sentence itself is one of the corpus.
+            rank = 1 + (query @ corpus.T > near[:, None] + 1e-5).sum(axis=1)
             assert row[first] == pytest.approx((rank == 1).mean())
             assert row[median] == pytest.approx(np.median(rank))
     assert rows.filter(predicate_id=_scores()[SWAP]["predicate_id"])["share_first"].item() == 1.0
@@ -554,8 +603,8 @@ def test_hostile_texts_stay_texts(new: Project, monkeypatch: pytest.MonkeyPatch)
         "\U0001f600 {{ 7 * 7 }} \ud7ff",
     ]
     swaps = [
-        (f"{junk} a king chases a nurse {i}x", f"{junk} a nurse chases a king {i}x")
-        for junk in hostile
+        NewPair(f"{junk} a king chases a nurse {i}x", f"{junk} a nurse chases a king {i}x", f"{n} {i}")
+        for n, junk in enumerate(hostile)
         for i in range(5)
     ]
     # Few of their controls can be read; the page is to show them all the same.
@@ -569,7 +618,7 @@ def test_hostile_texts_stay_texts(new: Project, monkeypatch: pytest.MonkeyPatch)
         verify={"sequential": {"alpha": 0.99, "min_effect": 0.0}},
     )
     new.run(NAME, *UNTIL_FROZEN)
-    monkeypatch.setattr(TemplateGenerator, "pairs", lambda self, predicate, n, known, rng: list(swaps))
+    monkeypatch.setattr(SentenceEditor, "pairs", lambda *_: list(swaps))
     new.run(NAME, *STAGES[4:])
     page = _page()
     assert _scores()[SWAP]["is_discovery"]
@@ -619,13 +668,14 @@ def test_a_domain_is_written_for_and_success_is_told_inside_and_outside(new: Pro
     written = _read("verify", "fresh")
     counted = dict(written.filter(group="A").group_by("inside").len().iter_rows())
     wanted = N_FRESH // 2 * len(_predicates())
-    assert all(0.8 * wanted < counted[side] <= wanted for side in (True, False))
+    assert all(0.3 * wanted < counted[side] <= wanted for side in (True, False))
     street = re.compile(r"\b(driver|cyclist|pedestrian|car|truck|bus|motorcycl|street|road|highway)")
     share = {
         side: np.mean([bool(street.search(t)) for t in written.filter(group="A", inside=side)["left"]])
         for side in (True, False)
     }
-    assert share[True] > share[False] + 0.15
+    assert share[True] == 1.0
+    assert share[False] < 0.9
     for side in (True, False):
         both = written.filter(inside=side)
         assert (
@@ -646,7 +696,9 @@ def test_a_study_with_all_defaults(new: Project, monkeypatch: pytest.MonkeyPatch
     new.run(NAME)
     loaded = study.load(NAME)
     assert (loaded.embed.encoder, loaded.encoder_failures.reference) == ("bundled", "lexical")
-    assert 0.8 < _read("verify", "fresh").filter(group="A").height / (100 * len(_predicates())) <= 1
+    manifest = frames.read_manifest(paths.output(NAME, "propose"))
+    assert 0.5 < manifest["threshold"] <= 1
+    assert f">= {manifest['threshold']:g}" in _predicates()[0].judge
     assert _scores()[SWAP]["is_discovery"]
     assert _read("score", "transfer")["encoder"].unique().to_list() == ["bundled"]
     assert (paths.output(NAME, "report") / "index.html").is_file()
@@ -701,21 +753,4 @@ def test_the_bundled_encoder_confuses_roles_and_no_paraphrase_is_named(
     assert swap["lo"] >= 0.5
     # It takes paraphrases for the same, and rightly so.
     same = [edit(left, right).same_meaning for *_, (left, right) in _with_texts(mined)]
-    assert same.count(True) >= 10
-    loaded = study.load(NAME)
-    [asked, *_] = _predicates()
-    twins = [
-        pair
-        for kind in ("synonym", "voice", "word_order")
-        for pair in TemplateGenerator(loaded).pairs(
-            replace(asked, definition=json.dumps({"failure": kind})),
-            14,
-            frozenset(),
-            np.random.default_rng(0),
-        )
-    ]
-    left, right = ([pair[side] for pair in twins] for side in (0, 1))
-    near = views.similarity(loaded, "bundled", left, right)
-    assert (near >= 0.9).mean() > 0.2
-    score, _ = EditMeaning().differs(left, right)
-    assert np.nan_to_num(score).max() == 0
+    assert same.count(True) >= 3

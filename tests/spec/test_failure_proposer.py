@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from tasks.kinds.encoder_failures import tables
+from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.kinds.encoder_failures.embedded.proposing import MIN_PAIRS, EditProposer, names
 from tasks.kinds.encoder_failures.roles import PairEvidence
 from tasks.records import Proposal
@@ -78,7 +79,7 @@ def test_groups_are_named_by_what_differs_the_largest_first() -> None:
 
 def test_what_means_the_same_is_no_failure_and_is_counted() -> None:
     proposer = EditProposer(study())
-    pairs = [*synonyms(8), ("a dog barks at night", "zebras or giraffes"), *denials(4)]
+    pairs = [*synonyms(8), ("a wug", "a zorp"), *denials(4)]
     found = named(proposer, pairs)
     assert [p.predicate for p in found] == [names()["negation"][0]]
     noted = dict(proposer.noted)
@@ -146,3 +147,45 @@ def test_no_pairs_give_no_failures() -> None:
     empty = PairEvidence(pl.DataFrame(schema=tables.PAIRS), n_texts=1)
     assert proposer.propose(empty, np.random.default_rng(0)) == []
     assert not any(proposer.noted.values())
+
+
+def test_a_pair_that_differs_in_two_ways_is_half_a_pair_for_each() -> None:
+    both = [(f"two red {a}s in a park", f"five blue {a}s in a park") for a in ANIMALS[:6]]
+    found = named(EditProposer(study()), both + denials(4))
+    shares = {json.loads(p.definition)["failure"]: p.explore_effect for p in found}
+    assert shares == {"negation": 4 / 10, "attribute": 3 / 10, "number": 3 / 10}
+    assert [p.explore_effect for p in found] == sorted(shares.values(), reverse=True)
+
+
+def test_examples_show_nothing_else_where_there_are_such() -> None:
+    both = [(f"two red {a}s in a park", f"five blue {a}s in a park") for a in ANIMALS[:6]]
+    alone = [(f"two {a}s in a park", f"five {a}s in a park") for a in ANIMALS[:3]]
+    found = {json.loads(p.definition)["failure"]: p for p in named(EditProposer(study()), both + alone)}
+    assert set(found["number"].example_ids) == {f"{side}{i:03}" for side in "lr" for i in (6, 7, 8)}
+
+
+def test_what_no_pair_shows_is_named_in_the_order_of_what_the_texts_can_show() -> None:
+    texts = (*(f"two {a}s are running in a park" for a in ANIMALS), "a red ball and a blue box")
+    shown = PairEvidence(evidence(denials(5)).pairs, n_texts=100, texts=texts)
+    found = EditProposer(study()).propose(shown, np.random.default_rng(0))
+    blind = [json.loads(p.definition)["failure"] for p in found if p.family == "blind"]
+    assert blind and set(blind) <= {"number", "tense", "preposition", "quantifier", "entity", "antonym"}
+    nothing = PairEvidence(evidence(denials(5)).pairs, n_texts=100, texts=("rain", "stop"))
+    found = EditProposer(study()).propose(nothing, np.random.default_rng(0))
+    assert [p.family for p in found] == ["edits"]
+
+
+def test_everyday_pairs_are_read() -> None:
+    """Sentences as people write them, of two pictures."""
+    pairs = [
+        ("A surfer rides a large wave .", "A surfer rides a small wave .", "antonym"),
+        ("A toddler plays on a trampoline", "A toddler plays on a playground", "entity"),
+        ("The climber is scaling a cliff .", "The climber is scaling a steep cliff .", "attribute"),
+        ("A greyhound with a muzzle runs on a track .", "A greyhound runs on a track .", "entity"),
+        ("A boy kneels beside a puddle .", "A boy leaps beside a puddle .", "action"),
+        ("Three hikers rest on a boulder .", "Two hikers rest on a boulder .", "number"),
+        ("A black dog runs through the snow .", "A brown dog is running through the snow .", "attribute"),
+    ]
+    for left, right, kind in pairs:
+        found = edit(left, right)
+        assert found.same_meaning is False and kind in found.kinds, (left, right, found)

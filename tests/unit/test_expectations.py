@@ -140,10 +140,10 @@ def check(
     frozen: pl.DataFrame | None = None, judged: pl.DataFrame | None = None, found: pl.DataFrame | None = None
 ) -> None:
     expectations.check_record(
-        STUDY,
         predicates() if frozen is None else frozen,
         expectations.summarise((verdicts() if judged is None else judged).lazy()),
         discoveries() if found is None else found,
+        STUDY.record.max_refusal_share,
     )
 
 

@@ -1,15 +1,17 @@
 """Kind encoder_failures: which inputs does an embedding model confuse?
 
 Unit judged: a pair of texts written to show a failure. Estimand: share of these pairs that fail (the encoder
-takes them for one text, and their meanings differ) less that share of controls that share as many words
-(MultiMon: Tong, Jones & Steinhardt 2023, with a control). The corpus is one pile of texts; its exploration
-half is searched for confused pairs, its confirmation half is what a search is tried on.
+takes them for one text, and their meanings differ) less that share of controls that share as many words and
+differ in words of the same class (MultiMon: Tong, Jones & Steinhardt 2023, with a control). The corpus is one
+pile of texts; its exploration half is searched for confused pairs, sentences of its confirmation half are
+edited for the test.
 
 params tables roles prompts/   its keys, its tables, who names failures and writes pairs, what is asked
 mined      pairs of the exploration half, in shards (mining, tally, tiles: the search itself)
+scale      the threshold, where params leave it to the encoder
 fresh      new pairs for each failure, and controls
 collision  whether a pair fails (views: how near two texts are)
-transfer   failures on other encoders, and in a search
+transfer   failures on other encoders, and in a search; curve: at other thresholds
 loads lines page   its part of `cost`, `check` and the page
 embedded/ llm/    who proposes, judges and writes
 """
@@ -60,6 +62,7 @@ class EncoderFailures(Kind):
         "fresh": tables.FRESH,
         "transfer": tables.TRANSFER,
         "retrieval": tables.RETRIEVAL,
+        "curve": tables.CURVE,
     }
     words = Words(
         subject="texts that differ by …",
@@ -73,7 +76,7 @@ class EncoderFailures(Kind):
         reads="is the share of new pairs that fail minus that of their controls: +0.27, say, means that 27 "
         "in 100 more are confused than of controls.",
         looked="failures were named from mined pairs (those tagged “expected without data”: without), "
-        "frozen, and tested on pairs written afterwards, none of which holds a text of the corpus.",
+        "frozen, and tested on pairs written afterwards from sentences that nobody had looked at.",
         baseline="baseline",
         baselines="What pairs reach that no failure was named for, and what was expected without any data.",
         without="data",
@@ -150,6 +153,23 @@ class EncoderFailures(Kind):
         """The block, and the models that write."""
         asked = study.llm.model_dump_json() if study.engine == "llm" else ""
         return own(study).model_dump_json(exclude={"transfer"}), asked
+
+    def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
+        """Share that fails minus that of controls; nothing of a failure that too few pairs could be read for.
+
+        What is refused counts against a failure, so that no share of it makes a discovery; beyond
+        record.max_refusal_share it says nothing either way, and the failure is untested.
+        """
+        from tasks.engines import roles
+
+        found = super().estimates(judged, level)
+        asked = (judged.status != roles.ABSENT).sum(axis=0).clip(1)
+        is_told = pl.Series(judged.in_vain.sum(axis=0) / asked <= judged.study.record.max_refusal_share)
+        nothing = {"validity": float("nan"), "lo": -1.0, "hi": 1.0, "p": 1.0}
+        return found.with_columns(
+            pl.when(is_told).then(pl.col(name)).otherwise(value).alias(name)
+            for name, value in nothing.items()
+        )
 
     def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
         """Baselines, the confirmed failures on other encoders, and a search for their twins."""

@@ -12,7 +12,7 @@ import polars as pl
 from jaxtyping import Float, UInt8
 
 from tasks.engines import roles
-from tasks.kinds.encoder_failures.params import own
+from tasks.kinds.encoder_failures.scale import threshold_of
 from tasks.records import Call, Predicate
 from tasks.study import Study
 
@@ -43,7 +43,7 @@ class CollisionJudge:
     """Judges rows of tables.FRESH; a pair written for another predicate is absent."""
 
     def __init__(self, study: Study, meaning: Meaning) -> None:
-        self._threshold, self._meaning = own(study).threshold, meaning
+        self._threshold, self._meaning = threshold_of(study), meaning
         self.model = study.embed.encoder
         asked = f"{study.embed.encoder} {study.embed.precision} >= {self._threshold:g}"
         self.name = f"collision/{VERSION} {asked}, meaning {meaning.name}"

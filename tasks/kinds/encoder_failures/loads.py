@@ -1,7 +1,8 @@
 """What a study of encoder failures would ask of language models: a part of `cost`.
 
-New pairs are not there before they are paid for: texts of the corpus stand in for them. Each is taken to
-collide, so that its meaning is asked for; most controls do not, and cost nothing.
+New pairs are not there before they are paid for: texts of the corpus stand in for them, as many sentences as
+the generator shows if it can edit one in four. Each pair is taken to collide, so that its meaning is asked
+for; most controls do not, and cost nothing.
 """
 
 import json
@@ -10,10 +11,11 @@ from collections.abc import Mapping
 import polars as pl
 
 from tasks.engines.llm import loads, prompts
-from tasks.engines.llm.generating import MAX_CHARS_KNOWN, MAX_KNOWN, PER_CALL
+from tasks.engines.llm.generating import PER_CALL
 from tasks.engines.llm.loads import ITEM_ID, SENTENCE, Load, load_of, mean_bytes
 from tasks.engines.llm.proposing import question
 from tasks.kinds.encoder_failures.llm import schemas
+from tasks.kinds.encoder_failures.llm.generating import MAX_CHARS, MOST_ASKED
 from tasks.kinds.encoder_failures.llm.meaning import PAIRS_PER_CALL
 from tasks.kinds.encoder_failures.llm.proposing import MAX_CHARS_SHOWN
 from tasks.kinds.encoder_failures.llm.rating import FailureRater
@@ -25,6 +27,8 @@ from tasks.study import Study
 NAME = "who does what to whom"
 DESCRIPTION = f"{SENTENCE}. {SENTENCE}."
 """Stand for a failure."""
+_EMPTY = {key: len(json.dumps({"id": "00", key: ""})) + 1 for key in ("sentence", "second")}
+"""Bytes of a line without its text."""
 
 
 def of_failures(study: Study, texts: pl.DataFrame, names: Mapping[str, str]) -> list[Load]:
@@ -58,27 +62,28 @@ def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
 
 
 def writing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
-    """New pairs of every failure, as many in a call as the generator asks for; twice with a domain."""
-    per_pair = _pair_bytes(explored, MAX_CHARS_KNOWN)
+    """New pairs of every failure, as many sentences in a call as the generator shows; twice with a domain.
+
+    At most: a sentence that shows no such difference is left out and another one asked.
+    """
+    sentence = mean_bytes(explored, MAX_CHARS)
     failure = prompts.lines([{"name": NAME, "description": DESCRIPTION}])
     asked = []
     writers = for_domain(study).values()
     for writer in writers:
-        wanted = -(-own(study).fresh // len(writers))
-        for written in range(0, wanted, PER_CALL):
-            n = min(PER_CALL, wanted - written)
-            values = {"failure": failure, "domain": _domain(writer), "known": written > 0, "n": n}
+        n_shown = MOST_ASKED * -(-own(study).fresh // len(writers))
+        for shown in range(0, n_shown, PER_CALL):
+            n = min(PER_CALL, n_shown - shown)
             one = load_of(
                 "verify",
                 "generator",
                 prompts.load("pairs", FOLDER),
-                schemas.TextPairs(pairs=[]),
-                min(written, MAX_KNOWN) * per_pair,
-                values,
+                schemas.EditedSentences(pairs=[]),
+                n * (sentence + _EMPTY["sentence"]),
+                {"failure": failure, "domain": _domain(writer), "sentences": ""},
             )
-            asked.append(
-                Load("verify", "generator", 1, one.bytes_in, one.bytes_out + n * per_pair, one.answer)
-            )
+            written = n * (sentence + _EMPTY["second"])
+            asked.append(Load("verify", "generator", 1, one.bytes_in, one.bytes_out + written, one.answer))
     return asked * study.propose.max_predicates
 
 

@@ -16,8 +16,8 @@ from jaxtyping import Float
 
 from tasks import paths
 from tasks.errors import CorpusError, MissingStageError
-from tasks.kinds.encoder_failures import mining, tables, tally, tiles
-from tasks.kinds.encoder_failures.params import own
+from tasks.kinds.encoder_failures import mining, scale, tables, tally, tiles
+from tasks.kinds.encoder_failures.params import AUTO, own
 from tasks.kinds.encoder_failures.roles import REFERENCE, PairEvidence
 from tasks.store import frames
 from tasks.store.version import code_version
@@ -53,15 +53,22 @@ class Pairs:
             rows = slice(None)  # in order already: no second copy of the vectors
         self._study, self._texts = study, texts[rows]
         self._seen = {view: vectors[rows] for view, vectors in sorted(seen.items())}
-        params = own(study)
+        params, documents = own(study), self._texts["document_id"].to_list()
+        self.threshold = (
+            scale.chosen_threshold(self._seen["embeddings"], documents)
+            if params.threshold == AUTO
+            else float(params.threshold)
+        )
+        """Cosine from which two texts count as confused."""
         self._search = mining.Search(
             self._texts["text"].to_list(),
             self._seen["embeddings"],
             self._seen.get(REFERENCE),
-            threshold=params.threshold,
+            threshold=self.threshold,
             margin=params.margin,
             top=params.top,
             per_text=params.per_text,
+            documents=documents,
             block_size=BLOCK_SIZE,
         )
 
@@ -91,7 +98,8 @@ class Pairs:
         with frames.writing(place) as folder:
             frames.write(found.hits, folder / "hits.parquet", tally.HITS)
             frames.write(found.counts, folder / "counts.parquet", tally.COUNTS)
-            counted = {"n_hits": found.n_hits, "n_collisions": found.n_collisions}
+            names = ("n_hits", "n_collisions", "n_same_document")
+            counted = {name: getattr(found, name) for name in names}
             frames.write_manifest(folder, counted)
 
     def clear(self) -> None:
@@ -114,6 +122,7 @@ class Pairs:
         asked = own(self._study).model_dump_json(include=_SEARCHED)
         fingerprint = frames.hashed(
             *self._texts["text"],
+            *self._texts["document_id"],
             *(part for view, vectors in self._seen.items() for part in (view, _hashed(vectors))),
             asked,
             repr(self._shards),
@@ -134,7 +143,7 @@ class Pairs:
 
     def _evidence(self, found: mining.Mined) -> PairEvidence:
         if found.pairs.is_empty():
-            raise CorpusError(_nothing(self._study, found))
+            raise CorpusError(_nothing(self._study, found, self.threshold))
         left, right = self._texts[found.pairs["left"]], self._texts[found.pairs["right"]]
         pairs = found.pairs.select("similarity", "reference", "overlap").with_columns(
             left["text"].alias("left"),
@@ -146,9 +155,12 @@ class Pairs:
             frames.conform(pairs, tables.PAIRS),
             n_texts=self._texts.height,
             domain=own(self._study).domain or "",
+            texts=tuple(self._texts["text"]),
             noted={
+                "threshold": self.threshold,
                 "n_searched": found.n_texts,
                 "n_collisions": found.n_collisions,
+                "n_same_document": found.n_same_document,
                 "n_hits": found.n_hits,
                 "n_mined": pairs.height,
             },
@@ -167,7 +179,7 @@ def _hashed(vectors: Float[np.ndarray, "text dim"]) -> str:
     return digest.hexdigest()
 
 
-def _nothing(study: Study, found: mining.Mined) -> str:
+def _nothing(study: Study, found: mining.Mined, threshold: float) -> str:
     """Why no pair was found, and what would find some."""
     params, where = own(study), f"studies.{study.name}.encoder_failures"
     if found.n_collisions:
@@ -175,11 +187,11 @@ def _nothing(study: Study, found: mining.Mined) -> str:
         same = " Reference and encoder under test are the same." if is_same else ""
         return (
             f"{where}: {found.n_collisions:,} pairs of {found.n_texts:,} texts reach the threshold of "
-            f"{params.threshold:g}, but for none of them is the reference ({params.reference}) lower by "
+            f"{threshold:g}, but for none of them is the reference ({params.reference}) lower by "
             f"{params.margin:g}: it confuses the same.{same} Name another reference, or lower the margin."
         )
     nearest = "; ".join(f"{value:.2f} selects {n}" for n, value in found.quantiles.items() if value > 0)
     return (
-        f"{where}.threshold: no pair of {found.n_texts:,} texts reaches {params.threshold:g}. "
+        f"{where}.threshold: no pair of {found.n_texts:,} texts reaches {threshold:g}. "
         f"Lower it ({nearest or 'no pair is alike at all'}), or bring more texts."
     )

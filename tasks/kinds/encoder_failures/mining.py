@@ -1,6 +1,7 @@
 """Texts and two sets of vectors -> pairs that an encoder puts close and a reference puts apart.
 
-Exact: every pair of the texts is compared, and the answer is that of comparing all of them in float64.
+Exact: every pair of texts of two documents is compared, and the answer is that of comparing all of them in
+float64. Two texts of one document (captions of one picture) are no evidence: they should be near.
 Memory is fixed by the block size and by how many pairs are asked for; pairs that meet the conditions are
 counted, and only the best are kept. The pairs may be compared in parts, one after the other or at once, here
 or on many machines: whatever the parts, the answer is the same.
@@ -37,6 +38,8 @@ class Mined:
     """Pairs that meet both conditions, kept or not."""
     n_collisions: int
     """Pairs that meet the threshold alone."""
+    n_same_document: int
+    """Pairs of one document that meet the threshold: left out everywhere else."""
     quantiles: dict[str, float]
     """How many pairs ("1", "10", "100" ...) -> the largest threshold, in steps of 1 / STEP, that selects as
     many; up to KNOWN pairs, further where the threshold selects more."""
@@ -56,10 +59,11 @@ class Part:
     """Rows of tally.COUNTS: how many of its pairs have which similarity."""
     n_hits: int
     n_collisions: int
+    n_same_document: int
 
 
 class Search:
-    """All pairs with similarity >= threshold and reference <= similarity - margin; the best are kept.
+    """Pairs of two documents with similarity >= threshold and reference <= similarity - margin, the best.
 
     Similarity is the cosine in float64, rounded to 9 decimals; so is the reference's. Texts that are equal
     but for case and white space count once, as the first of them. A vector of zeros is similar to nothing.
@@ -79,6 +83,7 @@ class Search:
         margin: float,
         top: int,
         per_text: int,
+        documents: Sequence[str] | None = None,
         block_size: int = 2048,
     ) -> None:
         """Looks at all vectors once.
@@ -91,6 +96,7 @@ class Search:
             margin: Least difference between the two similarities.
             top: Pairs to keep, at most.
             per_text: Pairs that a text may stand in, 1 or more.
+            documents: What each text is of; None: each is of its own.
             block_size: Rows and columns compared at once.
 
         Raises:
@@ -101,8 +107,11 @@ class Search:
         self._view = View("encoder under test", under_test, texts)
         self._apart = _reference(texts, reference)
         self._rows = _distinct(texts, self._view)
-        self.n_pairs = len(self._rows) * (len(self._rows) - 1) // 2
-        """Pairs to be compared."""
+        of = np.arange(len(texts)) if documents is None else np.unique(documents, return_inverse=True)[1]
+        self._document: Int[np.ndarray, " text"] = of
+        of_each = np.bincount(of[self._rows]) if len(self._rows) else np.zeros(1, dtype=np.int64)
+        self.n_pairs = (len(self._rows) ** 2 - int((of_each**2).sum())) // 2
+        """Pairs of two documents."""
         self.n_blocks = -(-len(self._rows) // block_size)
         """Row blocks: the first is compared with all texts, the last with itself alone."""
 
@@ -123,15 +132,18 @@ class Search:
     def part(self, blocks: range, on_tile: Callable[[], object] = bool) -> Part:
         """What these row blocks hold; after each tile, on_tile is called."""
         tail, pool = Tail(), Pool(pool_size(self._top, self._per_text))
-        n_collisions = n_hits = 0
+        n_collisions = n_hits = n_same_document = 0
 
         def limit() -> float:
             return min(self._threshold, tail.floor)
 
         for near in candidates(self._view, self._rows, limit, self._block_size, blocks, on_tile):
             cosine = self._view.cosine(*near)
-            tail.add(cosine, self._threshold)
-            left, right, similarity = (column[cosine >= self._threshold] for column in (*near, cosine))
+            apart = self._document[near[0]] != self._document[near[1]]
+            n_same_document += int((cosine[~apart] >= self._threshold).sum())
+            tail.add(cosine[apart], self._threshold)
+            hot = apart & (cosine >= self._threshold)
+            left, right, similarity = (column[hot] for column in (*near, cosine))
             if not len(left):
                 continue
             other = self._apart(left, right)
@@ -139,21 +151,23 @@ class Search:
             n_collisions += len(left)
             n_hits += int(hit.sum())
             pool.add(left[hit], right[hit], similarity[hit], other[hit])
-        return Part(pool.best(), tail.counts(), n_hits, n_collisions)
+        return Part(pool.best(), tail.counts(), n_hits, n_collisions, n_same_document)
 
     def merged(self, parts: Iterable[Part]) -> Mined:
         """What was found, from parts that together hold each row block once, in any order."""
         tail, pool = Tail(), Pool(pool_size(self._top, self._per_text))
-        n_collisions = n_hits = 0
+        n_collisions = n_hits = n_same_document = 0
         for part in parts:
             pool.join(part.hits)
             tail.join(part.counts)
             n_hits, n_collisions = n_hits + part.n_hits, n_collisions + part.n_collisions
+            n_same_document += part.n_same_document
         found = _frame(self._texts, pool.best(), self._top, self._per_text)
         return Mined(
             pairs=found,
             n_hits=n_hits,
             n_collisions=n_collisions,
+            n_same_document=n_same_document,
             quantiles=tail.thresholds(self.n_pairs, n_collisions),
             n_texts=len(self._rows),
             is_complete=found.height == self._top or n_hits <= pool.size,
@@ -169,6 +183,7 @@ def mine(
     margin: float,
     top: int,
     per_text: int,
+    documents: Sequence[str] | None = None,
     block_size: int = 2048,
 ) -> Mined:
     """What a Search of all pairs finds, made in one part; it says what the arguments are."""
@@ -180,6 +195,7 @@ def mine(
         margin=margin,
         top=top,
         per_text=per_text,
+        documents=documents,
         block_size=block_size,
     )
     return search.merged([search.part(range(search.n_blocks))])

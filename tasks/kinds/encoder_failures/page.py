@@ -9,6 +9,7 @@ import polars as pl
 
 from tasks.kinds import Outputs, Section
 from tasks.kinds.encoder_failures import tables
+from tasks.kinds.encoder_failures.params import AUTO
 from tasks.store import frames
 
 Row = dict[str, Any]
@@ -20,6 +21,9 @@ MOST_TINT = 70
 """Percent of colour where the whole interval lies at 1: text over it stays readable."""
 
 
+_MINED = ("threshold", "n_searched", "n_collisions", "n_same_document", "n_hits", "n_mined")
+
+
 @dataclass(frozen=True)
 class Probe:
     """What stages left of this kind alone."""
@@ -28,6 +32,8 @@ class Probe:
     """predicate_id -> rows of tables.FRESH with score and status of the verdict."""
     transfer: list[Row]
     retrieval: list[Row]
+    curve: dict[str, list[Row]]
+    """predicate_id -> rows of tables.CURVE."""
     mined: Row
     """propose's manifest."""
 
@@ -59,6 +65,8 @@ class Card:
     points: list[Point]
     at: str
     """Where the threshold lies, in pixels from the top."""
+    word_classes: list[str]
+    """Of the words that pairs and controls exchange."""
     inside: tuple[float, float] | None
     """Share that fails among pairs written for the domain, and among the others; None without a domain."""
 
@@ -80,17 +88,22 @@ def read_probe(outputs: Outputs) -> Probe:
     verify, score = outputs.folder["verify"], outputs.folder["score"]
     verdicts = frames.scan_verdicts(verify).filter(pl.col("status") != "absent").collect()
     fresh = frames.read(verify, "fresh.parquet", tables.FRESH)
-    pairs: dict[str, list[Row]] = {}
     # A pair that a sequential plan did not come to says nothing.
     judged = fresh.join(verdicts, on=["predicate_id", "text_id"], how="inner", maintain_order="left")
-    for row in judged.iter_rows(named=True):
-        pairs.setdefault(row["predicate_id"], []).append(row)
     return Probe(
-        pairs,
+        _by_predicate(judged),
         transfer=frames.read(score, "transfer.parquet", tables.TRANSFER).to_dicts(),
         retrieval=frames.read(score, "retrieval.parquet", tables.RETRIEVAL).to_dicts(),
+        curve=_by_predicate(frames.read(score, "curve.parquet", tables.CURVE)),
         mined=frames.read_manifest(outputs.folder["propose"]),
     )
+
+
+def _by_predicate(rows: pl.DataFrame) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows.iter_rows(named=True):
+        found.setdefault(row["predicate_id"], []).append(row)
+    return found
 
 
 def page_values(probe: Probe, outputs: Outputs) -> Row:
@@ -106,19 +119,26 @@ def page_values(probe: Probe, outputs: Outputs) -> Row:
     return {
         "probe": {
             "encoder": params["embed"]["encoder"],
-            **{name: of[name] for name in ("reference", "threshold", "margin", "domain")},
-            **{name: probe.mined[name] for name in ("n_searched", "n_collisions", "n_hits")},
+            **{name: of[name] for name in ("reference", "margin", "domain")},
+            "is_chosen": of["threshold"] == AUTO,
+            **{name: probe.mined[name] for name in _MINED},
+            "not_read": probe.mined.get("n_not_read", 0),
         },
         "cards": [
             card(
                 {**row, "description": json.loads(row["definition"])["description"]},
                 probe.pairs.get(row["predicate_id"], []),
-                of["threshold"],
+                probe.mined["threshold"],
                 outputs.study.report.n_evidence,
             )
             for row in outputs.found
         ],
         "size": SIZE,
+        "charts": [
+            chart(probe.curve[id_], probe.pairs[id_], probe.mined["threshold"], name)
+            for id_, name in names.items()
+            if probe.curve.get(id_)
+        ],
         "heat": heat(probe.transfer, names),
         "searches": [{**row, "name": names[row["predicate_id"]]} for row in probe.retrieval],
     }
@@ -161,8 +181,44 @@ def card(row: Row, pairs: Sequence[Row], threshold: float, n_worst: int) -> Card
             for pair in drawn
         ],
         at=_place(threshold, low[0], True),
+        word_classes=sorted({pair["word_class"] for pair in control}),
         inside=_inside(fresh),
     )
+
+
+def chart(rows: Sequence[Row], pairs: Sequence[Row], threshold: float, name: str) -> Row:
+    """V and both shares over thresholds as lines of a picture, upwards from -1 to 1.
+
+    Args:
+        rows: of tables.CURVE, of one failure, by threshold.
+        pairs: rows of tables.FRESH with `score` and `status` of the verdict.
+        threshold: the one that was tested.
+        name: of the failure.
+    """
+    low, high = float(rows[0]["threshold"]), float(rows[-1]["threshold"])
+    inside = SIZE - 2 * EDGE
+
+    def across(value: float) -> float:
+        return round(EDGE + inside * (value - low) / max(high - low, 1e-9), 1)
+
+    def upwards(value: float) -> float:
+        return round(EDGE + inside * (1 - value) / 2, 1)
+
+    return {
+        "name": name,
+        "lines": {
+            of: " ".join(
+                f"{across(row['threshold'])},{upwards(row[of])}" for row in rows if row[of] is not None
+            )
+            for of in ("success", "control", "validity")
+        },
+        "at": across(threshold),
+        "zero": upwards(0),
+        "low": low,
+        "n": len(pairs),
+        "unsure": sum(_sort(pair, threshold) == "unsure" for pair in pairs),
+        "here": next((row for row in rows if row["threshold"] == threshold), None),
+    }
 
 
 def heat(rows: Sequence[Row], names: Mapping[str, str]) -> Row | None:

@@ -11,13 +11,18 @@ LEXICAL = "lexical"
 """The reference that needs no encoder: how far the same words stand in the same order."""
 
 
+AUTO = "auto"
+"""The threshold that follows from the encoder's own scale (scale.py)."""
+
+
 class Failures(Block):
     """What counts as confused, and on what it is tested."""
 
     reference: str = LEXICAL
     """What tells texts apart: `lexical` (their words in order) or an encoder, as under embed.encoder."""
-    threshold: float = Field(default=0.9, gt=0, le=1)
-    """Cosine under test (embed.encoder) from which two texts count as confused."""
+    threshold: float | str = AUTO
+    """Cosine under test (embed.encoder) from which two texts count as confused; `auto`: the one that 1 in
+    1,000 pairs of explored texts of two documents reach."""
     margin: float = Field(default=0.1, ge=0, le=2)
     """How much lower the reference must be."""
     top: int = Field(default=2000, ge=1)
@@ -32,6 +37,13 @@ class Failures(Block):
     """What failures should be about, e.g. captions for self-driving scenes."""
     transfer: tuple[str, ...] = Field(default=(), strict=False)
     """Other encoders on which the confirmed failures are tested."""
+
+    @field_validator("threshold")
+    @classmethod
+    def _threshold_is_a_cosine(cls, value: float | str) -> float | str:
+        if value != AUTO and (isinstance(value, str) or not 0 < value <= 1):
+            raise ValueError(f"wanted a number in (0, 1] or `{AUTO}`, got {value!r}")
+        return value
 
     @field_validator("reference")
     @classmethod

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,9 @@ import polars as pl
 from tasks.kinds.encoder_failures.params import own
 from tasks.records import Call, Predicate, Proposal
 from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.kinds.encoder_failures.embedded.wording import Wording
 
 REFERENCE = "reference"
 """The view of a reference that is an encoder."""
@@ -25,7 +28,9 @@ class PairEvidence:
     """Texts that were searched."""
     domain: str = ""
     """What the failures should be about; empty: anything."""
-    noted: Mapping[str, int] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    """All texts that were searched, in no telling order."""
+    noted: Mapping[str, float] = field(default_factory=dict)
     """What was counted on the way, for the manifest."""
 
 
@@ -47,8 +52,26 @@ class FailureProposer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Source:
+    """A sentence that new pairs are written from."""
+
+    text: str
+    document_id: str
+
+
+@dataclass(frozen=True)
+class NewPair:
+    """A sentence of the corpus and the same with one difference."""
+
+    left: str
+    right: str
+    document_id: str
+    """Of the sentence."""
+
+
 class PairGenerator(Protocol):
-    """Writes pairs of texts that show a failure."""
+    """Writes pairs of texts that show a failure, from sentences of the corpus."""
 
     @property
     def calls(self) -> Sequence[Call]:
@@ -56,9 +79,14 @@ class PairGenerator(Protocol):
         ...
 
     def pairs(
-        self, predicate: Predicate, n: int, known: frozenset[str], rng: np.random.Generator
-    ) -> list[tuple[str, str]]:
-        """At most n distinct pairs from the definition alone, of words outside `known` where it can."""
+        self,
+        predicate: Predicate,
+        n: int,
+        sources: Sequence[Source],
+        wording: "Wording",
+        rng: np.random.Generator,
+    ) -> list[NewPair]:
+        """At most n pairs from the definition, one a document; sources are tried in their order."""
         ...
 
 

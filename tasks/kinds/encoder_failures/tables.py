@@ -27,12 +27,27 @@ FRESH = pl.Schema(
         "similarity": pl.Float64,
         "reference": pl.Float64,
         "overlap": pl.Float64,
+        "word_class": pl.String,
         "inside": pl.Boolean,
         "n_merged": pl.Int64,
     }
 )
-"""`5_verdicts/fresh.parquet`: pairs written to test a failure (group A) and their
-controls (group B), a pair and its control under one `document_id`; `inside`: written for the domain."""
+"""`5_verdicts/fresh.parquet`: pairs written to test a failure (group A) and their controls (group B). `left`
+is a sentence of the corpus; a pair and its control are one `document_id`, that of its document. `word_class`:
+of the words in which both differ (noun, verb, adjective, small word); `inside`: written for the domain."""
+
+CURVE = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "threshold": pl.Float64,
+        "success": pl.Float64,
+        "control": pl.Float64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+    }
+)
+"""`6_scores/curve.parquet`: what success, control and V would be at other thresholds. Only one was tested."""
 
 TRANSFER = pl.Schema(
     {

@@ -14,7 +14,9 @@ from jaxtyping import Bool, Float
 from tasks import paths
 from tasks.engines import roles
 from tasks.kinds.encoder_failures import tables, views
+from tasks.kinds.encoder_failures.curve import over_thresholds
 from tasks.kinds.encoder_failures.params import own
+from tasks.kinds.encoder_failures.scale import threshold_of
 from tasks.stats.differences import difference
 from tasks.stats.judge_error import share_ci_wilson
 from tasks.store import frames
@@ -23,6 +25,8 @@ from tasks.verdicts.judged import Judged
 
 N_RANDOM = 5000
 """Random pairs of the corpus that are looked at."""
+SAME = 1e-5
+"""Cosines that differ by less are of one text."""
 _STREAM = 5
 """Of the study's seed."""
 
@@ -46,11 +50,14 @@ def beside(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> dict[st
     families = pl.Series([judged.predicates[i].family for i in own_column])
     fresh = judged.rows.with_columns(family=families).filter(asked)
     failed = judged.verdict[row, own_column][asked]
-    level = study.score.level
+    level, threshold = study.score.level, threshold_of(study)
+    # A verdict of 0 says of a pair that collides that it means the same, of another one nothing.
+    differs = np.where(fresh["similarity"].to_numpy() >= threshold, failed, 1.0)
     return {
         "baselines": baselines(study, fresh, failed, corpus),
-        "transfer": success_by_encoder(study, fresh, failed, found, level),
+        "transfer": success_by_encoder(study, fresh, differs, found, level),
         "retrieval": search_ranks(study, fresh, corpus, found, level),
+        "curve": over_thresholds(fresh, differs, threshold, level),
     }
 
 
@@ -74,9 +81,17 @@ def baselines(
         left, right = rng.integers(corpus.shape[0], size=(2, N_RANDOM))
         apart = left != right
         near = views.cosines(np.asarray(corpus[left[apart]]), np.asarray(corpus[right[apart]]))
-        rows.append(_share("random pairs of the corpus that collide", near >= own(study).threshold, level))
+        rows.append(_share("random pairs of the corpus that collide", near >= threshold_of(study), level))
     control = (fresh["group"] == "B").to_numpy() & ~np.isnan(failed)
     rows.append(_share("controls of all failures that fail", failed[control] > 0, level))
+    small = control & (fresh["word_class"] == "small word").to_numpy()
+    if small.any() and (control & ~small).any():
+        rows.append(
+            _share("controls that exchange small words (not, two, under) that fail", failed[small] > 0, level)
+        )
+        rows.append(
+            _share("controls that exchange other words that fail", failed[control & ~small] > 0, level)
+        )
     blind = fresh.filter(pl.col("family") == "blind")
     if blind.height:
         at = (fresh["family"] == "blind").to_numpy()
@@ -97,7 +112,7 @@ def _share(name: str, holds: Bool[np.ndarray, " pair"], level: float) -> dict[st
 def success_by_encoder(
     study: Study,
     fresh: pl.DataFrame,
-    failed: Float[np.ndarray, " pair"],
+    differs: Float[np.ndarray, " pair"],
     confirmed: Sequence[str],
     level: float,
 ) -> pl.DataFrame:
@@ -106,7 +121,7 @@ def success_by_encoder(
     Args:
         study: names the encoders.
         fresh: rows of tables.FRESH.
-        failed: verdicts under test; NaN where nobody can tell whether the meanings differ.
+        differs: whether the meanings differ, 0 or 1; NaN where nobody can tell.
         confirmed: predicate_ids.
         level: of the intervals.
 
@@ -116,13 +131,12 @@ def success_by_encoder(
     """
     left, right = fresh["left"].to_list(), fresh["right"].to_list()
     is_control = (fresh["group"] == "B").to_numpy()
-    collides = fresh["similarity"].to_numpy() >= own(study).threshold
-    # A verdict of 0 says of a pair that collides that it means the same, of another one nothing.
-    differs, share = np.where(collides, failed, 1.0), float(collides[is_control].mean())
+    collides = fresh["similarity"].to_numpy() >= threshold_of(study)
+    share = float(collides[is_control].mean())
     rows: list[dict[str, Any]] = []
     for name in (study.embed.encoder, *own(study).transfer):
         near = views.similarity(study, name, left, right)
-        at = own(study).threshold if name == study.embed.encoder else _matched(near[is_control], share)
+        at = threshold_of(study) if name == study.embed.encoder else _matched(near[is_control], share)
         fails = np.where(near >= at, differs, 0.0)
         rows += [
             {"encoder": name, "predicate_id": one, "threshold": at} | _success(fresh, fails, one, level)
@@ -163,7 +177,7 @@ def search_ranks(
     confirmed: Sequence[str],
     level: float,
 ) -> pl.DataFrame:
-    """How often a search for the twin finds the text it was made from, before all of the corpus.
+    """How often a search for the twin finds the text it was made from, before all others of the corpus.
 
     The right text of a pair is the query; the documents are the corpus and the left text, which means
     something else. A control whose text comes first just as often says that it is the shared words.
@@ -186,7 +200,8 @@ def search_ranks(
     own = views.cosines(views.encoded(model, fresh["left"].to_list()), query)
     nearer = np.zeros(fresh.height)
     for start in range(0, corpus.shape[0], 4096):
-        nearer += (query @ corpus[start : start + 4096].T > own[:, None]).sum(axis=1)
+        # The text itself is one of them, and sums of two precisions are not equal.
+        nearer += (query @ corpus[start : start + 4096].T > own[:, None] + SAME).sum(axis=1)
     rank, is_fresh = nearer + 1, (fresh["group"] == "A").to_numpy()
     rows = []
     for one in confirmed:

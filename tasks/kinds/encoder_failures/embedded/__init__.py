@@ -6,8 +6,10 @@ edits.py        what differs between two short texts, and whether the meaning st
   exchange.py     the same words in another order: roles, voice, order
   closed.py, synonyms.py, vocabulary.py   the lists, and what a word can be
 meaning.py      edits as a check of meaning; proposing.py: edits of mined pairs, grouped and named
-lexicon.py      words for new pairs (lexicon.yaml), with their forms (readings.py, inflection.py)
-generating.py   new pairs from templates.py with words from slots.py; controls.py: matched controls
+everyday.py     common words beyond the lists, made from WordNet (everyday.txt)
+lexicon.py      words by role (lexicon.yaml), with their forms (readings.py, inflection.py)
+generating.py   new pairs: sentences of the corpus, rewritten (rewriting.py); controls.py: matched controls
+  tagging.py      a sentence word by word; wording.py: which words a corpus puts where
 
 Lists of words and sentences stand in YAML files named as the modules that read them.
 """
@@ -20,11 +22,11 @@ from tasks.study import Study
 
 CANNOT_FIND = (
     "a kind of difference that is not on its list: negation, quantifier, number, roles, tense, preposition, "
-    "attribute, attributes that change places, opposites, things and people",
+    "attribute, attributes that change places, opposites, things and people, what is done",
     "differences in words that its lists do not hold, typing errors, and any language but English",
     "whether two texts mean the same where the lists end: such pairs are counted as not told",
     "failures of long texts: it reads sentences of up to 60 words",
-    "how often real users write such pairs: its own are made from templates",
+    "how often real users write such pairs: it edits their sentences by rules, and some edits are odd",
 )
 NOTHING = (
     "It names what at least 3 mined pairs show that differ in one listed way (English: n_not_read and "
@@ -58,7 +60,7 @@ def rater(study: Study) -> Rater:
 
 
 def pair_generators(study: Study) -> dict[bool, PairGenerator]:
-    """Writers of new pairs from templates, by whether they write for the study's domain."""
-    from tasks.kinds.encoder_failures.embedded.generating import TemplateGenerator
+    """Editors of sentences, by whether they take those of the study's domain."""
+    from tasks.kinds.encoder_failures.embedded.generating import SentenceEditor
 
-    return {inside: TemplateGenerator(one) for inside, one in for_domain(study).items()}
+    return {inside: SentenceEditor(one) for inside, one in for_domain(study).items()}

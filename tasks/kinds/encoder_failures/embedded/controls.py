@@ -1,132 +1,192 @@
-"""A matched control: the left text of a pair with words exchanged for unrelated ones, overlap kept near."""
+"""A matched control: the left text of a pair with other words of the class that the pair itself exchanges.
 
-import functools
-import re
-from collections.abc import Collection, Sequence
+Where a pair exchanges words of open classes, its control exchanges as many of the same part of speech, for
+words that are near in meaning to nothing the texts say. Where a pair exchanges, adds or moves small words
+(not, two, under, was), so does its control: encoders weigh small words less than others, and a control that
+exchanged nouns would be told apart for that alone. A control means something else than its left text, too.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.engines.embedded.lexicon import function_words
+from tasks.engines.embedded import wordlists
 from tasks.engines.pairs import lexical_overlap
-from tasks.kinds.encoder_failures.embedded import lexicon
-from tasks.kinds.encoder_failures.embedded.inflection import article
-from tasks.kinds.encoder_failures.embedded.lexicon import Lexicon
+from tasks.kinds.encoder_failures.embedded.edits import edit
+from tasks.kinds.encoder_failures.embedded.rewriting import Sentence, rewritten
+from tasks.kinds.encoder_failures.embedded.tagging import CONTENT, Token, replaced, tagged
+from tasks.kinds.encoder_failures.embedded.wording import Wording, are_kin, are_near, lemma_of
 
-_WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
-_CONTENT = {"noun", "verb", "adjective"}
-_ENDINGS = ("ing", "ed", "s", "")
-Key = tuple[str, str, str]
+SMALL = "small word"
+"""Any word of a closed class."""
+BY_SORT = frozenset({"entity", "action", "attribute"})
+"""Failures that are an exchange of words of one sort for each other."""
+_SMALL_WAYS = ("preposition", "quantifier", "number", "tense")
+"""Rewritings that exchange small words. Denial is none of them: it is the failure most looked for."""
+_AMOUNTS = frozenset({"quantifier", "number"})
+_MOST = 4
+"""Words exchanged in a control, at most."""
+_NEAR = 0.05
+"""Overlaps that differ by less are matched."""
 
 
-def controls(pairs: Sequence[tuple[str, str]], rng: np.random.Generator) -> list[tuple[str, str]]:
-    """For each pair its left text, and that text with words exchanged for unrelated ones.
+@dataclass(frozen=True)
+class Control:
+    """The second text of a control."""
 
-    As many words are exchanged as bring the lexical overlap nearest to the pair's own, one at least. A text
-    without any content word stands twice.
+    text: str
+    word_class: str
+    """What was exchanged: noun, verb, adjective or SMALL."""
+
+
+def word_class(left: str, right: str) -> str:
+    """The class of the words in which two texts differ: noun, verb, adjective, or SMALL for closed classes.
+
+    Of several open classes the one with most of them. Of the same words in another order it is the class of
+    the words that moved. Another form of one word (runs, ran) is told by an ending: a small word.
+    """
+    counted = Counter(t.part for side in _differing(left, right) for t in side)
+    return max(sorted(counted), key=lambda part: counted[part]) if counted else SMALL
+
+
+def _differing(left: str, right: str) -> tuple[list[Token], list[Token]]:
+    """Words of open classes that only one of the texts has, or that moved."""
+    first, second = tagged(left), tagged(right)
+    words = Counter(t.word for t in first), Counter(t.word for t in second)
+    if words[0] == words[1] or _without_articles(words[0]) == _without_articles(words[1]):
+        moved = [t for t in first if t.part in CONTENT and [t.word, _place(first, t)] not in _placed(second)]
+        return moved, []
+    lemmas = {t.lemma for t in first} & {t.lemma for t in second}
+    gone, come = words[0] - words[1], words[1] - words[0]
+    return (
+        [t for t in first if t.part in CONTENT and t.word in gone and t.lemma not in lemmas],
+        [t for t in second if t.part in CONTENT and t.word in come and t.lemma not in lemmas],
+    )
+
+
+def _without_articles(words: Counter[str]) -> Counter[str]:
+    return Counter({word: n for word, n in words.items() if word not in {"a", "an"}})
+
+
+def _placed(tokens: Sequence[Token]) -> list[list[str | int]]:
+    return [[t.word, _place(tokens, t)] for t in tokens]
+
+
+def _place(tokens: Sequence[Token], token: Token) -> int:
+    return tokens.index(token)
+
+
+def controls(
+    pairs: Sequence[tuple[str, str]], wording: Wording, rng: np.random.Generator
+) -> list[Control | None]:
+    """For each pair a text that differs from its left one by other words of the same class.
+
+    Of all that can be exchanged that which brings the lexical overlap nearest to the pair's own.
 
     Args:
         pairs: texts that show a failure.
+        wording: of the corpus, whose words stand in.
         rng: every draw is made with it.
+
+    Returns:
+        None where there is nothing of that class to exchange.
     """
-    return [(left, _exchanged(left, right, rng)) for left, right in pairs]
+    return [_control(left, right, wording, rng) for left, right in pairs]
 
 
-def _exchanged(left: str, right: str, rng: np.random.Generator) -> str:
-    """`left` with words exchanged, so that its overlap is about that of `right`; itself where none can be.
-
-    Words the lexicon does not know are exchanged only where it knows too few.
-    """
-    known = lexicon.load()
-    spans = [(found.start(), found.end()) for found in _WORD.finditer(left)]
-    words = [left[start:end].casefold() for start, end in spans]
-    taken = {*words, *(found[0].casefold() for found in _WORD.finditer(right))}
-    order = [int(i) for i in rng.permutation(len(words))]
-    is_listed = [bool(known.readings(word)) for word in words]
-    chosen: dict[int, str] = {}
-    texts: list[str] = []
-    for position in sorted(order, key=lambda i: not is_listed[i]):
-        pool = _listed(known, words[position]) if is_listed[position] else _alike(words[position])
-        fitting = [w for w in pool if _is_unrelated(known, w, words[position], taken)]
-        if not fitting:
-            continue
-        chosen[position] = fitting[int(rng.integers(len(fitting)))]
-        taken.add(chosen[position])
-        texts.append(_rewritten(left, spans, chosen))
+def _control(left: str, right: str, wording: Wording, rng: np.random.Generator) -> Control | None:
+    of = word_class(left, right)
+    way = _small(left, right, wording, rng) if of == SMALL else _open(left, right, of, wording, rng)
+    every = [(text, edit(left, text).same_meaning) for text in way if text != left]
+    # One that cannot be read would count against the failure: only where there is no other.
+    texts = [text for text, same in every if same is False] or [text for text, same in every if same is None]
     if not texts:
-        return left
+        return None
     wanted = float(lexical_overlap([left], [right])[0])
-    gap = np.abs(lexical_overlap([left] * len(texts), texts) - wanted)
-    # Rounded: of equally near ones the first, with the fewest exchanged.
-    return texts[int(np.argmin(gap.round(12)))]
+    gap = np.abs(lexical_overlap([left] * len(texts), texts) - wanted).round(12)
+    # Of equally near ones any: which way comes first says nothing.
+    near = np.flatnonzero(gap == gap.min())
+    return Control(texts[int(near[int(rng.integers(near.size))])], of)
 
 
-def _is_unrelated(known: Lexicon, word: str, replaced: str, texts: Collection[str]) -> bool:
-    """Whether a word can stand in the same place and is near in meaning to nothing the texts say."""
-    return article(word) == article(replaced) and not any(known.are_related(word, other) for other in texts)
+def _open(left: str, right: str, part: str, wording: Wording, rng: np.random.Generator) -> Iterator[str]:
+    """`left` with one, two ... words of that part exchanged for unrelated ones, first those of the pair."""
+    tokens = tagged(left)
+    said = {t.lemma for t in (*tokens, *tagged(right)) if t.part in CONTENT}
+    # Where the pair itself exchanges words of one sort, the control does so for words of another.
+    related = are_kin if edit(left, right).kind in BY_SORT else are_near
+    theirs = {t.start for t in _differing(left, right)[0]}
+    order = [int(i) for i in rng.permutation(len(tokens))]
+    changes: dict[tuple[int, int], str] = {}
+    for at in sorted(order, key=lambda i: tokens[i].start not in theirs):
+        token = tokens[at]
+        if token.part != part:
+            continue
+
+        def fits(word: str, token: Token = token) -> bool:
+            lemma = lemma_of(word, part, token.form)
+            return lemma not in said and not any(related(lemma, other, part) for other in said)
+
+        word = wording.drawn(tokens, at, fits, rng, anywhere=True)
+        if word is None:
+            continue
+        changes[token.start, token.end] = word
+        said.add(lemma_of(word, part, token.form))
+        yield replaced(left, changes)
+        if len(changes) == _MOST:
+            return
 
 
-@functools.cache
-def _by_key() -> dict[Key, tuple[str, ...]]:
-    """Single words by part, role and form."""
-    found: dict[Key, list[str]] = {}
-    for word, readings in lexicon.load().forms.items():
-        for reading in readings:
-            if reading.part in _CONTENT and " " not in word:
-                found.setdefault((reading.part, reading.role, reading.form), []).append(word)
-    return {key: tuple(words) for key, words in found.items()}
+def _small(left: str, right: str, wording: Wording, rng: np.random.Generator) -> list[str]:
+    """`left` with other small words exchanged or added than in the pair, where its meaning is another.
+
+    One, or two where one leaves more words in common than the pair has.
+    """
+    kind = edit(left, right).kind
+    barred = _AMOUNTS if kind in _AMOUNTS else frozenset({kind})
+
+    def is_fit(text: str) -> bool:
+        found = edit(left, text)
+        return found.same_meaning is False and not barred & {found.kind, *found.kinds}
+
+    once = [text for text in _changed_once(left, barred, wording, rng) if is_fit(text)]
+    few = once[:_MOST]
+    wanted, *reached = lexical_overlap([left] * (1 + len(few)), [right, *few])
+    if not few or min(reached) - wanted < _NEAR:
+        return once
+    twice = [text for one in few for text in _changed_once(one, barred, wording, rng)]
+    return [*once, *filter(is_fit, twice)]
 
 
-@functools.cache
-def _in_phrases() -> frozenset[str]:
-    """Words of phrases (front, handful): exchanged alone they would leave nothing that makes sense."""
-    return frozenset(part for word in lexicon.load().forms if " " in word for part in word.split())
+def _changed_once(
+    text: str, barred: Collection[str], wording: Wording, rng: np.random.Generator
+) -> Iterator[str]:
+    """The text with one small word exchanged or added, each way."""
+    sentence = Sentence(text, tagged(text))
+    for way in _SMALL_WAYS:
+        if way not in barred:
+            yield from rewritten(way, sentence, wording, rng)
+    yield from _with_adverb(sentence, rng)
+    yield from _with_or(sentence)
 
 
-@functools.cache
-def _stand_ins() -> tuple[str, ...]:
-    """Nouns, and verbs in -ing and past: a stand-in for a word of unknown part with the same ending."""
-    forms = {"one", "many", "ing", "past"}
-    every = {word for (_, _, form), words in _by_key().items() if form in forms for word in words}
-    return tuple(sorted(word for word in every if word.isalpha() and word not in function_words()))
+def _with_adverb(s: Sentence, rng: np.random.Generator) -> Iterator[str]:
+    """With an adverb of time or frequency before what is done."""
+    adverbs = wordlists.yaml_beside(__file__)["adverbs"].split()
+    for i, token in enumerate(s.tokens):
+        if token.part == "verb" and token.form in {"third", "ing", "base"} and s.part(i - 1) in _SUBJECTS:
+            yield replaced(s.text, {(token.start, token.start): f"{rng.choice(adverbs)} "})
+            return
+    for token in s.tokens:
+        if token.word == "with":
+            yield replaced(s.text, {(token.start, token.start): f"{rng.choice(adverbs)} "})
+            return
 
 
-def _listed(known: Lexicon, word: str) -> list[str]:
-    """Words that can be all that a word can be; empty for a word that carries no content."""
-    readings = known.readings(word)
-    if any(reading.part not in _CONTENT for reading in readings):
-        return []
-    if any(reading.role == "place" for reading in readings):
-        return _places(known, word)
-    first, *others = [(r.part, r.role, r.form) for r in readings]
-    fitting = [set(_by_key()[key]) for key in others]
-    # What can be several things at once (old: of people and of things) finds few that can be all of them.
-    return [w for w in _by_key()[first] if all(w in words for words in fitting)] or list(_by_key()[first])
+def _with_or(s: Sentence) -> Iterator[str]:
+    yield from (replaced(s.text, {(t.start, t.end): "or"}) for t in s.tokens if t.word == "and")
 
 
-def _places(known: Lexicon, word: str) -> list[str]:
-    """Places that take the same preposition."""
-    entries = [entry.split(" ", 1) for places in known.places.values() for entry in places]
-    taken = {preposition for preposition, place in entries if place == word}
-    return [place for preposition, place in entries if preposition in taken]
-
-
-def _alike(word: str) -> list[str]:
-    """Words with the same ending: the nearest to the same part of speech without a lexicon."""
-    if word in function_words() or word in _in_phrases() or not word.isalpha():
-        return []
-    return [w for w in _stand_ins() if _ending(w) == _ending(word)]
-
-
-def _ending(word: str) -> str:
-    return next(end for end in _ENDINGS if word.endswith(end))
-
-
-def _rewritten(text: str, spans: Sequence[tuple[int, int]], chosen: dict[int, str]) -> str:
-    parts, end = [], 0
-    for position, (start, stop) in enumerate(spans):
-        word = chosen.get(position)
-        if word is not None:
-            word = word.capitalize() if text[start].isupper() else word
-            parts += [text[end:start], word]
-            end = stop
-    return "".join([*parts, text[end:]])
+_SUBJECTS = frozenset({"noun", "auxiliary"})

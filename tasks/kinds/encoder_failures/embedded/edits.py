@@ -8,13 +8,20 @@ are neither synonyms nor wide and narrow, one excludes the other.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.kinds.encoder_failures.embedded.align import Pairing, aligned
 from tasks.kinds.encoder_failures.embedded.exchange import reordered
-from tasks.kinds.encoder_failures.embedded.relating import CONTENT, Change, exchanged, gap_cost, is_free
+from tasks.kinds.encoder_failures.embedded.relating import (
+    CONTENT,
+    Change,
+    exchanged,
+    gap_cost,
+    is_free,
+    may_be_related,
+)
 from tasks.kinds.encoder_failures.embedded.units import Unit, units
-from tasks.kinds.encoder_failures.embedded.vocabulary import noun_class
+from tasks.kinds.encoder_failures.embedded.vocabulary import is_listed, noun_class
 
 _SIGN = re.compile(r"""[^\w\s.,;:!'"’“”()\[\]–—-]""")
 MAX_UNITS = 60
@@ -26,12 +33,14 @@ class Edit:
     """How the right text was made from the left one."""
 
     kind: str
-    """negation, quantifier, number, role_swap, tense, preposition, attribute, antonym, entity, synonym,
-    voice, word_order, identical or other."""
+    """negation, quantifier, number, role_swap, tense, preposition, attribute, antonym, entity, action,
+    synonym, voice, word_order, identical; other where there are several, or none that is listed."""
     changed: tuple[tuple[str, str], ...]
     """What stood left and what stands right, in order; an empty text where something came or went."""
     same_meaning: bool | None
     """None where the lists cannot tell."""
+    kinds: tuple[str, ...] = ()
+    """Every kind of difference that is sure to change the meaning, in alphabetical order."""
 
 
 def edit(left: str, right: str) -> Edit:
@@ -47,7 +56,7 @@ def edit(left: str, right: str) -> Edit:
     found = _either_order(left, right)
     if found.same_meaning and _symbols(left) != _symbols(right):
         return Edit("other", found.changed, None)
-    return found
+    return found if found.kinds or found.same_meaning is not False else replace(found, kinds=(found.kind,))
 
 
 def _symbols(text: str) -> list[str]:
@@ -58,7 +67,7 @@ def _symbols(text: str) -> list[str]:
 def _either_order(left: str, right: str) -> Edit:
     if right < left:
         found = _edit(units(right), units(left))
-        return Edit(found.kind, tuple((b, a) for a, b in found.changed), found.same_meaning)
+        return replace(found, changed=tuple((b, a) for a, b in found.changed))
     return _edit(units(left), units(right))
 
 
@@ -77,10 +86,10 @@ def _edit(left: Sequence[Unit], right: Sequence[Unit]) -> Edit:
         changes += _changes_in_region(region)
         sides = ([u.text for u in side if u and u.text] for side in zip(*region, strict=True))
         changed.append((" ".join(next(sides)), " ".join(next(sides))))
-    kind, same = _summed(changes, pairings)
+    kind, same, kinds = _summed(changes, pairings)
     if kind == "identical" and [u.text for u in left] != [u.text for u in right]:
         kind = "synonym"  # `a cat sleeping`, `a cat is sleeping`
-    return Edit(kind, tuple(changed), same)
+    return Edit(kind, tuple(changed), same, kinds)
 
 
 def _regions(pairings: Sequence[Pairing]) -> list[list[Pairing]]:
@@ -153,11 +162,16 @@ def _one_sided_change(run: Sequence[Unit]) -> Change:
         return Change("entity", False, 0)
     if all(u.part in {"adjective", "adverb"} for u in solid):
         return Change("attribute", False, 0)
-    return Change("other", None, 0)
+    # More is said, if every word of it is known: `while another watches`.
+    return Change(
+        "other", None if any(u.part == "word" and not is_listed(u.key) for u in solid) else False, 0
+    )
 
 
-def _summed(changes: Sequence[Change], pairings: Sequence[Pairing]) -> tuple[str, bool | None]:
-    """One kind for the pair, and whether its meaning stays."""
+def _summed(
+    changes: Sequence[Change], pairings: Sequence[Pairing]
+) -> tuple[str, bool | None, tuple[str, ...]]:
+    """One kind for the pair, whether its meaning stays, and every kind that is sure to change it."""
     telling = [c for c in changes if c.same is not True]
     if any(c.kind in {"quantifier", "number", "negation"} for c in changes) or _has_lone_amount(pairings):
         # `a dog` and `two dogs`: the plural says nothing more.
@@ -166,15 +180,18 @@ def _summed(changes: Sequence[Change], pairings: Sequence[Pairing]) -> tuple[str
     if any(c.kind != "agreement" for c in telling) or _has_lone_amount(pairings):
         telling = [c for c in telling if c.kind != "agreement"]
     if not telling:
-        return ("synonym" if changes else "identical"), True
+        return ("synonym" if changes else "identical"), True, ()
     kinds = {"other" if c.kind == "agreement" else c.kind for c in telling}
-    if any(c.same is None for c in telling):
+    sure = tuple(sorted({c.kind for c in telling if c.same is False}))
+    kind = kinds.pop() if len(kinds) == 1 else "other"
+    if not sure:
         # One difference that cannot be judged has its kind all the same.
-        return (kinds.pop() if len(kinds) == 1 else "other"), None
-    if _both_sides(pairings) or _has_moved_word(pairings) or (len(telling) > 1 and kinds & {"negation"}):
+        return kind, None, ()
+    if _both_sides(pairings) or _has_moved_word(pairings) or (len(telling) > 1 and "negation" in sure):
         # Said in other words, or denied twice: `a door that is not open`, `a closed door`.
-        return "other", None
-    return (kinds.pop() if len(kinds) == 1 else "other"), False
+        return "other", None, ()
+    # What cannot be judged takes back nothing that is sure to differ.
+    return kind, False, sure
 
 
 def _has_lone_amount(pairings: Sequence[Pairing]) -> bool:
@@ -189,10 +206,13 @@ def _has_moved_word(pairings: Sequence[Pairing]) -> bool:
 
 
 def _both_sides(pairings: Sequence[Pairing]) -> bool:
-    """Whether content words have no counterpart on either side: the same may be said in other words."""
-    alone = [
-        p
-        for p in pairings
-        if None in p and any(u and u.part in CONTENT | {"verb"} and u.key != "be" for u in p)
-    ]
-    return any(left for left, _ in alone) and any(right for _, right in alone)
+    """Whether what one text alone says may be what the other alone says: `smiling`, `with a smile`."""
+    lefts, rights = (
+        [
+            u
+            for p in pairings
+            if None in p and (u := p[side]) and u.part in CONTENT | {"verb"} and u.key != "be"
+        ]
+        for side in (0, 1)
+    )
+    return any(may_be_related(a, b) for a in lefts for b in rights)

@@ -19,11 +19,12 @@ _SOUNDED = re.compile(r"(?!uni(?![nm])|us[ei]|eu|one\b)[aeiou]|hour|honest|honou
 def plural(noun: str) -> str:
     """The plural of a singular noun; of several words the last one changes."""
     head, space, last = noun.rpartition(" ")
-    return head + space + (_plurals().get(last) or _with_s(last))
+    return head + space + (plurals().get(last) or _with_s(last))
 
 
 @functools.cache
-def _plurals() -> Mapping[str, str]:
+def plurals() -> Mapping[str, str]:
+    """Singular -> plural, of nouns that no rule inflects."""
     found: Mapping[str, str] = wordlists.yaml_beside(__file__)["plurals"]
     return found
 

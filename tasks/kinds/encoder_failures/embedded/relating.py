@@ -3,11 +3,13 @@
 import functools
 from dataclasses import dataclass
 
-from tasks.kinds.encoder_failures.embedded import closed, lexicon, synonyms, vocabulary
+from tasks.kinds.encoder_failures.embedded import closed, everyday, lexicon, synonyms, vocabulary
 from tasks.kinds.encoder_failures.embedded.units import Unit
 
 CONTENT = frozenset({"noun", "adjective", "word"})
 _NEVER = 9.0
+_STEM = 4
+"""Letters by which two words may be forms of one: smile, smiling."""
 _FREE = frozenset({"be", "with", "of"})
 """What may come and go beside a denial or an amount: `no people` and `without people`."""
 
@@ -54,9 +56,22 @@ def is_free(unit: Unit) -> bool:
     return unit.key in _FREE or unit.part in {"owner", "frame"}
 
 
+def may_be_related(left: Unit, right: Unit) -> bool:
+    """Whether two words of any parts may say the same or the contrary; of words on no list they may."""
+    if not (vocabulary.is_listed(left.key) and vocabulary.is_listed(right.key)):
+        return True
+    if left.key[:_STEM] == right.key[:_STEM] or _listed_pair(left, right):
+        return True
+    return any(
+        everyday.related(left.key, right.key, part) not in {"apart", None} for part in everyday.PARTS.values()
+    )
+
+
 def _closed(left: Unit, right: Unit) -> Change:
     if left.key == right.key:
         return SAME
+    if {left.key, right.key} == {"and", "or"}:
+        return Change("other", False, 0.6)
     return Change("other", None, 0.6)
 
 
@@ -100,7 +115,9 @@ def _verbs(left: Unit, right: Unit) -> Change:
         return related
     classes = {vocabulary.verb_class(left.key), vocabulary.verb_class(right.key)}
     differ = len(classes) == 2 and "" not in classes
-    return Change("other", False if differ else None, 0.9)
+    if differ or everyday.related(left.key, right.key, "verb") == "apart":
+        return Change("action", False, 0.9)
+    return Change("other", None, 0.9)
 
 
 def _change_of_time(left: Unit, right: Unit) -> Change:
@@ -132,11 +149,19 @@ def _content(left: Unit, right: Unit) -> Change:
     if all(kinds):
         return Change("attribute", False, 0.8)
     nouns = vocabulary.noun_class(left.key), vocabulary.noun_class(right.key)
-    if all(nouns):
+    if all(nouns) and not _is_cut(left.text, right.text):
         person_by_role = set(nouns) == {"person", "role"}
         unsure = person_by_role or vocabulary.is_wider(left.key, right.key)
         return Change("other", None, 0.9) if unsure else Change("entity", False, 0.9)
-    return UNREAD
+    are_adjectives = left.part == right.part == "adjective"
+    is_told = are_adjectives and everyday.related(left.key, right.key, "adjective") == "apart"
+    return Change("attribute", False, 0.8) if is_told else UNREAD
+
+
+def _is_cut(left: str, right: str) -> bool:
+    """Whether a word may be the other, mistyped: `fores` and `forest`."""
+    short, long = sorted((left, right), key=len)
+    return len(short) > 3 and long[:-1] == short
 
 
 def _listed_pair(left: Unit, right: Unit) -> Change | None:
@@ -151,4 +176,8 @@ def _listed_pair(left: Unit, right: Unit) -> Change | None:
             return Change("synonym", True, 0.3)
         if synonyms.are_opposites(one, other):
             return Change("antonym", False, 0.5)
-    return None
+    relation = everyday.related(left.key, right.key, left.part) if left.part == right.part else None
+    if relation == "same":
+        return Change("synonym", True, 0.3)
+    # Of nouns a list calls opposites what are two people or things: man and woman.
+    return Change("antonym", False, 0.5) if relation == "opposite" and left.part != "noun" else None

@@ -146,11 +146,12 @@ class _Reader:
 
     def _content(self, word: str, key: str) -> None:
         readings = vocabulary.readings(key)
-        one = _chosen(readings, self._nominal(), self._found[-1].form if self._found else "")
+        one = chosen(readings, self._nominal(), self._found[-1].form if self._found else "")
         if one.part == "verb":
             self._put("verb", one.lemma, word, **self._plain_time(readings, one))
             return
-        part = one.part if vocabulary.is_listed(key) else "word"
+        # An adverb that is on no list of manner or place may say another thing in another place: `only`.
+        part = one.part if one.part != "adverb" and vocabulary.is_listed(key) else "word"
         self._put(part, one.lemma, word, form=one.form)
 
     def _nominal(self) -> bool:
@@ -219,8 +220,14 @@ class _Reader:
         return closed_class or ((word,) in self._words.phrases and word != "like")
 
 
-def _chosen(readings: tuple[Reading, ...], nominal: bool, number_before: str) -> Reading:
-    """The reading that fits the place: a noun after an article, a finite verb after a noun."""
+def chosen(readings: tuple[Reading, ...], nominal: bool, number_before: str) -> Reading:
+    """The reading that fits the place: a noun after an article, a finite verb after a noun.
+
+    Args:
+        readings: one at least.
+        nominal: whether a noun or adjective is what comes next.
+        number_before: `one` or `many` of the noun before; empty where there is none.
+    """
     verbs = [r for r in readings if r.part == "verb"]
     others = [r for r in readings if r.part != "verb"]
     if not verbs or (others and nominal):

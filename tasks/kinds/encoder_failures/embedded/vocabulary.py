@@ -7,19 +7,24 @@ import functools
 from collections.abc import Mapping
 
 from tasks.engines.embedded import wordlists
-from tasks.kinds.encoder_failures.embedded import lexicon, synonyms
+from tasks.kinds.encoder_failures.embedded import everyday, lexicon, synonyms
 from tasks.kinds.encoder_failures.embedded.inflection import irregular_verbs, plural, verb_forms
 from tasks.kinds.encoder_failures.embedded.readings import VERB_FORMS, Reading
 
 
 def readings(word: str) -> tuple[Reading, ...]:
     """What a casefolded word can be: by the lists, or else by its ending; several where it is open."""
-    return _listed().get(word) or _by_ending(word)
+    if word in _listed():
+        return _listed()[word]
+    found = everyday.readings(word)
+    # `burned` is an adjective there, and a form of a verb all the same.
+    is_verb_like = word.endswith(("ing", "ed")) and not any(one.part == "verb" for one in found)
+    return (*found, *_by_ending(word)) if is_verb_like else found or _by_ending(word)
 
 
 def is_listed(word: str) -> bool:
     """Whether a list holds this word form."""
-    return word in _listed()
+    return word in _listed() or bool(everyday.readings(word))
 
 
 def verb_class(lemma: str) -> str:
@@ -34,7 +39,8 @@ def attribute_class(lemma: str) -> str:
 
 def noun_class(lemma: str) -> str:
     """What a noun names; `thing` for those of the lexicon that stand in no row here, empty for others."""
-    return _nouns().get(lemma, "")
+    topic = everyday.topic(lemma, "noun")
+    return _nouns().get(lemma) or ("role" if topic == "person" else topic)
 
 
 @functools.cache
@@ -45,7 +51,9 @@ def adverbs() -> frozenset[str]:
 
 def is_wider(left: str, right: str) -> bool:
     """Whether one of two nouns may stand for the other."""
-    return right in _wider().get(left, ()) or left in _wider().get(right, ())
+    if right in _wider().get(left, ()) or left in _wider().get(right, ()):
+        return True
+    return everyday.related(left, right, "noun") == "near"
 
 
 @functools.cache

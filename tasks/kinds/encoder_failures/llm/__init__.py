@@ -1,7 +1,7 @@
 """The language model in this kind: failures are named, pairs are written and their meaning is judged by it.
 
 proposing    rounds of mined pairs and named failures, and what it expects without any pair
-generating   new pairs from the description of a failure
+generating   new pairs: sentences of the corpus, edited by the description of a failure
 meaning      whether the two texts of a pair mean the same
 rating       what a failure is worth to the reader
 schemas      what may be answered
@@ -16,7 +16,7 @@ CANNOT_FIND = (
     "whether the model judges meaning rightly: its verdicts count as they are",
     "what it never names: failures come from the pairs it was shown and from what it has read",
     "a confusion that no mined pair shows, above all one that the reference confuses as well",
-    "how often real users write such pairs: the model writes what comes to its mind",
+    "how often real users write such pairs: the model edits their sentences as it is told to",
 )
 NOTHING = "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples."
 """What to do where nothing was proposed."""

@@ -1,27 +1,37 @@
-"""Writing new pairs from the description of a failure alone, until there are enough distinct ones."""
+"""Editing sentences of the corpus from the description of a failure alone, until there are enough pairs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tasks.engines import roles
 from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, wording
-from tasks.engines.llm.generating import MAX_CHARS_KNOWN, MAX_KNOWN, PER_CALL, plain, spelling
+from tasks.engines.llm.generating import PER_CALL, plain, spelling
 from tasks.kinds.encoder_failures.llm import schemas
 from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.prompts import FOLDER
+from tasks.kinds.encoder_failures.roles import NewPair, Source
 from tasks.records import Call, Predicate
 from tasks.study import Study
 
+if TYPE_CHECKING:
+    from tasks.kinds.encoder_failures.embedded.wording import Wording
+
 MAX_CHARS = 1_000
-"""A pair with a longer text is left out: short texts are asked for, and an encoder would cut it."""
+"""A longer sentence is not asked for, and a longer answer left out: an encoder would cut it."""
+MOST_ASKED = 4
+"""Sentences that are shown for each pair that is wanted, at most: many can show no such difference."""
+IN_VAIN = 2
+"""Calls in a row that brought no pair, after which no more are made."""
 _NO_BIDI = dict.fromkeys(map(ord, wording.BIDI))
 
 
 class LlmPairGenerator:
-    """Asks a language model for pairs, round by round; no text stands in two of them."""
+    """Asks a language model to edit sentences, a page of them at a time."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
@@ -36,41 +46,42 @@ class LlmPairGenerator:
         return tuple(self._calls)
 
     def pairs(
-        self, predicate: Predicate, n: int, known: frozenset[str], rng: np.random.Generator
-    ) -> list[tuple[str, str]]:
-        """At most n distinct pairs; fewer where the model brings nothing new, none where it refuses.
+        self,
+        predicate: Predicate,
+        n: int,
+        sources: Sequence[Source],
+        wording: "Wording",
+        rng: np.random.Generator,
+    ) -> list[NewPair]:
+        """At most n pairs, one a document; fewer where it finds nothing to edit, none where it refuses.
 
         Args:
             predicate: whose definition describes the failure.
             n: pairs wanted, over 0.
-            known: not used: a model that never saw the corpus writes what it likes.
-            rng: not used: every question follows from the answers before it.
+            sources: sentences to be edited, in this order.
+            wording: not used: the model has words of its own.
+            rng: not used: every question follows from the sentences.
         """
-        written: list[tuple[str, str]] = []
+        written: list[NewPair] = []
         taken: set[str] = set()
-        while len(written) < n:
-            n_before, room = len(written), min(PER_CALL, n - len(written))
-            # The same question would bring the same answer, from the store; half as many may fit where the
-            # answer was cut or of another form.
-            for wanted in (room, room // 2):
-                if wanted and len(written) == n_before:
-                    written += _new(self._asked(predicate, written, wanted), taken)
-            if len(written) == n_before:
+        one_each = islice(_one_a_document(sources), MOST_ASKED * n)
+        in_vain = 0
+        while len(written) < n and in_vain < IN_VAIN:
+            page = list(islice(one_each, PER_CALL))
+            if not page:
                 break
+            made = _new(self._asked(predicate, page), taken)
+            in_vain = 0 if made else in_vain + 1
+            written += made
         return written[:n]
 
-    def _asked(self, predicate: Predicate, known: Sequence[tuple[str, str]], n: int) -> list[tuple[str, str]]:
+    def _asked(self, predicate: Predicate, page: Sequence[Source]) -> list[NewPair]:
         domain = own(self._study).domain
-        shown = prompts.lines(
-            {"first": left[:MAX_CHARS_KNOWN], "second": right[:MAX_CHARS_KNOWN]}
-            for left, right in known[-MAX_KNOWN:]
-        )
         described = json.loads(predicate.definition)
         system, user = self._prompt.render(
             failure=prompts.lines([{"name": predicate.predicate, "description": described["description"]}]),
             domain=prompts.lines([{"domain": domain}]) if domain else "",
-            known=shown,
-            n=n,
+            sentences=prompts.lines({"id": str(i), "sentence": one.text} for i, one in enumerate(page)),
         )
         answer = self._gateway.ask_now(
             Request(
@@ -78,24 +89,34 @@ class LlmPairGenerator:
                 self._endpoint,
                 system,
                 user,
-                schemas.TextPairs,
+                schemas.EditedSentences,
                 self._prompt.hash,
                 (predicate.predicate_id,),
             )
         )
         self._calls += answer.calls
-        if answer.status != roles.VALUE or not isinstance(answer.parsed, schemas.TextPairs):
+        if answer.status != roles.VALUE or not isinstance(answer.parsed, schemas.EditedSentences):
             return []
-        return [(tidied(pair.first), tidied(pair.second)) for pair in answer.parsed.pairs]
+        of = {str(i): one for i, one in enumerate(page)}
+        said = {one.id: one.second for one in answer.parsed.pairs if one.id in of}
+        return [NewPair(of[id_].text, tidied(second), of[id_].document_id) for id_, second in said.items()]
 
 
-def _new(pairs: Sequence[tuple[str, str]], taken: set[str]) -> list[tuple[str, str]]:
-    """Those of which no text is taken: pairs that share one are no two tests. Takes theirs."""
+def _one_a_document(sources: Sequence[Source]) -> Iterator[Source]:
+    done: set[str] = set()
+    for source in sources:
+        if source.document_id not in done and len(source.text) <= MAX_CHARS:
+            done.add(source.document_id)
+            yield source
+
+
+def _new(pairs: Sequence[NewPair], taken: set[str]) -> list[NewPair]:
+    """Those whose new text is one, differs from the sentence and is not taken. Takes theirs."""
     kept = []
     for pair in pairs:
-        spelt = {spelling(text) for text in pair}
-        if len(spelt) == 2 and "" not in spelt and not spelt & taken and max(map(len, pair)) <= MAX_CHARS:
-            taken |= spelt
+        spelt = spelling(pair.right)
+        if spelt and spelt != spelling(pair.left) and spelt not in taken and len(pair.right) <= MAX_CHARS:
+            taken.add(spelt)
             kept.append(pair)
     return kept
 

@@ -16,17 +16,17 @@ class Failures(Answer):
     failures: list[Failure]
 
 
-class TextPair(Answer):
-    """Two texts that an encoder may confuse."""
+class EditedSentence(Answer):
+    """A sentence with the difference that was asked for."""
 
-    first: str
+    id: str
     second: str
 
 
-class TextPairs(Answer):
-    """Pairs that were written."""
+class EditedSentences(Answer):
+    """Those that could be edited."""
 
-    pairs: list[TextPair]
+    pairs: list[EditedSentence]
 
 
 class Meaning(Answer):
