@@ -183,7 +183,8 @@ def test_an_encoder_that_does_not_read_the_texts_is_told_before_all_else(
         for day in range(40)
     ]
     project.table("news.parquet", rows)
-    project.params(news={**PAIR_STUDY, "embed": {"encoder": "bundled"}})
+    study = {**PAIR_STUDY, "collect": {**PAIR_STUDY["collect"], "near_duplicates": None}}
+    project.params(news={**study, "embed": {"encoder": "bundled"}})
     assert main(["check", "--study", "news"]) == 0
     told = capsys.readouterr().out
     assert told.startswith(
@@ -192,6 +193,6 @@ def test_an_encoder_that_does_not_read_the_texts_is_told_before_all_else(
     assert "not proposed" in told and "intfloat/multilingual-e5-small" in told
     assert main(["check", "--study", "news", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["languages"] == {"de": 1.0}
-    project.params(news={**PAIR_STUDY, "embed": {"encoder": "intfloat/multilingual-e5-small"}})
+    project.params(news={**study, "embed": {"encoder": "intfloat/multilingual-e5-small"}})
     assert main(["check", "--study", "news"]) == 0
     assert "reads English" not in capsys.readouterr().out
