@@ -70,8 +70,8 @@ def rarest(contrast: Contrast, min_effect: float) -> grams.Rarest:
     """Terms that are looked at: such as could reach a difference worth finding, in a few texts at least.
 
     Several of them together may be one predicate, so that a quarter of the difference will do, in one group.
-    A few texts are so many that all of them in the smaller group would be a chance of about 1 in 32: five where
-    the groups are equal, three at the least.
+    A few texts are so many that all of them in the smaller group would be a chance of about 1 in 32: five
+    where the groups are equal, three at the least.
     """
     smaller = min(contrast.in_a.sum(), (~contrast.in_a).sum()) / max(contrast.n_texts, 1)
     few = np.ceil(5 * np.log(2) / -np.log(max(smaller, 1e-9))) if contrast.n_texts >= 200 else 3
