@@ -28,6 +28,9 @@ from tasks.store.sources import hashes, normalised
 from tasks.study import Study
 from tasks.verdicts.judged import Judged, judged_from
 
+ENCODER = "bundled"
+"""Of every study here."""
+
 
 @dataclass(frozen=True)
 class Tested:
@@ -95,7 +98,8 @@ def study(file: str | Path, seed: int, **blocks: Any) -> Study:
     collect = {"group": "group", "a": "A", "b": "B"}
     goal = "how the groups differ"
     return Study.model_validate({
-        "name": "bench", "data": str(file), "goal": goal, "seed": seed, "collect": collect, **blocks,
+        "name": "bench", "data": str(file), "goal": goal, "seed": seed, "collect": collect,
+        **blocks, "embed": {"encoder": ENCODER, **blocks.get("embed", {})},
     })  # fmt: skip
 
 

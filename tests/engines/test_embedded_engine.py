@@ -11,7 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmarks.planting import made_pool
 from tasks.engines import embedded
+from tasks.engines.contrast import Contrast
+from tasks.engines.embedded import themes
 from tasks.engines.encoders import encoder
 from tasks.engines.roles import VALUE, Exploration
 from tasks.errors import EngineError
@@ -185,6 +188,62 @@ def test_random_halves_pass_few_and_never_none(bag: BagEncoder) -> None:
         counts.append(len(propose(texts, bag.encode(texts["text"].to_list()), seed)))
     assert all(count >= 5 for count in counts)
     assert np.median(counts) == 5, counts
+
+
+def test_one_to_twenty_without_a_difference_favours_no_group() -> None:
+    pool, towards, counts = made_pool(per_topic=100).texts, [], []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        texts = [pool[i] for i in rng.choice(len(pool), 600, replace=False)]
+        in_a = rng.permutation(600) < 29
+        found = propose(frame([("A" if a else "B", t) for a, t in zip(in_a, texts, strict=True)]), seed=seed)
+        towards += [p.direction for p in found]
+        counts.append(len(found))
+    assert 0.25 < towards.count("A") / len(towards) < 0.75
+    assert np.median(counts) == 5, "only what fills up"
+
+
+SAID = {
+    # Shares of the spam and of the other messages of a well-known collection of short messages.
+    "free": (0.23, 0.012), "txt": (0.19, 0.002), "prize": (0.11, 0.0), "www": (0.13, 0.0004),
+    "mobile": (0.16, 0.003), "claim": (0.14, 0.0), "call": (0.45, 0.045), "later": (0.001, 0.026),
+    "sorry": (0.003, 0.03), "ok": (0.005, 0.05), "da": (0.0, 0.028), "lor": (0.0, 0.031),
+    "gt": (0.0, 0.045), "home": (0.003, 0.03), "tonight": (0.005, 0.01), "morning": (0.001, 0.02),
+    "love": (0.01, 0.04), "oh": (0.0, 0.022), "hey": (0.004, 0.02), "dear": (0.01, 0.02),
+    "lol": (0.0, 0.015), "sleep": (0.0, 0.012), "happy": (0.003, 0.022), "wat": (0.0, 0.02),
+    "pick": (0.0, 0.016), "cos": (0.0, 0.015), "lunch": (0.0, 0.011), "gonna": (0.0, 0.011),
+    "thing": (0.0, 0.02), "ask": (0.0, 0.015), "smile": (0.0, 0.01), "leave": (0.0, 0.014),
+    "yeah": (0.0, 0.017), "feel": (0.0, 0.014), "wait": (0.0, 0.015), "anything": (0.0, 0.014),
+}  # fmt: skip
+
+
+def test_what_a_small_group_says_is_proposed_before_what_it_never_says() -> None:
+    rng = np.random.default_rng(0)
+    other = [f"w{i}" for i in range(800)]
+    rank = 1 / np.arange(1, 801)
+    rows: list[tuple[str, str]] = []
+    for group, n, side in (("A", 374, 0), ("B", 2414, 1)):
+        for _ in range(n):
+            said = [word for word, shares in SAID.items() if rng.random() < shares[side]]
+            words = [*said, *rng.choice(other, 8, p=rank / rank.sum())]
+            rows.append((group, " ".join(rng.permutation(words))))
+    rows = list(dict.fromkeys(rows))
+    found = propose(frame(rows), propose={"families": ["words"]})
+    named = " ".join(p.predicate for p in found if p.direction == "A")
+    assert all(f'"{word}"' in named for word in ("free", "txt", "prize", "www", "mobile")), named
+
+
+def test_topics_are_the_same_whichever_texts_are_of_a(bag: BagEncoder) -> None:
+    texts = news(200, 0.4, 0.1)["text"].to_list()
+    vectors = bag.encode(texts)
+    made = []
+    for seed in (0, 1):
+        in_a = np.random.default_rng(seed).permutation(len(texts)) < 40
+        harvest = themes.topics(
+            Contrast(in_a, np.arange(len(texts))), vectors, "bag", np.random.default_rng(7)
+        )
+        made.append([(c.definition["vector"], c.definition["threshold"]) for c in harvest.candidates])
+    assert made[0] and made[0] == made[1]
 
 
 def test_the_number_of_proposals_is_capped() -> None:

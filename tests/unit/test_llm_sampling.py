@@ -152,7 +152,7 @@ def test_effects_are_shares_in_a_minus_shares_in_b_over_texts_with_a_verdict() -
     score[:10, 1] = np.nan
     effect, z = ranking.effect_and_z(score, contrast)
     assert effect.tolist() == pytest.approx([0.01, 0.5, 0.51, 0.0, 0.0])
-    # The score test with 45 of 90 against 0 of 100: one variance, that of their common share.
+    # The score test with 45 of 90 against 0 of 100: both have the variance of all texts together.
     share = 45 / 190
     variance = share * (1 - share) * (1 / 90 + 1 / 100)
     assert z[1] == pytest.approx(0.5 / np.sqrt(variance))
