@@ -24,11 +24,11 @@ from jaxtyping import Bool, Float
 
 from benchmarks.peeking import Peeks, d5_walk, peeks, t_test_walk, welch_pvalues
 from benchmarks.walking import Walk, null_rates, order_units, sequential_walk, walk
-from tasks.stats.decisions import Rule
+from tasks.stats.decisions import CONFIRMED, CURTAILED, FUTILE, Rule
 from tasks.stats.differences import difference
 from tasks.stats.multiplicity import pvalues_adjusted_bh, pvalues_adjusted_holm
 
-BATCH = 32
+BATCH = 8
 """Texts of a hypothesis between two looks, for every plan."""
 COLUMNS = ("hypothesis_no", "hypothesis", "text", "corpus", "score")
 NULLS_AT_ONCE = 20
@@ -155,7 +155,8 @@ def exhaustive(
 
 def one_plan(steps: Walk, fixed: Bool[np.ndarray, " predicate"], rule: Rule, grid: int) -> dict[str, Any]:
     """Spending and agreement of the sequential plan over the orders."""
-    used, confirmed, futile = sequential_walk(steps, rule)
+    used, status = sequential_walk(steps, rule)
+    confirmed = status == CONFIRMED
     shares = used.sum(axis=1) / grid
     return {
         "used_mean": round(float(shares.mean()), 4),
@@ -165,7 +166,8 @@ def one_plan(steps: Walk, fixed: Bool[np.ndarray, " predicate"], rule: Rule, gri
         "confirmed_fixed": int(fixed.sum()),
         "agreement": share(confirmed[:, fixed]),
         "confirmed_beyond_fixed": round(float(confirmed[:, ~fixed].sum(axis=1).mean()), 2),
-        "futile_mean": round(float(futile.sum(axis=1).mean()), 2),
+        "futile_mean": round(float((status == FUTILE).sum(axis=1).mean()), 2),
+        "curtailed_mean": round(float((status == CURTAILED).sum(axis=1).mean()), 2),
     }
 
 

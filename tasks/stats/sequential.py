@@ -11,16 +11,25 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from tasks.stats.betting import (
+    CURTAILMENT_FRACTIONS,
     FUTILITY_FRACTIONS,
     TEST_FRACTIONS,
+    log_mean_exp,
     mean_atom_counts,
     mean_atoms,
     mean_ci_betting,
     mean_logevalue_betting,
 )
 from tasks.stats.blocks import block_differences
-from tasks.stats.decisions import CONFIRMED, GO_ON, Rule, evalues_adjusted, mean_error_to_come, next_status
-
+from tasks.stats.decisions import (
+    CONFIRMED,
+    GO_ON,
+    Rule,
+    curtailment_loggains,
+    evalues_adjusted,
+    mean_error_to_come,
+    next_status,
+)
 
 @dataclass(frozen=True)
 class Look:
@@ -40,7 +49,7 @@ class Look:
     q: Float[np.ndarray, " predicate"]
     """Adjusted for all predicates, among those large enough to be named; 1 for the others."""
     status: Int[np.ndarray, " predicate"]
-    """GO_ON, CONFIRMED or FUTILE."""
+    """GO_ON, CONFIRMED, FUTILE or CURTAILED."""
     fragile: Bool[np.ndarray, " predicate"]
     """Confirmed, but not if every missing verdict had spoken against it."""
 
@@ -65,7 +74,7 @@ class Sequential:
     towards_a: Bool[np.ndarray, " predicate"]
     """The frozen direction: True where A is said to have more."""
     n_blocks: Int[np.ndarray, " predicate"] | int
-    """Of the whole walk, one or one per predicate."""
+    """Of the whole walk, one or one per predicate: those that it will have been asked about at the end."""
     rule: Rule = field(default_factory=Rule)
     resolution: int = 20
     """As of `betting.mean_atoms`; 1 is exact, and faster, for 0/1 verdicts in blocks of two texts."""
@@ -82,6 +91,7 @@ class Sequential:
         self._n, self._sums = np.zeros((2, k)), np.zeros((2, k))
         self._asked = np.zeros(k, dtype=np.int64)
         self._log_e, self._log_e_futile = np.zeros((2, k))
+        self._gains = np.zeros((k, len(CURTAILMENT_FRACTIONS)))
         self._missing = False
         # In the frozen direction, as everything but what `look` gives out.
         self._ends = np.stack([np.full(k, -1.0), np.full(k, 1.0)])
@@ -120,6 +130,11 @@ class Sequential:
         found = block_differences(part, in_a, block, wanted, bounds)
         sign = self.sign[at]
         new = mean_atom_counts(found.answered * sign, self.resolution)
+        n_blocks = np.broadcast_to(self.n_blocks, self.sign.shape)[at]
+        n_asked = (~np.isnan(found.low)).sum(axis=0)
+        self._gains[at] += curtailment_loggains(
+            new, n_asked, self.counts[at], self.counts_low[at].sum(axis=1), n_blocks, self.rule.min_effect
+        )
         self.counts[at] += new
         if found.low is not found.answered:
             low, high = (mean_atom_counts(of * sign, self.resolution) for of in (found.low, found.high))
@@ -148,8 +163,9 @@ class Sequential:
             if last
             else self.rule.margin * mean_error_to_come(self.counts, self.n_blocks)
         )
+        against = (self._log_e_futile, log_mean_exp(self._gains))
         self.status, q = next_status(
-            self.status, self._log_e, self._log_e_futile, self.sign * estimate, slack, self.rule
+            self.status, self._log_e, against, self.sign * estimate, slack, self.rule
         )
         found = Look(
             n_texts=self._asked.copy(),

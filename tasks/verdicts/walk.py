@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.records import Predicate
-from tasks.stats.blocks import text_blocks
+from tasks.stats.blocks import look_of_blocks, text_blocks
 from tasks.stats.decisions import Rule
 from tasks.stats.sequential import Look, Sequential, difference_ci_last_look
 from tasks.store import frames
@@ -26,7 +26,7 @@ from tasks.verdicts.bets import Corrected, Scale, worst_verdicts
 from tasks.verdicts.gold_draw import largest_weight
 from tasks.verdicts.matrices import GoldVerdicts, at_threshold, groups_and_documents
 
-DECISIONS = ("undecided", "confirmed", "futile")
+DECISIONS = ("undecided", "confirmed", "futile", "curtailed")
 """By status of `stats.decisions`."""
 _STREAM = 3
 """Of the study's seed."""
@@ -263,9 +263,7 @@ def walk_over(
 def _batches(
     block: Int[np.ndarray, " text"], sizes: Int[np.ndarray, " block"], look_every: int
 ) -> list[Int[np.ndarray, " text"]]:
-    """Row numbers of each batch: whole blocks, of about so many texts together."""
-    before = np.cumsum(sizes) - sizes
-    _, batch = np.unique(before // look_every, return_inverse=True)
+    """Row numbers of each batch: the texts of whole blocks."""
     order = np.argsort(block, kind="stable")
-    ends = np.cumsum(np.bincount(batch[block]))
+    ends = np.cumsum(np.bincount(look_of_blocks(sizes, look_every)[block]))
     return np.split(order, ends[:-1])

@@ -101,7 +101,7 @@ def test_the_replay_of_many_orders_is_the_walk_of_one(control: str) -> None:
     score = (rng.random(share.shape) < share).astype(float)
     orders = [order_units(in_a, rng) for _ in range(3)]
     rule = Rule(control=control)
-    used, confirmed, futile = sequential_walk(walk(score, in_a, orders, 32), rule)
+    used, status = sequential_walk(walk(score, in_a, orders, 32), rule)
     for i, order in enumerate(orders):
         pairs = np.stack([order[in_a[order]], order[~in_a[order]]], axis=1).ravel()
         one = Sequential(np.ones(5, bool), n, rule, RESOLUTION)
