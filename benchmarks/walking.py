@@ -15,7 +15,6 @@ from tasks.stats.betting import (
 )
 from tasks.stats.blocks import look_of_blocks
 from tasks.stats.decisions import (
-    CONFIRMED,
     GO_ON,
     Rule,
     curtailment_loggains,
@@ -113,11 +112,10 @@ def sequential_walk(
         log_e = mean_logevalue_betting(counts, 0.0, TEST_FRACTIONS)
         futile = mean_logevalue_betting(counts[:, ::-1], -rule.min_effect, FUTILITY_FRACTIONS)
         parts = (log_e, futile, log_mean_exp(gains), slack)
-        by_order = [part.reshape(orders, hypotheses) for part in parts]
-        for o in range(orders):
-            evidence, *against, margin = (part[o] for part in by_order)
+        by_order = zip(*(part.reshape(orders, hypotheses) for part in parts), strict=True)
+        for o, (evidence, against, short, margin) in enumerate(by_order):
             status[o], _ = next_status(
-                status[o], evidence, (against[0], against[1]), steps.estimate[step, o], margin, rule
+                status[o], evidence, against, steps.estimate[step, o], margin, rule, short
             )
     return used, status
 

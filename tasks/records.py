@@ -14,6 +14,7 @@ Why = Literal[
     "contradicted",
     "untested",
     "futile",
+    "curtailed",
     "undecided",
     "not significant",
     "other direction",
@@ -128,6 +129,9 @@ class Score:
     hi: float
     p: float
     q: float
+    conservative_validity: float
+    """Of a walk that stopped before the last text the value nearest to zero that is as likely as not: further
+    from zero than the truth in at most half of studies, where validity leans away from it. Else validity."""
     missing_lo: float
     """Validity if every refused or unparsable verdict had gone against A ..."""
     missing_hi: float
@@ -144,7 +148,7 @@ class Score:
     e_value: float | None
     """Evidence against no effect in the frozen direction, valid at any stop; None in a fixed plan."""
     decision: str
-    """fixed, or in a sequential plan confirmed, futile or undecided."""
+    """fixed, or in a sequential plan confirmed, futile, curtailed or undecided."""
     fragile: bool
     """A discovery that would not stand if every missing verdict had gone against it."""
     is_discovery: bool
@@ -170,6 +174,8 @@ class Discovery:
     hi: float
     p: float
     q: float
+    conservative_validity: float
+    """As of Score: what to show, and to order by its interval."""
     e_value: float | None
     corrected_validity: float | None
     corrected_lo: float | None

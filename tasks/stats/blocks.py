@@ -72,6 +72,24 @@ def text_blocks(
     return np.asarray(rng.permutation(blocks)[block][number])
 
 
+def look_rows(block: Int[np.ndarray, " text"], look_every: int) -> list[Int[np.ndarray, " text"]]:
+    """Gives the rows that are judged before each look: the texts of whole blocks.
+
+    Args:
+        block: of `text_blocks`.
+        look_every: as of `look_of_blocks`.
+
+    Assumes:
+        Nothing.
+
+    Source:
+        Own.
+    """
+    look = look_of_blocks(np.bincount(block), look_every)
+    ends = np.cumsum(np.bincount(look[block]))
+    return np.split(np.argsort(block, kind="stable"), ends[:-1])
+
+
 def look_of_blocks(sizes: Int[np.ndarray, " block"], look_every: int) -> Int[np.ndarray, " block"]:
     """Gives the look after which each block is known: whole blocks, in order.
 

@@ -49,10 +49,11 @@ class Rule:
 def next_status(
     status: Int[np.ndarray, " predicate"],
     log_e: Float[np.ndarray, " predicate"],
-    log_e_against: tuple[Float[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]],
+    log_e_futile: Float[np.ndarray, " predicate"],
     towards: Float[np.ndarray, " predicate"],
     slack: Float[np.ndarray, " predicate"],
     rule: Rule,
+    log_e_curtailed: Float[np.ndarray, " predicate"] | None = None,
 ) -> tuple[Int[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
     """Gives the status after a look, and q.
 
@@ -63,10 +64,12 @@ def next_status(
     Args:
         status: before the look.
         log_e: against an effect of at most 0 in the frozen direction; of a decided predicate, at its stop.
-        log_e_against: against an effect of at least min_effect, and against such an estimate with all texts.
+        log_e_futile: against an effect of at least min_effect.
         towards: the estimate in the frozen direction; NaN where there is none.
         slack: how far the estimate must lie above min_effect.
         rule: as of `Sequential`.
+        log_e_curtailed: against an estimate of at least min_effect with all texts; none is dropped for it if
+            None.
 
     Assumes:
         e-processes in one common history.
@@ -78,8 +81,10 @@ def next_status(
     named = (status == CONFIRMED) | ((status == GO_ON) & (towards >= rule.min_effect + slack))
     q = evalues_adjusted(log_e, named, rule.control)
     after = status.copy()
-    for log_e_of, dropped in zip(log_e_against, (FUTILE, CURTAILED), strict=True):
-        after[(after == GO_ON) & (log_e_of >= -np.log(rule.futility))] = dropped
+    enough = -np.log(rule.futility)
+    if log_e_curtailed is not None:
+        after[(status == GO_ON) & (log_e_curtailed >= enough)] = CURTAILED
+    after[(status == GO_ON) & (log_e_futile >= enough)] = FUTILE
     after[named & (q <= rule.alpha)] = CONFIRMED
     return after, q
 

@@ -31,6 +31,7 @@ from tasks.stats.decisions import (
     next_status,
 )
 
+
 @dataclass(frozen=True)
 class Look:
     """What was known after a batch, one entry per predicate; signs are those of A - B."""
@@ -41,7 +42,7 @@ class Look:
     """Blocks that gave a difference."""
     estimate: Float[np.ndarray, " predicate"]
     """Mean of A less mean of B over the verdicts so far; NaN before there are any. Where the walk stopped to
-    confirm, it leans away from zero; the interval does not."""
+    confirm, it leans away from zero; the interval and `conservative` do not."""
     lo: Float[np.ndarray, " predicate"]
     hi: Float[np.ndarray, " predicate"]
     log_e: Float[np.ndarray, " predicate"]
@@ -163,9 +164,14 @@ class Sequential:
             if last
             else self.rule.margin * mean_error_to_come(self.counts, self.n_blocks)
         )
-        against = (self._log_e_futile, log_mean_exp(self._gains))
         self.status, q = next_status(
-            self.status, self._log_e, against, self.sign * estimate, slack, self.rule
+            self.status,
+            self._log_e,
+            self._log_e_futile,
+            self.sign * estimate,
+            slack,
+            self.rule,
+            log_mean_exp(self._gains),
         )
         found = Look(
             n_texts=self._asked.copy(),
@@ -193,6 +199,18 @@ class Sequential:
         level, horizon = (1 + self.rule.level) / 2, self._horizon
         lo, hi = mean_ci_betting(low, level, horizon)[0], mean_ci_betting(high, level, horizon)[1]
         return np.where(self.towards_a, lo, -hi), np.where(self.towards_a, hi, -lo)
+
+    def conservative(self) -> Float[np.ndarray, " predicate"]:
+        """Gives of each A - B the value nearest to zero that is as likely as not, to show for an estimate.
+
+        Where the walk stops to confirm, the estimate leans away from zero. This one is further from zero than
+        the true difference in at most half of walks, wherever they stop.
+
+        Source:
+            `mean_ci_betting` at level 0: median-conservative at any time by Ville (1939) at 1/2.
+        """
+        lo, hi = mean_ci_betting(self.counts, 0.0, self._horizon)
+        return np.asarray(self.sign * np.clip(0.0, lo, hi))
 
     @property
     def _horizon(self) -> int:

@@ -14,7 +14,7 @@ from tasks.stats.betting import (
     mean_ci_betting,
     mean_logevalue_betting,
 )
-from tasks.stats.decisions import CONFIRMED, FUTILE, Rule
+from tasks.stats.decisions import CONFIRMED, CURTAILED, FUTILE, Rule
 from tasks.stats.multiplicity import evalues_adjusted_ebh, evalues_adjusted_holm
 from tasks.stats.sequential import Sequential
 
@@ -110,6 +110,5 @@ def test_the_replay_of_many_orders_is_the_walk_of_one(control: str) -> None:
             one.update(score[at], in_a[at], np.arange(start, start + 32) // 2)
             end = one.look()
         assert end.n_texts.tolist() == used[i].tolist()
-        assert (end.status == CONFIRMED).tolist() == confirmed[i].tolist()
-        assert (end.status == FUTILE).tolist() == futile[i].tolist()
-    assert confirmed.any() and futile.any()
+        assert end.status.tolist() == status[i].tolist()
+    assert {CONFIRMED, FUTILE, CURTAILED} <= set(status.ravel())
