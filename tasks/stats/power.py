@@ -34,7 +34,7 @@ def sequential_outlook(
     effects: Sequence[float],
     rule: Rule,
     n_tests: int,
-    look_every: int = 16,
+    look_every: int = 20,
     base_share: float = 0.1,
     n_draws: int = 100,
     seed: int = 0,

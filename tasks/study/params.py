@@ -328,7 +328,7 @@ class Sequential(Block):
     futility: Share = 0.1
     """Chance that a predicate is dropped as futile though its effect is the minimum; and that it is curtailed
     though its estimate on all texts would be."""
-    look_every: int = Field(default=16, ge=2)
+    look_every: int = Field(default=20, ge=2)
     """Texts judged between two looks; later a 32nd of those judged so far, where that is more."""
 
 

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from tasks.stats.blocks import block_differences, text_blocks
-from tasks.stats.decisions import CONFIRMED, FUTILE, GO_ON, Rule, mean_error_to_come, next_status
+from tasks.stats.decisions import (
+    CONFIRMED,
+    CURTAILED,
+    FUTILE,
+    GO_ON,
+    Rule,
+    curtailment_loggains,
+    mean_error_to_come,
+    next_status,
+)
 from tasks.stats.sequential import Sequential, difference_ci_last_look
 
 NONE = np.nan
@@ -147,7 +156,7 @@ def test_a_walk() -> None:
     """Large, rare but real, none, wrong way round."""
     walk = walked(1000, [0.6, 0.08, 0.1, 0.1], [0.1, 0.005, 0.1, 0.6])
     end = walk.path[-1]
-    assert end.status.tolist() == [CONFIRMED, CONFIRMED, FUTILE, FUTILE]
+    assert end.status.tolist() == [CONFIRMED, CONFIRMED, CURTAILED, FUTILE]
     assert end.n_texts[0] < 150 and end.n_texts[1] < 900 and end.n_texts[3] < 200
     assert (end.lo <= end.estimate).all() and (end.estimate <= end.hi).all()
     assert end.lo[0] > 0 and end.lo[1] > -0.02 and end.hi[3] < 0.1
