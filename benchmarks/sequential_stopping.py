@@ -59,7 +59,7 @@ class Stopped:
     bias_conservative: float | None
     """Likewise of `Sequential.conservative`."""
     over: float | None
-    """Share of these of which it is over the truth; at most a half is promised, of all walks."""
+    """Share of these of which that is over the truth."""
     missed: float
     """Share of all predicates whose interval at the stop does not hold the truth."""
 

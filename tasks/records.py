@@ -130,8 +130,8 @@ class Score:
     p: float
     q: float
     conservative_validity: float
-    """Of a walk that stopped before the last text the value nearest to zero that is as likely as not: further
-    from zero than the truth in at most half of studies, where validity leans away from it. Else validity."""
+    """Where a walk stopped before the last text validity leans away from zero; this is one standard error nearer
+    to it, 0 at least. Else it is validity."""
     missing_lo: float
     """Validity if every refused or unparsable verdict had gone against A ..."""
     missing_hi: float
@@ -175,7 +175,7 @@ class Discovery:
     p: float
     q: float
     conservative_validity: float
-    """As of Score: what to show, and to order by its interval."""
+    """As of Score: what the report shows."""
     e_value: float | None
     corrected_validity: float | None
     corrected_lo: float | None

@@ -77,7 +77,7 @@ def decided_sequential(walk: Walk, estimates: pl.DataFrame) -> pl.DataFrame:
     look = walk.looks[-1]
     lo, hi = walk.interval(estimates["lo"].to_numpy(), estimates["hi"].to_numpy())
     estimate = np.clip(look.estimate, lo, hi)
-    conservative = np.where(walk.ended, estimate, np.clip(walk.conservative(), lo, hi))
+    conservative = np.where(walk.ended, estimate, np.clip(walk.conservative, lo, hi))
     e_value = np.exp(np.clip(look.log_e, -_LARGEST_LOG, _LARGEST_LOG))
     method = [f"betting+{m}" if ended else "betting" for m, ended in zip(estimates["method"], walk.ended)]  # noqa: B905 - an array
     return estimates.with_columns(

@@ -155,8 +155,7 @@ def mean_ci_betting(
 
     Args:
         counts: of `mean_atom_counts`.
-        level: chance that every interval of the walk covers, in [0, 1). At 0 each end passes the mean in
-            at most half of walks: what is as likely as not.
+        level: chance that every interval of the walk covers, in (0, 1).
         horizon: how many values there may be at most; it steers the bets, may be wrong, must not change.
         within: an earlier interval of the same walk: what it left out stays out, which is quicker as well.
 
@@ -164,7 +163,7 @@ def mean_ci_betting(
         Lower and upper ends in [-1, 1].
 
     Raises:
-        ValueError: level outside [0, 1), or horizon under 1.
+        ValueError: level outside (0, 1), or horizon under 1.
 
     Assumes:
         As `mean_logevalue_betting`.
@@ -174,8 +173,8 @@ def mean_ci_betting(
         1 - level from below or above. The log e-value is convex and falling in log(1 + mean), so Newton's
         steps from the left never pass the end. Checked against a grid of means.
     """
-    if not 0 <= level < 1:
-        raise ValueError(f"wanted a level in [0, 1), got {level}")
+    if not 0 < level < 1:
+        raise ValueError(f"wanted a level in (0, 1), got {level}")
     fractions = horizon_fractions(horizon, level)
     threshold = np.log(2 / (1 - level))
     ends = np.full((2, counts.shape[0]), -1.0) if within is None else np.array([within[0], -within[1]])

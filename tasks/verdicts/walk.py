@@ -204,14 +204,10 @@ class Walk:
         lo, hi = difference_ci_last_look(look.lo, look.hi, fixed_lo, fixed_hi)
         return np.where(self.ended, lo, look.lo), np.where(self.ended, hi, look.hi)
 
+    @property
     def conservative(self) -> Float[np.ndarray, " predicate"]:
-        """The value nearest to zero that is as likely as not, in units of validity."""
-        worst = self.state.conservative()
-        if self._hopeful is not None:
-            best = self._hopeful.conservative()
-            nearest = np.where(np.abs(best) < np.abs(worst), best, worst)
-            worst = np.where(worst * best < 0, 0.0, nearest)
-        return np.asarray(np.clip(worst * self._scale.width, -1, 1))
+        """What to show for the estimate where the walk stopped, in units of validity."""
+        return np.asarray(np.clip(self.state.conservative() * self._scale.width, -1, 1))
 
     @property
     def ended(self) -> Bool[np.ndarray, " predicate"]:

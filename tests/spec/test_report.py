@@ -280,9 +280,10 @@ def test_metrics_and_forest_for_dvc(project: Project) -> None:
 
 
 WALKED = [
-    decided(held(COVID), "confirmed", 128),
+    decided(held(COVID, conservative_validity=0.22), "confirmed", 128),
     decided(crime(), "confirmed", 320),
     decided(weak("is long", q=1.0), "futile", 150),
+    decided(weak("is short", q=0.9), "curtailed", 200),
     decided(weak("is loud", q=0.4), "undecided", 400),
 ]
 
@@ -293,20 +294,22 @@ def test_a_sequential_plan_shows_where_each_was_decided_and_why(project: Project
         row.one("th").text: [cell.text for cell in row.nodes("td")]
         for row in section.one("tbody").nodes("tr")
     }
-    assert list(rows) == [COVID, CRIME, "is loud", "is long"]
-    assert rows[COVID][:3] == ["", "128", "+0.26"]
-    assert [row[3] for row in rows.values()] == [
-        "confirmed: q <0.001 is at most 0.05, and V is clear of the minimum effect",
-        "confirmed: q 0.048 is at most 0.05, and V is clear of the minimum effect",
+    assert list(rows) == [COVID, CRIME, "is loud", "is short", "is long"]
+    # The estimate at the stop, and what the page goes by.
+    assert rows[COVID][:4] == ["", "128", "+0.26", "+0.22"]
+    assert [row[-1] for row in rows.values()] == [
+        "confirmed: q <0.001 is at most 0.05, and the estimate is clear of the minimum effect",
+        "confirmed: q 0.048 is at most 0.05, and the estimate is clear of the minimum effect",
         "not decided when the texts ended",
+        "curtailed: with all texts its estimate would hardly be 0.02 or more in 2020",
         "futile: with 0.02 or more in 2020 it would hardly look like this",
     ]
-    assert "2 confirmed, 1 futile, 1 not decided when the texts ended." in section.text
+    assert "2 confirmed, 1 futile, 1 curtailed, 1 not decided when the texts ended." in section.text
     ends = [
         [node.tag for node in row.one("svg", class_="walk").children][3:]
         for row in section.one("tbody").nodes("tr")
     ]  # type: ignore[union-attr]
-    assert ends == [["circle"], ["path"], ["circle"], ["path"]], "how it ended shows without colour"
+    assert ends == [["circle"], ["path"], ["circle"], ["path"], ["path"]], "how it ended shows without colour"
 
 
 def test_a_path_runs_from_knowing_nothing_to_its_stop(project: Project) -> None:
@@ -339,9 +342,9 @@ def test_long_paths_are_thinned_and_keep_their_end() -> None:
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        ({"judging_usd": 2.0}, "about $1.21 more: an estimate"),
+        ({"judging_usd": 2.0}, "about $1.34 more: an estimate"),
         ({"judging_usd": None}, "What these would have cost is not known"),
-        ({"judging_usd": 0.0}, "602 were not needed. 2 confirmed"),
+        ({"judging_usd": 0.0}, "802 were not needed. 2 confirmed"),
     ],
 )
 def test_what_was_saved_is_told_in_judgements_and_money(
@@ -349,21 +352,21 @@ def test_what_was_saved_is_told_in_judgements_and_money(
 ) -> None:
     page = Node(put_walked(project, WALKED, record=record))
     section = page.one("section", id="walks").text
-    assert "998 of 1,600 judgements were asked for (62% of the full grid), 602 were not needed." in section
+    assert "1,198 of 2,000 judgements were asked for (60% of the full grid), 802 were not needed." in section
     assert told in section
-    assert "62% of the judgements of the full grid sufficed" in page.one("section", id="findings").text
+    assert "60% of the judgements of the full grid sufficed" in page.one("section", id="findings").text
     figures = json.loads(written("metrics.json"))
-    assert (figures["n_judgements"], figures["n_grid"]) == (998, 1600)
+    assert (figures["n_judgements"], figures["n_grid"]) == (1198, 2000)
 
 
 def test_a_sequential_report_says_how_to_read_it_and_that_nothing_was_shuffled(project: Project) -> None:
     page = Node(put_walked(project, WALKED))
     reading = page.one("section", id="reading").text
     assert (
-        "the interval and q hold at whatever text judging stopped. V at a stop leans away from zero"
+        "the interval and q hold at whatever text judging stopped. The estimate at a stop leans away from zero"
         in reading
     )
-    assert "corrected for all 4 tested hypotheses and for every look: among discoveries" in reading
+    assert "corrected for all 5 tested hypotheses and for every look: among discoveries" in reading
     assert "not run: labels cannot be shuffled" in page.one("section", id="baseline").text
     assert "tested on up to 210 others" in page.one("header").text
     assert "never judged" not in page.text, "what was not asked was not needed"
@@ -374,6 +377,7 @@ def test_a_sequential_report_says_how_to_read_it_and_that_nothing_was_shuffled(p
     why = [row.nodes("td")[-1].text for row in page.one("section", id="rejected").one("tbody").nodes("tr")]
     assert why == [
         "not decided when the texts ended",
+        "curtailed: with all texts hardly 0.02 or more in 2020",
         "futile: hardly 0.02 or more in 2020",
     ]
     fwer = put_walked(project, WALKED, verify={"sequential": {"control": "fwer"}})
@@ -519,7 +523,7 @@ def test_paraphrases_are_tested_as_one(project: Project) -> None:
 
 def test_a_budget_that_ended_the_walk_is_said(project: Project) -> None:
     page = Node(put_walked(project, WALKED, score={"ended": "budget"}))
-    assert "62% of the judgements of the full grid were made when the budget ended" in page.text
+    assert "60% of the judgements of the full grid were made when the budget ended" in page.text
     section = page.one("section", id="walks").text
     assert (
         "for the rest the budget ended the walk" in section

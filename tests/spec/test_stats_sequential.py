@@ -10,7 +10,6 @@ from tasks.stats.decisions import (
     FUTILE,
     GO_ON,
     Rule,
-    curtailment_loggains,
     mean_error_to_come,
     next_status,
 )
