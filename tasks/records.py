@@ -130,8 +130,8 @@ class Score:
     p: float
     q: float
     conservative_validity: float
-    """Where a walk stopped before the last text validity leans away from zero; this is one standard error nearer
-    to it, 0 at least. Else it is validity."""
+    """Where a walk stopped before the last text validity leans away from zero; this is one standard error
+    nearer to it, 0 at least. Else it is validity."""
     missing_lo: float
     """Validity if every refused or unparsable verdict had gone against A ..."""
     missing_hi: float

@@ -1,6 +1,6 @@
 """Betting against the same thing done the long way, and e-values against SciPy."""
 
-from itertools import chain, combinations
+from itertools import chain, combinations, permutations
 
 import numpy as np
 import pytest
@@ -10,13 +10,16 @@ from benchmarks.walking import RESOLUTION, order_units, sequential_walk, walk
 from tasks.stats.betting import (
     TEST_FRACTIONS,
     horizon_fractions,
+    log_mean_exp,
     mean_atom_counts,
     mean_ci_betting,
     mean_logevalue_betting,
 )
-from tasks.stats.decisions import CONFIRMED, CURTAILED, FUTILE, Rule
+from tasks.stats.decisions import CONFIRMED, CURTAILED, FUTILE, Rule, curtailment_loggains
 from tasks.stats.multiplicity import evalues_adjusted_ebh, evalues_adjusted_holm
 from tasks.stats.sequential import Sequential
+
+NONE = np.nan
 
 
 def capital(values: np.ndarray, null: float, fractions: np.ndarray) -> float:
@@ -72,6 +75,24 @@ def test_an_e_value_has_a_mean_of_one_under_its_null() -> None:
     # Under a smaller mean it is less.
     tilted = np.prod(np.select([walks == 0, walks > 0], [0.9, 0.04], 0.06), axis=0)
     assert (e * tilted).sum() < 1
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("values", [[1, 0, 0, -1, 1, -0.5], [1, NONE, 0, NONE, -1, 1], [1, 1, 1, 1, 1, -1]])
+def test_curtailment_has_a_mean_of_at_most_one_over_all_orders(values: list[float], batch: int) -> None:
+    """Of any blocks whose mean is the minimum or more, whatever is missing, and at any look."""
+    orders = np.array(list(permutations(values))).T
+    known = np.nanmean(values)
+    for least in (known, known - 0.05):
+        gains, counts, seen = np.zeros((orders.shape[1], 3)), np.zeros((orders.shape[1], 5)), 0
+        for start in range(0, len(values), batch):
+            part = orders[start : start + batch]
+            new = mean_atom_counts(part, 2)
+            asked = np.full(orders.shape[1], len(part))
+            before = np.full(orders.shape[1], float(seen))
+            gains += curtailment_loggains(new, asked, counts, before, len(values), least)
+            counts, seen = counts + new, seen + len(part)
+            assert np.exp(log_mean_exp(gains)).mean() <= 1 + 1e-9
 
 
 def test_ebh_is_benjamini_hochberg_on_one_over_e() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tasks import paths
+from tasks.__main__ import main
 from tasks.errors import MissingStageError, StoreError
 from tasks.report import stage as report
 from tasks.report import walks
@@ -363,8 +364,8 @@ def test_a_sequential_report_says_how_to_read_it_and_that_nothing_was_shuffled(p
     page = Node(put_walked(project, WALKED))
     reading = page.one("section", id="reading").text
     assert (
-        "the interval and q hold at whatever text judging stopped. The estimate at a stop leans away from zero"
-        in reading
+        "the interval and q hold at whatever text judging stopped. The estimate at a stop leans away "
+        "from zero, so V is given one standard error nearer to it there" in reading
     )
     assert "corrected for all 5 tested hypotheses and for every look: among discoveries" in reading
     assert "not run: labels cannot be shuffled" in page.one("section", id="baseline").text
@@ -382,6 +383,24 @@ def test_a_sequential_report_says_how_to_read_it_and_that_nothing_was_shuffled(p
     ]
     fwer = put_walked(project, WALKED, verify={"sequential": {"control": "fwer"}})
     assert "at most about 5% of such studies have any false discovery" in Node(fwer).text
+
+
+def test_what_is_surest_comes_first_and_no_estimate_of_a_stop_stands_bare(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    early = held(COVID, validity=0.6, conservative_validity=0.41, lo=0.02, hi=0.9)
+    page = Node(
+        put_walked(project, [decided(early, "confirmed", 20), decided(held(POWER), "confirmed", 300)])
+    )
+    forest = page.one("section", id="findings").one("tbody").nodes("tr")
+    assert [row.one("th").text for row in forest] == [POWER, COVID]
+    assert forest[1].nodes("td")[-1].text == "+0.41 [+0.02, +0.90]"
+    assert "(of 20 texts, judged up to the stop)" in page.one("details", id="finding-2").text
+    # Of all that the page says only the account of the walk has the estimate of the stop.
+    assert page.text.count("+0.60") == page.one("section", id="walks").text.count("+0.60") == 1
+    assert main(["show", "--study", "news"]) == 0
+    told = capsys.readouterr().out
+    assert told.index(POWER) < told.index(COVID) and "+0.41 [+0.02, +0.90]" in told and "+0.60" not in told
 
 
 def test_a_fixed_report_says_nothing_of_walks(project: Project) -> None:
