@@ -204,7 +204,8 @@ class Sequential:
         """Gives A - B by one standard error nearer to zero, 0 at least: to be shown for the estimate.
 
         Where the walk stops to confirm, the estimate leans away from zero, the more the earlier. This one is
-        further from zero than the true difference in less than a third of such walks: see docs/sequential.md.
+        further from zero than the true difference in less than a third of such walks, of differences clearly
+        over the minimum effect: see docs/sequential.md.
 
         Source:
             Own; the standard error is that of `mean_error_to_come` with no end in sight.

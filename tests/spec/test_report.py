@@ -394,7 +394,7 @@ def test_what_is_surest_comes_first_and_no_estimate_of_a_stop_stands_bare(
     )
     forest = page.one("section", id="findings").one("tbody").nodes("tr")
     assert [row.one("th").text for row in forest] == [POWER, COVID]
-    assert forest[1].nodes("td")[-1].text == "+0.41 [+0.02, +0.90]"
+    assert forest[1].nodes("td")[-1].text == "+0.41 [0.02, 0.90]"
     assert "(of 20 texts, judged up to the stop)" in page.one("details", id="finding-2").text
     # Of all that the page says only the account of the walk has the estimate of the stop.
     assert page.text.count("+0.60") == page.one("section", id="walks").text.count("+0.60") == 1
