@@ -45,8 +45,9 @@ def main() -> None:
     step_ms: dict[int, float] = {}
     for seen in SEEN:
         walk = Sequential(np.ones(arguments.predicates, bool), max(SEEN), UNDECIDED, resolution)
-        for i in range(seen // arguments.verdicts):
-            walk.update(*batches[i % len(batches)])
+        for _ in range(seen // arguments.verdicts):
+            # Ever the same few batches would decide.
+            walk.update(*make(arguments.verdicts, arguments.predicates, arguments.graded, rng))
         walk.look()
         if not walk.going.all():
             raise SystemExit("a predicate was decided: the step would be measured on fewer")

@@ -5,23 +5,38 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tasks.stats.betting import FUTILITY_FRACTIONS, TEST_FRACTIONS, mean_atom_counts, mean_logevalue_betting
-from tasks.stats.decisions import CONFIRMED, FUTILE, GO_ON, Rule, mean_error_to_come, next_status
+from tasks.stats.betting import (
+    CURTAILMENT_FRACTIONS,
+    FUTILITY_FRACTIONS,
+    TEST_FRACTIONS,
+    log_mean_exp,
+    mean_atom_counts,
+    mean_logevalue_betting,
+)
+from tasks.stats.blocks import look_of_blocks
+from tasks.stats.decisions import (
+    GO_ON,
+    Rule,
+    curtailment_loggains,
+    mean_error_to_come,
+    next_status,
+)
 
 RESOLUTION = 20
 
 
 @dataclass(frozen=True)
 class Walk:
-    """Differences by batch, for every order and hypothesis."""
+    """Differences by look, for every order and hypothesis."""
 
     difference: Float[np.ndarray, "step block order predicate"]
-    """Of a pair of blocks; NaN where a batch is not full."""
+    """Of a pair of texts, or more; NaN where a look has fewer blocks."""
     estimate: Float[np.ndarray, "step order predicate"]
-    """Mean A minus mean B of all verdicts up to the end of the batch; NaN without any."""
+    """Mean A minus mean B of all verdicts up to the look; NaN without any."""
     n_texts: Int[np.ndarray, "step predicate"]
-    """Verdicts up to the end of the batch."""
-    n_blocks: Int[np.ndarray, " predicate"]
+    """Verdicts up to the look."""
+    n_blocks: int
+    """Of a hypothesis with a verdict on every text, whether it has them or not."""
 
 
 def order_units(in_a: Bool[np.ndarray, " text"], rng: np.random.Generator) -> Int[np.ndarray, " text"]:
@@ -50,57 +65,59 @@ def walk(
     score: Float[np.ndarray, "text predicate"],
     in_a: Bool[np.ndarray, " text"],
     orders: list[Int[np.ndarray, " text"]],
-    batch: int,
+    look_every: int,
 ) -> Walk:
-    """All orders cut into batches of about so many texts of a hypothesis, whole blocks each."""
+    """All orders cut into looks as a study with `look_every` cuts them, whole blocks each."""
     found = [[blocks(score[order, k], in_a[order]) for k in range(score.shape[1])] for order in orders]
     n_blocks = np.array([one[0].size for one in found[0]])
-    n_all = (~np.isnan(score)).sum(axis=0)
-    per = np.maximum(np.rint(batch * n_blocks / np.maximum(n_all, 1)).astype(int), 1)
-    steps = int(np.max(-(-n_blocks // per), initial=1))
-    difference = np.full((steps, int(per.max()), len(orders), n_blocks.size), np.nan)
+    looks = [look_of_blocks(one[1].sum(axis=0).astype(np.int64), look_every) for one in found[0]]
+    steps = max((int(look[-1]) + 1 for look in looks if look.size), default=1)
+    most = max((int(np.bincount(look).max()) for look in looks if look.size), default=1)
+    difference = np.full((steps, most, len(orders), n_blocks.size), np.nan)
     estimate = np.full((steps, len(orders), n_blocks.size), np.nan)
     n_texts = np.zeros((steps, n_blocks.size), dtype=np.int64)
     for k in np.flatnonzero(n_blocks):
-        ends = np.minimum((np.arange(steps) + 1) * per[k], n_blocks[k]) - 1
-        at = np.divmod(np.arange(n_blocks[k]), per[k])
+        size = np.bincount(looks[k], minlength=steps)
+        ends = np.minimum(np.cumsum(size), n_blocks[k]) - 1
+        place = np.arange(n_blocks[k]) - (np.cumsum(size) - size)[looks[k]]
         for o, of_order in enumerate(found):
             g, n, total = of_order[k]
-            difference[at[0], at[1], o, k] = g
+            difference[looks[k], place, o, k] = g
             n_run, total_run = n.cumsum(axis=1)[:, ends], total.cumsum(axis=1)[:, ends]
             estimate[:, o, k] = total_run[0] / n_run[0] - total_run[1] / n_run[1]
             n_texts[:, k] = n_run.sum(axis=0)
-    return Walk(difference, estimate, n_texts, n_blocks)
+    return Walk(difference, estimate, n_texts, min(int(in_a.sum()), int((~in_a).sum())))
 
 
 def sequential_walk(
     steps: Walk, rule: Rule
-) -> tuple[
-    Int[np.ndarray, "order predicate"],
-    Bool[np.ndarray, "order predicate"],
-    Bool[np.ndarray, "order predicate"],
-]:
-    """Judgements spent, and what was confirmed and futile, in every order."""
+) -> tuple[Int[np.ndarray, "order predicate"], Int[np.ndarray, "order predicate"]]:
+    """Judgements spent, and what became of each predicate (`stats.decisions`), in every order."""
     n_steps, _, orders, hypotheses = steps.difference.shape
     status = np.full((orders, hypotheses), GO_ON)
     used = np.zeros((orders, hypotheses), dtype=np.int64)
     counts = np.zeros((orders * hypotheses, 2 * RESOLUTION + 1))
-    ahead = np.tile(steps.n_blocks, orders)
+    gains = np.zeros((orders * hypotheses, len(CURTAILMENT_FRACTIONS)))
     for step in range(n_steps):
         going = status == GO_ON
         if not going.any():
             break
         used = np.where(going, steps.n_texts[step], used)
         new = mean_atom_counts(steps.difference[step].reshape(-1, orders * hypotheses), RESOLUTION)
-        counts += new * going.reshape(-1, 1)
-        slack = rule.margin * mean_error_to_come(counts, ahead)
+        new *= going.reshape(-1, 1)
+        before, n_new = counts.sum(axis=1), np.rint(new.sum(axis=1)).astype(np.int64)
+        gains += curtailment_loggains(new, n_new, counts, before, steps.n_blocks, rule.min_effect)
+        counts += new
+        slack = rule.margin * mean_error_to_come(counts, steps.n_blocks)
         log_e = mean_logevalue_betting(counts, 0.0, TEST_FRACTIONS)
         futile = mean_logevalue_betting(counts[:, ::-1], -rule.min_effect, FUTILITY_FRACTIONS)
-        by_order = [part.reshape(orders, hypotheses) for part in (log_e, futile, slack)]
-        for o in range(orders):
-            evidence, against, margin = (part[o] for part in by_order)
-            status[o], _ = next_status(status[o], evidence, against, steps.estimate[step, o], margin, rule)
-    return used, status == CONFIRMED, status == FUTILE
+        parts = (log_e, futile, log_mean_exp(gains), slack)
+        by_order = zip(*(part.reshape(orders, hypotheses) for part in parts), strict=True)
+        for o, (evidence, against, short, margin) in enumerate(by_order):
+            status[o], _ = next_status(
+                status[o], evidence, against, steps.estimate[step, o], margin, rule, short
+            )
+    return used, status
 
 
 def null_rates(

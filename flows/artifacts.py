@@ -12,6 +12,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.runtime import flow_run
 
 from tasks import paths
+from tasks.report.stage import by_certainty
 from tasks.store import frames
 from tasks.study import Study
 
@@ -70,22 +71,21 @@ def _leave(client: SyncPrefectClient, **artifact: Any) -> UUID:
 
 
 def discovery_rows(study: str) -> tuple[list[dict[str, Any]], int]:
-    """The discoveries, strongest first, paraphrases left out; and how many predicates were tested."""
+    """The discoveries, surest first, paraphrases left out; and how many predicates were tested."""
     folder = paths.output(study, "record")
     tested = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
     names = frames.read_manifest(folder)["names"]
     found = tested.filter(tested["is_discovery"] & (tested["group_id"] == tested["predicate_id"]))
-    ordered = found.sort(found["validity"].abs(), found["predicate_id"], descending=[True, False])
     rows = [
         {
-            "V": f"{row['validity']:+.3f}",
+            "V": f"{row['conservative_validity']:+.3f}",
             "interval": f"{row['lo']:+.3f} to {row['hi']:+.3f}",
             "q": f"{row['q']:.2g}",
             "more often in": plain(names[row["direction"]]),
             # Last: a long one would push the figures out of sight.
             "predicate": plain(row["predicate"]),
         }
-        for row in ordered.iter_rows(named=True)
+        for row in sorted(found.iter_rows(named=True), key=by_certainty)
     ]
     return rows, tested.height
 

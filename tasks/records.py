@@ -14,6 +14,7 @@ Why = Literal[
     "contradicted",
     "untested",
     "futile",
+    "curtailed",
     "undecided",
     "not significant",
     "other direction",
@@ -130,6 +131,9 @@ class Score:
     hi: float
     p: float
     q: float
+    conservative_validity: float
+    """Where a walk stopped before the last text validity leans away from zero; this is one standard error
+    nearer to it, 0 at least. Else it is validity."""
     missing_lo: float
     """Validity if every refused or unparsable verdict had gone against A ..."""
     missing_hi: float
@@ -146,7 +150,7 @@ class Score:
     e_value: float | None
     """Evidence against no effect in the frozen direction, valid at any stop; None in a fixed plan."""
     decision: str
-    """fixed, or in a sequential plan confirmed, futile or undecided."""
+    """fixed, or in a sequential plan confirmed, futile, curtailed or undecided."""
     fragile: bool
     """A discovery that would not stand if every missing verdict had gone against it."""
     is_discovery: bool
@@ -172,6 +176,8 @@ class Discovery:
     hi: float
     p: float
     q: float
+    conservative_validity: float
+    """As of Score: what the report shows."""
     e_value: float | None
     corrected_validity: float | None
     corrected_lo: float | None

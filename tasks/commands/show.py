@@ -1,4 +1,4 @@
-"""Print the discoveries of a finished study: the strongest first, paraphrases under what they repeat."""
+"""Print the discoveries of a finished study: the surest first, paraphrases under what they repeat."""
 
 import argparse
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks import paths, study
 from tasks.commands import output
+from tasks.report.stage import by_certainty
 from tasks.store import frames
 from tasks.study import Study
 
@@ -28,12 +29,12 @@ def found_by(study: Study) -> dict[str, Any]:
     manifest = frames.read_manifest(scored)
     by_gold = _by_gold(study)
     kept = tested.filter("is_discovery").join(scores, on="predicate_id", maintain_order="left")
-    kept = kept.sort(kept["validity"].abs(), descending=True, maintain_order=True)
     columns = (
         "predicate_id",
         "predicate",
         "direction",
         "validity",
+        "conservative_validity",
         "lo",
         "hi",
         "p",
@@ -62,7 +63,7 @@ def found_by(study: Study) -> dict[str, Any]:
                 "is_blind": row["family"] == "blind",
                 "gold": by_gold.get(row["predicate_id"]),
             }
-            for row in kept.iter_rows(named=True)
+            for row in sorted(kept.iter_rows(named=True), key=by_certainty)
         ],
     }
 
@@ -84,13 +85,15 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         if row["group_id"] != row["predicate_id"]:
             continue
         lines.append(
-            f"  {row['validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] q={small(row['q'])}  "
+            f"  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
+            f"q={small(row['q'])}  "
             f"{row['more_in']}: {row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
             f"{' (expected without data)' if row['is_blind'] else ''}{_gold_words(row['gold'])}"
         )
         folded = [one for one in kept if one["group_id"] == row["predicate_id"] and one is not row]
         lines += [
-            f"    {one['validity']:+.2f} on nearly the same texts: {one['predicate']}" for one in folded
+            f"    {one['conservative_validity']:+.2f} on nearly the same texts: {one['predicate']}"
+            for one in folded
         ]
     if found["n_contradicted"]:
         lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")

@@ -109,7 +109,11 @@ def read_inputs(name: str) -> Inputs:
         maintain_order="left",
     )
     # NULL where a group had no verdict; a number that is none, so that comparisons stay comparisons.
-    rows = rows.with_columns(pl.col("validity", "mean_a", "mean_b").fill_null(float("nan")))
+    rows = rows.with_columns(
+        pl.col("validity", "conservative_validity", "mean_a", "mean_b").fill_null(float("nan"))
+    )
+    # Where a walk stopped early its own estimate leans away from zero: the page shows what is known.
+    rows = rows.rename({"validity": "at_stop", "conservative_validity": "validity"})
     if not rows.height == discoveries.height == scores.height == predicates.height:
         raise StoreError(
             f"{record}: wanted one discovery row for each of {scores.height} scores and "
@@ -220,9 +224,9 @@ def missing(inputs: Inputs) -> dict[str, Any]:
 
 
 def _shift(row: Row) -> float:
-    if math.isnan(row["validity"]):
+    if math.isnan(row["at_stop"]):
         return 0.0
-    return float(max(row["validity"] - row["missing_lo"], row["missing_hi"] - row["validity"]))
+    return float(max(row["at_stop"] - row["missing_lo"], row["missing_hi"] - row["at_stop"]))
 
 
 def forest(rows: Sequence[Row]) -> list[Row]:

@@ -102,5 +102,5 @@ def walks_section(
         "n_saved": n_saved,
         "saved_usd": None if paid is None else paid / max(n_judged, 1) * n_saved,
         "ended": "budget" if scored.get("ended") == "budget" else "texts",
-        **{f"n_{name}": decided.count(name) for name in ("confirmed", "futile", "undecided")},
+        **{f"n_{name}": decided.count(name) for name in ("confirmed", "futile", "curtailed", "undecided")},
     }

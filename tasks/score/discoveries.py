@@ -8,6 +8,7 @@ Not here:   estimates and intervals (a kind's, corrected.py)
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,8 @@ from tasks.verdicts.walk import Walk
 
 SUPPORTED, OPEN, CONTRADICTED = BEARINGS = ("supported", "open", "contradicted")
 """What the gold verdicts say of the judge's effect."""
+_STOPPED = ("futile", "curtailed", "undecided")
+"""Decisions of a walk that are their own reason."""
 _LARGEST_LOG = 700.0
 Each = Float[np.ndarray, " predicate"]
 
@@ -73,6 +76,7 @@ def decided_fixed(
         pl.Series("q", q),
         pl.lit(None, pl.Float64).alias("e_value"),
         pl.lit("fixed").alias("decision"),
+        pl.col("validity").alias("conservative_validity"),
         pl.Series("fragile", found & is_fragile(estimates, towards_a, wanted)),
         pl.Series("is_discovery", found),
     )
@@ -87,10 +91,13 @@ def decided_sequential(walk: Walk, estimates: pl.DataFrame) -> pl.DataFrame:
     """
     look = walk.looks[-1]
     lo, hi = walk.interval(estimates["lo"].to_numpy(), estimates["hi"].to_numpy())
+    estimate = np.clip(look.estimate, lo, hi)
+    conservative = np.where(walk.ended, estimate, np.clip(walk.conservative, lo, hi))
     e_value = np.exp(np.clip(look.log_e, -_LARGEST_LOG, _LARGEST_LOG))
     method = [f"betting+{m}" if ended else "betting" for m, ended in zip(estimates["method"], walk.ended)]  # noqa: B905 - an array
     return estimates.with_columns(
-        pl.Series("validity", np.clip(look.estimate, lo, hi)),
+        pl.Series("validity", estimate),
+        pl.Series("conservative_validity", conservative),
         pl.Series("lo", lo),
         pl.Series("hi", hi),
         pl.Series("p", np.minimum(1.0, 1 / e_value)),
@@ -120,7 +127,14 @@ def less_contradicted(table: pl.DataFrame, bearing: Sequence[str]) -> pl.DataFra
 
 def less_unknown(table: pl.DataFrame, known: Bool[np.ndarray, " predicate"]) -> pl.DataFrame:
     """Without gold verdicts in both groups a walk by gold has found nothing, whatever it says."""
-    nothing = {"validity": float("nan"), "lo": -1.0, "hi": 1.0, "p": 1.0, "q": 1.0}
+    nothing = {
+        "validity": float("nan"),
+        "conservative_validity": float("nan"),
+        "lo": -1.0,
+        "hi": 1.0,
+        "p": 1.0,
+        "q": 1.0,
+    }
     is_known = pl.Series(known)
     return table.with_columns(
         *[
@@ -160,10 +174,8 @@ def _why(p: float, q: float, effect: float, decision: str, bearing: str, wanted:
         return "contradicted"
     if not np.isfinite(q) or not np.isfinite(effect):
         return "untested"
-    if decision == "futile":
-        return "futile"
-    if decision == "undecided":
-        return "undecided"
+    if decision in _STOPPED:
+        return cast(Why, decision)
     # By itself, before its size: who may not be named has a q of 1 whatever its p.
     if p > wanted.alpha or effect >= wanted.min_effect:
         return "not significant"

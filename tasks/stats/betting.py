@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 TEST_FRACTIONS = (0.06, 0.15, 0.35, 0.7, 0.95)
 """Against a mean of at most 0: from small differences of common predicates to large ratios of rare ones."""
 FUTILITY_FRACTIONS = (0.1, 0.25, 0.55, 0.97)
+CURTAILMENT_FRACTIONS = (0.15, 0.35, 0.7)
+"""On what the texts to come must make up for, which grows; more bets, or adapted ones, gain nothing."""
 _LARGEST = 0.97
 _NEWTON_STEPS = 60
 _CLOSE = 1e-9
@@ -100,15 +102,44 @@ def mean_logevalue_betting(
         Trans. Inf. Theory 70:1178-1203 for differences of paired draws. Ville (1939): it exceeds 1/alpha at
         any time with chance at most alpha. Checked against the product written out, value by value.
     """
+    return log_mean_exp(mean_loggains_betting(counts, null, fractions))
+
+
+def mean_loggains_betting(
+    counts: Float[np.ndarray, "predicate atom"], null: ArrayLike, fractions: ArrayLike = TEST_FRACTIONS
+) -> Float[np.ndarray, "predicate bet"]:
+    """Gives by how much each bet multiplied its stake, on "the mean is more than `null`".
+
+    Prefer it to `mean_logevalue_betting` where the null is another one after every batch: gains of batches
+    add up, bet by bet.
+
+    Args:
+        counts: of `mean_atom_counts`.
+        null: one, or one per predicate; in (-1, 1).
+        fractions: as of `mean_logevalue_betting`.
+
+    Returns:
+        Natural logarithm.
+
+    Raises:
+        ValueError: as `mean_logevalue_betting`.
+
+    Assumes:
+        As `mean_logevalue_betting`; or that the values are drawn without replacement from some whose mean is
+        the null or less, which makes the expected product smaller still (Maclaurin's inequality).
+
+    Source:
+        As `mean_logevalue_betting`.
+    """
     null, fractions = np.asarray(null, dtype=float), _fractions(fractions)
     if not ((null > -1) & (null < 1)).all():
         raise ValueError("wanted a null in (-1, 1), got one outside")
-    gain = _gain(_atoms_of(counts), null)
+    atoms = _atoms_of(counts)
     if null.ndim == 0:
-        capital = counts @ np.log1p(np.multiply.outer(gain, fractions))
-    else:
-        capital = np.einsum("pa,paf->pf", counts, np.log1p(gain[:, :, None] * fractions))
-    return _log_mean_exp(capital)
+        return np.asarray(counts @ np.log1p(np.multiply.outer(_gain(atoms, null), fractions)))
+    occupied = counts.any(axis=0)
+    gain = _gain(atoms[occupied], null)
+    return np.asarray(np.einsum("pa,paf->pf", counts[:, occupied], np.log1p(gain[:, :, None] * fractions)))
 
 
 def mean_ci_betting(
@@ -193,7 +224,7 @@ def _lower_end(
         part = shifted[:, None] * fractions * np.exp(-log_mean[at])[:, None, None]
         whole = (1 - fractions) + part
         capital = np.einsum("pa,paf->pf", counts[at], np.log(whole))
-        value = _log_mean_exp(capital) - threshold
+        value = log_mean_exp(capital) - threshold
         slope = np.einsum("pa,paf->pf", counts[at], part / whole)
         slope = (slope * np.exp(capital - (value + threshold)[:, None]) / fractions.size).sum(axis=1)
         going = value >= 0
@@ -223,7 +254,8 @@ def _fractions(fractions: ArrayLike) -> NDArray[np.float64]:
     return fractions
 
 
-def _log_mean_exp(capital: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_mean_exp(capital: Float[np.ndarray, "predicate bet"]) -> Float[np.ndarray, " predicate"]:
+    """Gives the log of what stakes split evenly over the bets have become together."""
     top = capital.max(axis=1)
     mean: NDArray[np.float64] = top + np.log(np.exp(capital - top[:, None]).mean(axis=1))
     return mean

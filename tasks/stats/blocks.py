@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+_LOOKS_SHARE = 32
+
 
 @dataclass(frozen=True)
 class BlockDifferences:
@@ -68,6 +70,55 @@ def text_blocks(
         # Without partners they join the documents that have both groups.
         block[alone] = np.arange(alone.size) * (pairs or blocks) // max(alone.size, 1)
     return np.asarray(rng.permutation(blocks)[block][number])
+
+
+def look_rows(block: Int[np.ndarray, " text"], look_every: int) -> list[Int[np.ndarray, " text"]]:
+    """Gives the rows that are judged before each look: the texts of whole blocks.
+
+    Args:
+        block: of `text_blocks`.
+        look_every: as of `look_of_blocks`.
+
+    Assumes:
+        Nothing.
+
+    Source:
+        Own.
+    """
+    look = look_of_blocks(np.bincount(block), look_every)
+    ends = np.cumsum(np.bincount(look[block]))
+    return np.split(np.argsort(block, kind="stable"), ends[:-1])
+
+
+def look_of_blocks(sizes: Int[np.ndarray, " block"], look_every: int) -> Int[np.ndarray, " block"]:
+    """Gives the look after which each block is known: whole blocks, in order.
+
+    A look comes after `look_every` texts more, or, where that is more, a 32nd of those judged so far: what is
+    judged past a decision stays in proportion, and looks stay few however long the walk.
+
+    Args:
+        sizes: texts of each block.
+        look_every: texts between two looks, at first.
+
+    Returns:
+        0, 1, 2 ..., ascending.
+
+    Assumes:
+        Nothing: looks may come whenever no verdict has a part in it.
+
+    Source:
+        Own.
+    """
+    ends = np.cumsum(sizes)
+    look = np.zeros(ends.size, dtype=np.int64)
+    start = number = 0
+    while start < ends.size:
+        before = ends[start] - sizes[start]
+        wanted = before + max(look_every, before // _LOOKS_SHARE)
+        stop = max(int(np.searchsorted(ends, wanted)) + 1, start + 1)
+        look[start:stop] = number
+        start, number = stop, number + 1
+    return look
 
 
 def block_differences(

@@ -1,6 +1,6 @@
 """What a study of this size could find, before anything is judged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,13 +8,12 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from tasks.stats.blocks import text_blocks
-from tasks.stats.decisions import CONFIRMED, FUTILE, Rule, mean_error_to_come
+from tasks.stats.blocks import look_rows, text_blocks
+from tasks.stats.decisions import CONFIRMED, GO_ON, Rule, mean_error_to_come
 from tasks.stats.sequential import Look, Sequential
 
 _BISECTIONS = 60
 _UNREACHABLE = 1e-250
-_MOST_LOOKS = 150
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Outlook:
     found: Float[np.ndarray, " effect"]
     """Share confirmed."""
     dropped: Float[np.ndarray, " effect"]
-    """Share called futile."""
+    """Share called futile or curtailed."""
 
 
 def sequential_outlook(
@@ -35,7 +34,7 @@ def sequential_outlook(
     effects: Sequence[float],
     rule: Rule,
     n_tests: int,
-    look_every: int = 64,
+    look_every: int = 20,
     base_share: float = 0.1,
     n_draws: int = 100,
     seed: int = 0,
@@ -44,7 +43,7 @@ def sequential_outlook(
     """Gives how many texts a predicate takes to its decision, and how often that is the right one.
 
     Prefer it before a sequential study, as `share_difference_detectable_fisher` before a fixed one. Walks are
-    simulated; of a walk of very many texts fewer looks are taken, so decisions come a little later.
+    simulated, with the looks of a study.
 
     Args:
         in_a: True for texts of A.
@@ -52,7 +51,7 @@ def sequential_outlook(
         effects: share in the group that is said to have more, less the base share; 0 for a null predicate.
         rule: of the study.
         n_tests: predicates tested together; each is taken to be the only one that is there.
-        look_every: texts between two looks.
+        look_every: texts between two looks, at first.
         base_share: share in the other group.
         n_draws: walks per effect.
         seed: of the order and of all verdicts.
@@ -78,7 +77,9 @@ def sequential_outlook(
         resolution=1 if (np.bincount(block) == 2).all() else 20,
     )
     needed = np.log(n_tests / rule.alpha)
-    for rows, is_last in _batches(block, look_every):
+    looks = look_rows(block, look_every)
+    for number, rows in enumerate(looks, 1):
+        is_last = number == len(looks)
         going = np.flatnonzero(walk.going)
         score = np.full((rows.size, effect.size), np.nan)
         share = np.minimum(base_share + effect[going], 1 - base_share if paired else 1)
@@ -92,19 +93,8 @@ def sequential_outlook(
     return Outlook(
         n_texts=look.n_texts.reshape(by_effect).mean(axis=1),
         found=(walk.status == CONFIRMED).reshape(by_effect).mean(axis=1),
-        dropped=(walk.status == FUTILE).reshape(by_effect).mean(axis=1),
+        dropped=((walk.status != CONFIRMED) & (walk.status != GO_ON)).reshape(by_effect).mean(axis=1),
     )
-
-
-def _batches(block: NDArray[np.int64], look_every: int) -> Iterator[tuple[NDArray[np.intp], bool]]:
-    """Rows of whole blocks, `look_every` or a little more at a time, and whether they are the last."""
-    order = np.argsort(block, kind="stable")
-    ends = np.cumsum(np.bincount(block))
-    step = max(look_every, block.size // _MOST_LOOKS)
-    number = (ends - 1) // step
-    stops = ends[np.flatnonzero(np.diff(number, append=number[-1] + 1))]
-    for start, stop in zip([0, *stops], stops, strict=False):
-        yield order[start:stop], stop == block.size
 
 
 def _simulated_verdicts(

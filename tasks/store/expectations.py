@@ -157,7 +157,15 @@ def _check_verdicts(
 
 def _check_figures(suite: "_Suite", expect: Any, discoveries: pl.DataFrame, frozen: list[str]) -> None:
     between = expect.ExpectColumnValuesToBeBetween
-    effects = ("validity", "lo", "hi", "corrected_validity", "corrected_lo", "corrected_hi")
+    effects = (
+        "validity",
+        "conservative_validity",
+        "lo",
+        "hi",
+        "corrected_validity",
+        "corrected_lo",
+        "corrected_hi",
+    )
     ranges = {**dict.fromkeys(effects, (-1, 1)), "p": (0, 1), "q": (0, 1)}
     # A rating or a cost that is not known is NULL, which passes.
     rated = dict.fromkeys(("relevance", "novelty", "novelty_blind", "novelty_past", "significance"), (0, 2))

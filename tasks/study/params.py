@@ -240,9 +240,10 @@ class Sequential(Block):
     control: Literal["fdr", "fwer"] = "fdr"
     """Share of false discoveries, or chance of any."""
     futility: Share = 0.1
-    """Chance that a predicate whose effect is the minimum is dropped as futile."""
-    look_every: int = Field(default=64, ge=2)
-    """Texts judged between two looks."""
+    """Chance that a predicate is dropped as futile though its effect is the minimum; and that it is curtailed
+    though its estimate on all texts would be."""
+    look_every: int = Field(default=20, ge=2)
+    """Texts judged between two looks; later a 32nd of those judged so far, where that is more."""
 
 
 class Verify(Block):

@@ -8,7 +8,6 @@ Where a gold judge decides (`gold.decides`), the walk bets on the judge's scores
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 import polars as pl
@@ -17,7 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from tasks.engines import roles
 from tasks.errors import FrozenError
 from tasks.records import Predicate
-from tasks.stats.blocks import text_blocks
+from tasks.stats.blocks import look_rows, text_blocks
 from tasks.stats.decisions import Rule
 from tasks.stats.sequential import Look, Sequential, difference_ci_last_look
 from tasks.store import frames
@@ -26,7 +25,7 @@ from tasks.verdicts.bets import Corrected, Scale, worst_verdicts
 from tasks.verdicts.gold_draw import largest_weight
 from tasks.verdicts.matrices import GoldVerdicts, at_threshold, groups_and_documents
 
-DECISIONS = ("undecided", "confirmed", "futile")
+DECISIONS = ("undecided", "confirmed", "futile", "curtailed")
 """By status of `stats.decisions`."""
 _STREAM = 3
 """Of the study's seed."""
@@ -43,7 +42,7 @@ class Walk:
         predicates: Sequence[Predicate],
         level: float,
         weight: float | None = None,
-        n_blocks: int | None = None,
+        n_blocks: Int[np.ndarray, " predicate"] | None = None,
     ) -> None:
         """Numbers of documents must not depend on the order of rows; the level decides nothing.
 
@@ -62,12 +61,12 @@ class Walk:
         self.block = text_blocks(in_a, document, np.random.default_rng([study.seed, _STREAM]))
         self._threshold = predicates[0].threshold
         sizes = np.bincount(self.block)
-        self.batches = _batches(self.block, sizes, wanted.look_every)
+        self.batches = look_rows(self.block, wanted.look_every)
         self._scale = Scale() if weight is None else Corrected(weight)
         exact = self._threshold is not None and bool((sizes == 2).all())
         self.state = Sequential(
             towards_a=np.array([p.direction == "A" for p in predicates]),
-            n_blocks=n_blocks or sizes.size,
+            n_blocks=sizes.size if n_blocks is None else n_blocks,
             rule=Rule(
                 wanted.alpha,
                 wanted.min_effect / self._scale.width,
@@ -206,6 +205,11 @@ class Walk:
         return np.where(self.ended, lo, look.lo), np.where(self.ended, hi, look.hi)
 
     @property
+    def conservative(self) -> Float[np.ndarray, " predicate"]:
+        """What to show for the estimate where the walk stopped, in units of validity."""
+        return np.asarray(np.clip(self.state.conservative() * self._scale.width, -1, 1))
+
+    @property
     def ended(self) -> Bool[np.ndarray, " predicate"]:
         """Predicates that were going up to the last batch."""
         is_last = self.n_looks == len(self.batches)
@@ -246,7 +250,7 @@ def walk_over(
 
     Args:
         study: its rule, seed and gold judge.
-        rows: those under test. Where each is for one predicate, all have so many blocks as the most has.
+        rows: those under test; each may be for one predicate.
         predicates: frozen ones.
         level: of the intervals; it decides nothing.
         weight: where gold verdicts decide, the largest 1 / chance in a file of them; else as the study draws.
@@ -255,17 +259,6 @@ def walk_over(
         weight = largest_weight(rows, study.gold.texts)
     n_blocks = None
     if "predicate_id" in rows.columns:
-        of_each = rows.group_by("predicate_id").agg(pl.col("document_id").n_unique())["document_id"]
-        n_blocks = cast(int, of_each.max())
+        of_each = dict(rows.group_by("predicate_id").agg(pl.col("document_id").n_unique()).iter_rows())
+        n_blocks = np.array([of_each.get(p.predicate_id, 1) for p in predicates])
     return Walk(study, *groups_and_documents(rows), predicates, level, weight, n_blocks)
-
-
-def _batches(
-    block: Int[np.ndarray, " text"], sizes: Int[np.ndarray, " block"], look_every: int
-) -> list[Int[np.ndarray, " text"]]:
-    """Row numbers of each batch: whole blocks, of about so many texts together."""
-    before = np.cumsum(sizes) - sizes
-    _, batch = np.unique(before // look_every, return_inverse=True)
-    order = np.argsort(block, kind="stable")
-    ends = np.cumsum(np.bincount(batch[block]))
-    return np.split(order, ends[:-1])

@@ -137,7 +137,7 @@ def test_a_budget_that_ends_on_the_way_leaves_a_result_and_a_higher_one_goes_on_
     assert told("verify") == ended, "with no more money, the same"
     assert paid_for_verdicts() == pytest.approx(in_ledger("verify"))
     project.run("news", "score", "record")
-    proposed = calls.cost_usd(calls.read("news", ("propose",)), load("news").spend.prices)
+    proposed = calls.cost_usd(calls.read("news", ("propose", "record")), load("news").spend.prices)
     assert told("record")["cost_usd"] == pytest.approx(in_ledger("verify") + proposed)
     assert list(decisions().values()).count("undecided") == ended["decisions"]["undecided"]
     project.params(news=asked(server, spend={**spend, "budget_usd": usd * 10}))

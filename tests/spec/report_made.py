@@ -76,6 +76,7 @@ def held(name: str, **changes: Any) -> dict[str, Any]:
         **changes,
     }
     row.setdefault("group_id", row["predicate_id"])
+    row.setdefault("conservative_validity", row["validity"])
     row.setdefault("missing_lo", row["validity"])
     row.setdefault("missing_hi", row["validity"])
     row.setdefault("why", why_not(row))

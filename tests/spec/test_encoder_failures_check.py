@@ -153,7 +153,7 @@ def test_a_run_asks_no_more_than_was_told(blocks: dict[str, Any], project: Proje
     [
         ({}, 480 // 10),
         ({"shard_size": 33}, 14 * 4 + 2),
-        ({"plan": "sequential", "sequential": {"look_every": 33}}, 15 * 4),
+        ({"plan": "sequential", "sequential": {"look_every": 33}}, 14 * 4 + 1),
     ],
     ids=["whole", "shards", "looks"],
 )

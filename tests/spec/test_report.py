@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tasks import paths
+from tasks.__main__ import main
 from tasks.errors import MissingStageError, StoreError
 from tasks.report import stage as report
 from tasks.report import walks
@@ -295,9 +296,10 @@ def test_metrics_and_forest_for_dvc(project: Project) -> None:
 
 
 WALKED = [
-    decided(held(COVID), "confirmed", 128),
+    decided(held(COVID, conservative_validity=0.22), "confirmed", 128),
     decided(crime(), "confirmed", 320),
     decided(weak("is long", q=1.0), "futile", 150),
+    decided(weak("is short", q=0.9), "curtailed", 200),
     decided(weak("is loud", q=0.4), "undecided", 400),
 ]
 
@@ -308,20 +310,22 @@ def test_a_sequential_plan_shows_where_each_was_decided_and_why(project: Project
         row.one("th").text: [cell.text for cell in row.nodes("td")]
         for row in section.one("tbody").nodes("tr")
     }
-    assert list(rows) == [COVID, CRIME, "is loud", "is long"]
-    assert rows[COVID][:3] == ["", "128", "+0.26"]
-    assert [row[3] for row in rows.values()] == [
-        "confirmed: q <0.001 is at most 0.05, and V is clear of the minimum effect",
-        "confirmed: q 0.048 is at most 0.05, and V is clear of the minimum effect",
+    assert list(rows) == [COVID, CRIME, "is loud", "is short", "is long"]
+    # The estimate at the stop, and what the page goes by.
+    assert rows[COVID][:4] == ["", "128", "+0.26", "+0.22"]
+    assert [row[-1] for row in rows.values()] == [
+        "confirmed: q <0.001 is at most 0.05, and the estimate is clear of the minimum effect",
+        "confirmed: q 0.048 is at most 0.05, and the estimate is clear of the minimum effect",
         "not decided when the texts ended",
+        "curtailed: with all texts its estimate would hardly be 0.02 or more in 2020",
         "futile: with 0.02 or more in 2020 it would hardly look like this",
     ]
-    assert "2 confirmed, 1 futile, 1 not decided when the texts ended." in section.text
+    assert "2 confirmed, 1 futile, 1 curtailed, 1 not decided when the texts ended." in section.text
     ends = [
         [node.tag for node in row.one("svg", class_="walk").children][3:]
         for row in section.one("tbody").nodes("tr")
     ]  # type: ignore[union-attr]
-    assert ends == [["circle"], ["path"], ["circle"], ["path"]], "how it ended shows without colour"
+    assert ends == [["circle"], ["path"], ["circle"], ["path"], ["path"]], "how it ended shows without colour"
 
 
 def test_a_path_runs_from_knowing_nothing_to_its_stop(project: Project) -> None:
@@ -354,9 +358,9 @@ def test_long_paths_are_thinned_and_keep_their_end() -> None:
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        ({"judging_usd": 2.0}, "about $1.21 more: an estimate"),
+        ({"judging_usd": 2.0}, "about $1.34 more: an estimate"),
         ({"judging_usd": None}, "What these would have cost is not known"),
-        ({"judging_usd": 0.0}, "602 were not needed. 2 confirmed"),
+        ({"judging_usd": 0.0}, "802 were not needed. 2 confirmed"),
     ],
 )
 def test_what_was_saved_is_told_in_judgements_and_money(
@@ -364,21 +368,21 @@ def test_what_was_saved_is_told_in_judgements_and_money(
 ) -> None:
     page = Node(put_walked(project, WALKED, record=record))
     section = page.one("section", id="walks").text
-    assert "998 of 1,600 judgements were asked for (62% of the full grid), 602 were not needed." in section
+    assert "1,198 of 2,000 judgements were asked for (60% of the full grid), 802 were not needed." in section
     assert told in section
-    assert "62% of the judgements of the full grid sufficed" in page.one("section", id="findings").text
+    assert "60% of the judgements of the full grid sufficed" in page.one("section", id="findings").text
     figures = json.loads(written("metrics.json"))
-    assert (figures["n_judgements"], figures["n_grid"]) == (998, 1600)
+    assert (figures["n_judgements"], figures["n_grid"]) == (1198, 2000)
 
 
 def test_a_sequential_report_says_how_to_read_it_and_that_nothing_was_shuffled(project: Project) -> None:
     page = Node(put_walked(project, WALKED))
     reading = page.one("section", id="reading").text
     assert (
-        "the interval and q hold at whatever text judging stopped. V at a stop leans away from zero"
-        in reading
+        "the interval and q hold at whatever text judging stopped. The estimate at a stop leans away "
+        "from zero, so V is given one standard error nearer to it there" in reading
     )
-    assert "corrected for all 4 tested hypotheses and for every look: among discoveries" in reading
+    assert "corrected for all 5 tested hypotheses and for every look: among discoveries" in reading
     assert "not run: labels cannot be shuffled" in page.one("section", id="baseline").text
     assert "tested on up to 210 others" in page.one("header").text
     assert "never judged" not in page.text, "what was not asked was not needed"
@@ -389,10 +393,29 @@ def test_a_sequential_report_says_how_to_read_it_and_that_nothing_was_shuffled(p
     why = [row.nodes("td")[-1].text for row in page.one("section", id="rejected").one("tbody").nodes("tr")]
     assert why == [
         "not decided when the texts ended",
+        "curtailed: with all texts hardly 0.02 or more in 2020",
         "futile: hardly 0.02 or more in 2020",
     ]
     fwer = put_walked(project, WALKED, verify={"sequential": {"control": "fwer"}})
     assert "at most about 5% of such studies have any false discovery" in Node(fwer).text
+
+
+def test_what_is_surest_comes_first_and_no_estimate_of_a_stop_stands_bare(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    early = held(COVID, validity=0.6, conservative_validity=0.41, lo=0.02, hi=0.9)
+    page = Node(
+        put_walked(project, [decided(early, "confirmed", 20), decided(held(POWER), "confirmed", 300)])
+    )
+    forest = page.one("section", id="findings").one("tbody").nodes("tr")
+    assert [row.one("th").text for row in forest] == [POWER, COVID]
+    assert forest[1].nodes("td")[-1].text == "+0.41 [0.02, 0.90]"
+    assert "(of 20 texts, judged up to the stop)" in page.one("details", id="finding-2").text
+    # Of all that the page says only the account of the walk has the estimate of the stop.
+    assert page.text.count("+0.60") == page.one("section", id="walks").text.count("+0.60") == 1
+    assert main(["show", "--study", "news"]) == 0
+    told = capsys.readouterr().out
+    assert told.index(POWER) < told.index(COVID) and "+0.41 [+0.02, +0.90]" in told and "+0.60" not in told
 
 
 def test_a_fixed_report_says_nothing_of_walks(project: Project) -> None:
@@ -534,7 +557,7 @@ def test_paraphrases_are_tested_as_one(project: Project) -> None:
 
 def test_a_budget_that_ended_the_walk_is_said(project: Project) -> None:
     page = Node(put_walked(project, WALKED, score={"ended": "budget"}))
-    assert "62% of the judgements of the full grid were made when the budget ended" in page.text
+    assert "60% of the judgements of the full grid were made when the budget ended" in page.text
     section = page.one("section", id="walks").text
     assert (
         "for the rest the budget ended the walk" in section

@@ -331,7 +331,7 @@ def test_what_a_walk_confirmed_leads_its_group() -> None:
     blocks = {"verify": {"plan": "sequential", "sequential": {**rule, "look_every": 10}}, "score": rule}
     gaps = np.zeros(both.shape, dtype=np.uint8)
     _, (late, early) = scored(both, gaps, source, [predicate("late"), predicate("early")], **blocks)
-    assert (late.decision, early.decision) == ("undecided", "confirmed")
+    assert (late.decision, early.decision) == ("curtailed", "confirmed")
     assert late.lo > early.lo
     assert late.group_id == early.group_id == "early"
 

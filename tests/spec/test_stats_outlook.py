@@ -50,11 +50,14 @@ def test_the_same_seed_gives_the_same() -> None:
 
 
 def test_agrees_with_the_study_s_own_walk() -> None:
-    """benchmarks.sequential_stopping, 0.1 on a base of 0.05: found in 0.996 of walks, some 500 texts."""
+    """benchmarks.sequential_stopping, 0.1 on a base of 0.05: found in 0.99 of walks, some 490 texts.
+
+    There eight of 40 are confirmed, and only together for as little evidence as one of five alone.
+    """
     in_a = np.repeat([True, False], 2000)
     found = sequential_outlook(in_a, np.arange(4000), [0.0, 0.1], RULE, 5, base_share=0.05, n_draws=200)
-    assert found.n_texts[1] == pytest.approx(500, rel=0.15)
-    assert found.n_texts[0] == pytest.approx(549, rel=0.15)
+    assert 0.7 * 490 < found.n_texts[1] < 490
+    assert found.n_texts[0] == pytest.approx(460, rel=0.15)
     assert found.found[1] > 0.97
 
 

@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 
-from tasks.stats.blocks import block_differences, text_blocks
-from tasks.stats.decisions import CONFIRMED, FUTILE, GO_ON, Rule, mean_error_to_come, next_status
+from tasks.stats.blocks import block_differences, look_of_blocks, look_rows, text_blocks
+from tasks.stats.decisions import (
+    CONFIRMED,
+    CURTAILED,
+    FUTILE,
+    GO_ON,
+    Rule,
+    curtailment_loggains,
+    mean_error_to_come,
+    next_status,
+)
 from tasks.stats.sequential import Sequential, difference_ci_last_look
 
 NONE = np.nan
@@ -67,6 +76,21 @@ def test_half_a_block_or_a_score_out_of_range_is_refused() -> None:
         Sequential(np.ones(3, bool), 1).update(np.ones((2, 1)), np.array([A, B]), np.array([0, 0]))
 
 
+def test_looks_come_after_whole_blocks_and_in_proportion_to_what_was_judged() -> None:
+    # Pairs, six texts a look: three blocks each.
+    assert look_of_blocks(np.full(7, 2), 6).tolist() == [0, 0, 0, 1, 1, 1, 2]
+    # A large block is a look of its own; seven texts are not to be had in pairs.
+    assert look_of_blocks(np.array([2, 9, 2, 2, 2, 2, 2]), 7).tolist() == [0, 0, 1, 1, 1, 1, 2]
+    look = look_of_blocks(np.full(50_000, 2), 20)
+    sizes = 2 * np.bincount(look)
+    assert sizes[:30].tolist() == [20] * 30, "a 32nd of 640 is 20"
+    judged = np.cumsum(sizes) - sizes
+    assert (sizes[31:-1] <= judged[31:-1] / 32 + 2).all() and (sizes[31:-1] > judged[31:-1] / 32 - 2).all()
+    assert sizes.size < 200
+    block = np.array([2, 0, 1, 0, 1, 2])
+    assert [rows.tolist() for rows in look_rows(block, 2)] == [[1, 3], [2, 4], [0, 5]]
+
+
 def log(*e: float) -> np.ndarray:
     return np.log(np.array(e))
 
@@ -117,6 +141,56 @@ def test_futile_needs_evidence_against_the_minimum() -> None:
     assert again[0] == FUTILE
 
 
+def test_curtailed_needs_evidence_that_all_texts_would_not_reach_the_minimum() -> None:
+    # Like futility, which is the stronger claim and named first.
+    short, towards = log(10.1, 9.9, 10.1, 1000), np.array([0, 0, 0, 0.5])
+    futile, status = log(9.9, 9.9, 10.1, 1), np.array([GO_ON, GO_ON, GO_ON, CONFIRMED])
+    after, _ = next_status(status, log(1, 1, 1, 1000), futile, towards, np.zeros(4), Rule(), short)
+    assert after.tolist() == [CURTAILED, GO_ON, FUTILE, CONFIRMED]
+    again, _ = next_status(after, log(1e9, 1, 1, 1), NEVER, np.full(4, 0.5), np.zeros(4), Rule(), NEVER)
+    assert again[0] == CURTAILED
+
+
+def test_what_is_left_must_make_up_for_what_is_missing() -> None:
+    """0 of 60 blocks so far, minimum 0.05: the same ten blocks say more the fewer are left."""
+    counts, new = np.array([[0.0, 60, 0]]), np.array([[0.0, 10, 0]])
+    ten, sixty = np.array([10]), np.array([60.0])
+    few, some, many = (
+        curtailment_loggains(new, ten, counts, sixty, n, 0.05)[0] for n in (80, 200, 1_000_000)
+    )
+    assert (few > some).all() and (some > many).all() and (many > 0).all()
+    # 20 left would have to be 0.2 each: a bet of 0.15 on less gains that share of 0.2 / 0.8.
+    assert few[0] == pytest.approx(10 * np.log1p(0.15 * 0.2 / 0.8))
+    # Hardly any are left to make up for it: stakes stay bounded.
+    assert curtailment_loggains(new, ten, counts, sixty, 70, 0.05)[0, 0] == pytest.approx(
+        10 * np.log1p(0.15 * 0.35 / 0.65)
+    )
+    # Ahead by more than those left can undo: nothing is bet.
+    assert not curtailment_loggains(new, ten, np.array([[0.0, 0, 60]]), sixty, 80, 0.05).any()
+    # Blocks without a difference are as many of just the minimum.
+    gone = curtailment_loggains(0 * new, ten, counts, sixty, 1_000_000, 0.05)
+    assert gone == pytest.approx(0, abs=1e-3)
+
+
+def test_a_walk_ends_where_the_texts_left_cannot_lift_the_estimate() -> None:
+    """Half the texts, 0.02 too few: too little for futility, and all that is left to know."""
+    walk = walked(400, [0.2], [0.2])
+    end = walk.path[-1]
+    assert end.status.tolist() == [CURTAILED] and end.n_texts[0] < 700
+    endless = walked(400, [0.2], [0.2], n_blocks=1_000_000).path[-1]
+    assert endless.status.tolist() == [GO_ON]
+
+
+def test_the_estimate_is_shown_a_standard_error_nearer_to_zero() -> None:
+    at = np.arange(200)
+    score = np.column_stack([(at % 2 == 0) & (at % 5 == 0), (at % 2 == 1) & (at % 5 == 0), at < 1, at < 0])
+    walk = Sequential(np.array([True, True, True, False]), 10_000, resolution=1)
+    walk.update(score.astype(float), at % 2 == 0, at // 2)
+    # 20 of 100 differ, one more by 1: s2 = 0.21 - 0.04.
+    error = np.sqrt((0.21 - 0.04) / 100)
+    assert walk.conservative() == pytest.approx([0.2 - error, -0.2 + error, 0, 0])
+
+
 def test_near_the_minimum_the_walk_goes_on() -> None:
     slack = np.full(4, 0.02)
     after, _ = next_status(GOING, log(*[1e9] * 4), NEVER, np.array([0.06, 0.071, 0.05, 0.3]), slack, Rule())
@@ -135,7 +209,7 @@ def walked(n: int, share_a: list[float], share_b: list[float], **settings: objec
     for k, shares in enumerate(zip(share_a, share_b, strict=True)):
         for group, part in enumerate(shares):
             score[group::2, k] = rng.permutation(np.arange(n) < round(part * n))
-    walk = Sequential(n_blocks=n, **{"towards_a": np.ones(len(share_a), bool), **settings})  # type: ignore[arg-type]
+    walk = Sequential(**{"n_blocks": n, "towards_a": np.ones(len(share_a), bool), **settings})  # type: ignore[arg-type]
     for start in range(0, 2 * n, 32):
         at = np.arange(start, min(start + 32, 2 * n))
         walk.update(score[at], at % 2 == 0, at // 2)
@@ -147,7 +221,7 @@ def test_a_walk() -> None:
     """Large, rare but real, none, wrong way round."""
     walk = walked(1000, [0.6, 0.08, 0.1, 0.1], [0.1, 0.005, 0.1, 0.6])
     end = walk.path[-1]
-    assert end.status.tolist() == [CONFIRMED, CONFIRMED, FUTILE, FUTILE]
+    assert end.status.tolist() == [CONFIRMED, CONFIRMED, CURTAILED, FUTILE]
     assert end.n_texts[0] < 150 and end.n_texts[1] < 900 and end.n_texts[3] < 200
     assert (end.lo <= end.estimate).all() and (end.estimate <= end.hi).all()
     assert end.lo[0] > 0 and end.lo[1] > -0.02 and end.hi[3] < 0.1

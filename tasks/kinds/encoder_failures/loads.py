@@ -8,6 +8,7 @@ for; most controls do not, and cost nothing.
 import json
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 
 from tasks.engines.llm import loads, prompts
@@ -22,6 +23,7 @@ from tasks.kinds.encoder_failures.llm.rating import FailureRater
 from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.kinds.encoder_failures.roles import for_domain
+from tasks.stats.blocks import look_rows
 from tasks.study import Study
 
 NAME = "who does what to whom"
@@ -111,8 +113,8 @@ def _parts(study: Study, n_rows: int) -> list[int]:
     """Rows judged together: no call holds pairs of two shards, or of two looks."""
     if study.verify.plan == "sequential":
         # Pairs stay beside their controls: a look may have one row more than is wanted.
-        every = study.verify.sequential.look_every
-        return [min(n_rows, every + every % 2)] * -(-n_rows // every)
+        looks = look_rows(np.arange(n_rows) // 2, study.verify.sequential.look_every)
+        return [rows.size for rows in looks]
     size = study.verify.shard_size
     return [min(size, n_rows - start) for start in range(0, n_rows, size)]
 
