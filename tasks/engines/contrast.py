@@ -185,8 +185,9 @@ def log_odds_z(
     The prior is worth a tenth of the texts and spread as the pooled frequencies are: rare words
     shrink towards no difference.
 
-    Source: Monroe, Colaresi and Quinn (2008), Fightin' Words: log-odds ratio, informative Dirichlet prior;
-    here a word either occurs in a text or does not, so that odds are those of texts.
+    Source: Monroe, Colaresi and Quinn (2008), Fightin' Words, Political Analysis 16:372-403: log-odds ratio,
+    informative Dirichlet prior; here a word either occurs in a text or does not, so that odds are those of
+    texts.
     """
     share = (with_a + with_b) / (n_a + n_b)
     prior_a, prior_b = 0.1 * n_a * share, 0.1 * n_b * share

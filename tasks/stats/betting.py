@@ -98,7 +98,7 @@ def mean_logevalue_betting(
 
     Source:
         Waudby-Smith & Ramdas (2024), J. R. Stat. Soc. B 86:1-27, section 4 (capital process) with constant
-        bets mixed evenly (a discrete mixture in the sense of their "hedging"); Shekhar & Ramdas (2023), IEEE
+        bets mixed evenly (a discrete mixture in the sense of their "hedging"); Shekhar & Ramdas (2024), IEEE
         Trans. Inf. Theory 70:1178-1203 for differences of paired draws. Ville (1939): it exceeds 1/alpha at
         any time with chance at most alpha. Checked against the product written out, value by value.
     """
@@ -197,8 +197,8 @@ def horizon_fractions(horizon: int, level: float) -> Float[np.ndarray, " bet"]:
         Nothing: any bets are valid.
 
     Source:
-        Waudby-Smith & Ramdas (2024), eq. 26: sqrt(2 log(2/alpha) / (variance * n)); neighbours differ by a
-        factor of about 2.
+        Waudby-Smith & Ramdas (2024), section 4, their bet for a known n: sqrt(2 log(2/alpha) /
+        (variance * n)); neighbours differ by a factor of about 2.
     """
     if horizon < 1:
         raise ValueError(f"wanted a horizon of at least 1, got {horizon}")

@@ -49,7 +49,7 @@ def text_blocks(
         Nothing.
 
     Source:
-        Own; pairs of draws as in Shekhar & Ramdas (2023), section 2, in proportion where groups differ in
+        Own; pairs of draws as in Shekhar & Ramdas (2024), section 2, in proportion where groups differ in
         size.
     """
     if in_a.shape != document.shape or in_a.ndim != 1:

@@ -75,8 +75,9 @@ def next_status(
         e-processes in one common history.
 
     Source:
-        Wang & Ramdas (2022), theorem 5.1 and section 4.2 (any set with e >= K / (alpha * its size) is one to
-        which the false discovery rate applies); Vovk & Wang (2021) for fwer. See docs/sequential.md.
+        Wang & Ramdas (2022), on self-consistent e-testing procedures (any set with e >= K / (alpha * its
+        size) is one to which the false discovery rate applies); Vovk & Wang (2021) for fwer. See
+        docs/sequential.md.
     """
     named = (status == CONFIRMED) | ((status == GO_ON) & (towards >= rule.min_effect + slack))
     q = evalues_adjusted(log_e, named, rule.control)

@@ -77,9 +77,9 @@ def evalues_adjusted_ebh(e: Float[np.ndarray, " predicate"]) -> Float[np.ndarray
         Nothing beyond valid e-values (a mean of at most 1 where the predicate's null is true).
 
     Source:
-        Wang & Ramdas (2022), J. R. Stat. Soc. B 84:822-852, definition 1: with e sorted down, q is the least
-        K / (j e_(j)) over j >= k. The discoveries are those of Benjamini-Hochberg on 1/e, checked against
-        `scipy.stats.false_discovery_control`; also against the definition itself.
+        Wang & Ramdas (2022), J. R. Stat. Soc. B 84:822-852, e-BH (section 4): with e sorted down, q is the
+        least K / (j e_(j)) over j >= k. The discoveries are those of Benjamini-Hochberg on 1/e, checked
+        against `scipy.stats.false_discovery_control`; also against the definition itself.
     """
     e = _checked_evalues(e)
     order = np.argsort(-e, kind="stable")

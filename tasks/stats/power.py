@@ -152,7 +152,7 @@ def share_difference_detectable_fisher(
         Normal approximation with continuity correction.
 
     Source:
-        Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, section 4.3: |d| = z_alpha
+        Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, chapter 4: |d| = z_alpha
         sqrt(p(1-p)(1/n_a+1/n_b)) + z_power sqrt(a(1-a)/n_a + b(1-b)/n_b) with p the weighted mean share, plus
         (1/n_a + 1/n_b)/2 for continuity, as Casagrande, Pike & Smith (1978) fit it to Fisher's test. Checked
         against the exact power of Fisher's test by enumeration: 0.80 to 0.90 where 0.8 is asked for; with
@@ -347,7 +347,7 @@ def judgements_to_decision_expected(
         error, and no overshoot: a lower bound on what learned bets need, on average.
 
     Source:
-        Shekhar & Ramdas (2023), IEEE Trans. Information Theory 70:1178-1203, and Breiman (1961): the expected
+        Shekhar & Ramdas (2024), IEEE Trans. Information Theory 70:1178-1203, and Breiman (1961): the expected
         time to wealth c is log(c) over the growth rate. Checked by simulating those bets: within 15 %.
     """
     share_a, share_b, alpha, least, deff, sensitivity, specificity = np.broadcast_arrays(

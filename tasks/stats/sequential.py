@@ -68,7 +68,7 @@ class Sequential:
         left out, as in the fixed plan; `fragile` and `interval(missing=True)` say what they could change.
 
     Source:
-        Shekhar & Ramdas (2023); Waudby-Smith & Ramdas (2024); Wang & Ramdas (2022). docs/sequential.md says
+        Shekhar & Ramdas (2024); Waudby-Smith & Ramdas (2024); Wang & Ramdas (2022). docs/sequential.md says
         what is guaranteed, with measured figures.
     """
 

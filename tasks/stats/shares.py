@@ -103,9 +103,10 @@ def share_difference_pvalue_fisher(
         Rows are independent. Given both margins the table is then hypergeometric under no difference.
 
     Source:
-        Fisher (1935), The Design of Experiments, section 11; two-sided by the sum of all probabilities
-        not above the observed one, ties within a relative 1e-7. His tea table (3 of 4 against 1 of 4) gives
-        34/70 = 0.4857; also checked against `scipy.stats.fisher_exact`.
+        Fisher (1935), The logic of inductive inference, J. R. Stat. Soc. 98:39-82; two-sided by the sum of
+        all probabilities not above the observed one, ties within a relative 1e-7. The tea table of his Design
+        of Experiments (3 of 4 against 1 of 4) gives 34/70 = 0.4857; also checked against
+        `scipy.stats.fisher_exact`.
     """
     tables = np.stack(np.broadcast_arrays(*(np.asarray(x, np.int64) for x in (k_a, n_a, k_b, n_b))), axis=-1)
     distinct, which = np.unique(tables.reshape(-1, 4), axis=0, return_inverse=True)

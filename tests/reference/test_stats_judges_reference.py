@@ -216,7 +216,7 @@ def test_the_betting_interval_is_where_nobody_got_rich(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_ebh_is_its_definition(seed: int) -> None:
-    """Wang & Ramdas (2022), definition 1: the k largest, of the largest k with k e_(k) >= K / alpha."""
+    """Wang & Ramdas (2022), e-BH: the k largest, of the largest k with k e_(k) >= K / alpha."""
     e = np.exp(np.random.default_rng(seed).normal(2, 3, 30))
     for alpha in (0.01, 0.05, 0.2):
         down = np.sort(e)[::-1]
