@@ -255,7 +255,17 @@ def _fractions(fractions: ArrayLike) -> NDArray[np.float64]:
 
 
 def log_mean_exp(capital: Float[np.ndarray, "predicate bet"]) -> Float[np.ndarray, " predicate"]:
-    """Gives the log of what stakes split evenly over the bets have become together."""
+    """Gives the log of what stakes split evenly over the bets have become together.
+
+    Args:
+        capital: log of what each bet made of its stake, of `mean_loggains_betting`.
+
+    Assumes:
+        Nothing; what is a log e-value for each bet is one together.
+
+    Source:
+        As `mean_logevalue_betting`.
+    """
     top = capital.max(axis=1)
     mean: NDArray[np.float64] = top + np.log(np.exp(capital - top[:, None]).mean(axis=1))
     return mean

@@ -14,6 +14,7 @@ from tasks.stats.betting import (
     mean_atom_counts,
     mean_ci_betting,
     mean_logevalue_betting,
+    mean_loggains_betting,
 )
 from tasks.stats.decisions import CONFIRMED, CURTAILED, FUTILE, Rule, curtailment_loggains
 from tasks.stats.multiplicity import evalues_adjusted_ebh, evalues_adjusted_holm
@@ -39,6 +40,16 @@ def test_the_e_value_is_the_product_written_out(null: float) -> None:
     assert found == pytest.approx(np.log(capital(values, null, np.array(TEST_FRACTIONS))))
     # One null per predicate comes to the same.
     assert mean_logevalue_betting(counts, np.array([null]))[0] == pytest.approx(found)
+    # Batches, each with a null of its own, add up bet by bet.
+    other = min(null + 0.1, 0.8)
+    parts = [mean_atom_counts(part[:, None], 1) for part in (values[:20], values[20:])]
+    gains = sum(
+        mean_loggains_betting(part, np.array([at])) for part, at in zip(parts, (null, other), strict=True)
+    )
+    stakes = np.ones(len(TEST_FRACTIONS)) / len(TEST_FRACTIONS)
+    for x, at in zip(values, [null] * 20 + [other] * 40, strict=True):
+        stakes = stakes * (1 + np.array(TEST_FRACTIONS) * (x - at) / (1 + at))
+    assert log_mean_exp(np.asarray(gains)) == pytest.approx(np.log(stakes.sum()))
     # Graded: the shared-out value never earns more, and with fine atoms hardly less.
     graded = np.clip(values * rng.uniform(0.5, 1, 60), -1, 1)
     exact = np.log(capital(graded, null, np.array(TEST_FRACTIONS)))
