@@ -1,7 +1,7 @@
 """natstat's pipeline: eight stages, in reading order.
 
 stage      reads                     writes                        guarantee
-collect    the study's `data`        data/NAME/1_texts             duplicates merged, then split by document
+collect    the study's `data`        data/NAME/1_texts             copies merged or joined, split by document
 embed      1_texts                   data/NAME/2_embeddings        one unit vector per text, cached by content
 propose    1 + 2, exploration half   data/NAME/3_proposals         no proposer sees a confirmation text
 formalise  3_proposals               data/NAME/4_predicates        frozen: predicate, judge, threshold, test

@@ -106,7 +106,7 @@ def of_overlap(overlap: str, n_overlap: int, sizes: Mapping[str, int]) -> list[s
 
 def of_leaks(found: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:
     """What gives the group away, and what to write to look past it."""
-    return [_of_leak(leak, json.dumps(leak["feature"], ensure_ascii=False), names) for leak in found]
+    return [_of_leak(leak, quoted(leak["feature"]), names) for leak in found]
 
 
 def _of_leak(leak: Mapping[str, Any], feature: str, names: Mapping[str, str]) -> str:
@@ -122,10 +122,16 @@ def of_masks(masked: Mapping[str, int]) -> list[str]:
     """Entries that changed no text."""
     return [
         f"collect.{'mask' if entry in {'handles', 'urls', 'numbers', 'emails'} else 'ignore'}: "
-        f"{json.dumps(entry, ensure_ascii=False)} is in no text"
+        f"{quoted(entry)} is in no text"
         for entry, n in masked.items()
         if not n
     ]
+
+
+def quoted(text: str) -> str:
+    """The text in double quotes, as YAML and JSON read it, with what would steer a terminal escaped."""
+    said = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in said)
 
 
 def printable(text: str) -> str:
@@ -136,4 +142,4 @@ def printable(text: str) -> str:
 
 
 def _and(texts: Sequence[str]) -> str:
-    return " and ".join(json.dumps(text, ensure_ascii=False) for text in texts)
+    return " and ".join(quoted(text) for text in texts)

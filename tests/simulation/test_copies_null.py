@@ -1,4 +1,4 @@
-"""Copies are no evidence: families whose group is drawn by chance give no discoveries, whatever differs."""
+"""Copies are no evidence: families whose group is drawn by chance give no discoveries, of whatever sort."""
 
 import random
 from typing import Any
