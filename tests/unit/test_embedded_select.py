@@ -11,7 +11,7 @@ CONTRAST = Contrast(np.arange(N) < N // 2, np.arange(N))
 
 
 def _candidate(phrase: str, root: float, grade: str = "exact") -> Candidate:
-    held = np.random.default_rng(abs(hash(phrase)) % 2**32).random(N) < 0.5
+    held = np.random.default_rng(list(phrase.encode())).random(N) < 0.5
     definition = {"kind": "words", "terms": [phrase]}
     return Candidate(phrase, "words", grade, definition, held, np.sign(root) * 0.1, root, root)  # type: ignore[arg-type]
 

@@ -7,6 +7,7 @@ are preferred to proxies, since they can be checked by reading; and words and pa
 length or a share moves with whatever is said.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -72,8 +73,8 @@ def _strength(candidate: Candidate, n_measured: int) -> float:
     from scipy.special import log_ndtr
 
     discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
-    log_p = float(log_ndtr(-abs(_root(candidate)) * discount)) + np.log(2 * max(n_measured, 1))
-    return float(round(-log_p, 6))
+    log_p = float(log_ndtr(-abs(_root(candidate)) * discount))
+    return round(-log_p - math.log(2 * max(n_measured, 1)), 6)
 
 
 def _in_turn(rank: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
