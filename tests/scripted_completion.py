@@ -56,7 +56,8 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
     (name, items), *_ = said.items()
     if echo:
         items = [*items, _echoed(items, echo)]
-    if items and isinstance(items[0], dict) and "id" in items[0]:
+    # A sentence that is left out could not be edited: no fault.
+    if question.task != "pairs" and items and isinstance(items[0], dict) and "id" in items[0]:
         fault = drawn_fault(plan, other * 104729 % 1, _ITEM_FAULTS)
         if fault == "reordered":
             items = items[::-1]

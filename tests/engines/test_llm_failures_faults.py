@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from tasks import paths
@@ -231,6 +230,4 @@ def test_no_file_of_a_whole_study_shows_the_key(
     prepared_failures(project, server).run("captions")
     assert server.stats()["key_seen"]
     assert 'mentions "[key]"' in failed(), "the proposer said it"
-    fresh = pl.read_parquet(paths.output("captions", "verify") / "fresh.parquet")
-    assert any("[key]" in text for text in (*fresh["left"], *fresh["right"])), "the generator said it"
     assert giving_away(project.folder) == []

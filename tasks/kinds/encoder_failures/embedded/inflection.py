@@ -38,7 +38,8 @@ def verb_forms(base: str) -> tuple[str, str, str, str, str]:
     """Base, third person, past, participle and -ing form."""
     regular = base[:-1] + "ied" if _ends_cy(base) else _stem(base) + "ed"
     past, participle = irregular_verbs().get(base, (regular, regular))
-    return base, _with_s(base), past, participle, _stem(base) + "ing"
+    ing = base[:-2] + "ying" if base.endswith("ie") else _stem(base) + "ing"
+    return base, _with_s(base), past, participle, ing
 
 
 @functools.cache

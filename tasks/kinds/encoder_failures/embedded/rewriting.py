@@ -90,7 +90,8 @@ def _negation(s: Sentence, wording: Wording, rng: np.random.Generator) -> Iterat
         return
     for i, token in enumerate(s.tokens):
         following = s.at(i + 1)
-        if token.part == "auxiliary" and following and following.form in {"ing", "participle"}:
+        is_verb = following and (following.form in {"ing", "participle"} or following.part == "auxiliary")
+        if token.part == "auxiliary" and is_verb:
             yield {(token.end, token.end): " not"}
             return
         if form := _finite(s, i):
@@ -144,17 +145,21 @@ def _tense(s: Sentence, wording: Wording, rng: np.random.Generator) -> Iterator[
 
 
 def _preposition(s: Sentence, wording: Wording, rng: np.random.Generator) -> Iterator[Changes]:
+    past = 0
     for i, token in enumerate(s.tokens):
         for length in (4, 3, 2, 1):
             part = s.tokens[i : i + length]
             phrase = " ".join(t.word for t in part)
-            if len(part) == length and phrase in _OTHER_PLACE and s.part(i + length) in {"article", "owner"}:
+            if i < past or len(part) < length or phrase not in _OTHER_PLACE:
+                continue
+            # `to` of `next to` is none of its own.
+            past = i + length
+            if s.part(i + length) in {"article", "owner"}:
                 head = s.at(s.phrase_end(i + length) - 1)
                 if head and head.part == "noun" and not _is_no_place(head, phrase):
                     others = _OTHER_PLACE[phrase].split("/")
                     other = others[int(rng.integers(len(others)))]
                     yield {(token.start, part[-1].end): other.replace("_", " ")}
-                break
 
 
 def _is_no_place(head: Token, preposition: str) -> bool:
@@ -167,7 +172,8 @@ def _is_no_place(head: Token, preposition: str) -> bool:
 def _attribute(s: Sentence, wording: Wording, rng: np.random.Generator) -> Iterator[Changes]:
     for i, token in enumerate(s.tokens):
         told = vocabulary.attribute_class(token.word)
-        if not told or token.part != "adjective" or s.part(i + 1) not in {"noun", "adjective"}:
+        # Young and old are opposites; other ages are of things or of people.
+        if told in {"", "age"} or token.part != "adjective" or s.part(i + 1) not in {"noun", "adjective"}:
             continue
 
         def fits(word: str, told: str = told, token: Token = token) -> bool:
@@ -223,7 +229,8 @@ def _entity(s: Sentence, wording: Wording, rng: np.random.Generator) -> Iterator
 
 def _action(s: Sentence, wording: Wording, rng: np.random.Generator) -> Iterator[Changes]:
     for i, token in enumerate(s.tokens):
-        if token.part != "verb" or token.form not in {"third", "ing", "base"} or not token.lemma:
+        is_told = _finite(s, i) or (token.form == "ing" and s.part(i - 1) in {"noun", "auxiliary"})
+        if token.part != "verb" or not is_told:
             continue
 
         def fits(word: str, token: Token = token) -> bool:

@@ -123,7 +123,8 @@ class LlmFailureProposer:
         for one in said:
             self.noted["n_suggested"] += 1
             name, description = wording.tidied(one.name), wording.tidied(one.description)
-            if not 0 < len(name) <= wording.MAX_CHARS or not 0 < len(description) <= MAX_CHARS:
+            is_name = 0 < len(name) <= wording.MAX_CHARS and name.isprintable()
+            if not is_name or not 0 < len(description) <= MAX_CHARS:
                 self.noted["n_unfit"] += 1
             elif _spelling(name) in found:
                 self.noted["n_repeated"] += 1
