@@ -18,7 +18,8 @@ ADJUSTED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def exhaustive(
     score: Float[np.ndarray, "text predicate"], in_a: Bool[np.ndarray, " text"], rule: Rule
 ) -> Bool[np.ndarray, " predicate"]:
-    """What the fixed-sample test confirms with every recorded verdict and the same correction."""
+    """What the fixed-sample test confirms with every verdict: p counts as 1 under the minimum effect."""
     binary = bool((np.isnan(score) | (score == 0) | (score == 1)).all())
     full = difference(score, in_a, np.arange(len(in_a)), rule.level, binary)
-    return (ADJUSTED[rule.control](full.p) <= rule.alpha) & (full.validity >= rule.min_effect)
+    is_large = full.validity >= rule.min_effect
+    return is_large & (ADJUSTED[rule.control](np.where(is_large, full.p, 1.0)) <= rule.alpha)

@@ -95,19 +95,21 @@ def test_corpus_text_has_no_effect_in_the_ui(text: str, shown: str) -> None:
     assert plain(text) == shown
 
 
-def test_only_leaders_of_discoveries_are_listed_strongest_first(project: Project) -> None:
+def test_only_leaders_of_discoveries_are_listed_surest_first(project: Project) -> None:
     from flows.artifacts import discovery_rows
 
     blank = dict.fromkeys(frames.DISCOVERIES.names())
-    common = {"direction": "A", "lo": 0.1, "hi": 0.5, "q": 0.0012345}
+    common = {"direction": "A", "conservative_validity": 0.5, "lo": 0.1, "hi": 0.5, "q": 0.0012345}
     rows = [
-        {"predicate_id": "1", "group_id": "1", "validity": 0.2, "is_discovery": True, "predicate": "weaker"},
+        {"predicate_id": "1", "group_id": "1", "validity": 0.9, "is_discovery": True, "predicate": "larger"},
         {
             "predicate_id": "2",
             "group_id": "2",
-            "validity": -0.3,
+            "validity": 0.3,
+            "conservative_validity": 0.2,
+            "lo": 0.15,
             "is_discovery": True,
-            "predicate": "stronger",
+            "predicate": "surer",
         },
         {"predicate_id": "3", "group_id": "2", "validity": 0.9, "is_discovery": True, "predicate": "alike"},
         {
@@ -124,11 +126,11 @@ def test_only_leaders_of_discoveries_are_listed_strongest_first(project: Project
         frames.write_manifest(folder, {"names": {"A": "2020", "B": "2019"}})
     found, n_tested = discovery_rows("news")
     assert n_tested == 4
-    assert [row["predicate"] for row in found] == ["stronger", "weaker"]
+    assert [row["predicate"] for row in found] == ["surer", "larger"]
     assert found[0] == {
-        "predicate": "stronger",
+        "predicate": "surer",
         "more often in": "2020",
-        "V": "-0.300",
-        "interval": "+0.100 to +0.500",
+        "V": "+0.200",
+        "interval": "+0.150 to +0.500",
         "q": "0.0012",
     }
