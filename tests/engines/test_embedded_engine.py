@@ -213,6 +213,8 @@ SAID = {
     "lol": (0.0, 0.015), "sleep": (0.0, 0.012), "happy": (0.003, 0.022), "wat": (0.0, 0.02),
     "pick": (0.0, 0.016), "cos": (0.0, 0.015), "lunch": (0.0, 0.011), "gonna": (0.0, 0.011),
     "thing": (0.0, 0.02), "ask": (0.0, 0.015), "smile": (0.0, 0.01), "leave": (0.0, 0.014),
+    # And words of talk, no one of them frequent.
+    **{f"chat{i}": (0.0, 0.03) for i in range(20)},
     "yeah": (0.0, 0.017), "feel": (0.0, 0.014), "wait": (0.0, 0.015), "anything": (0.0, 0.014),
 }  # fmt: skip
 
