@@ -42,7 +42,7 @@ def test_check_tells_what_is_searched_written_and_found(
     prepared_failures(project, NOWHERE, [*captions(), captions()[0], {"text": " ", "scene": "x"}])
     words, found = told("check", capsys)
     n_explore, n_confirm = found["explore_texts"]["A"], found["confirm_texts"]["A"]
-    assert words.startswith("captions: 170 rows give 168 texts in 84 documents\n")
+    assert words.startswith("captions: 338 rows give 336 texts in 336 documents\n")
     assert (
         f"{n_explore:,} texts to propose from, {n_explore * (n_explore - 1) // 2:,} pairs of them to" in words
     )
@@ -143,9 +143,6 @@ def test_a_run_asks_no_more_than_was_told(blocks: dict[str, Any], project: Proje
         assert one["tokens_in"] < 1.2 * expected[key]["tokens_in"], key
     exact = {key: one["n_calls"] for key, one in expected.items() if key[1] in {"proposer", "rater"}}
     assert {key: done[key]["n_calls"] for key in exact} == exact
-    if len(failed()) == propose["max_predicates"]:
-        written = ("verify", "generator", "scripted")
-        assert done[written]["n_calls"] == expected[written]["n_calls"]
 
 
 @pytest.mark.parametrize(
