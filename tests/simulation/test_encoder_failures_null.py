@@ -100,3 +100,18 @@ def test_gaps_that_follow_from_colliding_make_no_failure(share: float) -> None:
             found[name] += bool(holds(q, validity, STUDY.score).any())
     assert found["filled"] <= 0.05 * RUNS + 2 * (RUNS * 0.05 * 0.95) ** 0.5
     assert found["as they are"] > 0.1 * RUNS  # what this is about
+
+
+def test_a_failure_that_too_few_pairs_could_be_read_for_is_untested_alone() -> None:
+    texts, _, column = written()
+    frozen = [predicate(kind) for kind in FAILURES]
+    own = column[:, None] == np.arange(len(FAILURES))
+    gap = own & (np.arange(texts.height) % 2 == 0)[:, None] & (column == 0)[:, None]
+    status = np.where(own, np.where(gap, roles.UNPARSABLE, roles.VALUE), roles.ABSENT).astype(np.uint8)
+    score = np.where(own & ~gap, (texts["group"] == "A").to_numpy()[:, None].astype(float), np.nan)
+    in_a = (texts["group"] == "A").to_numpy()
+    of = Judged(STUDY, texts, frozen, with_gaps(score, status, in_a, "against"), status)
+    first, *others = KIND.estimates(of, 0.95).iter_rows(named=True)
+    assert np.isnan(first["validity"])
+    assert (first["lo"], first["hi"], first["p"]) == (-1, 1, 1)
+    assert all(row["validity"] == 1 and row["p"] < 0.001 for row in others)
