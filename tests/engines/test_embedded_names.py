@@ -155,11 +155,12 @@ def _namer(rows: list[tuple[str, str]]) -> tuple[themes.Namer, np.ndarray]:
     """A namer of these texts, and their embeddings."""
     texts = frame(rows)
     made, contrast = BagEncoder(), Contrast.of(texts)
-    counted = grams.count(tokens.joined_all(texts["text"].to_list()), 3, Rules())
+    counted = grams.count(tokens.joined_all(texts["text"].to_list()), grams.Rarest(contrast.in_a, 3), Rules())
     vectors = made.encode(texts["text"].to_list())
     namer = themes.Namer(
-        counted, Rules(), contrast.measure(counted.held)[1], anchored.topic_lean(contrast, counted), vectors,
-        texts["text"].to_list(), texts["text_id"].to_list(), made, anchored.topic_vectors(made),
+        contrast.in_a, counted, Rules(), contrast.measure(counted.held)[1],
+        anchored.topic_lean(contrast, counted), vectors, texts["text"].to_list(), texts["text_id"].to_list(),
+        made, anchored.topic_vectors(made),
     )  # fmt: skip
     return namer, vectors
 
@@ -184,6 +185,10 @@ def test_a_theme_whose_words_lean_the_other_way_is_shown_by_its_texts() -> None:
     assert right is not None and '"virus' in right.phrase
     assert wrong is not None and wrong.phrase.startswith('resembles texts such as "')
     assert wrong.definition["words"] == [] and wrong.definition["fidelity"] == 0
+    quoted = wrong.phrase.split('"')[1]
+    assert [group for group, text in rows if text == quoted] == ["B"], (
+        "a text of the other group says nothing"
+    )
     shown = [namer.named(theme(-0.2)) for _ in range(5)]
     assert sum(one is not None for one in shown) == themes.MAX_UNNAMED - 1, "a text says less than words do"
 
@@ -192,7 +197,9 @@ def test_a_topic_is_not_named_by_words_of_the_other_side() -> None:
     rows = [("A", f"a shop sells bread to customers {i}") for i in range(60)]
     rows += [("B", f"a player scores a goal {i}") for i in range(60)]
     contrast = Contrast.of(frame(rows))
-    counted = grams.count(tokens.joined_all([text for _, text in rows]), 3, Rules())
+    counted = grams.count(
+        tokens.joined_all([text for _, text in rows]), grams.Rarest(contrast.in_a, 3), Rules()
+    )
     lean = dict(zip(bank.topics(), anchored.topic_lean(contrast, counted), strict=True))
     assert lean["shopping"] > 5 and lean["royalty"] == 0
 

@@ -7,10 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tasks.engines.embedded import wordlists
 from tasks.engines.pairs import lexical_overlap, words
 from tasks.errors import EngineError
 from tasks.kinds.encoder_failures.embedded import lexicon
 from tasks.kinds.encoder_failures.embedded.controls import SMALL, controls, word_class
+from tasks.kinds.encoder_failures.embedded.controls import __file__ as controls_file
 from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.kinds.encoder_failures.embedded.generating import SentenceEditor, domain_of, edits_of
 from tasks.kinds.encoder_failures.embedded.inflection import article, plural, verb_forms
@@ -258,6 +260,15 @@ def test_a_control_of_a_small_word_is_another_small_word() -> None:
         assert control is not None
         assert {"dog", "running", "path"} <= set(words(control.text))
         assert "not" not in words(control.text)
+
+
+def test_a_control_says_an_adverb_once() -> None:
+    left, right = "a clerk with a grey phone in the lift", "a clerk without a grey phone in the lift"
+    adverbs = set(wordlists.yaml_beside(controls_file)["adverbs"].split())
+    for seed in range(10):
+        (control,) = controls([(left, right)], Wording(SENTENCES), rng(seed))
+        assert control is not None
+        assert len([word for word in words(control.text) if word in adverbs]) <= 1
 
 
 def test_an_exchanged_noun_is_unrelated() -> None:

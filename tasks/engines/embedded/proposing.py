@@ -146,8 +146,8 @@ class _Look:
             return lambda candidate: candidate
         _, lean = self.contrast.measure(self._counted.held)
         namer = themes.Namer(
-            self._counted, self._rules, lean, self._topic_lean, self._embeddings, self._texts.to_list(),
-            self._text_ids, encoder, self._anchors,
+            self.contrast.in_a, self._counted, self._rules, lean, self._topic_lean, self._embeddings,
+            self._texts.to_list(), self._text_ids, encoder, self._anchors,
         )  # fmt: skip
         return lambda candidate: namer.named(candidate) if candidate.grade == "theme" else candidate
 

@@ -115,6 +115,7 @@ def _candidates(
 class Namer:
     """Names themes by the words of their texts and, where that is true, by a topic of the bank."""
 
+    in_a: Bool[np.ndarray, " text"]
     counted: grams.Grams
     rules: Rules
     lean: Float[np.ndarray, " term"]
@@ -146,7 +147,8 @@ class Namer:
         topic, auroc, agrees = self._topic(vector[0], member, telling, side)
         quoted = [f'"{tokens.readable(word)}"' for word in telling]
         if not quoted:
-            phrase = f'resembles texts such as "{_clipped(self.texts[exemplars[0]])}"'
+            quote = self._quoted(member, side, projection)
+            phrase = f'resembles texts such as "{_clipped(self.texts[quote])}"'
         elif agrees and fidelity >= NAMED_FIDELITY and auroc >= NAMED_AUROC:
             phrase = f"is about {topic} (e.g. {', '.join(quoted)})"
         else:
@@ -157,6 +159,16 @@ class Namer:
             "fidelity": round(fidelity, 2), "words": telling, "topic": topic, "topic_auroc": round(auroc, 2),
         }  # fmt: skip
         return replace(candidate, phrase=phrase, definition=definition)
+
+    def _quoted(
+        self, member: Bool[np.ndarray, " text"], side: float, projection: Float[np.ndarray, " text"]
+    ) -> int:
+        """The nearest member of the group that has more of them, if it can be without a word of the other."""
+        of_side = member & (self.in_a if side > 0 else ~self.in_a)
+        others = np.asarray(self.counted.held[:, side * self.lean <= -LEAST_LEAN].sum(axis=1)).ravel() > 0
+        chosen = next(rows for rows in (of_side & ~others, of_side, member) if rows.any())
+        rows = np.flatnonzero(chosen)
+        return int(rows[np.argmax(np.round(projection[rows], 6))])
 
     def _topic(
         self,

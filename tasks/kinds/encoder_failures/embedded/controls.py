@@ -173,8 +173,10 @@ def _changed_once(
 
 
 def _with_adverb(s: Sentence, rng: np.random.Generator) -> Iterator[str]:
-    """With an adverb of time or frequency before what is done."""
+    """With an adverb of time or frequency before what is done, if it has none."""
     adverbs = wordlists.yaml_beside(__file__)["adverbs"].split()
+    if any(token.word in adverbs for token in s.tokens):
+        return
     for i, token in enumerate(s.tokens):
         if token.part == "verb" and token.form in {"third", "ing", "base"} and s.part(i - 1) in _SUBJECTS:
             yield replaced(s.text, {(token.start, token.start): f"{rng.choice(adverbs)} "})
