@@ -30,6 +30,7 @@ _PLAINEST = ("the handle", "the host", "the last line", "the first line", "the w
 _SAMPLE = 20_000
 """Texts of each group that are read."""
 _LINE_CHARS = 200
+_WORD = r"[\p{L}\p{M}\p{N}][\p{L}\p{M}\p{N}'’_-]*"
 
 
 def leaks(texts: pl.DataFrame) -> list[dict[str, Any]]:
@@ -76,15 +77,13 @@ def leaks(texts: pl.DataFrame) -> list[dict[str, Any]]:
 def _features(read: pl.DataFrame) -> dict[str, pl.Series]:
     """Kind of feature -> list of those of each text."""
     lower = read["text"].str.to_lowercase()
-    words = lower.str.extract_all(r"[\p{L}\p{M}\p{N}][\p{L}\p{M}\p{N}'’_-]*")
-    pairs = (
-        pl.DataFrame({"word": words})
-        .with_row_index()
-        .explode("word")
-        .with_columns(pl.col("word").shift(-1).over("index").alias("next"))
-        .group_by("index", maintain_order=True)
-        .agg(pl.concat_str("word", "next", separator=" ").drop_nulls())
-    )["word"]
+    words = lower.str.extract_all(_WORD)
+    following = pl.element().shift(-1)
+    # What a sign parts is no phrase: collect.ignore would not find it.
+    are_words = pl.element().str.contains(f"^{_WORD}") & following.str.contains(f"^{_WORD}")
+    pairs = lower.str.extract_all(rf"{_WORD}|\S").list.eval(
+        pl.concat_str(pl.element(), following, separator=" ").filter(are_words)
+    )
     lines = (
         read["text"]
         .str.strip_chars()

@@ -112,8 +112,9 @@ def of_leaks(found: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> li
 def _of_leak(leak: Mapping[str, Any], feature: str, names: Mapping[str, str]) -> str:
     shares = " and ".join(f"{leak[f'share_{group.lower()}']:.0%} of {names[group]}" for group in ("A", "B"))
     other = f" or collect: {{mask: [{leak['mask']}]}}" if leak["mask"] else ""
+    told = "give the group away: they are" if leak["kind"] == "the words" else "gives the group away: it is"
     return (
-        f"{leak['kind']} {feature} gives the group away: it is in {shares}. To look past it write "
+        f"{leak['kind']} {feature} {told} in {shares}. To look past it write "
         f"collect: {{ignore: [{feature}]}}{other}"
     )
 
