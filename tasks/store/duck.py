@@ -140,7 +140,7 @@ def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
             found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
         except duckdb.IOException as error:  # a view whose Parquet is gone or damaged
             raise StoreError(f"query: {_first_line(error)}. Run `natstat load`.") from None
-        except duckdb.BinderException as error:
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
             old = " Was the database made by an earlier release? Run `dvc repro`." if name in _names() else ""
             raise ParamsError(f"query {name.strip().splitlines()[0]}: {_first_line(error)}.{old}") from None
         except duckdb.Error as error:
@@ -153,7 +153,7 @@ def _names() -> list[str]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+    return str(error).strip().splitlines()[0].rstrip(".!")
 
 
 def _recorded() -> list[str]:

@@ -157,10 +157,14 @@ def _of_texts(
 ) -> pl.DataFrame:
     """Columns row, text_id: by id, else by the text, which may stand in both groups."""
     sheets.wanted(cells, ("text_id", "text"), file, where)
-    keys = []
-    for text in (sheets.text(cells, "text"), sheets.unguarded(sheets.text(cells, "text"))):
-        whole = text.str.replace_all("\0", "\ufffd", literal=True).str.slice(0, study.collect.max_chars)
-        keys.append(hashes(normalised(masked(whole, study.collect)[0]).fill_null("")))
+    said = sheets.text(cells, "text")
+    whole = [
+        text.str.replace_all("\0", "\ufffd", literal=True).str.slice(0, study.collect.max_chars)
+        for text in (said, sheets.unguarded(said))
+    ]
+    # A sheet of ours has texts as collect left them: hiding may find more in what it left.
+    as_read = [masked(text, study.collect)[0] for text in whole]
+    keys = [hashes(normalised(text).fill_null("")) for text in (*whole, *as_read)]
     known = held_out.select(pl.col("text_hash").alias("key"), "text_id")
     return _matched(cells, "text", keys, known, file, where)
 
@@ -173,16 +177,15 @@ def _matched(
     file: Path,
     where: str,
 ) -> pl.DataFrame:
-    """Columns row and the id, by id, else by what is said: as it stands, or as it was before it was guarded.
+    """Columns row and the id, by id, else by what is said: by the first of its keys that is known.
 
     Raises:
         SourceError: a row's id is of one, and what it says another.
     """
     name = f"{what}_id"
-    as_said, unguarded = keys
-    key = as_said.to_frame("key").select(
-        pl.when(pl.col("key").is_in(known["key"].implode())).then("key").otherwise(unguarded)
-    )
+    of_each = pl.DataFrame([one.alias(str(i)) for i, one in enumerate(keys)])
+    is_known = [pl.when(pl.col(one).is_in(known["key"].implode())).then(one) for one in of_each.columns]
+    key = of_each.select(pl.coalesce(*is_known, "0").alias("key"))
     given = sheets.read_ids(sheets.text(cells, name)).alias(name)
     rows = pl.DataFrame([given, key.to_series()]).with_columns(pl.int_range(pl.len()).alias("row"))
     by_id = rows.join(known.select(name).unique(), on=name)

@@ -31,13 +31,24 @@ def _may_be_ignored(entries: tuple[str, ...]) -> tuple[str, ...]:
             raise ValueError(f"wanted a word or a /pattern/, got {entry!r}")
         if is_pattern(entry):
             try:
-                pl.Series([""]).str.contains(pattern)
+                found = pl.Series(["", "a b"]).str.extract_all(pattern)
+                pl.Series([""]).str.contains(cut_out(pattern))
             except pl.exceptions.PolarsError as error:
                 raise ValueError(
                     f"wanted /pattern/ in the syntax of Rust's regex (no look-around, no back-references), "
                     f"got {entry!r}: {' '.join(str(error).partition('This error')[0].split())}"
                 ) from None
+            if found.list.contains("").any():
+                raise ValueError(
+                    f"wanted a /pattern/ that takes at least one character, got {entry!r}, which is found "
+                    "where nothing is. Write + for *, or leave out ?"
+                )
     return entries
+
+
+def cut_out(pattern: str) -> str:
+    """The pattern of what goes: with what is ignored one blank before it."""
+    return rf"[ \t]?(?:{pattern})"
 
 
 def is_pattern(entry: str) -> bool:

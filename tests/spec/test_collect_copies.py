@@ -189,6 +189,24 @@ def test_what_gives_the_group_away_is_named_with_what_to_write(project: Project)
     ) in told(project)
 
 
+def test_texts_without_words_are_read_past(project: Project) -> None:
+    rows = [
+        *signed(),
+        *({"text": sign * (i + 1), "label": "A"} for i in range(5) for sign in ("!", "\U0001f642")),
+    ]
+    assert "@southair" in {leak["feature"] for leak in collected(project, rows).manifest["leaks"]}
+
+
+def test_words_that_a_sign_parts_are_no_phrase_that_could_be_ignored(project: Project) -> None:
+    rng = random.Random(8)
+    rows = [{"text": f"Dear Sir, thanks! {prose(rng)}", "label": "A"} for _ in range(200)]
+    rows += [{"text": prose(rng), "label": "B"} for _ in range(200)]
+    found = [leak["feature"] for leak in collected(project, rows).manifest["leaks"]]
+    assert found == ["dear sir", "thanks"]
+    assert 'the words "dear sir" give the group away: they are in 100% of A' in told(project)
+    assert collected(project, rows, ignore=found).manifest["warnings"] == []
+
+
 def test_a_word_of_a_quarter_of_a_group_is_a_finding_and_no_leak(project: Project) -> None:
     rng = random.Random(6)
     rows = [
@@ -202,7 +220,7 @@ def test_what_is_ignored_and_masked_is_in_no_text_and_is_counted(project: Projec
     found = collected(
         project,
         signed(),
-        ignore=["@southair", "/(?m)^Sent from .*$/", "nowhere"],
+        ignore=["@southair", "/(?m)^Sent from .*$/", "nowhere", "@southair"],
         mask=["urls", "numbers"],
     )
     told_of = found.manifest["masked"]
@@ -233,6 +251,9 @@ def test_a_text_of_nothing_else_is_blank_and_copies_meet(project: Project) -> No
     [
         ({"ignore": ["/(?=a)b/"]}, r"collect\.ignore: wanted /pattern/ in the syntax of Rust's regex"),
         ({"ignore": ["/((a{1000}){1000}){1000}/"]}, r"collect\.ignore: wanted /pattern/"),
+        ({"ignore": ["/(?x) a # b/"]}, r"collect\.ignore: wanted /pattern/ in the syntax"),
+        ({"ignore": [r"/\d*/"]}, r"collect\.ignore: wanted a /pattern/ that takes at least one character"),
+        ({"ignore": [r"/\b/"]}, r"collect\.ignore: wanted a /pattern/ that takes at least one character"),
         ({"ignore": [" "]}, r"collect\.ignore: wanted a word or a /pattern/, got ' '"),
         ({"ignore": ["//"]}, r"collect\.ignore: wanted a word or a /pattern/"),
         ({"mask": ["names"]}, r"collect\.mask.*'handles', 'urls', 'numbers' or 'emails'"),

@@ -266,6 +266,18 @@ def test_a_database_held_for_writing_is_named(monkeypatch: pytest.MonkeyPatch) -
     assert n_rows()["runs"] == 1
 
 
+def test_a_question_that_an_earlier_release_has_no_table_for_says_what_to_do() -> None:
+    put_study(run_id="run-1")
+    duck.record("press")
+    connection = duckdb.connect(str(paths.discoveries_db()))
+    connection.execute("DROP VIEW holdout_runs; DROP VIEW holdout_splits")
+    connection.close()
+    with pytest.raises(
+        ParamsError, match=r"not exist\. Was the database made by an earlier release\? Run `dvc"
+    ):
+        duck.query("holdout-use")
+
+
 def test_a_file_of_an_earlier_release_gains_columns() -> None:
     put_study(run_id="run-1")
     duck.record("press")

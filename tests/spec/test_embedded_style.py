@@ -1,5 +1,7 @@
 """Every stylistic program on a text that meets it and one that does not."""
 
+import time
+
 import polars as pl
 import pytest
 
@@ -253,6 +255,45 @@ MISREAD: list[tuple[str, str, bool]] = [
     ("formula", "the price $x$ and \\(y\\)", True),
     ("block_quote", ">>> print(1)\nif a > b", False),
     ("link", "f[i](x) and [note](s)", False),
+    # Scripts without spaces touch what stands in them.
+    ("url", "详情请见https://example.org/a", True),
+    ("email", "邮箱a@example.org，谢谢", True),
+    ("year", "于2020年", True),
+    ("number", "共1000人", True),
+    ("clock", "下午10:45分", True),
+    ("date", "于2020-03-01日", True),
+    ("all_caps", "使用NASA数据", True),
+    ("all_caps", "un été à Élancourt", False),
+    ("camel_case", "使用DataFrame时", True),
+    ("snake_case", "函数with_columns返回", True),
+    ("bold", "这是**粗体**文字", True),
+    ("italic", "这是*斜体*文字", True),
+    ("handle", "感谢@maria 的帮助", True),
+    ("hashtag", "今日#天气", True),
+    ("numbered", "1、苹果\n2、梨", True),
+    ("bullets", "•苹果\n•梨", True),
+    ("percent", "５０％", True),
+    ("dash", "他——我", True),
+    ("handle", ".@maria said “@joe” did", True),
+    ("handle", "@property\ndef x(self): ...", False),
+    ("handle", "@Override public void run()", False),
+    ("hashtag", "so happy (#blessed)", True),
+    ("hashtag", "[above](#part) and $('#main')", False),
+    ("money", "5 million dollars, 5 USD", True),
+    ("money", "EUR 5 each", True),
+    ("emoji", "1️⃣ first", True),
+    ("emoticon", "stays of <3 days", False),
+    ("emoticon", "I <3 you", True),
+    ("bullets", "* * *\nand\n* * *", False),
+    ("bullets", "- **one**: a\n- **two**: b", True),
+    ("formula", "make $$$ fast $$$ now", False),
+    ("formula", "so $$x$$ and $$\\frac{a}{b}$$", True),
+    ("formula", "as is \\[1\\] or \\[source\\]", False),
+    ("display_formula", "\\[ x = \\frac{a}{b} \\]", True),
+    ("first_person", "if i is 3 under Henry I of England", False),
+    ("html", "Dict<a>, vector<s> and a <b and c> d", False),
+    ("html", "wo<b>rd</b>, <a href='x'>", True),
+    ("stretched", "éaaab", True),
 ]
 
 
@@ -265,3 +306,11 @@ def test_marks_stand_in_the_text_and_not_in_what_is_left_of_it() -> None:
     text = "`I`, I say: <i>we</i> and https://example.org/I know what I know"
     marked = style.spans({"kind": "style", "program": "first_person"}, text)
     assert [(start, text[start:end]) for start, end in marked] == [(5, "I"), (58, "I")]
+
+
+@pytest.mark.parametrize("part", ["\\[1 `a` ", "\\( `a` ", "\\[ = `a` \\( "])
+def test_what_is_opened_and_never_closed_takes_no_quadratic_time(part: str) -> None:
+    texts = pl.Series([part * 20_000])
+    began = time.process_time()
+    style.holds({"kind": "style", "program": "shouting"}, texts)
+    assert time.process_time() - began < 2

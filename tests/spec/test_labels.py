@@ -118,6 +118,17 @@ def test_the_same_texts_whatever_else_is_there_and_more_add_to_them(project: Pro
     assert set(label.gold_texts(held_out, 20, 1)["text_id"]) != few
 
 
+def test_texts_are_found_as_the_source_has_them_and_as_what_is_hidden_left_them(project: Project) -> None:
+    rows = [("A report number 5", ONE, "1"), ("Anna: A report number 6", ONE, "0")]
+    saved(by_name(rows))
+    collect = {"group": "year", "a": 1, "b": 2, "ignore": [r"/^\S+ /"]}
+    study, held_out = put(project, 9, collect=collect, **GOLD)
+    assert sorted(one[-1] for one in labels.read(study, held_out, PREDICATES).select("score").rows()) == [
+        0,
+        1,
+    ]
+
+
 def test_no_cell_runs_as_a_formula(project: Project) -> None:
     study, held_out = put(project, 9)
     label.write(study, 100)

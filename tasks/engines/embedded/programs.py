@@ -81,6 +81,6 @@ def _stretched(least: int) -> str:
     for letter in string.ascii_lowercase:
         other, capital, n = f"[a-z--{letter}]", letter.upper(), least + (letter in "ix")
         found.append(rf"[A-Za-z&&[^{letter}{capital}]]{letter}{{{n},}}")
-        found.append(rf"\b[{letter}{capital}]{letter}{{{n - 1},}}{other}")
+        found.append(rf"(?-u:\b)[{letter}{capital}]{letter}{{{n - 1},}}{other}")
         found.append(rf"[A-Z--{capital}]{capital}{{{n + 1},}}")
     return "|".join(found)

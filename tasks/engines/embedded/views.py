@@ -11,18 +11,19 @@ import polars as pl
 View = Literal["text", "uncoded", "prose"]
 VIEWS: tuple[View, ...] = get_args(View)
 
+# No pattern reads on past where its like begins again: whatever a text holds, the time is linear in it.
 _FENCED = r"(?s:```.*?(?:```|\z))|(?ms:^[ \t]*~~~.*?(?:^[ \t]*~~~|\z))"
 _CODE = rf"{_FENCED}|`[^`\n]+`|(?m:^[ \t]*(?:>>>|\.\.\.)(?:[ \t].*)?$)"
 # Between single dollars a formula shows itself by a sign or by being one short name; prices do not.
 _INLINE = (
-    r"\\\([^\n]+?\\\)|"
+    r"\\\((?:[^\\\n]|\\[^()\n])+\\\)|"
     r"\$[A-Za-z](?:'|_?\w)?\$|"
     r"\$(?:[^\s$\d<.,][^$\n]*?)?[\\^_{](?:[^$\n]*?[^\s$])?\$|"
     r"\$[^\s$\d<.,][^$\n]*?=[^$\n]*?[^\s$=]\$|"
     r"\$\d[^$\n]*?[\\^_{](?:[^$\n]*?[^\s$])?\$"
 )
 _DISPLAY = (
-    r"\$\$[^$]+\$\$|\\\[[^\[\]]*[\\^_=+<>/0-9](?s:.*?)\\\]|"
+    r"\$\$[^$\\^_=+<>]*[\\^_=+<>][^$]*\$\$|\$\$\s*(?:\w|[\d.]+|\w\(\w\))\s*\$\$|\\\[[^\[\]\\]*(?:[\^_=+<>/]|\\[^\[\]])(?:[^\\]|\\[^\[\]])*\\\]|"
     r"\\begin\{(?:equation|align|gather|multline|cases|[bpv]?matrix|array)\*?\}"
 )
 SHARED = {"formula": f"{_DISPLAY}|{_INLINE}", "display_formula": _DISPLAY}
@@ -30,7 +31,7 @@ SHARED = {"formula": f"{_DISPLAY}|{_INLINE}", "display_formula": _DISPLAY}
 _UNREAD: dict[View, str] = {
     "text": "",
     "uncoded": _CODE,
-    "prose": rf"{_CODE}|{_DISPLAY}|{_INLINE}|<<[^<>\n]*>>|</?[A-Za-z!][^<>]*>|(?i:\b(?:https?://|www\.)[^\s<>]+)",
+    "prose": rf"{_CODE}|{_DISPLAY}|{_INLINE}|<<[^<>\n]*>>|</?[A-Za-z!][^<>]*>|(?-u:\b)(?i:(?:https?://|www\.)[^\s<>]+)",
 }
 
 

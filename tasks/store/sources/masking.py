@@ -5,7 +5,7 @@ import unicodedata
 
 import polars as pl
 
-from tasks.study.corpus import Collect, Masked, is_pattern
+from tasks.study.corpus import Collect, Masked, cut_out, is_pattern
 
 URL = r"(?:https?://|www\.)[^\s<>\"']+"
 EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
@@ -24,9 +24,9 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 def masked(texts: pl.Series, collect: Collect) -> tuple[pl.Series, dict[str, int]]:
     """Texts without what is ignored, with stand-ins for what is masked; how many each entry changed."""
     counts: dict[str, int] = {}
-    for entry in collect.ignore:
+    for entry in dict.fromkeys(collect.ignore):
         pattern = entry[1:-1] if is_pattern(entry) else _as_pattern(entry)
-        cut = texts.str.replace_all(rf"[ \t]?(?:{pattern})", "")
+        cut = texts.str.replace_all(cut_out(pattern), "")
         is_changed = (cut != texts).fill_null(False)
         counts[entry] = int(is_changed.sum())
         texts = pl.select(pl.when(is_changed).then(cut.str.strip_chars()).otherwise(texts)).to_series()
