@@ -221,8 +221,9 @@ SAID = {
 
 def test_what_a_small_group_says_is_proposed_before_what_it_never_says() -> None:
     rng = np.random.default_rng(0)
-    other = [f"w{i}" for i in range(800)]
-    rank = 1 / np.arange(1, 801)
+    spoken = " ".join(made_pool(per_topic=50).texts).lower().translate(str.maketrans("", "", ".,"))
+    other = [word for word in dict.fromkeys(spoken.split()) if word not in SAID]
+    rank = 1 / np.arange(1, len(other) + 1)
     rows: list[tuple[str, str]] = []
     for group, n, side in (("A", 374, 0), ("B", 2414, 1)):
         for _ in range(n):
