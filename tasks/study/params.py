@@ -298,8 +298,8 @@ class Record(Block):
     n_evidence: int = Field(default=5, ge=0, le=100)
     """Texts kept for and against each predicate."""
     max_refusal_share: float = Field(default=0.2, ge=0, le=1)
-    """A predicate with more refused or unparsable verdicts stops the run; where they count against it
-    (encoder_failures), it alone is untested."""
+    """A predicate with more refused or unparsable verdicts stops the run; in kinds where they
+    count against it, it alone is untested."""
 
 
 class Report(Block):

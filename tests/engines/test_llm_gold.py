@@ -87,7 +87,7 @@ def of_verify() -> dict[str, bytes]:
 
 
 def test_the_gold_judge_reads_a_sample_and_is_right(project: Project, both: Both) -> None:
-    prepared(project, both).run("news", "verify")
+    prepared(project, both, n=320).run("news", "verify")
     found = gold()
     assert found["cheap"].null_count() == 0, "only what the judge gave a value for"
     held_out = kinds.load("corpus_pair").units(
