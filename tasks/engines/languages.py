@@ -12,6 +12,8 @@ from typing import Any
 
 LEAST_SHARE = 0.03
 """Of a corpus: what is rarer is more often an error than a language."""
+SURE = 0.7
+"""Probability among all languages from which a text speaks for one."""
 MOST_UNREAD = 0.1
 """Share of texts in languages that an encoder does not read; with more its vectors say nothing of them."""
 MULTILINGUAL = (
@@ -24,7 +26,8 @@ _READ_CHARS = 1_000
 # Names by which models say that they read English alone; whatever else is named is taken to fit its texts.
 _ENGLISH_ONLY = re.compile(
     r"(?i)^bundled\b|(?:^|[/_-])(?:all|paraphrase|multi-qa|msmarco|gtr|sentence-t5)-(?!.*multilingual)|"
-    r"[-_]en(?:[-_.]|$)|english|clip-vit-(?!.*multilingual)"
+    r"[-_]en(?:[-_.]|$)|english|clip-vit-(?!.*multilingual)|"
+    r"(?:^|/)(?:gte|e5)-(?:small|base|large)(?:-v2)?$|nomic-embed-text-v1(?:\.5)?$|mxbai-embed-large-v1$"
 )
 
 LANGUAGES: dict[str, str] = {
@@ -45,23 +48,35 @@ NO_LETTER = "zxx"
 
 def identified(texts: Sequence[str], among: tuple[str, ...] = tuple(sorted(LANGUAGES))) -> list[str]:
     """Code of the likeliest of these languages for each text, NO_LETTER where there is none."""
-    identifier = _identifier(among)
-    return [
-        str(identifier.classify(read)[0]) if any(map(str.isalpha, read)) else NO_LETTER
-        for read in (text[:_READ_CHARS] for text in texts)
-    ]
+    return [code for code, _ in _likeliest(texts, among)]
 
 
 def shares(texts: Sequence[str]) -> dict[str, float]:
     """Share (0-1) of the texts in each language that holds LEAST_SHARE of them, largest first.
 
-    Found on every n-th text, at most twice SAMPLE of them; NO_LETTER counts as one.
+    Found on every n-th text, at most twice SAMPLE of them; NO_LETTER counts as one. What is too short or no
+    prose (`ok`, a product code) speaks for no language: it is taken to be in one that others are surely in,
+    and in English where there is none.
     """
     sample = texts[:: max(len(texts) // SAMPLE, 1)]
-    counted = Counter(identified(sample)) if sample else Counter()
+    found = _likeliest(sample, tuple(sorted(LANGUAGES)))
+    sure = Counter(code for code, p in found if p >= SURE and code != NO_LETTER)
+    among = tuple(sorted(code for code, count in sure.items() if count >= LEAST_SHARE * sure.total()))
+    others = [text for text, (code, p) in zip(sample, found, strict=True) if code != NO_LETTER and p < SURE]
+    counted = Counter(code for code, p in found if p >= SURE)
+    counted.update(identified(others, among or ("en",)))
     n = max(len(sample), 1)
     held = {code: count / n for code, count in counted.items() if count >= LEAST_SHARE * n}
     return dict(sorted(held.items(), key=lambda one: (-one[1], one[0])))
+
+
+def _likeliest(texts: Sequence[str], among: tuple[str, ...]) -> list[tuple[str, float]]:
+    """The likeliest of these languages for each text, and its probability among them."""
+    identifier = _identifier(among)
+    return [
+        identifier.classify(read) if any(map(str.isalpha, read)) else (NO_LETTER, 1.0)
+        for read in (text[:_READ_CHARS] for text in texts)
+    ]
 
 
 def unread(held: Mapping[str, float], encoder_name: str) -> list[str]:
@@ -95,15 +110,20 @@ def warning(held: Mapping[str, float], encoder_name: str) -> str:
     listed = ", ".join(f"{named(code)} {held[code]:.0%}" for code in missed)
     left = "" if is_read(held, encoder_name) else " Themes, topics and tones are not proposed with it."
     return (
-        f"the encoder `{encoder_name}` reads English, and texts are in other languages ({listed}).{left} "
+        f"the encoder `{encoder_name}` reads English, and texts are {_other(missed)} ({listed}).{left} "
         f"Set embed.encoder to one that reads them, such as {' or '.join(MULTILINGUAL)}"
     )
+
+
+def _other(missed: Sequence[str]) -> str:
+    said = ["in other languages"] * any(code != NO_LETTER for code in missed)
+    return " or ".join([*said, *["without letters"] * (NO_LETTER in missed)])
 
 
 @functools.lru_cache(maxsize=4)
 def _identifier(among: tuple[str, ...]) -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(among))
     return identifier

@@ -192,3 +192,28 @@ def test_a_few_texts_in_another_language_leave_the_encoder_of_use() -> None:
     assert languages.is_read({"en": 0.95, "fr": 0.05}, "bundled-1")
     assert not languages.is_read({"en": 0.8, "fr": 0.2}, "bundled-1")
     assert "not proposed" not in languages.warning({"en": 0.95, "fr": 0.05}, "bundled-1")
+
+
+SHORT = {
+    "opinions": ("ok", "yes", "great product", "bad", "thanks", "lol", "nope", "A+++", "no", "terrible"),
+    "product codes": tuple(f"SKU-{chr(65 + i)}{100 + 7 * i}-X" for i in range(20)),
+    "code": ("import os", "SELECT * FROM t", "const a = () => {}", "x = [1,2]"),
+    "handles": ("@joe @maria", "#win", "RT @u"),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_what_is_too_short_to_tell_is_taken_for_no_other_language(name: str) -> None:
+    held = languages.shares(list(SHORT[name]) * 20)
+    assert list(held) == ["en"]
+    assert languages.warning(held, "bundled") == ""
+
+
+def test_short_texts_are_in_the_language_of_those_that_are_surely_in_one() -> None:
+    texts = ["Das Wetter ist heute sehr schön", "Die Lieferung war schnell", "gut", "ok", "na ja"] * 20
+    assert languages.shares(texts) == {"de": 1.0}
+
+
+def test_texts_without_a_letter_are_called_so() -> None:
+    said = languages.warning(languages.shares(["12", "34"]), "bundled")
+    assert "texts are without letters (no letters 100%)" in said and "other languages" not in said

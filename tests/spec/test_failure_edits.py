@@ -165,3 +165,9 @@ def test_every_kind_that_is_sure_is_told() -> None:
     assert (found.kind, found.same_meaning, found.kinds) == ("other", False, ("attribute", "number"))
     assert edit("a happy clown", "a joyful clown").kinds == ()
     assert edit("a happy clown", "a sad clown").kinds == ("antonym",)
+
+
+def test_the_name_of_the_judge_goes_with_its_verdicts() -> None:
+    # Under edits/1 this could not be told: a predicate frozen for it is not judged by what tells it now.
+    assert edit("a man runs", "a man runs while another watches").same_meaning is False
+    assert EditMeaning.name == "edits/2"

@@ -271,6 +271,14 @@ def test_a_control_says_an_adverb_once() -> None:
         assert len([word for word in words(control.text) if word in adverbs]) <= 1
 
 
+@pytest.mark.parametrize(
+    ("source", "others"), [("a nurse with a green axe", set()), ("a nurse with a black axe", {"white"})]
+)
+def test_a_colour_has_no_opposite_but_a_colour(source: str, others: set[str]) -> None:
+    right = [new.right for new in pairs_of("antonym", [Source(source, "d")])]
+    assert {word for text in right for word in words(text)} - {"a", "nurse", "with", "axe"} == others
+
+
 def test_an_exchanged_noun_is_unrelated() -> None:
     left, right = "A dog chases a cat around the garden .", "A dog chases a horse around the garden ."
     for seed in range(10):

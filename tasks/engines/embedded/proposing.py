@@ -113,7 +113,9 @@ class _Look:
             return [words.harvest(contrast, self._counted, self._rules, encoder)]
         if family == "style":
             is_english = languages.is_english(self._languages)
-            is_spaced = not languages.SPACELESS.intersection(self._rules.languages)
+            is_spaced = bool(self._rules.languages) and not languages.SPACELESS.intersection(
+                self._rules.languages
+            )
             tones = (
                 [tone.harvest(contrast, self._joined, self._names & tone.known_words())] if is_english else []
             )

@@ -9,7 +9,7 @@ from tasks.engines import roles
 from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.records import Call
 
-VERSION = 1
+VERSION = 2
 """Change it when equal pairs would be told otherwise: it is part of every judge's name."""
 
 

@@ -211,7 +211,13 @@ def _opposites(lemma: str, part: str) -> list[str]:
     found = {word for pair in pairs if lemma in pair for word in pair} - {lemma}
     found |= {word for word in lexicon.load().opposites.get(lemma, ()) if " " not in word}
     known = (word for word in sorted(found) if any(r.part == part for r in vocabulary.readings(word)))
-    return [word for word in known if vocabulary.is_listed(word)]
+    # Green is the opposite of ripe for fruit alone.
+    is_colour = vocabulary.attribute_class(lemma) == "colour"
+    return [
+        word
+        for word in known
+        if vocabulary.is_listed(word) and (vocabulary.attribute_class(word) == "colour") == is_colour
+    ]
 
 
 def _entity(s: Sentence, wording: Wording, rng: np.random.Generator) -> Iterator[Changes]:
