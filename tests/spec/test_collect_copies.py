@@ -246,6 +246,21 @@ def test_a_text_that_is_kept_in_both_groups_is_no_near_duplicate(project: Projec
     assert (found["n_overlap"], found["near_duplicates"]["n_families"]) == (2, 0)
 
 
+def test_documents_that_only_texts_of_both_groups_join_are_not_laid_to_near_duplicates(
+    project: Project,
+) -> None:
+    rng = random.Random(10)
+    rows = [{"text": prose(rng), "label": label, "author": f"{i % 20}"} for label in "AB" for i in range(200)]
+    rows += [
+        {"text": f"ok {i}", "label": label, "author": f"{i + (label == 'B')}"}
+        for label in "AB"
+        for i in range(12)
+    ]
+    told_of = collected(project, rows, document="author", overlap="keep", near_duplicates=None).manifest
+    assert "Equal texts of both groups join documents, too; collect.overlap: draw" in told_of["warnings"][0]
+    assert collected(project, rows, document="author", near_duplicates=None).manifest["warnings"] == []
+
+
 def test_a_text_of_nothing_else_is_blank_and_copies_meet(project: Project) -> None:
     rows = [*signed(), {"text": " @southair ", "label": "A"}]
     bare = [{"text": row["text"].split("\n")[0].removeprefix("@SouthAir "), "label": "A"} for row in rows[:5]]
