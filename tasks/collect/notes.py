@@ -22,10 +22,11 @@ def near_duplicates(drawn: pl.DataFrame) -> dict[str, Any]:
     Args:
         drawn: what units.link gives, with `half`.
     """
-    families = drawn.filter(pl.len().over("family_id") > 1)
+    # Equal ones that overlap: keep has in both groups are no near-duplicates.
+    families = drawn.filter(pl.col("text_hash").n_unique().over("family_id") > 1)
     own = pl.coalesce("source_document_id", "text_hash")
     joined = drawn.filter(own.n_unique().over("document_id") > 1)
-    patterns = drawn.filter(pl.len().over("pattern") > 1)
+    patterns = drawn.filter(pl.col("text_hash").n_unique().over("pattern") > 1)
     explored = families.filter(half="explore").group_by("family_id").len("n")
     shown = explored.sort(["n", "family_id"], descending=[True, False]).head(_AT_MOST_SHOWN)
     return {
@@ -33,6 +34,7 @@ def near_duplicates(drawn: pl.DataFrame) -> dict[str, Any]:
         "n_texts": families.height,
         "share": _share(families.height, drawn),
         "largest": _largest(families, "family_id"),
+        "n_in_both": drawn.height - drawn["text_hash"].n_unique(),
         "n_joined": joined["document_id"].n_unique(),
         "largest_joined_share": _share(_largest(joined, "document_id"), drawn),
         "largest_pattern_share": _share(_largest(patterns, "pattern"), drawn),
@@ -65,10 +67,12 @@ def advice(copied: Mapping[str, Any]) -> str:
     if copied["largest_joined_share"] < MOST_IN_ONE:
         return ""
     shown = f", such as {_and(copied['examples'][0]['texts'])}" if copied["examples"] else ""
+    kept = " Equal texts of both groups join documents, too; collect.overlap: draw has each in one."
     return (
         f"{copied['largest_joined_share']:.0%} of the texts are near-duplicates of one another, or in "
         f"documents that share some, and count as one document{shown}. Cut out what they have in common with "
         "collect.ignore, raise collect.near_duplicates, or set it to null if they are different texts."
+        f"{kept if copied['n_in_both'] else ''}"
     )
 
 

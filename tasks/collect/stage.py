@@ -201,23 +201,26 @@ def _recorded(study: Study, texts: pl.DataFrame) -> tuple[pl.DataFrame | None, C
 
 
 def by_hash(verdicts: pl.DataFrame, collect: Collect) -> pl.DataFrame:
-    """Verdicts per predicate and text_hash; among spellings of one text the smallest decides.
+    """Verdicts per predicate and text_hash; among spellings of one text, and texts that are one with what
+    collect.ignore and collect.mask leave, the smallest decides.
 
     Raises:
         CorpusError: one predicate and text has two different verdicts.
     """
-    rows, _ = clean(verdicts.with_columns(pl.lit(None, pl.String).alias("document_id")), collect)
-    distinct = rows.select("predicate", "text", "normalised", "score", "status").unique()
-    twice = distinct.filter(pl.len().over("predicate", "text") > 1).sort("predicate", "text", "score")
+    whole = collect.model_copy(update={"ignore": (), "mask": ()})
+    rows, _ = clean(verdicts.with_columns(pl.lit(None, pl.String).alias("document_id")), whole)
+    rows, _ = clean(rows.with_columns(pl.col("text").alias("said")), collect)
+    distinct = rows.select("predicate", "said", "normalised", "score", "status").unique()
+    twice = distinct.filter(pl.len().over("predicate", "said") > 1).sort("predicate", "said", "score")
     if twice.height:
         row = twice.row(0, named=True)
-        others = twice.filter((pl.col("predicate") == row["predicate"]) & (pl.col("text") == row["text"]))
+        others = twice.filter((pl.col("predicate") == row["predicate"]) & (pl.col("said") == row["said"]))
         said = " and ".join(f"{status} {score}" for score, status in others.select("score", "status").rows())
         raise CorpusError(
             f"recorded verdicts: wanted one per predicate and text, got {said} for {row['predicate']!r} and "
-            f"{row['text'][:80]!r}. Keep one of them."
+            f"{row['said'][:80]!r}. Keep one of them."
         )
-    first = distinct.sort("predicate", "normalised", "text").unique(
+    first = distinct.sort("predicate", "normalised", "said").unique(
         ["predicate", "normalised"], keep="first", maintain_order=True
     )
     return (

@@ -34,7 +34,11 @@ def _explained_one(name: str, study: type[BaseModel], error: dict[str, Any]) -> 
     message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     if "dictionary" in message:
         message = "keys and values"
+    if kind == "tuple_type":
+        message = "a list"
     default = _default_at(study, location)
+    if isinstance(default, tuple) and location[:1] != ["llm"]:
+        default = f"[{got}]" if isinstance(got, str | int | float) else list(default)
     advice = f" Write {default}." if default is not None else ""
     # Under `llm` what stands in the wrong place may be a key: never shown.
     came = f"a {type(got).__name__}" if location[:1] == ["llm"] else repr(got)

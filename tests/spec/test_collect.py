@@ -231,6 +231,14 @@ def test_recorded_verdicts_are_found_by_the_hash_of_their_text() -> None:
     assert recorded.equals(recorded.sort("predicate", "text_hash"))
 
 
+def test_verdicts_on_texts_that_masks_make_one_are_one(project: Project) -> None:
+    masks = SHORT.model_copy(update={"mask": ("handles",)})
+    recorded = collect.by_hash(verdicts(("p", "hi @bob", 1.0), ("p", "hi @ann", 0.0)), masks)
+    assert recorded["score"].to_list() == [0.0], "that of the smallest spelling"
+    with pytest.raises(CorpusError, match="'hi @bob'"):
+        collect.by_hash(verdicts(("p", "hi @bob", 1.0), ("p", "hi @bob", 0.0)), masks)
+
+
 def test_recorded_verdicts_that_contradict_each_other_are_refused() -> None:
     same = collect.by_hash(verdicts(("p", "x", 0.5), ("p", "x", 0.5)), SHORT)
     assert same.height == 1

@@ -238,6 +238,29 @@ def test_what_is_ignored_and_masked_is_in_no_text_and_is_counted(project: Projec
     assert '"@southair" is hidden in 300 texts' in told(project)
 
 
+def test_a_text_that_is_kept_in_both_groups_is_no_near_duplicate(project: Project) -> None:
+    rng = random.Random(9)
+    rows = [{"text": prose(rng), "label": label} for label in "AB" * 100]
+    rows += [{"text": text, "label": label} for text in (prose(rng), prose(rng)) for label in "AB"]
+    found = collected(project, rows, overlap="keep").manifest
+    assert (found["n_overlap"], found["near_duplicates"]["n_families"]) == (2, 0)
+
+
+def test_documents_that_only_texts_of_both_groups_join_are_not_laid_to_near_duplicates(
+    project: Project,
+) -> None:
+    rng = random.Random(10)
+    rows = [{"text": prose(rng), "label": label, "author": f"{i % 20}"} for label in "AB" for i in range(200)]
+    rows += [
+        {"text": f"ok {i}", "label": label, "author": f"{i + (label == 'B')}"}
+        for label in "AB"
+        for i in range(12)
+    ]
+    told_of = collected(project, rows, document="author", overlap="keep", near_duplicates=None).manifest
+    assert "Equal texts of both groups join documents, too; collect.overlap: draw" in told_of["warnings"][0]
+    assert collected(project, rows, document="author", near_duplicates=None).manifest["warnings"] == []
+
+
 def test_a_text_of_nothing_else_is_blank_and_copies_meet(project: Project) -> None:
     rows = [*signed(), {"text": " @southair ", "label": "A"}]
     bare = [{"text": row["text"].split("\n")[0].removeprefix("@SouthAir "), "label": "A"} for row in rows[:5]]
@@ -254,6 +277,7 @@ def test_a_text_of_nothing_else_is_blank_and_copies_meet(project: Project) -> No
         ({"ignore": ["/(?x) a # b/"]}, r"collect\.ignore: wanted /pattern/ in the syntax"),
         ({"ignore": [r"/\d*/"]}, r"collect\.ignore: wanted a /pattern/ that takes at least one character"),
         ({"ignore": [r"/\b/"]}, r"collect\.ignore: wanted a /pattern/ that takes at least one character"),
+        ({"ignore": "foo"}, r"collect\.ignore: wanted a list, got 'foo'\. Write \[foo\]"),
         ({"ignore": [" "]}, r"collect\.ignore: wanted a word or a /pattern/, got ' '"),
         ({"ignore": ["//"]}, r"collect\.ignore: wanted a word or a /pattern/"),
         ({"mask": ["names"]}, r"collect\.mask.*'handles', 'urls', 'numbers' or 'emails'"),
