@@ -119,24 +119,6 @@ class Contrast:
         signed: Float[np.ndarray, " predicate"] = np.where(with_a * n_b >= with_b * n_a, size, -size)
         return signed
 
-    def log_odds(self, held: Any) -> Float[np.ndarray, " predicate"]:
-        """z of the log-odds of every column, shrunk by a prior (log_odds_z); the design effect counts.
-
-        It orders what chance explains by what is likely to be found again: three of 48 texts against none of
-        952 have a root of 4.3, six against nineteen one of 3.4; here it is 3.6 and 4.2.
-
-        Args:
-            held: text x predicate, 0/1, a NumPy array or a SciPy sparse matrix.
-        """
-        from scipy import sparse
-
-        held = sparse.csc_array(held, dtype=np.float64)
-        n_a = int(self.in_a.sum())
-        with_a = held.T @ self.in_a.astype(np.float64)
-        with_b = np.asarray(held.sum(axis=0)).ravel() - with_a
-        z = log_odds_z(with_a, with_b, n_a, self.n_texts - n_a)
-        return np.asarray(z / np.sqrt(np.maximum(self._design_effect(held), 1e-9)))
-
     @cached_property
     def squared_weights(self) -> float:
         """1 / n_A + 1 / n_B."""

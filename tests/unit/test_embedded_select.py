@@ -1,7 +1,5 @@
 """Which candidates go on to the test."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from tasks.engines.contrast import Contrast
@@ -50,14 +48,6 @@ def test_what_only_fills_up_comes_from_either_side_in_turn() -> None:
     harvest = Harvest([*towards_a, *towards_b], np.append(_noise(2000), 2.5))
     assert _chosen(harvest) == ["a 0", "b 0", "a 1", "b 1", "a 2"]
     assert _chosen(Harvest(towards_a, harvest.root_measured)) == [f"a {i}" for i in range(5)]
-
-
-def test_what_only_fills_up_goes_by_what_is_likely_to_be_found_again() -> None:
-    rare = replace(_candidate("rare", 3.5), filling_root=3.0)
-    frequent = replace(_candidate("frequent", 3.2), filling_root=4.0)
-    assert _chosen(Harvest([rare, frequent], np.append(_noise(2000), [3.5, 3.2]))) == ["frequent", "rare"]
-    # What passes the gate goes by its root.
-    assert _chosen(Harvest([rare, frequent], np.array([3.5, 3.2]))) == ["rare", "frequent"]
 
 
 def test_without_a_root_of_its_own_a_candidate_has_that_of_its_verdicts() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.engines.contrast import Contrast, log_odds_z
+from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import grams, tokens, words
 from tasks.engines.embedded.rules import Rules
 
@@ -153,23 +153,6 @@ def test_the_root_is_as_likely_as_it_says_where_a_small_group_holds_a_rare_word(
     chance = float(hypergeom.sf(in_small - 1, 1050, 3, 50))
     assert contrast.root(column)[0] == pytest.approx(norm.isf(chance), abs=0.7)
     assert contrast.measure(column)[1][0] > norm.isf(chance) + 0.7
-
-
-def test_the_log_odds_of_a_word_of_few_texts_shrink() -> None:
-    held = np.column_stack([
-        np.concatenate([np.arange(48) < in_a, np.arange(952) < in_b]) for in_a, in_b in ((3, 0), (6, 19))
-    ])  # fmt: skip
-    contrast = _contrast([True] * 48 + [False] * 952)
-    rare, frequent = contrast.root(held)
-    assert rare > frequent + 0.5
-    rare, frequent = contrast.log_odds(held)
-    assert frequent > rare + 0.5
-    assert contrast.log_odds(held) == pytest.approx(
-        log_odds_z(np.array([3.0, 6.0]), np.array([0.0, 19.0]), 48, 952)
-    )
-    # Where all texts of a document agree they count once: its copies do not raise it.
-    thrice = _contrast([True] * 144 + [False] * 2856, [str(i // 3) for i in range(3000)])
-    assert np.abs(thrice.log_odds(np.repeat(held, 3, axis=0))).max() < 1.3 * frequent
 
 
 def test_copies_of_a_document_do_not_raise_z() -> None:

@@ -30,9 +30,6 @@ class Candidate:
     gate_root: float | None = None
     """What must pass the gate where it is not `root`: candidates put together from others, chosen for
     theirs, pass as the strongest of their parts does."""
-    filling_root: float | None = None
-    """By which it is ranked among what fails the gate where it is not `root`: a word of few texts has little
-    to be found by again (Contrast.log_odds)."""
 
 
 @dataclass(frozen=True)

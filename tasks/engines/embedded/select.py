@@ -53,12 +53,8 @@ def choose(
         passed = significant(measured, GATE_RATE)
         least = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
         candidates += own
-        passes = [abs(_gate_root(candidate)) >= least for candidate in own]
-        strength += [
-            _strength(candidate, _root(candidate) if is_in else _filling_root(candidate), len(measured))
-            for candidate, is_in in zip(own, passes, strict=True)
-        ]
-        has_passed += passes
+        strength += [_strength(candidate, len(measured)) for candidate in own]
+        has_passed += [abs(_gate_root(candidate)) >= least for candidate in own]
     # Among equals the shorter, then by name.
     rank = sorted(
         range(len(candidates)),
@@ -72,12 +68,12 @@ def choose(
     return chosen
 
 
-def _strength(candidate: Candidate, root: float, n_measured: int) -> float:
+def _strength(candidate: Candidate, n_measured: int) -> float:
     """How unlikely so large a root is among so many of its sort, in powers of e."""
     from scipy.special import log_ndtr
 
     discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
-    log_p = float(log_ndtr(-abs(root) * discount))
+    log_p = float(log_ndtr(-abs(_root(candidate)) * discount))
     return round(-log_p - math.log(2 * max(n_measured, 1)), 6)
 
 
@@ -111,10 +107,6 @@ def _root(candidate: Candidate) -> float:
 
 def _gate_root(candidate: Candidate) -> float:
     return _root(candidate) if candidate.gate_root is None else candidate.gate_root
-
-
-def _filling_root(candidate: Candidate) -> float:
-    return _root(candidate) if candidate.filling_root is None else candidate.filling_root
 
 
 def _spread(

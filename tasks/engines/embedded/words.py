@@ -55,7 +55,7 @@ def harvest(contrast: Contrast, counted: grams.Grams, rules: Rules, encoder: Enc
     named = [[term] for term in pool.terms] + [[pool.terms[i] for i in group] for group in groups]
     held = np.column_stack(columns)
     effect, z = contrast.measure(held)
-    strength, odds = contrast.root(held), contrast.log_odds(held)
+    strength = contrast.root(held)
     gate = [
         *strength[: len(pool.terms)],
         *(pool.root[group][np.argmax(np.abs(pool.root[group]))] for group in groups),
@@ -63,7 +63,7 @@ def harvest(contrast: Contrast, counted: grams.Grams, rules: Rules, encoder: Enc
     candidates = [
         Candidate(
             phrase(terms), "words", "exact", {"kind": "words", "terms": terms},
-            columns[i], float(effect[i]), float(z[i]), float(strength[i]), float(gate[i]), float(odds[i]),
+            columns[i], float(effect[i]), float(z[i]), float(strength[i]), float(gate[i]),
         )
         for i, terms in enumerate(named)
     ]  # fmt: skip
