@@ -253,7 +253,10 @@ def attacked_project(project: Project, server: Server) -> Project:
     lines = "\n".join(json.dumps(row) for row in rows)
     (project.folder / "news.jsonl").write_text(lines, encoding="utf-8")
     params = study(server, data="news.jsonl", goal='what {{ goal }} "}\n changed', user="<b>us</b>\u2028")
+    # Attacks of a kind are near copies of one another; both halves should see all kinds.
+    params["collect"] = {**params["collect"], "near_duplicates": None}
     params["propose"] |= {"samples": 40, "per_round": 30, "max_predicates": 60, "max_phi": 1.0}
+    params["report"] = {"n_rejected": 60}
     project.params(news=params)
     return project
 
