@@ -365,3 +365,12 @@ def test_the_lists_agree_with_each_other() -> None:
 def test_synonyms_agree_in_form(left: str, right: str, synonyms: bool) -> None:
     known = lexicon.load()
     assert known.are_synonyms(left, right) is known.are_synonyms(right, left) is synonyms
+
+
+def test_a_sentence_handed_back_with_other_spaces_is_no_pair() -> None:
+    from tasks.kinds.encoder_failures.llm.generating import _new
+    from tasks.kinds.encoder_failures.roles import NewPair
+
+    back = NewPair("A dog runs in the park .", "A dog runs in the park.", "d1")
+    edited = NewPair("A dog runs in the park .", "A dog runs in the park, too.", "d2")
+    assert _new([back, edited], set()) == [edited]

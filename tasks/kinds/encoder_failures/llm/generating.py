@@ -115,7 +115,9 @@ def _new(pairs: Sequence[NewPair], taken: set[str]) -> list[NewPair]:
     kept = []
     for pair in pairs:
         spelt = spelling(pair.right)
-        if spelt and spelt != spelling(pair.left) and spelt not in taken and len(pair.right) <= MAX_CHARS:
+        # Small models hand a sentence back with a space more or less.
+        is_copy = spelt.replace(" ", "") == spelling(pair.left).replace(" ", "")
+        if spelt and not is_copy and spelt not in taken and len(pair.right) <= MAX_CHARS:
             taken.add(spelt)
             kept.append(pair)
     return kept
