@@ -17,6 +17,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int, UInt64
 
 from tasks.store.frames import hashed
+from tasks.store.sources.masking import EMAIL, HANDLE
 
 LEAST_SHARED = 6
 """Tokens that two texts must share to be near copies without being the same but for numbers and signs."""
@@ -39,7 +40,7 @@ _RAREST = 16
 """Runs by which a text is compared, or an eighth of a longer text's."""
 _AT_ONCE = 4_000_000
 """Pairs of tokens that are compared at once."""
-_SIGNS = r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|@\w+|^(?:(?:rt|re|fwd?|aw|wg)\b[\s:]*)+"
+_SIGNS = rf"(?:https?://|www\.)\S+|{EMAIL}|{HANDLE}|^(?:(?:rt|re|fwd?|aw|wg)\b[\s:]*)+"
 """Addresses, handles, and what begins a repeated text."""
 _TOKENS = (
     r"\p{N}[\p{N}\p{P}\p{S}]*\p{N}|\p{N}|[\p{Han}\p{Hiragana}\p{Katakana}]"
@@ -78,15 +79,15 @@ def families(texts: pl.Series, similarity: float) -> Families:
     is_alike[unsure] = _in_order(token, start, left[unsure], right[unsure], similarity)
     is_copy = is_same | (is_alike & (found.n_rare >= LEAST_RARE))
     family, pattern = (
-        _components(left[held], right[held], len(texts)) for held in (is_copy, is_same | is_alike)
+        first_linked(left[held], right[held], len(texts)) for held in (is_copy, is_same | is_alike)
     )
     return Families(family, pattern, np.diff(start))
 
 
-def _components(
+def first_linked(
     left: Int[np.ndarray, " pair"], right: Int[np.ndarray, " pair"], n: int
-) -> Int[np.ndarray, " text"]:
-    """For each text the first of those that pairs link it to."""
+) -> Int[np.ndarray, " node"]:
+    """For each of n nodes the first of those that pairs link it to."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from tasks.store.sources.masking import STAND_INS
+
 MOST_IN_ONE = 0.25
 """Share of all texts in one document from which on a study rests on it."""
 MOST_OF_PATTERN = 0.5
@@ -126,8 +128,7 @@ def _of_leak(leak: Mapping[str, Any], feature: str, names: Mapping[str, str]) ->
 def of_masks(masked: Mapping[str, int]) -> list[str]:
     """Entries that changed no text."""
     return [
-        f"collect.{'mask' if entry in {'handles', 'urls', 'numbers', 'emails'} else 'ignore'}: "
-        f"{quoted(entry)} is in no text"
+        f"collect.{'mask' if entry in STAND_INS else 'ignore'}: {quoted(entry)} is in no text"
         for entry, n in masked.items()
         if not n
     ]

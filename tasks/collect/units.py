@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from tasks.collect.families import COMMONPLACE, families
+from tasks.collect.families import COMMONPLACE, families, first_linked
 from tasks.store.sources import uniform
 
 
@@ -38,18 +38,13 @@ def link(rows: pl.DataFrame, near_duplicates: float | None) -> pl.DataFrame:
 
 def _linked(rows: pl.DataFrame) -> pl.Series:
     """Per row the smallest id among the documents that families link to its own."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     names = rows.select(pl.col("document_id").unique().sort()).to_series()
     document = names.search_sorted(rows["document_id"]).to_numpy()
     family = rows["family_id"].rank("dense").to_numpy().astype(np.int64) - 1
     n_nodes = len(names) + int(family.max()) + 1
-    links = coo_array((np.ones(len(family)), (document, family + len(names))), shape=(n_nodes, n_nodes))
-    # Documents come first among the nodes, in the order of their names: a component's first is its smallest.
-    component = connected_components(links, directed=False)[1][: len(names)]
-    _, first, member = np.unique(component, return_index=True, return_inverse=True)
-    return names.gather(first[member[document]]).alias("document_id")
+    # Documents come first among the nodes, in the order of their names: the first is the smallest.
+    first = first_linked(document, family + len(names), n_nodes)
+    return names.gather(first[document]).alias("document_id")
 
 
 def split(rows: pl.DataFrame, seed: int, share: float) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 from jaxtyping import Bool, Float
 
 from tasks.engines.contrast import Contrast
-from tasks.engines.embedded import tone, views
+from tasks.engines.embedded import tokens, tone, views
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.measures import MEASURES
 from tasks.engines.embedded.programs import Program, programs
@@ -69,7 +69,7 @@ def phrase(definition: Mapping[str, Any]) -> str:
         return MEASURES[definition["program"]].phrase.format(_number(definition["more_than"]))
     said = programs()[definition["program"]].phrase
     if definition.get("carried_by"):
-        said = f"{said.split(' (')[0]} (here mostly {tone.listed(definition['carried_by'])})"
+        said = f"{said.split(' (')[0]} (here mostly {tokens.listed(definition['carried_by'])})"
     return said
 
 

@@ -145,15 +145,15 @@ class Namer:
         projection = similarity.projections(self.embeddings, vector)[:, 0]
         exemplars = np.lexsort((np.arange(len(member)), -projection))[:N_EXEMPLARS]
         topic, auroc, agrees = self._topic(vector[0], member, telling, side)
-        quoted = [f'"{tokens.readable(word)}"' for word in telling]
-        if not quoted:
+        said = [tokens.readable(word) for word in telling]
+        if not said:
             quote = self._quoted(member, side, projection)
             phrase = f'resembles texts such as "{_clipped(self.texts[quote])}"'
         elif agrees and fidelity >= NAMED_FIDELITY and auroc >= NAMED_AUROC:
-            phrase = f"is about {topic} (e.g. {', '.join(quoted)})"
+            examples = ", ".join(f'"{word}"' for word in said)
+            phrase = f"is about {topic} (e.g. {examples})"
         else:
-            listed = f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
-            phrase = f"resembles texts about {listed}"
+            phrase = f"resembles texts about {tokens.listed(said)}"
         definition = {
             **candidate.definition, "exemplars": [self.text_ids[i] for i in exemplars],
             "fidelity": round(fidelity, 2), "words": telling, "topic": topic, "topic_auroc": round(auroc, 2),

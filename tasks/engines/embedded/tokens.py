@@ -105,6 +105,12 @@ def is_letter(word: str) -> bool:
     )
 
 
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """`"a", "b" and "c"`."""
+    quoted = [f'"{word}"' for word in words]
+    return f"{', '.join(quoted[:-1])} {last} {quoted[-1]}" if len(quoted) > 1 else quoted[0]
+
+
 def readable(phrase: str) -> str:
     """The phrase as a reader writes it: no space between two words of scripts that write none."""
     words = phrase.split(" ")

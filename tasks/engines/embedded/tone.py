@@ -49,21 +49,15 @@ def harvest(contrast: Contrast, joined: Sequence[str], names: Collection[str]) -
 def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the text ...'."""
     strongly = "strongly " if definition["least"] == THRESHOLDS[1] else ""
-    carried = f", mostly {listed(definition['carried_by'])}" if definition.get("carried_by") else ""
+    carried = f", mostly {tokens.listed(definition['carried_by'])}" if definition.get("carried_by") else ""
     left_out = definition.get("without", ())
-    left_out = f", without {listed(_shortened(left_out))}" if left_out else ""
+    left_out = f", without {tokens.listed(_shortened(left_out))}" if left_out else ""
     return f"leans {strongly}towards a {definition['pole']} tone (by VADER's word list{carried}{left_out})"
 
 
 def _shortened(words: Sequence[str]) -> list[str]:
     more = len(words) - N_CARRIERS
     return [*words[:N_CARRIERS], *([f"{more} more"] if more > 0 else [])]
-
-
-def listed(words: Sequence[str]) -> str:
-    """`"a", "b" and "c"`."""
-    quoted = [f'"{word}"' for word in words]
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
 
 
 def holds(definition: Mapping[str, Any], joined: Sequence[str]) -> Bool[np.ndarray, " text"]:

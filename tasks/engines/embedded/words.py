@@ -84,8 +84,7 @@ def rarest(contrast: Contrast, min_effect: float) -> grams.Rarest:
 
 def phrase(terms: Sequence[str]) -> str:
     """`mentions "a", "b" or "c"`."""
-    quoted = [f'"{tokens.readable(term)}"' for term in terms]
-    return "mentions " + (f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0])
+    return f"mentions {tokens.listed([tokens.readable(term) for term in terms], 'or')}"
 
 
 def holds(terms: Sequence[str], joined: Sequence[str]) -> Bool[np.ndarray, " text"]:
