@@ -93,7 +93,11 @@ def test_recorded_blocks_of_2023() -> None:
     # No baseline pair shares all its words, so roles have no control that matches: the overlaps say so.
     roles = block(found, "3")
     assert roles["overlap"] == 1 > roles["control"]["overlap"]
-    assert found["more_than_control"] == ["2", "3"]
+    # Six of the ten baseline pairs nearest to them collide and differ in meaning, too (camping and hiking,
+    # coffee and tea): ten pairs do not settle whether roles fail more than that.
+    assert found["more_than_control"] == ["2"]
+    assert roles["control"]["difference"] > 0
+    assert roles["control"]["p"] < 0.05 < roles["control"]["q"]
 
 
 def test_drawn_blocks(drawn: Path) -> None:
