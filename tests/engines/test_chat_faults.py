@@ -578,12 +578,12 @@ def test_the_most_a_call_may_cost_is_a_token_per_byte_until_less_is_seen(store: 
     (endpoint,) = study.llm.endpoints("judge")
     with answers.opened() as opened:
         purse = limits.Purse(study, opened)
-        assert purse.most_usd(endpoint, 3000) >= 3.01
+        assert purse.most_usd(endpoint, 3000, 10) >= 3.01
         purse.learn("small", 1000, 250, 5)
-        assert 1.51 <= purse.most_usd(endpoint, 3000) < 1.8
+        assert 1.51 <= purse.most_usd(endpoint, 3000, 10) < 1.8
         purse.learn("small", 1000, 900, 5)
         purse.learn("small", 1000, 200, 5)
-        assert 3.01 <= purse.most_usd(endpoint, 3000) < 3.3
+        assert 3.01 <= purse.most_usd(endpoint, 3000, 10) < 3.3
 
 
 def test_told_to_wait_for_no_time_it_does_not_hammer() -> None:

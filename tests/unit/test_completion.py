@@ -20,7 +20,7 @@ def body(message: Any = None, **choice: Any) -> dict[str, Any]:
 
 
 def read(content: Any) -> Completion | None:
-    return completion.from_content(content, 400, lambda text: text.replace("sk-key", "[key]"))
+    return completion.from_content(content, 400, 100, lambda text: text.replace("sk-key", "[key]"))
 
 
 def test_it_survives_the_store() -> None:

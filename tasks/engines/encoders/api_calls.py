@@ -88,7 +88,9 @@ class Embeddings(Gateway):
 
     def _asked(self, texts: Sequence[str]) -> Asked:
         lost = partial(self._write_down, texts, None, "failed")
-        return Asked(self._endpoint, partial(_body, self._endpoint, texts), _FORM, lost)
+        return Asked(
+            self._endpoint, partial(_body, self._endpoint, texts), _FORM, lost, self._endpoint.max_tokens
+        )
 
     def _connect(self, calling: Calling) -> None:
         name = (self._endpoint.base_url, self._endpoint.key_env)
@@ -166,7 +168,7 @@ class Embeddings(Gateway):
         )
 
 
-def _body(endpoint: Endpoint, texts: Sequence[str], dialect: Dialect) -> bytes:
+def _body(endpoint: Endpoint, texts: Sequence[str], dialect: Dialect, limit: int) -> bytes:
     """The request as it is sent; half of a surrogate pair is no text to a server."""
     sent = [text.encode("utf-8", "replace").decode() for text in texts]
     return to_json({"model": endpoint.model, "input": sent, "encoding_format": "float"})

@@ -46,6 +46,8 @@ class Asked:
     write: Write
     form: Form
     lost: Lost
+    limit: int
+    """Most tokens of the answer."""
 
     @classmethod
     def of(
@@ -54,11 +56,12 @@ class Asked:
         messages: list[Message],
         schema: type[BaseModel] | None,
         logprobs: bool,
+        limit: int,
         lost: Lost,
     ) -> "Asked":
         """A chat completion of these messages."""
         write = partial(dialect.body, endpoint, messages, schema, logprobs)
-        return cls(endpoint, write, (schema is not None, logprobs), lost)
+        return cls(endpoint, write, (schema is not None, logprobs), lost, limit)
 
 
 @dataclass
@@ -69,6 +72,10 @@ class Called:
     """None where it was given up."""
     is_error: bool = False
     """Whether the completion stands for an error of the server: written down by `Calling.hold`."""
+    words: str = ""
+    """What the server said when it gave none."""
+    room: int | None = None
+    """Tokens that the server said it has for the answer, where that is less than was asked for."""
     latency_s: float = 0.0
     """Of the last request."""
     attempts: int = 0
@@ -141,6 +148,9 @@ class Calling:
                 called.completion = outcome
                 return called
             meaning = faults.meaning(outcome)
+            called.words = outcome.words
+            if meaning in {Meaning.COMPLAINT, Meaning.TOO_LONG} and _has_less_room(asked, outcome, called):
+                continue
             if meaning is Meaning.COMPLAINT and dialect.learn(asked.endpoint, used, outcome.words):
                 continue
             if meaning not in {Meaning.WAIT, Meaning.RETRY}:
@@ -160,6 +170,12 @@ class Calling:
 
     def _minded(self, asked: Asked, fault: Fault, meaning: Meaning, called: Called) -> Called:
         """How a call ends whose request the server will not answer however often it comes."""
+        if meaning is Meaning.CUT:
+            self._circuit(asked.endpoint).succeeded()
+            n_bytes = len(asked.write(dialect.of(asked.endpoint), asked.limit))
+            tokens_in, _ = self.purse.expected(asked.endpoint, n_bytes, asked.limit)
+            called.completion = Completion("", "", (), tokens_in, asked.limit, 0, is_cut=True, thinks=True)
+            return called
         may_go_on = meaning is not Meaning.STOP and self._circuit(asked.endpoint).may_be_exception(
             meaning, asked.form
         )
@@ -168,7 +184,8 @@ class Calling:
         if meaning is not Meaning.COMPLAINT:
             called.is_error = True
             is_too_long = meaning is Meaning.TOO_LONG
-            called.completion = Completion("", "" if is_too_long else fault.words, (), 0, 0, 0, is_too_long)
+            refusal, said = ("", fault.words) if is_too_long else (fault.words, "")
+            called.completion = Completion("", refusal, (), 0, 0, 0, is_too_long, said)
         return called
 
     async def _answers(self, circuit: Circuit, asked: Asked) -> bool:
@@ -192,14 +209,15 @@ class Calling:
 
     async def _sent(self, asked: Asked, used: Dialect, called: Called) -> Completion | Fault:
         """One request, when it is its turn and the budget allows it."""
-        body = asked.write(used)
-        most_usd = self.purse.most_usd(asked.endpoint, len(body))
+        limit = asked.limit if called.room is None else called.room
+        body = asked.write(used, limit)
+        most_usd = self.purse.most_usd(asked.endpoint, len(body), limit)
         try:
             await self.purse.set_aside(most_usd)
         except EngineError as error:
             self._end(error)
         try:
-            outcome = await self._exchanged(asked.endpoint, body, called)
+            outcome = await self._exchanged(asked, body, called)
             if isinstance(outcome, Fault):
                 self._lose(asked, outcome, len(body), called)
             return outcome
@@ -210,13 +228,14 @@ class Calling:
         """Writes down what a fault cost or, where nobody says, may have cost: the budget counts on it."""
         tokens = fault.tokens
         if tokens is None and fault.may_be_billed:
-            tokens = (*self.purse.expected(asked.endpoint, n_bytes), 0)
+            tokens = (*self.purse.expected(asked.endpoint, n_bytes, asked.limit), 0)
         if tokens is not None:
             asked.lost(tokens, called.latency_s, called.attempts)
 
-    async def _exchanged(self, endpoint: Endpoint, body: bytes, called: Called) -> Completion | Fault:
+    async def _exchanged(self, asked: Asked, body: bytes, called: Called) -> Completion | Fault:
+        endpoint = asked.endpoint
         connection = self._connection(endpoint)
-        n_tokens = sum(self.purse.expected(endpoint, len(body)))
+        n_tokens = sum(self.purse.expected(endpoint, len(body), asked.limit))
         await self._pause(self._pace.reserve(n_tokens, time.monotonic()))
         began = time.perf_counter()
         called.attempts += 1
@@ -224,7 +243,7 @@ class Calling:
         called.latency_s = time.perf_counter() - began
         if isinstance(received, Fault):
             return received
-        outcome = _read(received, len(body), connection)
+        outcome = _read(received, len(body), asked.limit, connection)
         if isinstance(outcome, Completion):
             self.purse.learn(endpoint.model, len(body), outcome.tokens_in, outcome.tokens_out)
         return outcome
@@ -280,14 +299,23 @@ class Calling:
         return self._connections[name]
 
 
-def _read(received: bytes, n_chars: int, connection: "Connection") -> Completion | Fault:
+def _has_less_room(asked: Asked, fault: Fault, called: Called) -> bool:
+    """Whether the request is answered under a lower limit, by what the server said; told once."""
+    room = faults.room(fault.words)
+    if called.room is not None or room is None or not 0 < room < asked.limit:
+        return False
+    called.room = room
+    return True
+
+
+def _read(received: bytes, n_chars: int, limit: int, connection: "Connection") -> Completion | Fault:
     """The completion in what was received, or a fault that says what it is instead."""
     try:
         content = completion.parsed_json(received)
     except (ValueError, RecursionError):
         words = f"wanted a chat completion, got no JSON: {connection.cleaned(_start(received))}"
         return Fault(words, may_be_billed=True)
-    if (found := completion.from_content(content, n_chars, connection.without_key)) is not None:
+    if (found := completion.from_content(content, n_chars, limit, connection.without_key)) is not None:
         return found
     words, code = faults.error_words(content) or (f"wanted a chat completion, got {_start(received)}", "")
     # Some servers tell errors within an answer that is well by its HTTP status.

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from tasks import progress
 from tasks.engines import roles
-from tasks.engines.gateway import completion, dialect
+from tasks.engines.gateway import completion, dialect, problems
 from tasks.engines.gateway.calling import Asked, Calling, Message, StoppedError
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.records import Call
@@ -33,6 +33,8 @@ _one_run = threading.Lock()
 _inside = threading.local()
 _LOOK_UP_S = 0.5
 _KEY_VERSION = "chat/1"
+_LARGER = 4
+"""How many times the limit an answer that it cut off is given."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ class Request:
     predicate_ids: tuple[str, ...] = ()
     """Which predicates it is about, for the ledger."""
     logprobs: bool = False
-    """Whether the alternatives of the first token are wanted."""
+    """Whether the alternatives of the answer's first word are wanted."""
+    most_tokens: int | None = None
+    """The most tokens that the answer needs, where that is known to be few: what a model writes beyond is
+    slow, and paid. A model that thinks is given all of endpoint.max_tokens."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,16 @@ class Answer:
     parsed: BaseModel | None
     """The validated JSON, where status is VALUE and a schema was given."""
     text: str
-    """The message as it came, without the key."""
+    """The message without thought and without the key."""
     first_token: tuple[tuple[str, float], ...]
-    """Alternatives of the first token with their log-probabilities, where wanted and returned."""
+    """Alternatives of the token that begins the answer's first word with their log-probabilities, where
+    wanted and returned: `yes`, ` Yes` and `YES` are three."""
     calls: tuple[Call, ...]
-    """The paid answers it rests on: one, or two after a repair."""
+    """The paid answers it rests on: one, or more where it was asked with more room, or repaired."""
     given_up: bool = False
     """Whether a call ended without a completion: it did not fit into the model, or every try failed."""
+    problem: str = ""
+    """Why there is no usable value, in plain words; problems.remedy says what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,9 @@ class _Read:
     status: int
     parsed: BaseModel | None = None
     problem: str = ""
-    """What is wrong with it, in words for the model."""
+    """Why it is of no use, in words for people."""
+    repair: str = ""
+    """What is wrong with its form, in words for the model; empty where to say so would not help."""
     given_up: bool = False
     """Whether there is none, or it stands for a request that is too long."""
 
@@ -134,14 +144,22 @@ class Gateway:
             {"role": "user", "content": request.user},
         ]
         found, read, calls = await self._answered(request, messages)
-        if read.problem and found is not None:
-            messages += completion.repair(found.content, read.problem)
+        if read.repair and found is not None:
+            messages += completion.repair(found.answer, read.repair)
             repaired, read, more = await self._answered(request, messages)
             found, calls = found if read.given_up else repaired, calls + more
         if found is None:
-            return Answer(read.status, None, "", (), calls, read.given_up)
-        text = found.content or found.refusal
-        return Answer(read.status, read.parsed, text, found.first_token, calls, read.given_up)
+            return Answer(read.status, None, "", (), calls, read.given_up, read.problem)
+        text = found.answer.strip() if found.thinks else found.content
+        return Answer(
+            read.status,
+            read.parsed,
+            text or found.refusal,
+            found.first_token,
+            calls,
+            read.given_up,
+            read.problem,
+        )
 
     def ask_now(self, request: Request) -> Answer:
         """`ask` for a single request outside of `run`; waits until no other run goes on in the process.
@@ -199,10 +217,35 @@ class Gateway:
         return calling.error
 
     async def _answered(self, request: Request, messages: list[Message]) -> _Answered:
+        """One answer; asked once more where it was cut off, and thought or JSON needs more room."""
+        most = self._first_limit(request, messages)
+        found, read, calls = await self._answered_within(request, messages, most)
+        if found is not None and found.thinks:
+            dialect.learn_thinking(request.endpoint)
+        if most is None or found is None or (more := _more_room(request, most, found, read)) == most:
+            return found, read, calls
+        again, read_again, calls_again = await self._answered_within(request, messages, more)
+        if again is None or again.is_too_long:  # more than the server takes
+            return found, read, calls + calls_again
+        return again, read_again, calls + calls_again
+
+    def _first_limit(self, request: Request, messages: list[Message]) -> int | None:
+        """Under which limit it is asked first: as it was before, where it was; None is the endpoint's own."""
+        most = request.most_tokens
+        if most is None or most >= request.endpoint.max_tokens:
+            return None
+        assert self._run is not None  # noqa: S101 - only called while running
+        is_kept = [self._run.store.get(_key(request, messages, limit)) is not None for limit in (most, None)]
+        is_long = is_kept[1] or dialect.of(request.endpoint).thinks
+        return None if is_long and not is_kept[0] else most
+
+    async def _answered_within(
+        self, request: Request, messages: list[Message], most: int | None
+    ) -> _Answered:
         """From the store where it is there; who asks the same as another call shares its answer."""
         if self._run is None:
             raise RuntimeError("ask is for jobs of run; elsewhere use ask_now")
-        key, in_flight = _key(request, messages), self._run.in_flight
+        key, in_flight = _key(request, messages, most), self._run.in_flight
         while (other := in_flight.get(key)) is not None:
             if (shared := await other) is not None:
                 return shared
@@ -213,12 +256,13 @@ class Gateway:
             messages,
             request.answer,
             request.logprobs,
+            most or request.endpoint.max_tokens,
             partial(self._keep, request, key, None, "failed"),
         )
         if found is not None:
             if found.content:
                 self._run.calling.knows(asked)
-            return found, _read(found, request), (self._call(request, key, found),)
+            return found, _read(found, request, asked.limit), (self._call(request, key, found),)
         future = in_flight[key] = asyncio.get_running_loop().create_future()
         outcome: _Answered | None = None
         try:
@@ -234,9 +278,12 @@ class Gateway:
         assert self._run is not None  # noqa: S101 - only called while running
         called = await self._run.calling.call(asked)
         if called.completion is None:
-            return None, _Read(roles.UNPARSABLE, given_up=True), ()
+            return None, _Read(roles.UNPARSABLE, problem=problems.none(called.words), given_up=True), ()
         found = called.completion
-        read, used = _read(found, request), (found.tokens_in, found.tokens_out, found.tokens_cached)
+        read, used = (
+            _read(found, request, asked.limit),
+            (found.tokens_in, found.tokens_out, found.tokens_cached),
+        )
         status = roles.STATUSES[read.status]
         arguments = (request, key, found.stored(), status, used, called.latency_s, called.attempts)
         if called.is_error:
@@ -244,7 +291,7 @@ class Gateway:
         elif (kept := self._keep(*arguments)) != found.stored() and kept is not None:
             # Another process was first: what a rerun will find is what counts.
             found = completion.from_stored(kept) or found
-            read = _read(found, request)
+            read = _read(found, request, asked.limit)
         return found, read, (self._call(request, key, found),)
 
     def _keep(
@@ -313,25 +360,53 @@ async def _work(
         calling.stop(error)
 
 
-def _read(found: Completion, request: Request) -> _Read:
+def _read(found: Completion, request: Request, limit: int) -> _Read:
     if found.is_too_long:
-        return _Read(roles.UNPARSABLE, given_up=True)
+        return _Read(roles.UNPARSABLE, problem=problems.too_long(found.said), given_up=True)
     if found.refusal:
-        return _Read(roles.REFUSAL)
+        return _Read(roles.REFUSAL, problem=problems.refused(found.refusal))
+    said = found.answer.strip()
     if request.answer is None:
-        return _Read(roles.VALUE if found.content.strip() else roles.UNPARSABLE)
+        return _Read(roles.VALUE) if said else _Read(roles.UNPARSABLE, problem=_why_empty(found, limit))
     checked = completion.checked(found.content, request.answer)
-    if isinstance(checked, str):
-        return _Read(roles.UNPARSABLE, problem=checked)
-    return _Read(roles.VALUE, checked)
+    if not isinstance(checked, str):
+        return _Read(roles.VALUE, checked)
+    if not said or found.is_cut:
+        repair = "" if found.is_cut else checked
+        return _Read(roles.UNPARSABLE, problem=_why_empty(found, limit), repair=repair)
+    return _Read(roles.UNPARSABLE, problem=problems.form(checked), repair=checked)
 
 
-def _key(request: Request, messages: list[Message]) -> str:
+def _why_empty(found: Completion, limit: int) -> str:
+    """Why there is no answer, or but the start of one."""
+    if not found.is_cut:
+        return problems.empty()
+    if found.is_full:
+        return problems.full(found.tokens_out)
+    return problems.only_thought(limit) if found.thinks and not found.answer.strip() else problems.cut(limit)
+
+
+def _more_room(request: Request, most: int, found: Completion, read: _Read) -> int | None:
+    """Under which limit a useless answer is asked for again; the same where that would not help."""
+    is_silent = found.is_cut and not found.answer.strip()
+    if read.status != roles.UNPARSABLE or not found.is_cut or found.is_full:
+        return most
+    if found.thinks or is_silent:
+        dialect.learn_thinking(request.endpoint)
+        return None
+    if request.answer is None:
+        return most
+    larger = _LARGER * most
+    return larger if larger < request.endpoint.max_tokens else None
+
+
+def _key(request: Request, messages: list[Message], most: int | None) -> str:
     """Names an answer by all that it follows from; not by who served the model."""
     return frames.hashed(
         _KEY_VERSION,
         *dialect.identity(request.endpoint, request.answer),
         str(request.logprobs),
         request.prompt_hash,
+        *(() if most is None else (f"at most {most}",)),
         *(part for message in messages for part in (message["role"], message["content"])),
     )

@@ -10,14 +10,17 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
+from tasks.engines.gateway import thought
+
 Tokens = tuple[int, int, int]
 """In, out, and how many of those in the server had cached."""
 
-_THOUGHT_ENDS = "</think>"  # Some servers leave out the opening tag.
 _FENCE = "```"
 _STARTS = 50
 """How many opening braces are tried in the search for an object: bounds the work on a hostile answer."""
 _PROBLEMS = 3
+_CUT = {"length", "max_tokens", "model_length"}
+"""Reasons to finish that servers give for an answer that was cut off."""
 
 
 @dataclass(frozen=True)
@@ -28,31 +31,45 @@ class Completion:
     refusal: str
     """Why it declined; empty where it did not."""
     first_token: tuple[tuple[str, float], ...]
-    """Alternatives of the first token with their log-probabilities."""
+    """Alternatives of the token that begins the first word of the answer, with their log-probabilities."""
     tokens_in: int
     tokens_out: int
     tokens_cached: int
     is_too_long: bool = False
     """Whether the server said that the request does not fit into the model: there is no message."""
+    said: str = ""
+    """The server's words for that."""
+    is_cut: bool = False
+    """Whether the message was cut off."""
+    is_full: bool = False
+    """Whether it was cut off before the limit that was asked for: the model had no more room."""
+    thinks: bool = False
+    """Whether the model was seen to think before it answers."""
+
+    @property
+    def answer(self) -> str:
+        """The message without thought."""
+        return thought.answer(self.content)
 
     def stored(self) -> str:
         """As one line of JSON."""
         tokens = (self.tokens_in, self.tokens_out, self.tokens_cached)
-        values = (
-            self.content,
-            self.refusal,
-            self.first_token,
-            *tokens,
-            *((True,) if self.is_too_long else ()),
-        )
+        marks = {name: value for name in _MARKS if (value := getattr(self, name))}
+        values = (self.content, self.refusal, self.first_token, *tokens, *((marks,) if marks else ()))
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+_MARKS = {"is_too_long": bool, "said": str, "is_cut": bool, "is_full": bool, "thinks": bool}
+"""Fields that are stored by name, where they say anything."""
 
 
 def from_stored(text: str) -> Completion | None:
     """What was stored; None where it is something else."""
     try:
-        content, refusal, first, tokens_in, tokens_out, cached, *too_long = json.loads(text)
+        content, refusal, first, tokens_in, tokens_out, cached, *more = json.loads(text)
         alternatives = tuple((str(token), float(logprob)) for token, logprob in first)
+        # An earlier release wrote no name: only what is too long was marked.
+        marks = {"is_too_long": True} if more == [True] else more[0] if more else {}
         return Completion(
             str(content),
             str(refusal),
@@ -60,18 +77,19 @@ def from_stored(text: str) -> Completion | None:
             int(tokens_in),
             int(tokens_out),
             int(cached),
-            is_too_long=too_long == [True],
+            **{name: is_of(marks[name]) for name, is_of in _MARKS.items() if name in marks},
         )
     except (ValueError, TypeError, OverflowError):
         return None
 
 
-def from_content(content: Any, n_chars: int, clean: Callable[[str], str]) -> Completion | None:
+def from_content(content: Any, n_chars: int, limit: int, clean: Callable[[str], str]) -> Completion | None:
     """The completion in a server's JSON; None where it is none.
 
     Args:
         content: the body.
         n_chars: characters that were asked, to estimate tokens where the server does not count them.
+        limit: most tokens that were asked for.
         clean: takes the key out of a text.
     """
     try:
@@ -82,11 +100,17 @@ def from_content(content: Any, n_chars: int, clean: Callable[[str], str]) -> Com
         refusal = _text(message.get("refusal"))
         if finish == "content_filter" and not refusal:
             refusal = "content filter"
-        first = tuple((clean(token), logprob) for token, logprob in _first_token(choice.get("logprobs")))
+        first = tuple((clean(token), p) for token, p in _first_token(choice.get("logprobs"), text))
+        thinks = thought.is_in(message, text, content.get("usage"))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    used = tokens(content) or (n_chars // 4, len(text) // 4, 0)
-    return Completion(clean(text), clean(refusal), first, *used)
+    counted = tokens(content)
+    used = counted or (n_chars // 4, len(text) // 4, 0)
+    is_cut = str(finish).casefold() in _CUT
+    is_full = is_cut and counted is not None and counted[1] < limit
+    return Completion(
+        clean(text), clean(refusal), first, *used, is_cut=is_cut, is_full=is_full, thinks=thinks
+    )
 
 
 def tokens(content: Any) -> Tokens | None:
@@ -124,7 +148,7 @@ def checked(content: str, schema: type[BaseModel]) -> BaseModel | str:
         return str(error)
     except ValidationError as error:
         problem = error
-    objects = _objects(_unfenced(content.rpartition(_THOUGHT_ENDS)[2].strip()))
+    objects = _objects(_unfenced(thought.answer(content).strip()))
     if len(objects) != 1:
         return "it holds no JSON object" if not objects else f"it holds {len(objects)} JSON objects, not one"
     if objects[0] != content:
@@ -190,18 +214,20 @@ def _objects(text: str) -> list[str]:
 def _text(content: Any) -> str:
     """A message's content: a text, parts of one, or nothing."""
     if isinstance(content, list):
-        content = "".join(part.get("text") or "" for part in content)
+        content = "".join(part.get("text") or "" for part in content if not thought.is_part(part))
     if content is not None and not isinstance(content, str):
         raise TypeError
     return content or ""
 
 
-def _first_token(logprobs: Any) -> list[tuple[str, float]]:
+def _first_token(logprobs: Any, text: str) -> list[tuple[str, float]]:
     if not logprobs or not logprobs.get("content"):
         return []
-    first = logprobs["content"][0]
+    at = thought.first_word_at([str(token["token"]) for token in logprobs["content"]], text)
+    first = logprobs["content"][at or 0]
     alternatives = {str(first["token"]): float(first["logprob"])}
-    for other in first.get("top_logprobs") or ():
+    # Where no word of the answer is listed, what was said in its place stands alone: it is none.
+    for other in () if at is None else first.get("top_logprobs") or ():
         alternatives.setdefault(str(other["token"]), float(other["logprob"]))
     return [(token, logprob) for token, logprob in alternatives.items() if not math.isnan(logprob)]
 

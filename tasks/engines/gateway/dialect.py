@@ -30,6 +30,8 @@ class Dialect:
     """Index into _SCHEMA_LEVELS."""
     alternatives: int = _ALTERNATIVES
     """How many alternatives of a token are asked for."""
+    thinks: bool = False
+    """Whether the model was seen to think before it answers: a short limit would cut its thought."""
 
 
 _known: dict[tuple[str, str], Dialect] = {}
@@ -71,15 +73,23 @@ def learn(endpoint: Endpoint, used: Dialect, words: str) -> bool:
     return better is not None
 
 
+def learn_thinking(endpoint: Endpoint) -> None:
+    """The model was seen to think."""
+    known = of(endpoint)
+    if not known.thinks:
+        _known[endpoint.base_url, endpoint.model] = replace(known, thinks=True)
+
+
 def body(
     endpoint: Endpoint,
     messages: list[dict[str, str]],
     schema: type[BaseModel] | None,
     logprobs: bool,
     dialect: Dialect,
+    limit: int,
 ) -> bytes:
-    """The request as it is sent."""
-    fields: dict[str, Any] = {dialect.max_tokens_key: endpoint.max_tokens}
+    """The request as it is sent, for an answer of `limit` tokens at most."""
+    fields: dict[str, Any] = {dialect.max_tokens_key: limit}
     if endpoint.temperature != "server":
         fields["temperature"] = endpoint.temperature
     if logprobs:

@@ -3,18 +3,20 @@
 import asyncio
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from tasks.engines.gateway import problems
 from tasks.engines.gateway.dialect import Dialect
 from tasks.errors import EngineError
 from tasks.study.params import Endpoint
 
-Write = Callable[[Dialect], bytes]
-"""Gives a request's body in a dialect."""
+Write = Callable[[Dialect, int], bytes]
+"""Gives a request's body in a dialect, for an answer of so many tokens at most."""
 Form = tuple[bool, bool]
 """Whether JSON of a schema is wanted, and log-probabilities: what a server may mind beside a text."""
 
@@ -26,6 +28,13 @@ _BAD_REQUEST = {400, 413, 422}
 _FILTER_CODES = {"content_filter", "content_policy_violation", "moderation_blocked"}
 _FILTER_WORDS = ("content filter", "content management policy", "content policy", "content exists risk")
 _LENGTH_WORDS = ("context_length", "context length", "context window", "context size", "maximum model length")
+_CUT_WORDS = ("model output limit was reached", "higher max_tokens")
+"""OpenAI's for a thought that the limit cut off: it has no answer to send."""
+_CONTEXT = re.compile(r"context length is (\d{1,9})\b", re.ASCII)
+_PROMPT = re.compile(
+    r"(\d{1,9}) (?:input tokens|tokens from the input|in the messages|in your prompt)", re.ASCII
+)
+_LONGEST_ANSWER = re.compile(r"at most (\d{1,9}) completion tokens", re.ASCII)
 _NONE_ANSWERED = 20
 """Calls in a row that may end for a reason of their own before it counts as one of all calls.
 
@@ -65,6 +74,8 @@ class Meaning(Enum):
     """The server declined the content: an answer."""
     TOO_LONG = auto()
     """The texts do not fit into the model: no other try would help."""
+    CUT = auto()
+    """The answer was cut off before anything of it could be sent."""
     COMPLAINT = auto()
     """The server may want it put in another way, or minds this text."""
     STOP = auto()
@@ -101,7 +112,22 @@ def meaning(fault: Fault) -> Meaning:
         return Meaning.RETRY
     if status not in _BAD_REQUEST:
         return Meaning.STOP
+    if any(name in words for name in _CUT_WORDS):
+        return Meaning.CUT
     return Meaning.TOO_LONG if any(name in words for name in _LENGTH_WORDS) else Meaning.COMPLAINT
+
+
+def room(words: str) -> int | None:
+    """Tokens that a server says it has for an answer to this request; None where it does not say.
+
+    Some refuse a request whose prompt fits, since prompt and limit together do not.
+    """
+    if (longest := _LONGEST_ANSWER.search(words)) is not None:
+        return int(longest[1])
+    context, prompt = _CONTEXT.search(words), _PROMPT.search(words)
+    if context is None or prompt is None or int(prompt[1]) >= int(context[1]):
+        return None
+    return int(context[1]) - int(prompt[1])
 
 
 def _is_declined(status: int | None, code: str, words: str) -> bool:
@@ -142,7 +168,7 @@ def final_error(endpoint: Endpoint, fault: Fault) -> EngineError:
         said += " - and so for every call of late."
         hint = "See whether the account may still be used, or ask a model that does not decline these texts."
     elif meaning(fault) is Meaning.TOO_LONG:
-        hint = "No text fits into the model: lower llm.max_tokens, verify.max_chars or propose.samples."
+        hint = f"No text fits into the model: {problems.FIT}."
     elif "temperature" in words:
         hint = "Write `temperature: server` under llm."
     elif "logprobs" in words:

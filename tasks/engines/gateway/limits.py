@@ -81,13 +81,13 @@ class Purse:
         self._per_byte[model] = max(self._per_byte.get(model, 0.0), tokens_in / n_bytes)
         self._longest_answer[model] = max(self._longest_answer.get(model, 1), tokens_out)
 
-    def expected(self, endpoint: Endpoint, n_bytes: int) -> tuple[int, int]:
+    def expected(self, endpoint: Endpoint, n_bytes: int, limit: int) -> tuple[int, int]:
         """Tokens in and out that a request is likely to take, rather too many than too few."""
         longest = self._longest_answer.get(endpoint.model, _FIRST_ANSWER)
         per_byte = self._per_byte.get(endpoint.model, _FIRST_GUESS)
-        return math.ceil(n_bytes * per_byte), min(longest, endpoint.max_tokens)
+        return math.ceil(n_bytes * per_byte), min(longest, limit)
 
-    def most_usd(self, endpoint: Endpoint, n_bytes: int) -> float:
+    def most_usd(self, endpoint: Endpoint, n_bytes: int, limit: int) -> float:
         """The most a request can cost: as many tokens as it may have, and the longest answer allowed.
 
         A byte is a token at most, in rare scripts it is one; only where answers have shown that texts
@@ -97,7 +97,7 @@ class Purse:
             return 0.0
         seen = self._per_byte.get(endpoint.model, 1.0)
         most_in = math.ceil(n_bytes * max(seen, min(1.0, seen * _MARGIN))) + _FRAME_TOKENS
-        return self.cost_usd(endpoint.model, most_in, endpoint.max_tokens, 0) or 0.0
+        return self.cost_usd(endpoint.model, most_in, limit, 0) or 0.0
 
     async def set_aside(self, usd: float) -> None:
         """Waits until a call that costs at most this fits into the budget.
