@@ -236,11 +236,12 @@ class Calling:
         endpoint = asked.endpoint
         connection = self._connection(endpoint)
         n_tokens = sum(self.purse.expected(endpoint, len(body), asked.limit))
-        await self._pause(self._pace.reserve(n_tokens, time.monotonic()))
-        began = time.perf_counter()
-        called.attempts += 1
-        received = await connection.exchange(body)
-        called.latency_s = time.perf_counter() - began
+        async with connection.free:
+            await self._pause(self._pace.reserve(n_tokens, time.monotonic()))
+            began = time.perf_counter()
+            called.attempts += 1
+            received = await connection.exchange(body)
+            called.latency_s = time.perf_counter() - began
         if isinstance(received, Fault):
             return received
         outcome = _read(received, len(body), asked.limit, connection)
@@ -293,7 +294,7 @@ class Calling:
             from tasks.engines.gateway.transport import Connection
 
             try:
-                self._connections[name] = Connection(endpoint, self._spend.concurrency, self._spend.timeout_s)
+                self._connections[name] = Connection(endpoint, self._spend)
             except EngineError as error:
                 self._end(error)
         return self._connections[name]
