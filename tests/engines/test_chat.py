@@ -118,6 +118,7 @@ def test_the_ledger_has_a_row_for_each_paid_call_and_none_for_a_kept_one(store: 
         "tokens_cached": 40,
         "cost_usd": pytest.approx((60 * 1 + 40 * 0.5 + 10 * 2) / 1e6),
         "attempts": 1,
+        "served": "",
     }
     assert [(c.tokens_in, c.tokens_out, c.tokens_cached, c.stage) for c in answer.calls] == [
         (100, 10, 40, "verify")

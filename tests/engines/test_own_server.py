@@ -167,3 +167,28 @@ def test_a_restart_in_the_middle_of_a_run_is_ridden_out(quick: None, away_s: flo
 def test_what_stays_away_longer_than_patience_stops_the_run(quick: None) -> None:
     with pytest.raises(EngineError, match="Start the server"):
         restarted(2.0, 0.0, attempts=3, patience_s=0.5)
+
+
+def serves(name: str) -> Any:
+    async def script(body: dict[str, Any], before: int) -> web.Response:
+        return says(GOOD, model=name)
+
+    return script
+
+
+def test_the_model_that_answered_is_kept_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(serves("other-7b.gguf")) as server:
+        study = study_of(server.url)
+        run_many(study, 5)
+        run_many(study, 9)
+    told = capsys.readouterr().err
+    assert told.count("was asked for the model small and says that other-7b.gguf answered") == 1
+    with answers.opened() as opened:
+        assert set(opened.paid("news", "verify", 0)["served"]) == {"other-7b.gguf"}
+
+
+@pytest.mark.parametrize("name", ["small", "Small-2026-08-01", "models/small.gguf", ""])
+def test_a_longer_name_of_the_same_model_is_not_told(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(serves(name)) as server:
+        run_many(study_of(server.url), 2)
+    assert "note:" not in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -144,6 +145,7 @@ class Calling:
             outcome = await self._sent(asked, used, called)
             if isinstance(outcome, Completion):
                 circuit.succeeded()
+                _tell_where_surprising(asked.endpoint, outcome.served)
                 circuit.knows(asked.write, asked.form)
                 called.completion = outcome
                 return called
@@ -298,6 +300,17 @@ class Calling:
             except EngineError as error:
                 self._end(error)
         return self._connections[name]
+
+
+def _tell_where_surprising(endpoint: Endpoint, served: str) -> None:
+    """Says once that another model answers than was asked for: many servers serve what is loaded."""
+    if dialect.is_surprising(endpoint, served):
+        shown = "".join(filter(str.isprintable, served))
+        print(
+            f"note: {endpoint.base_url} was asked for the model {endpoint.model} and says that {shown}"
+            " answered. Answers are kept under the name that was asked for.",
+            file=sys.stderr,
+        )
 
 
 def _has_less_room(asked: Asked, fault: Fault, called: Called) -> bool:

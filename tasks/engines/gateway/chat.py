@@ -274,12 +274,10 @@ class Gateway:
         if called.completion is None:
             return None, Read(roles.UNPARSABLE, problem=problems.none(called.words), given_up=True), ()
         found = called.completion
-        read, used = (
-            reading.read(found, request.answer, asked.limit),
-            (found.tokens_in, found.tokens_out, found.tokens_cached),
-        )
-        status = roles.STATUSES[read.status]
-        arguments = (request, key, found.stored(), status, used, called.latency_s, called.attempts)
+        read = reading.read(found, request.answer, asked.limit)
+        used, status = (found.tokens_in, found.tokens_out, found.tokens_cached), roles.STATUSES[read.status]
+        went = (called.latency_s, called.attempts)
+        arguments = (request, key, found.stored(), status, used, *went, found.served)
         if called.is_error:
             self._run.calling.hold(request.endpoint, partial(self._keep, *arguments))
         elif (kept := self._keep(*arguments)) != found.stored() and kept is not None:
@@ -297,6 +295,7 @@ class Gateway:
         tokens: Tokens,
         latency_s: float,
         attempts: int,
+        served: str = "",
     ) -> str | None:
         """Writes down what was paid for; gives the answer that is kept for it."""
         assert self._run is not None  # noqa: S101 - only called while running
@@ -315,6 +314,7 @@ class Gateway:
             latency_s=latency_s,
             attempts=attempts,
             status=status,
+            served=served,
         )
         return self._run.store.put(paid, response)
 
