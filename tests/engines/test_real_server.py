@@ -4,7 +4,6 @@ NATSTAT_TEST_BASE_URL=http://127.0.0.1:8080/v1 python -m pytest -m model tests/e
 """
 
 import math
-import urllib.request
 from typing import Any, Literal
 
 import pytest
@@ -98,16 +97,3 @@ def test_calls_that_wait_for_a_slot_are_answered(real_model: RealModel) -> None:
         ledger = opened.paid("news", "verify", 0)
     assert ledger["attempts"].to_list() == [1] * 8
     assert all(ledger["served"])
-
-
-@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
-def test_which_name_of_the_limit_it_takes(real_model: RealModel, name: str) -> None:
-    body = (
-        f'{{"model": "{real_model.model}", "{name}": 2,'
-        ' "messages": [{"role": "user", "content": "Count from 1 to 100."}]}'
-    )
-    asked = urllib.request.Request(
-        f"{real_model.base_url}/chat/completions", body.encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(asked, timeout=300) as response:
-        assert b'"finish_reason":"length"' in response.read().replace(b": ", b":")
