@@ -197,8 +197,10 @@ class Gateway:
                         workers.start_soon(_work, calling, jobs, handle, advance)
                 if calling.error is None:
                     calling.release()
+                    calling.purse.spending()  # for the last line of a log
             finally:
                 self._run = None
+                calling.purse.end()
                 with anyio.CancelScope(shield=True):
                     await calling.close()
         return calling.error

@@ -7,7 +7,7 @@ SELECT
     c.stage,
     c.role,
     c.model,
-    string_agg(DISTINCT nullif(c.served, ''), ', ' ORDER BY c.served) AS served,
+    string_agg(DISTINCT nullif(c.served, ''), ', ' ORDER BY nullif(c.served, '')) AS served,
     count(*) AS n_calls,
     sum(c.tokens_in) AS tokens_in,
     sum(c.tokens_out) AS tokens_out,
