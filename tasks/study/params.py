@@ -279,8 +279,9 @@ class Verify(Block):
     form: Literal["one_text", "two_text"] = "one_text"
     """Whether a language model judges a text alone, or one text of each group against the other, twice (with
     formalise.threshold: null)."""
-    predicates_per_call: int = Field(default=10, ge=1)
-    """Predicates a language model judges in one call on one text."""
+    predicates_per_call: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Predicates a language model judges in one call on one text; auto: 1 where its name says at most 14
+    billion parameters (`qwen2.5-1.5b`, `llama3.1:8b`) or with llm.logprobs, 10 else."""
     texts_per_call: int = Field(default=1, ge=1)
     """Texts it judges in one call on one predicate; only one of the two may be over 1."""
     max_chars: int = Field(default=20_000, ge=100)
