@@ -35,10 +35,12 @@ class Settled:
     scores: dict[str, float]
     """By item id."""
     gaps: dict[str, int]
-    """Status of the items that got no score."""
+    """Status of items that got no score; unparsable where none is named."""
     calls: tuple[Call, ...]
     problem: str = ""
     """Why the last answer of no use was of none."""
+    too_long: frozenset[int] = frozenset()
+    """Rows that do not fit into the model."""
 
 
 class Asking:
@@ -53,6 +55,8 @@ class Asking:
         self.calls: list[Call] = []
         self.problem = ""
         """Why the last answer of no use was of none."""
+        self.too_long: set[int] = set()
+        """Rows that do not fit into the model."""
 
     def missing(self) -> list[Item]:
         """Items without a score so far."""
@@ -87,6 +91,9 @@ class Asking:
         self.calls.extend(answer.calls)
         found = _matched(answer, items)
         self.scores.update(found)
+        rows = {item.row for item in items}
+        if len(rows) == 1 and answer.is_too_long:
+            self.too_long |= rows
         if not found:
             self.problem = answer.problem or problems.form(f"{answer.text[:_SHOWN]!r}")
         if len(items) == 1:

@@ -166,19 +166,29 @@ class LlmJudge:
                 pack = settled.pack
                 for item in pack.items:
                     at = (settled.judge, pack.order, item.row, item.column)
-                    status[at] = settled.gaps.get(item.id, roles.VALUE)
                     score[at] = settled.scores.get(item.id, np.nan)
+                    is_there = item.id in settled.scores
+                    status[at] = roles.VALUE if is_there else settled.gaps.get(item.id, roles.UNPARSABLE)
 
         gateway = chat.Gateway(self._study, self._stage)
         settle = self._graded if self._study.llm.logprobs and shape[0] == 1 else self._settle
 
         async def in_turn(group: Sequence[Pack], judge: int) -> list[Settled]:
-            """What begins alike is asked one after the other: the server has read the beginning."""
-            settled = []
+            """What begins alike is asked one after the other: the server has read the beginning.
+
+            A text that did not fit into the model is not asked about again.
+            """
+            found: list[Settled] = []
+            too_long: set[int] = set()
             for pack in group:
-                settled.append(await settle(gateway, pack, judge))
-                in_vain.count(settled[-1])
-            return settled
+                fitting = tuple(item for item in pack.items if item.row not in too_long)
+                one = Settled(pack, judge, {}, {}, ())
+                if fitting:
+                    one = replace(await settle(gateway, replace(pack, items=fitting), judge), pack=pack)
+                    in_vain.count(one)
+                too_long |= one.too_long
+                found.append(one)
+            return found
 
         jobs = (partial(in_turn, group, judge) for group in packs.each for judge in range(n_judges))
         gateway.run(jobs, handle, packs.n_groups * n_judges, f"{self._role} {self._study.name}")
@@ -192,15 +202,17 @@ class LlmJudge:
 
         asking = Asking(pack, ask)
         await asking.ask_all()
-        gaps = {item.id: asking.gaps.get(item.id, roles.UNPARSABLE) for item in asking.missing()}
-        return Settled(pack, judge, asking.scores, gaps, tuple(asking.calls), asking.problem)
+        calls, too_long = tuple(asking.calls), frozenset(asking.too_long)
+        return Settled(pack, judge, asking.scores, asking.gaps, calls, asking.problem, too_long)
 
     async def _graded(self, gateway: chat.Gateway, pack: Pack, judge: int) -> Settled:
         """The probability of yes, given that the answer is yes or no."""
         item = pack.items[0]
         answer = await gateway.ask(self._request(pack, [item], judge))
         if answer.status != roles.VALUE:
-            return Settled(pack, judge, {}, {item.id: answer.status}, answer.calls, answer.problem)
+            too_long = frozenset({item.row} if answer.is_too_long else ())
+            gaps = {item.id: answer.status}
+            return Settled(pack, judge, {}, gaps, answer.calls, answer.problem, too_long)
         if not answer.first_token:
             raise EngineError(
                 f"{self._endpoints[judge].model}: wanted log-probabilities, the server returned none.",
