@@ -116,9 +116,16 @@ def prompt_of(form: Form) -> prompts.Prompt:
 
 
 def form_of(study: Study, per_call: int) -> Form:
-    """In which form verdicts are asked for, with so many predicates a call."""
-    if study.verify.form == "two_text":
-        return "pairs" if per_call > 1 else "pair"
+    """In which form a study's verdicts are asked for, with so many predicates a call."""
+    return _of_pairs(per_call) if study.verify.form == "two_text" else _of_texts(study, per_call)
+
+
+def _of_pairs(per_call: int) -> Form:
+    return "pairs" if per_call > 1 else "pair"
+
+
+def _of_texts(study: Study, per_call: int) -> Form:
+    """Hypotheses are ranked on single texts, whatever verify compares."""
     if study.verify.texts_per_call > 1:
         return "texts"
     return "questions" if per_call > 1 else "question"
@@ -142,7 +149,7 @@ def per_call(study: Study, role: Literal["judge", "gold"]) -> int:
 def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int) -> Packs:
     """`n_together` predicates on each text, or several texts under each predicate, as the study says."""
     contents = _contents(study, texts)
-    form = form_of(study, n_together)
+    form = _of_texts(study, n_together)
     if form == "texts":
         shared = _sharing(contents, study.verify.texts_per_call)
         groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared)
@@ -164,7 +171,7 @@ def two_texts(
     """`n_together` predicates on each pair, once with the text of A first and once with that of B."""
     contents = _contents(study, texts)
     parts = _chunks(_named(study, predicates), n_together)
-    form = form_of(study, n_together)
+    form = _of_pairs(n_together)
     each = (
         [Pack(form, _items(part, row, _side_by_side(contents, pair, order)), order) for part in parts]
         for row, pair in enumerate(pairs)
