@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+from tests import questions
 from tests.scripted_model import Messages, Plan, Question, answered, p_yes, refusal
 
 _CONTENT_FAULTS = ("half_json", "wrong_schema")
@@ -49,10 +50,10 @@ def completion_of(
 
 def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[str, str]:
     said = answered(plan, question)
-    if isinstance(said, str):
-        return f"{said}{echo}" if echo and not plan.logprobs else said, ""
     # A second draw from the same hash: which of its own faults an answer has is another matter.
     other, fault = drawn * 7919 % 1, ""
+    if isinstance(said, str):
+        return _word(plan, said, other, echo)
     (name, items), *_ = said.items()
     if echo:
         items = [*items, _echoed(items, echo)]
@@ -66,6 +67,8 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
             items = [item for i, item in enumerate(items) if i % 3 != first]
     fault = drawn_fault(plan, other, _CONTENT_FAULTS) or fault
     content = json.dumps({name: items}, ensure_ascii=False)
+    if question.task in {"verdicts", "comparisons"}:
+        content = questions.written(question.task, items)
     if fault == "wrong_schema":
         content = json.dumps({name: "all of them", "comment": "as you like"})
     if fault == "half_json":
@@ -75,6 +78,15 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
     if plan.thinks:
         content = f'<think>\nShould it be {{"verdicts": []}}? No.\n</think>\n{content}'
     return content, fault
+
+
+def _word(plan: Plan, word: str, drawn: float, echo: str) -> tuple[str, str]:
+    """An answer in one word; half of one, or another, is none."""
+    fault = "" if plan.logprobs else drawn_fault(plan, drawn, _CONTENT_FAULTS)
+    said = {"wrong_schema": "as you like", "half_json": word[: len(word) // 2]}.get(fault, word)
+    if plan.thinks:
+        said = f"<think>\nShould it be yes or no?\n</think>\n{said}"
+    return f"{said}{echo}" if echo and not plan.logprobs else said, fault
 
 
 def _echoed(items: list[Any], echo: str) -> Any:

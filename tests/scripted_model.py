@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tests import questions
+
 GUESSES = ("mentions politics", "mentions a celebrity", "gives advice", "mentions the economy")
 
 Messages = list[dict[str, str]]
@@ -95,7 +97,8 @@ class Question:
 
     @property
     def predicates(self) -> list[Row]:
-        return [row for row in self.in_system if "predicate" in row]
+        """What is asked of texts."""
+        return questions.predicates(self.user)
 
     @property
     def failure(self) -> Row:
@@ -105,7 +108,7 @@ class Question:
     @property
     def texts(self) -> list[Row]:
         """Texts to be judged."""
-        if self.task == "comparisons":
+        if self.task in {"comparison", "comparisons"}:
             return [{"text": row[side]} for row in self.in_user for side in ("first", "second")]
         return [row for row in self.in_user if "text" in row]
 
@@ -119,7 +122,7 @@ def refusal(plan: Plan, question: Question) -> str:
     if question.task == "pairs":
         name = question.failure["name"]
         return "refusal" if any(part in name for part in plan.refuses) else ""
-    if not plan.refusals or question.task not in {"verdicts", "comparisons", "yes_or_no"}:
+    if not plan.refusals or question.task not in {"verdicts", "comparison", "comparisons", "yes_or_no"}:
         return ""
     for row in question.texts:
         drawn = draw("refusal", plan.seed, row["text"])
@@ -161,7 +164,7 @@ def _verdicts(plan: Plan, question: Question) -> dict[str, Any]:
     n = len(predicates) * len(texts)
     said = [
         {
-            "id": text["id"] if "id" in text else predicate["id"],
+            "id": (text if "id" in text else predicate).get("id"),
             "holds": holds(plan, predicate["predicate"], text["text"], n),
         }
         for predicate in predicates
@@ -178,7 +181,7 @@ def _comparisons(plan: Plan, question: Question) -> dict[str, Any]:
         more = "neither" if sides[0] == sides[1] else "first" if sides[0] else "second"
         if draw("position", plan.seed, row["predicate"], first, second) < plan.position_bias:
             more = "first"
-        said.append({"id": row["id"], "more": more})
+        said.append({"id": row.get("id"), "more": more})
     extra = _ordered(plan, question.texts)
     return {"verdicts": said + [{"id": id_, "more": "first"} for id_ in extra]}
 
@@ -302,6 +305,7 @@ def _number(pattern: str, message: str) -> int:
 
 TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "verdicts": _verdicts,
+    "comparison": lambda plan, question: _comparisons(plan, question)["verdicts"][0]["more"],
     "comparisons": _comparisons,
     "hypotheses": _hypotheses,
     "rewrites": _rewrites,

@@ -147,7 +147,7 @@ class Study(Block):
         verify = self.verify
         if verify.form == "two_text" and (self.engine != "llm" or self.formalise.threshold is not None):
             raise ValueError("wanted `engine: llm` and `formalise: {threshold: null}` with `form: two_text`")
-        if verify.predicates_per_call > 1 and verify.texts_per_call > 1:
+        if verify.predicates_per_call not in {1, "auto"} and verify.texts_per_call > 1:
             raise ValueError(
                 "wanted verify.predicates_per_call or verify.texts_per_call to be 1, got both over 1"
             )
@@ -162,7 +162,7 @@ class Study(Block):
             return self
         if self.llm.logprobs and verify.form == "two_text":
             raise ValueError("wanted `form: one_text` with llm.logprobs: a pair is no question of yes or no")
-        if self.llm.logprobs and (verify.predicates_per_call > 1 or verify.texts_per_call > 1):
+        if self.llm.logprobs and (verify.predicates_per_call not in {1, "auto"} or verify.texts_per_call > 1):
             raise ValueError("wanted verify.predicates_per_call and texts_per_call of 1 with llm.logprobs")
         nameless = [r for r in self.asked_roles if not all(self.llm.names_model(r))]
         if nameless:

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests import questions
+
 Answering = Callable[["Question"], Any]
-"""Content of the message: a dict becomes JSON, a str stays as it is, None is a refusal."""
+"""Content of the message: a dict becomes JSON, a str stays as it is, None is a refusal; `verdicts`, a list of
+what holds by id, are written in the form that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,12 @@ class Question:
     body: dict[str, Any]
 
     @property
+    def task(self) -> str:
+        return self.system.split("\n")[0].removeprefix("Task: ")
+
+    @property
     def predicates(self) -> list[dict[str, Any]]:
-        return [row for row in _json_lines(self.system) if "predicate" in row]
+        return questions.predicates(self.user)
 
     @property
     def texts(self) -> list[dict[str, Any]]:
@@ -74,6 +81,8 @@ def _handler(answering: Answering) -> type[BaseHTTPRequestHandler]:
             scripted: Scripted = self.server.scripted  # type: ignore[attr-defined]
             scripted.asked.append(question)
             said = answering(question)
+            if isinstance(said, dict) and isinstance(said.get("verdicts"), list):
+                said = questions.written(question.task, said["verdicts"])
             message = {"role": "assistant", "content": said if isinstance(said, str) else json.dumps(said)}
             if said is None:
                 message = {"role": "assistant", "content": None, "refusal": "no"}

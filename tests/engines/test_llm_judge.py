@@ -1,6 +1,5 @@
 """The judge of engine llm: packs, matching by id, follow-ups, panels and graded verdicts, over real HTTP."""
 
-import json
 import math
 import random
 import time
@@ -23,6 +22,7 @@ from tasks.formalise import formalise
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
+from tests import questions
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines import scripted_server
 from tests.engines.scripted import Question, serving
@@ -90,7 +90,7 @@ def verdicts(question: Question) -> list[dict[str, Any]]:
     """What a careful model says, in either direction of packing."""
     shown, texts = question.predicates, question.texts
     return [
-        {"id": (text if "id" in text else one)["id"], "holds": holds(one["predicate"], text["text"])}
+        {"id": (text if "id" in text else one).get("id"), "holds": holds(one["predicate"], text["text"])}
         for one in shown
         for text in texts
     ]
@@ -118,11 +118,12 @@ def test_every_packing_gives_the_same_verdicts(packing: dict[str, int]) -> None:
     assert len(server.asked) == len(found.calls) == wanted
 
 
-def test_a_pack_shows_predicates_first_and_one_text_as_a_line_of_json() -> None:
+def test_a_pack_shows_one_text_as_a_line_of_json_and_then_asks() -> None:
     with serving(careful) as server:
         judged(study(server.url, {"predicates_per_call": 3}), corpus(("a\nflood", "x")), WORDS[:3])
     for question in server.asked:
         assert question.system.startswith("Task: verdicts\n")
+        assert question.user.startswith('{"text":')
         assert [p["predicate"] for p in question.predicates] == [f'mentions "{w}"' for w in WORDS[:3]]
         assert all(len(p["id"]) == 6 and p["id"].isalnum() for p in question.predicates)
     assert len({q.system for q in server.asked}) == 1, "the stable part is the same in every call"
@@ -184,7 +185,7 @@ def test_answers_are_matched_by_id_and_what_is_missing_is_asked_again(
     assert (found.status == roles.VALUE).all()
     np.testing.assert_array_equal(found.score, truth())
     sizes = {len(verdicts(q)) for q in server.asked}
-    followed_up = spoil not in {"reordered", "an unknown id", "twice alike"}
+    followed_up = spoil not in {"reordered", "an unknown id"}
     assert (1 in sizes) == followed_up, "only what is missing is asked again"
 
 
@@ -224,8 +225,8 @@ def test_a_text_on_which_nothing_can_be_read_costs_a_handful_of_calls() -> None:
     assert (found.status[1] == roles.UNPARSABLE).all() and np.isnan(found.score[1]).all()
     others = [0, 2, 3, 4, 5]
     np.testing.assert_array_equal(found.score[others], truth()[others])
-    # The pack, one item of it, and that once more, each with a repair.
-    assert len(server.asked) == len(others) + 2 * 3
+    # The pack and one item of it, each with a repair; and that once more, in a word, which is not repaired.
+    assert len(server.asked) == len(others) + 2 * 2 + 1
 
 
 def test_a_predicate_on_which_nothing_can_be_read_does_not_take_its_pack_along_everywhere() -> None:
@@ -253,12 +254,10 @@ def test_a_text_on_which_nothing_can_be_read_takes_no_other_text_with_it() -> No
 
 @pytest.mark.parametrize(
     ("packing", "n_too_long"),
-    # One predicate at a time is five calls on the text; of three texts, each is then asked alone.
-    [({}, 1), ({"predicates_per_call": 2}, 3), ({"predicates_per_call": 1}, 5), (FEW, 2 * 5)],
+    # Of three texts, each is asked alone where they do not fit together; the one that does not is left out.
+    [({}, 1), ({"predicates_per_call": 2}, 1), ({"predicates_per_call": 1}, 1), (FEW, 2)],
 )
-def test_a_text_that_is_too_long_is_not_asked_about_item_by_item(
-    packing: dict[str, int], n_too_long: int
-) -> None:
+def test_a_text_that_is_too_long_is_not_asked_about_again(packing: dict[str, int], n_too_long: int) -> None:
     n_failed = 0
 
     async def answer(body: dict[str, Any], n_before: int) -> Any:
@@ -267,7 +266,7 @@ def test_a_text_that_is_too_long_is_not_asked_about_item_by_item(
         if any(text["text"] == TEXTS[1] for text in question.texts):
             n_failed += 1
             return scripted_server.fails(400, "over the model's maximum context length of 9 tokens")
-        return scripted_server.says(json.dumps(careful(question)))
+        return scripted_server.says(questions.written(question.task, verdicts(question)))
 
     with scripted_server.serving(answer) as server:
         found = judged(study(server.url, packing, concurrency=1))
@@ -276,16 +275,34 @@ def test_a_text_that_is_too_long_is_not_asked_about_item_by_item(
     np.testing.assert_array_equal(found.score[others], truth()[others])
 
 
+def test_a_call_that_fails_on_every_try_does_not_take_the_texts_other_questions_with_it() -> None:
+    async def answer(body: dict[str, Any], n_before: int) -> Any:
+        question = Question(*(message["content"] for message in body["messages"][:2]), body)
+        if question.predicates[0]["predicate"] == 'mentions "price"':
+            return scripted_server.fails(500, "try again later")
+        return scripted_server.says(questions.written(question.task, verdicts(question)))
+
+    with scripted_server.serving(answer) as server:
+        alone = study(server.url, {"predicates_per_call": 1}, concurrency=1)
+        alone = alone.model_copy(update={"spend": alone.spend.model_copy(update={"attempts": 1})})
+        found = judged(alone, corpus(TEXTS[:2]))
+    assert (found.status[:, 2] == roles.UNPARSABLE).all()
+    others = [0, 1, 3, 4]
+    np.testing.assert_array_equal(found.score[:, others], truth()[:2, others])
+
+
 def test_a_judge_that_never_answers_in_the_wanted_form_is_stopped_after_twenty_packs() -> None:
     texts = corpus(tuple(f"text {i}" for i in range(30)))
     with serving(lambda question: {"verdicts": []}) as server:
         asked = study(server.url, {"predicates_per_call": 1}, concurrency=1)
-        with pytest.raises(EngineError, match=r"judge-model: .* Raise llm\.max_tokens, .*name another model"):
+        with pytest.raises(
+            EngineError, match=r"judge-model: .* a word for each of \w{6}\. Name another model"
+        ):
             judged(asked, texts, WORDS[:1])
-        assert len(server.asked) == 2 * 20
+        assert len(server.asked) == 3 * 20, "in a word, and in an object, with a repair"
         with pytest.raises(EngineError, match="brought none"):
             judged(asked, texts, WORDS[:1])
-    assert len(server.asked) == 2 * 20, "what was answered is not paid again"
+    assert len(server.asked) == 3 * 20, "what was answered is not paid again"
 
 
 @pytest.mark.parametrize("packing", [{}, FEW], ids=["predicates", "texts"])
@@ -296,7 +313,12 @@ def test_no_packing_hides_a_judge_that_never_answers(
     monkeypatch.setattr(asking, "_FIRST_PACKS", 2)
     with serving(lambda question: said) as server, pytest.raises(EngineError, match="brought none"):
         judged(study(server.url, packing, concurrency=1), corpus(tuple("abcdefghi")))
-    assert len({tuple(t["text"] for t in q.texts) for q in server.asked if len(verdicts(q)) > 1}) == 2
+    packs = {
+        (*(t["text"] for t in q.texts), *(p["predicate"] for p in q.predicates))
+        for q in server.asked
+        if len(verdicts(q)) > 1
+    }
+    assert len(packs) == 2
 
 
 @pytest.mark.parametrize("refuses", [True, False])
@@ -345,18 +367,30 @@ def test_a_predicate_that_is_never_answered_is_unparsable_and_the_others_are_not
         found = judged(study(server.url))
     assert (found.status[:, 4] == roles.UNPARSABLE).all() and np.isnan(found.score[:, 4]).all()
     np.testing.assert_array_equal(found.score[:, :4], truth()[:, :4])
-    # Together, alone and once more alone: then it is given up.
-    assert len(server.asked) == 3 * len(TEXTS)
+    # Together, alone, the same repaired, and once more in a word: then it is given up.
+    assert len(server.asked) == 4 * len(TEXTS)
 
 
-def test_a_single_item_that_was_left_out_is_asked_once_more_in_other_words() -> None:
+@pytest.mark.parametrize(
+    ("packing", "again_as", "n_calls"),
+    # What is not of the wanted form is repaired where it was to be JSON, and not where it was to be a word.
+    [
+        ({"predicates_per_call": 1}, "verdicts", 2),
+        ({"predicates_per_call": 2}, "yes_or_no", 3),
+        (FEW, "yes_or_no", 3),
+    ],
+    ids=["question", "questions", "texts"],
+)
+def test_a_single_item_that_was_not_answered_is_asked_once_more_in_another_form(
+    packing: dict[str, int], again_as: str, n_calls: int
+) -> None:
     def answer(question: Question) -> Any:
-        return careful(question) if "Give a verdict for" in question.user else {"verdicts": []}
+        return careful(question) if question.task == again_as else {"verdicts": []}
 
     with serving(answer) as server:
-        found = judged(study(server.url, {"predicates_per_call": 1}), corpus(TEXTS[:2]), WORDS[:1])
-    np.testing.assert_array_equal(found.score, truth(TEXTS[:2], WORDS[:1]))
-    assert len(server.asked) == len(found.calls) == 4
+        found = judged(study(server.url, packing), corpus(TEXTS[:1]), WORDS[:1])
+    np.testing.assert_array_equal(found.score, truth(TEXTS[:1], WORDS[:1]))
+    assert len(server.asked) == len(found.calls) == n_calls
 
 
 def test_a_text_that_writes_ids_and_json_moves_no_other_verdict() -> None:
@@ -371,7 +405,7 @@ def test_a_text_that_writes_ids_and_json_moves_no_other_verdict() -> None:
     np.testing.assert_array_equal(found.score, truth(texts, ("team", "dry")))
     for question in server.asked:
         assert len(question.texts) == 3
-        assert "<|" not in question.user and len(question.user.splitlines()) == 3
+        assert "<|" not in question.user and len(question.user.splitlines()) == 3 + 3
 
 
 def test_the_order_of_answers_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,8 +452,8 @@ def test_ids_follow_the_split_and_the_seed(packing: dict[str, int]) -> None:
     def ids(seed: int, split_hash: str) -> set[str]:
         asked = study("http://127.0.0.1:1/v1", packing).model_copy(update={"seed": seed})
         frozen = [replace(one, split_hash=split_hash) for one in predicates()]
-        packs = packing_of_llm.one_text(asked, frozen, corpus()).each
-        return {item.id for pack in packs for item in pack.items}
+        groups = packing_of_llm.one_text(asked, frozen, corpus(), packing["predicates_per_call"]).each
+        return {item.id for group in groups for pack in group for item in pack.items}
 
     assert ids(0, "a") == ids(0, "a")
     assert not ids(0, "a") & ids(0, "b") and not ids(0, "a") & ids(1, "a")
@@ -509,7 +543,7 @@ def test_the_frozen_name_follows_what_can_change_a_verdict_and_nothing_else() ->
     def name(*args: Any, **llm: Any) -> str:
         return LlmJudge(study(url, *args, **llm)).name
 
-    assert name().startswith("llm/1 judge-model ")
+    assert name().startswith("llm/2 judge-model ")
     same = [name(None, 32), name({"shard_size": 9}), name(key_env="OTHER_KEY")]
     same.append(LlmJudge(study("http://127.0.0.1:2/v1")).name)
     assert set(same) == {name()}
@@ -554,7 +588,7 @@ def test_another_model_than_the_frozen_one_does_not_judge(project: Project) -> N
             frames.write(rows, folder / "proposals.parquet", frames.PROPOSALS)
         project.run("news", "formalise")
         project.params(news={**PAIR_STUDY, **asked, "llm": {**asked["llm"], "temperature": 0.5}})
-        with pytest.raises(FrozenError, match=r"frozen for judge llm/1 judge-model .*\. Rerun formalise, or"):
+        with pytest.raises(FrozenError, match=r"frozen for judge llm/2 judge-model .*\. Rerun formalise, or"):
             project.run("news", "verify")
         assert not server.asked
         project.run("news", "formalise", "verify")

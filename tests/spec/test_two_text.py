@@ -148,7 +148,7 @@ def test_shuffled_labels_swap_within_pairs_as_by_a_coin() -> None:
 
 def bias_of(question: Question, one: dict[str, Any]) -> bool:
     """Three answers in ten say `first`, whatever the texts."""
-    drawn = frames.hashed(question.user, one["predicate"])
+    drawn = frames.hashed(*question.pair.values(), one["predicate"])
     return int(drawn[:4], 16) / 16**4 < 0.3
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from tasks.engines.llm import prompts, schemas
+from tasks.engines.gateway import dialect
+from tasks.engines.llm import packing, prompts, schemas
 from tasks.errors import EngineError
 from tests.conftest import REPO
 
@@ -26,6 +27,8 @@ HOSTILE = (
     "\x00\x1b[0m",
     "",
 )
+HOLDS = schemas.keyed(("a", "b"), packing.YES_OR_NO)
+MORE = schemas.keyed(("a", "b"), ("first", "second", "neither"))
 
 
 @pytest.mark.parametrize(("folder", "name"), NAMES, ids=[file.name for _, file in FILES])
@@ -41,8 +44,9 @@ def test_every_prompt_file_has_a_header_and_names_its_task_first(folder: Path, n
 
 
 def test_every_task_with_json_has_a_schema_of_its_name() -> None:
-    for task in ("verdicts", "comparisons", "hypotheses", "rewrites", "guesses", "ratings", "texts"):
+    for task in ("hypotheses", "rewrites", "guesses", "ratings", "texts"):
         assert getattr(schemas, task.capitalize()).__name__.lower() == task
+    assert schemas.keyed(("a",), packing.YES_OR_NO).__name__.lower() == "verdicts"
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -59,16 +63,18 @@ def test_other_languages_stay_readable() -> None:
 
 def test_values_are_data_and_never_templates() -> None:
     for text in ("{{ predicates }}", "{% if x %}", "{# no #}", "# user"):
-        system, user = prompts.load("verify/predicates").render(
-            predicates="[p]", text=prompts.lines([{"text": text}]), again=""
+        system, user = prompts.load("verify/question").render(
+            text=prompts.lines([{"text": text}]), question=prompts.question(text)
         )
-        assert json.loads(user) == {"text": text}
-        assert system.count("[p]") == 1
+        shown, between, asked = user.split("\n")
+        assert json.loads(shown) == {"text": text} and not between
+        assert asked.startswith(f"Is it true that the text {text}? ")
+        assert (text in system) == (text == "# user" and "# user" in system)
 
 
 def test_a_value_that_is_not_given_is_an_error() -> None:
-    with pytest.raises(Exception, match="'again' is undefined"):
-        prompts.load("verify/predicates").render(predicates="", text="")
+    with pytest.raises(Exception, match="'question' is undefined"):
+        prompts.load("verify/question").render(text="")
 
 
 @pytest.mark.parametrize(
@@ -120,12 +126,20 @@ def test_two_keys_never_share_an_id(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("schema", "content"),
     [
-        (schemas.Verdicts, '{"verdicts":[{"id":"a","holds":"yes"}]}'),
-        (schemas.Verdicts, '{"verdicts":[{"id":"a","holds":1}]}'),
-        (schemas.Verdicts, '{"verdicts":[{"id":"a"}]}'),
-        (schemas.Verdicts, '{"verdicts":[{"id":"a","holds":true,"why":"x"}]}'),
-        (schemas.Verdicts, '{"verdicts":[],"more":1}'),
-        (schemas.Comparisons, '{"verdicts":[{"id":"a","more":"both"}]}'),
+        (HOLDS, '{"a":"maybe"}'),
+        (HOLDS, '{"a":1}'),
+        (HOLDS, '{"a":["yes"]}'),
+        (HOLDS, '{"a":{"holds":"yes"}}'),
+        (HOLDS, '{"a":"yes","b":"first"}'),
+        (HOLDS, '["yes"]'),
+        (HOLDS, '"yes"'),
+        (HOLDS, "{}"),
+        (HOLDS, '{"a":null,"b":null}'),
+        (HOLDS, '{"zzzzzz":"yes"}'),
+        (HOLDS, '{"verdicts":[{"id":"a","holds":true}]}'),
+        (MORE, '{"a":"both"}'),
+        (MORE, '{"a":"yes"}'),
+        (MORE, '{"a":true}'),
         (schemas.Hypotheses, '{"hypotheses":[{"predicate":"x","direction":"C"}]}'),
         (schemas.Ratings, '{"ratings":[{"id":"a","relevance":3,"novelty":0,"significance":0}]}'),
         (schemas.Ratings, '{"ratings":[{"id":"a","relevance":1.5,"novelty":0,"significance":0}]}'),
@@ -139,7 +153,46 @@ def test_an_answer_of_another_form_is_not_taken(schema: type[pydantic.BaseModel]
 
 
 def test_an_answer_of_the_wanted_form_is_taken() -> None:
-    found = schemas.Verdicts.model_validate_json('{"verdicts":[{"id":"a","holds":true}]}')
-    assert found.verdicts[0].holds is True
     rated = '{"ratings":[{"id":"a","relevance":0,"novelty":1,"significance":2}]}'
     assert schemas.Ratings.model_validate_json(rated).ratings[0].significance == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"a":"yes","b":"no"}', {"a": "yes", "b": "no"}),
+        ('{"b":" No ","a":"YES"}', {"a": "yes", "b": "no"}),
+        ('{"a":true,"b":false}', {"a": "yes", "b": "no"}),
+        ('{"zzzzzz":"yes","b":"no"}', {"b": "no"}),
+        ('{"zzzzzz":"of another kind","a":"no"}', {"a": "no"}),
+        ('{"a":null,"b":"no"}', {"b": "no"}),
+    ],
+    ids=["words", "spelled", "truth values", "unknown id", "unknown word of an unknown id", "null"],
+)
+def test_words_are_read_by_id_and_what_nobody_asked_for_is_passed_over(
+    content: str, said: dict[str, str]
+) -> None:
+    assert HOLDS.model_validate_json(content).said == said
+
+
+def test_a_server_is_told_that_every_id_wants_one_of_the_words_and_nothing_else() -> None:
+    words = ["first", "second", "neither"]
+    assert MORE.model_json_schema() == {
+        "type": "object",
+        "properties": {id_: {"type": "string", "enum": words} for id_ in ("a", "b")},
+        "required": ["a", "b"],
+        "additionalProperties": False,
+    }
+    assert HOLDS.model_json_schema()["properties"]["a"]["enum"] == ["yes", "no"]
+    assert dialect.response_format(MORE)["json_schema"]["schema"] == MORE.model_json_schema()
+    assert schemas.keyed(("a", "b"), packing.YES_OR_NO) is HOLDS, "one class for the same ids and words"
+
+
+@pytest.mark.parametrize("predicate", HOSTILE)
+def test_a_predicate_stays_on_the_line_of_its_question(predicate: str) -> None:
+    asked = prompts.question(f"mentions {predicate}")
+    assert len(asked.splitlines()) == 1 and asked.endswith("?")
+    assert not re.search(r"<[|｜/a-z]|\[/?INST\]", asked)
+    assert prompts.question("mentions a flood. ") == "Is it true that the text mentions a flood?"
+    assert prompts.phrase("  mentions\n a\u2028flood?! ") == "mentions a flood"
+    assert prompts.phrase("?") == "?", "something is left to be asked about"

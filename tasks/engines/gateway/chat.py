@@ -79,6 +79,11 @@ class Answer:
     problem: str = ""
     """Why there is no usable value, in plain words; problems.remedy says what to do about it."""
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the request did not fit into the model: to ask again would bring the same."""
+        return self.given_up and problems.is_too_long(self.problem)
+
 
 _Answered = tuple[Completion | None, Read, tuple[Call, ...]]
 """The completion, what it says, and the call it came from."""

@@ -26,6 +26,11 @@ def too_long(words: str) -> str:
     return f"{_TOO_LONG}: {words}" if words else _TOO_LONG
 
 
+def is_too_long(problem: str) -> bool:
+    """Whether a problem is of that kind."""
+    return problem.startswith(_TOO_LONG)
+
+
 def full(n_tokens: int) -> str:
     """The model's context ended within the answer."""
     return too_long(f"its context was full after {n_tokens:,} tokens of the answer")

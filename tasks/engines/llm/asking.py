@@ -5,22 +5,25 @@ cannot take others with it. A text on which one call and then one item of it are
 so is a judge of which nothing could be read: both would be paid for in vain.
 """
 
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from tasks.engines import roles
-from tasks.engines.gateway import chat
+from tasks.engines.gateway import chat, problems
 from tasks.engines.llm.packing import Item, Pack
-from tasks.engines.llm.schemas import Comparisons, Verdicts
+from tasks.engines.llm.schemas import Words
 from tasks.errors import EngineError
 from tasks.records import Call
 from tasks.study.params import Llm
 
-_MORE = {"first": 1.0, "neither": 0.5, "second": 0.0}
+_SCORES = {"yes": 1.0, "no": 0.0, "first": 1.0, "neither": 0.5, "second": 0.0}
+_WORD = re.compile(r"[^\W\d_]+")
 _FIRST_PACKS = 20
 """A judge that gave nothing for so many packs is not asked on."""
+_SHOWN = 80
+"""So many characters of an answer that cannot be read are shown."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,12 @@ class Settled:
     scores: dict[str, float]
     """By item id."""
     gaps: dict[str, int]
-    """Status of the items that got no score."""
+    """Status of items that got no score; unparsable where none is named."""
     calls: tuple[Call, ...]
+    problem: str = ""
+    """Why the last answer of no use was of none."""
+    too_long: frozenset[int] = frozenset()
+    """Rows that do not fit into the model."""
 
 
 class Asking:
@@ -46,6 +53,10 @@ class Asking:
         self.gaps: dict[str, int] = {}
         """Why items that were asked alone have no score."""
         self.calls: list[Call] = []
+        self.problem = ""
+        """Why the last answer of no use was of none."""
+        self.too_long: set[int] = set()
+        """Rows that do not fit into the model."""
 
     def missing(self) -> list[Item]:
         """Items without a score so far."""
@@ -78,7 +89,13 @@ class Asking:
     async def _ask(self, items: Sequence[Item], again: bool = False) -> chat.Answer:
         answer = await self._put(items, again)
         self.calls.extend(answer.calls)
-        self.scores.update(_matched(answer, items))
+        found = _matched(answer, items)
+        self.scores.update(found)
+        rows = {item.row for item in items}
+        if len(rows) == 1 and answer.is_too_long:
+            self.too_long |= rows
+        if not found:
+            self.problem = answer.problem or problems.form(f"{answer.text[:_SHOWN]!r}")
         if len(items) == 1:
             (id_,) = (item.id for item in items)
             self._alone[id_] = answer
@@ -103,9 +120,10 @@ class InVain:
         Raises:
             EngineError: it was one of the first that a judge was asked, and none gave anything.
         """
-        self.count_one(settled.judge, bool(settled.scores) or roles.REFUSAL in settled.gaps.values())
+        is_useful = bool(settled.scores) or roles.REFUSAL in settled.gaps.values()
+        self.count_one(settled.judge, is_useful, settled.problem)
 
-    def count_one(self, judge: int, is_useful: bool) -> None:
+    def count_one(self, judge: int, is_useful: bool, problem: str = "") -> None:
         """The same of what gave a verdict or a refusal, or did not.
 
         Raises:
@@ -115,25 +133,22 @@ class InVain:
         if is_useful:
             self._useful.add(judge)
         if judge not in self._useful and self._ended[judge] >= _FIRST_PACKS:
-            change = "Write `logprobs: false` under `llm:`" if self._llm.logprobs else "Raise llm.max_tokens"
+            change = "write `logprobs: false` under `llm:`" if self._llm.logprobs else "name another model"
+            last = f" The last answer: {problem}." if problem else ""
             raise EngineError(
                 f"{self._models[judge]}: wanted verdicts, and {_FIRST_PACKS} questions"
-                " brought none that can be read.",
-                hint=f"{change}, lower verify.max_chars where texts are too long, or name another model."
+                f" brought none that can be read.{last}",
+                hint=f"{problems.remedy(problem) or f'{change[0].upper()}{change[1:]}.'}"
                 " A rerun goes on from here.",
             )
 
 
 def _matched(answer: chat.Answer, items: Sequence[Item]) -> dict[str, float]:
-    """Scores of the items asked about, by id; one that is answered in two ways is not answered."""
-    if answer.parsed is None:
+    """Scores of the items asked about, by id."""
+    if isinstance(answer.parsed, Words):
+        return {id_: _SCORES[word] for id_, word in answer.parsed.said.items()}
+    if answer.parsed is not None or answer.status != roles.VALUE:
         return {}
-    said: dict[str, set[float]] = {item.id: set() for item in items}
-    if isinstance(answer.parsed, Comparisons):
-        given = ((verdict.id, _MORE[verdict.more]) for verdict in answer.parsed.verdicts)
-    else:
-        given = ((v.id, float(v.holds)) for v in cast(Verdicts, answer.parsed).verdicts)
-    for id_, score in given:
-        if id_ in said:
-            said[id_].add(score)
-    return {id_: scores.pop() for id_, scores in said.items() if len(scores) == 1}
+    first = _WORD.search(answer.text)
+    word = first[0].casefold() if first else ""
+    return {items[0].id: _SCORES[word]} if word in _SCORES else {}

@@ -18,7 +18,7 @@ import polars as pl
 from jaxtyping import Bool, Float, UInt8
 
 from tasks.engines import roles
-from tasks.engines.gateway import chat
+from tasks.engines.gateway import chat, problems
 from tasks.engines.llm import packing
 from tasks.engines.llm.asking import Asking, InVain, Settled
 from tasks.engines.llm.packing import Item, Pack, Packs
@@ -27,7 +27,7 @@ from tasks.records import Call, Predicate
 from tasks.store.frames import hashed
 from tasks.study import Study
 
-VERSION = 1
+VERSION = 2
 _LEAST_MASS = 0.5
 """Less than this on yes and no together: the first token was the start of something else."""
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
@@ -41,6 +41,7 @@ class LlmJudge:
         self._stage = stage
         self._role: Literal["judge", "gold"] = role
         self._endpoints = study.llm.endpoints(role)
+        self._per_call = packing.per_call(study, role)
         self.model = "+".join(endpoint.model for endpoint in self._endpoints)
         self.name = f"llm/{VERSION} {self.model} {self._frozen()}"
 
@@ -58,7 +59,8 @@ class LlmJudge:
         """
         if "pair" in texts.columns:
             return self._compare(predicates, texts)
-        return self._one_by_one(packing.one_text(self._study, predicates, texts), texts.height, predicates)
+        packs = packing.one_text(self._study, predicates, texts, self._per_call)
+        return self._one_by_one(packs, texts.height, predicates)
 
     def judge_pairs(
         self,
@@ -77,9 +79,9 @@ class LlmJudge:
         if not rows.size:
             return roles.Judgements(score, status)
         asked, some = [predicates[int(column)] for column in columns], texts[rows]
-        packs = packing.one_text(self._study, asked, some)
-        each = [pack for pack in _only(packs.each, wanted[np.ix_(rows, columns)]) if pack.items]
-        found = self._one_by_one(Packs(len(each), each), some.height, asked)
+        packs = packing.one_text(self._study, asked, some, self._per_call)
+        each = list(_only(packs.each, wanted[np.ix_(rows, columns)]))
+        found = self._one_by_one(Packs(sum(map(len, each)), len(each), each), some.height, asked)
         score[np.ix_(rows, columns)], status[np.ix_(rows, columns)] = found.score, found.status
         return roles.Judgements(score, status, calls=found.calls)
 
@@ -102,9 +104,9 @@ class LlmJudge:
     def _frozen(self) -> str:
         """Hash of all that a verdict follows from beside predicate and text; an address is no part of it."""
         verify = self._study.verify
-        prompt = packing.prompt(self._study, verify.form == "two_text")
+        prompt = packing.prompt_of(packing.form_of(self._study, self._per_call))
         models = [e.as_asked for e in self._endpoints]
-        packed = [verify.form, verify.predicates_per_call, verify.texts_per_call, verify.max_chars]
+        packed = [verify.form, self._per_call, verify.texts_per_call, verify.max_chars]
         return hashed(json.dumps([models, prompt.hash, packed, self._study.llm.logprobs], sort_keys=True))[:8]
 
     def _one_by_one(self, packs: Packs, n_texts: int, predicates: Sequence[Predicate]) -> roles.Judgements:
@@ -134,7 +136,7 @@ class LlmJudge:
     def _compare(self, predicates: Sequence[Predicate], texts: pl.DataFrame) -> roles.Judgements:
         """Both orders of each pair; a text's score is the mean of the two."""
         pairs = packing.pairs_of(texts)
-        packs = packing.two_texts(self._study, predicates, texts, pairs)
+        packs = packing.two_texts(self._study, predicates, texts, pairs, self._per_call)
         score, status, calls = self._ask(packs, (2, len(pairs), len(predicates)))
         shape = (texts.height, len(predicates))
         rows = np.array(pairs).reshape(-1, 2)
@@ -158,19 +160,38 @@ class LlmJudge:
         calls: dict[str, Call] = {}
         in_vain = InVain(self._study.llm, [endpoint.model for endpoint in self._endpoints])
 
-        def handle(settled: Settled) -> None:
-            in_vain.count(settled)
-            calls.update((call.request_hash, call) for call in settled.calls)
-            pack = settled.pack
-            for item in pack.items:
-                at = (settled.judge, pack.order, item.row, item.column)
-                status[at] = settled.gaps.get(item.id, roles.VALUE)
-                score[at] = settled.scores.get(item.id, np.nan)
+        def handle(group: Sequence[Settled]) -> None:
+            for settled in group:
+                calls.update((call.request_hash, call) for call in settled.calls)
+                pack = settled.pack
+                for item in pack.items:
+                    at = (settled.judge, pack.order, item.row, item.column)
+                    score[at] = settled.scores.get(item.id, np.nan)
+                    is_there = item.id in settled.scores
+                    status[at] = roles.VALUE if is_there else settled.gaps.get(item.id, roles.UNPARSABLE)
 
         gateway = chat.Gateway(self._study, self._stage)
         settle = self._graded if self._study.llm.logprobs and shape[0] == 1 else self._settle
-        jobs = (partial(settle, gateway, pack, judge) for pack in packs.each for judge in range(n_judges))
-        gateway.run(jobs, handle, packs.total * n_judges, f"{self._role} {self._study.name}")
+
+        async def in_turn(group: Sequence[Pack], judge: int) -> list[Settled]:
+            """What begins alike is asked one after the other: the server has read the beginning.
+
+            A text that did not fit into the model is not asked about again.
+            """
+            found: list[Settled] = []
+            too_long: set[int] = set()
+            for pack in group:
+                fitting = tuple(item for item in pack.items if item.row not in too_long)
+                one = Settled(pack, judge, {}, {}, ())
+                if fitting:
+                    one = replace(await settle(gateway, replace(pack, items=fitting), judge), pack=pack)
+                    in_vain.count(one)
+                too_long |= one.too_long
+                found.append(one)
+            return found
+
+        jobs = (partial(in_turn, group, judge) for group in packs.each for judge in range(n_judges))
+        gateway.run(jobs, handle, packs.n_groups * n_judges, f"{self._role} {self._study.name}")
         return score, status, tuple(calls[key] for key in sorted(calls))
 
     async def _settle(self, gateway: chat.Gateway, pack: Pack, judge: int) -> Settled:
@@ -181,15 +202,17 @@ class LlmJudge:
 
         asking = Asking(pack, ask)
         await asking.ask_all()
-        gaps = {item.id: asking.gaps.get(item.id, roles.UNPARSABLE) for item in asking.missing()}
-        return Settled(pack, judge, asking.scores, gaps, tuple(asking.calls))
+        calls, too_long = tuple(asking.calls), frozenset(asking.too_long)
+        return Settled(pack, judge, asking.scores, asking.gaps, calls, asking.problem, too_long)
 
     async def _graded(self, gateway: chat.Gateway, pack: Pack, judge: int) -> Settled:
         """The probability of yes, given that the answer is yes or no."""
         item = pack.items[0]
         answer = await gateway.ask(self._request(pack, [item], judge))
         if answer.status != roles.VALUE:
-            return Settled(pack, judge, {}, {item.id: answer.status}, answer.calls)
+            too_long = frozenset({item.row} if answer.is_too_long else ())
+            gaps = {item.id: answer.status}
+            return Settled(pack, judge, {}, gaps, answer.calls, answer.problem, too_long)
         if not answer.first_token:
             raise EngineError(
                 f"{self._endpoints[judge].model}: wanted log-probabilities, the server returned none.",
@@ -197,34 +220,44 @@ class LlmJudge:
             )
         yes, no = (_probability(answer.first_token, word) for word in ("yes", "no"))
         if yes + no < _LEAST_MASS:
-            return Settled(pack, judge, {}, {item.id: roles.UNPARSABLE}, answer.calls)
+            problem = problems.form(f"yes or no has {yes + no:.0%} of the first word")
+            return Settled(pack, judge, {}, {item.id: roles.UNPARSABLE}, answer.calls, problem)
         return Settled(pack, judge, {item.id: yes / (yes + no)}, {}, answer.calls)
 
     def _request(self, pack: Pack, items: Sequence[Item], judge: int, again: bool = False) -> chat.Request:
-        system, user = pack.messages(items, again)
+        asked = pack.asked(items, again)
         return chat.Request(
             role=self._role,
             endpoint=self._endpoints[judge],
-            system=system,
-            user=user,
-            answer=pack.answer,
-            prompt_hash=pack.prompt.hash,
+            system=asked.system,
+            user=asked.user,
+            answer=asked.answer,
+            prompt_hash=asked.prompt.hash,
             predicate_ids=tuple(dict.fromkeys(item.predicate_id for item in items)),
-            logprobs=pack.answer is None,
+            logprobs=self._study.llm.logprobs and asked.words == packing.YES_OR_NO,
+            most_tokens=asked.most_tokens,
         )
 
 
-def _only(packs: Iterable[Pack], wanted: Bool[np.ndarray, "text predicate"]) -> Iterator[Pack]:
-    """The packs without the items that are not wanted; some are empty then."""
-    for pack in packs:
-        items = tuple(item for item in pack.items if wanted[item.row, item.column])
-        yield replace(pack, items=items)
+def _only(
+    groups: Iterable[Sequence[Pack]], wanted: Bool[np.ndarray, "text predicate"]
+) -> Iterator[list[Pack]]:
+    """The packs without the items that are not wanted, as far as any are left."""
+    for group in groups:
+        fewer = [
+            replace(pack, items=tuple(item for item in pack.items if wanted[item.row, item.column]))
+            for pack in group
+        ]
+        if kept := [pack for pack in fewer if pack.items]:
+            yield kept
 
 
 def _probability(first_token: Sequence[tuple[str, float]], word: str) -> float:
     """Of all spellings of a word together; what is over 0 or not a number is no log-probability."""
     return math.fsum(
-        math.exp(logprob)
-        for token, logprob in first_token
-        if logprob <= 0 and token.strip().casefold() == word
+        math.exp(logprob) for token, logprob in first_token if logprob <= 0 and _bare(token) == word
     )
+
+
+def _bare(token: str) -> str:
+    return token.strip("\"'`*_.,:;! \t\n\u0120\u2581").casefold()

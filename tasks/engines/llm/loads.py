@@ -8,7 +8,8 @@ answers are written out as JSON. Nothing is asked.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
+from typing import Literal
 
 import polars as pl
 from pydantic import BaseModel
@@ -107,34 +108,37 @@ def judging(
     study: Study, n_predicates: int, texts: pl.DataFrame, stage: str = "verify", role: RoleName = "judge"
 ) -> Load:
     """All predicates on all texts, packed as the judge packs them, shard by shard."""
-    predicates = _standing_in(n_predicates)
+    predicates, together = _standing_in(n_predicates), packing.per_call(study, _judging_role(role))
     n_calls, bytes_in, bytes_out, answer = 0, 0.0, 0.0, None
     for start in range(0, texts.height, study.verify.shard_size):
         shard = texts.slice(start, study.verify.shard_size)
         packs = (
-            packing.two_texts(study, predicates, shard, packing.pairs_of(shard))
+            packing.two_texts(study, predicates, shard, packing.pairs_of(shard), together)
             if "pair" in shard.columns
-            else packing.one_text(study, predicates, shard)
+            else packing.one_text(study, predicates, shard, together)
         )
-        measured = list(islice(packs.each, 0, None, max(1, packs.total // MEASURED)))
-        n_calls += packs.total
-        weight = packs.total / max(len(measured), 1)
-        bytes_in += weight * sum(_bytes(*pack.messages(pack.items)) for pack in measured)
-        bytes_out += weight * sum(_bytes(_verdicts(pack)) for pack in measured)
-        answer = next((pack.answer for pack in measured), None)
+        groups = islice(packs.each, 0, None, max(1, packs.n_groups // MEASURED))
+        measured = [pack.asked(pack.items) for pack in chain.from_iterable(groups)]
+        n_calls += packs.n_calls
+        weight = packs.n_calls / max(len(measured), 1)
+        bytes_in += weight * sum(_bytes(asked.system, asked.user) for asked in measured)
+        bytes_out += weight * sum(_bytes(_verdicts(asked)) for asked in measured)
+        answer = next((asked.answer for asked in measured), None)
     return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
 
 
-def _verdicts(pack: packing.Pack) -> str:
+def _judging_role(role: RoleName) -> Literal["judge", "gold"]:
+    return "gold" if role == "gold" else "judge"
+
+
+def _verdicts(asked: packing.Asked) -> str:
     """What a judge answers, written out."""
-    if pack.answer is schemas.Comparisons:
-        compared = [schemas.Comparison(id=item.id, more="neither") for item in pack.items]
-        return schemas.Comparisons(verdicts=compared).model_dump_json()
-    if pack.answer is None:
-        return "yes"
-    return schemas.Verdicts(
-        verdicts=[schemas.Verdict(id=item.id, holds=False) for item in pack.items]
-    ).model_dump_json()
+    word = asked.words[-1]
+    return (
+        word
+        if asked.answer is None
+        else asked.answer.model_validate(dict.fromkeys(asked.answer.model_fields, word)).model_dump_json()
+    )
 
 
 def ratings(

@@ -1,23 +1,55 @@
 """Which predicates and texts share a call, and what its messages say.
 
+The text comes first and the question last: a model that has read the question before the text answers by
+chance, and one that reads it after does not (docs/decisions/0007). What several calls begin with is the same
+to the byte, and they are asked one after the other, so that a server reads it once.
 Packs are made when they are asked: the messages of a shard never stand in memory together.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import polars as pl
-from pydantic import BaseModel
 
-from tasks.engines.llm.prompts import Prompt, item_ids, lines, load
-from tasks.engines.llm.schemas import Comparisons, Verdicts
+from tasks.engines.llm import prompts, schemas
 from tasks.errors import EngineError
 from tasks.records import Predicate
 from tasks.study import Study
 
+T = TypeVar("T")
+
 CHARS_PER_CALL = 60_000
 """Texts that share a call have at most this many characters together."""
+SEVERAL = 10
+"""Predicates that a large model is asked in one call on one text, where the study names no number."""
+WORD_TOKENS = 8
+"""The most that a yes or no takes, with what a model may put before it."""
+KEYED_TOKENS = 16
+"""The same of a word under an id of six letters, in JSON."""
+
+Form = Literal["question", "questions", "texts", "pair", "pairs"]
+"""One plain question on one text; several on one text; one on several texts; one, and several, on a pair."""
+YES_OR_NO: tuple[schemas.Word, ...] = ("yes", "no")
+_WHICH: tuple[schemas.Word, ...] = ("first", "second", "neither")
+_WORDS: dict[Form, tuple[schemas.Word, ...]] = {
+    "question": YES_OR_NO,
+    "questions": YES_OR_NO,
+    "texts": YES_OR_NO,
+    "pair": _WHICH,
+    "pairs": _WHICH,
+}
+"""What may be answered."""
+_IN_A_WORD = {"question", "pair"}
+"""Forms that are answered in one word; the others in an object with a word for each id."""
+_OTHERWISE: dict[Form, Form] = {
+    "question": "questions",
+    "questions": "question",
+    "texts": "question",
+    "pair": "pairs",
+    "pairs": "pair",
+}
+"""In which form a single item is asked once more that was answered in another than was wanted."""
 
 
 class Item(NamedTuple):
@@ -25,69 +57,108 @@ class Item(NamedTuple):
 
     id: str
     """What the answer calls it."""
-    line: str
-    """How the message shows it."""
+    predicate: str
+    shown: dict[str, str]
+    """The text, or both texts, as data."""
     row: int
     column: int
     predicate_id: str
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What is put to a model."""
+
+    prompt: prompts.Prompt
+    system: str
+    user: str
+    words: tuple[schemas.Word, ...]
+    """What may be answered ..."""
+    answer: type[schemas.Words] | None
+    """... for each id; None: in one word."""
+    most_tokens: int
+    """What that takes."""
+
+
+@dataclass(frozen=True)
 class Pack:
     """What one call asks."""
 
-    prompt: Prompt
-    answer: type[BaseModel] | None
+    form: Form
     items: Sequence[Item]
-    named: str
-    """What the prompt calls the items: predicates or texts."""
-    fixed: dict[str, str]
-    """What else the prompt shows."""
     order: int = 0
     """Of two texts, whose is shown first: A's (0) or B's (1)."""
 
-    def messages(self, items: Sequence[Item], again: bool = False) -> tuple[str, str]:
-        """The system and the user message that ask for some of the items, or for one of them once more."""
-        shown = "\n".join(item.line for item in items)
-        ids = ", ".join(item.id for item in items) if again else ""
-        return self.prompt.render(**{self.named: shown}, **self.fixed, again=ids)
+    def asked(self, items: Sequence[Item], again: bool = False) -> Asked:
+        """What asks for some of the items, or for one of them once more, in another form."""
+        form = _OTHERWISE[self.form] if again else self.form
+        prompt, words = prompt_of(form), _WORDS[form]
+        system, user = prompt.render(**_fields(form, items))
+        if form in _IN_A_WORD:
+            return Asked(prompt, system, user, words, None, WORD_TOKENS)
+        answer = schemas.keyed(tuple(item.id for item in items), words)
+        return Asked(prompt, system, user, words, answer, KEYED_TOKENS * (1 + len(items)))
 
 
 @dataclass(frozen=True)
 class Packs:
     """All calls of one shard."""
 
-    total: int
-    each: Iterable[Pack]
+    n_calls: int
+    n_groups: int
+    each: Iterable[Sequence[Pack]]
+    """Groups of calls that begin alike: those of a group are asked one after the other."""
 
 
-def prompt(study: Study, two_texts: bool) -> Prompt:
-    """The prompt file that verdicts follow from."""
-    if two_texts:
-        return load("verify/pairs")
-    if study.llm.logprobs:
-        return load("verify/yes_or_no")
-    return load("verify/texts" if study.verify.texts_per_call > 1 else "verify/predicates")
+def prompt_of(form: Form) -> prompts.Prompt:
+    """Its prompt file."""
+    return prompts.load(f"verify/{form}")
 
 
-def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame) -> Packs:
-    """Several predicates on each text, or several texts under each predicate, as the study says."""
-    contents = _contents(study, texts)
+def form_of(study: Study, per_call: int) -> Form:
+    """In which form a study's verdicts are asked for, with so many predicates a call."""
+    return _of_pairs(per_call) if study.verify.form == "two_text" else _of_texts(study, per_call)
+
+
+def _of_pairs(per_call: int) -> Form:
+    return "pairs" if per_call > 1 else "pair"
+
+
+def _of_texts(study: Study, per_call: int) -> Form:
+    """Hypotheses are ranked on single texts, whatever verify compares."""
     if study.verify.texts_per_call > 1:
+        return "texts"
+    return "questions" if per_call > 1 else "question"
+
+
+def per_call(study: Study, role: Literal["judge", "gold"]) -> int:
+    """How many predicates share a call, by what the study says or by how large its models are.
+
+    A small model that answers several questions at once is little better than chance, and on a server of
+    one's own one question a call is faster, too: the text is read once, and one word is written for each.
+    """
+    wanted = study.verify.predicates_per_call
+    if wanted != "auto":
+        return wanted
+    is_alone = study.llm.logprobs or study.verify.texts_per_call > 1
+    if is_alone or any(endpoint.is_small for endpoint in study.llm.endpoints(role)):
+        return 1
+    return SEVERAL
+
+
+def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int) -> Packs:
+    """`n_together` predicates on each text, or several texts under each predicate, as the study says."""
+    contents = _contents(study, texts)
+    form = _of_texts(study, n_together)
+    if form == "texts":
         shared = _sharing(contents, study.verify.texts_per_call)
-        return Packs(
-            len(shared) * len(predicates),
-            _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared),
-        )
-    parts = _chunks(_predicate_items(study, predicates), study.verify.predicates_per_call)
-    asks = prompt(study, two_texts=False)
-    answer = None if study.llm.logprobs else Verdicts
+        groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared)
+        return Packs(len(shared) * len(predicates), len(shared), groups)
+    parts = _chunks(_named(study, predicates), n_together)
     each = (
-        Pack(asks, answer, _in_row(part, row), "predicates", {"text": lines([{"text": text}])})
-        for part in parts
-        for row, text in enumerate(contents)
+        [Pack(form, _items(part, row, {"text": text})) for part in parts] for row, text in enumerate(contents)
     )
-    return Packs(len(parts) * len(contents), each)
+    return Packs(len(parts) * len(contents), len(contents), each)
 
 
 def two_texts(
@@ -95,25 +166,18 @@ def two_texts(
     predicates: Sequence[Predicate],
     texts: pl.DataFrame,
     pairs: Sequence[tuple[int, int]],
+    n_together: int,
 ) -> Packs:
-    """Several predicates on each pair, once with the text of A first and once with that of B."""
+    """`n_together` predicates on each pair, once with the text of A first and once with that of B."""
     contents = _contents(study, texts)
-    parts = _chunks(_predicate_items(study, predicates), study.verify.predicates_per_call)
-    asks = prompt(study, two_texts=True)
+    parts = _chunks(_named(study, predicates), n_together)
+    form = _of_pairs(n_together)
     each = (
-        Pack(
-            asks,
-            Comparisons,
-            _in_row(part, row),
-            "predicates",
-            {"pair": lines([{"first": contents[pair[order]], "second": contents[pair[1 - order]]}])},
-            order,
-        )
-        for part in parts
+        [Pack(form, _items(part, row, _side_by_side(contents, pair, order)), order) for part in parts]
         for row, pair in enumerate(pairs)
         for order in (0, 1)
     )
-    return Packs(2 * len(parts) * len(pairs), each)
+    return Packs(2 * len(parts) * len(pairs), 2 * len(pairs), each)
 
 
 def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
@@ -130,53 +194,73 @@ def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
     return [(a[0], b[0]) for a, b in sides.select("a", "b").iter_rows()]
 
 
+def _fields(form: Form, items: Sequence[Item]) -> dict[str, str]:
+    """What the prompt of a form is filled with."""
+    ids, first = ", ".join(item.id for item in items), items[0]
+    if form == "texts":
+        shown = prompts.lines({"id": item.id, **item.shown} for item in items)
+        return {"texts": shown, "question": prompts.question(first.predicate), "ids": ids}
+    name, asks = ("pair", _statement) if form in {"pair", "pairs"} else ("text", prompts.question)
+    fields = {name: prompts.lines([first.shown])}
+    if form in _IN_A_WORD:
+        return {**fields, "question": asks(first.predicate)}
+    return {**fields, "questions": "\n".join(f"{i.id}: {asks(i.predicate)}" for i in items), "ids": ids}
+
+
+def _statement(predicate: str) -> str:
+    return f"the text {prompts.phrase(predicate)}"
+
+
 def _texts_together(
     study: Study,
     predicates: Sequence[Predicate],
     text_ids: Sequence[str],
     contents: Sequence[str],
     parts: Sequence[range],
-) -> Iterator[Pack]:
-    asks = prompt(study, two_texts=False)
-    for column, predicate in enumerate(predicates):
-        fixed = {"predicate": lines([{"predicate": predicate.predicate}])}  # no id: ids are the texts'
-        for part in parts:
-            ids = item_ids([text_ids[row] for row in part], *_salted(study, predicate))
-            items = tuple(
-                Item(id_, lines([{"id": id_, "text": contents[row]}]), row, column, predicate.predicate_id)
-                for id_, row in zip(ids, part, strict=True)
+) -> Iterator[Sequence[Pack]]:
+    for part in parts:
+        ids = prompts.item_ids([text_ids[row] for row in part], *_salted(study, predicates))
+        yield [
+            Pack(
+                "texts",
+                tuple(
+                    Item(id_, p.predicate, {"text": contents[row]}, row, column, p.predicate_id)
+                    for id_, row in zip(ids, part, strict=True)
+                ),
             )
-            yield Pack(asks, Verdicts, items, "texts", fixed)
+            for column, p in enumerate(predicates)
+        ]
 
 
-def _predicate_items(study: Study, predicates: Sequence[Predicate]) -> list[Item]:
-    salt = _salted(study, predicates[0]) if predicates else ()
-    ids = item_ids([p.predicate_id for p in predicates], *salt)
-    return [
-        Item(id_, lines([{"id": id_, "predicate": p.predicate}]), 0, column, p.predicate_id)
-        for column, (id_, p) in enumerate(zip(ids, predicates, strict=True))
-    ]
+def _named(study: Study, predicates: Sequence[Predicate]) -> list[tuple[str, int, Predicate]]:
+    """Each predicate with the id it has in questions, and its column."""
+    ids = prompts.item_ids([p.predicate_id for p in predicates], *_salted(study, predicates))
+    return [(id_, column, p) for column, (id_, p) in enumerate(zip(ids, predicates, strict=True))]
 
 
-def _salted(study: Study, predicate: Predicate) -> tuple[str, str]:
+def _items(named: Sequence[tuple[str, int, Predicate]], row: int, shown: dict[str, str]) -> tuple[Item, ...]:
+    return tuple(Item(id_, p.predicate, shown, row, column, p.predicate_id) for id_, column, p in named)
+
+
+def _side_by_side(contents: Sequence[str], pair: tuple[int, int], order: int) -> dict[str, str]:
+    return {"first": contents[pair[order]], "second": contents[pair[1 - order]]}
+
+
+def _salted(study: Study, predicates: Sequence[Predicate]) -> tuple[str, ...]:
     """What item ids cannot be known without.
 
     Who wrote a text may guess all but the split, which every text decides. Nothing of the judge is in it:
     ids are part of a question, and a question that stays the same is not to be paid for again because the
     panel or a limit around it has changed.
     """
-    return str(study.seed), predicate.split_hash
-
-
-def _in_row(items: Sequence[Item], row: int) -> tuple[Item, ...]:
-    return tuple(item._replace(row=row) for item in items)
+    return (str(study.seed), predicates[0].split_hash) if predicates else ()
 
 
 def _contents(study: Study, texts: pl.DataFrame) -> list[str]:
     return texts["text"].str.slice(0, study.verify.max_chars).to_list()
 
 
-def _chunks(items: Sequence[Item], most: int) -> list[Sequence[Item]]:
+def _chunks(items: Sequence[T], most: int) -> list[Sequence[T]]:
     return [items[start : start + most] for start in range(0, len(items), most)]
 
 

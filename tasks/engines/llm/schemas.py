@@ -4,9 +4,10 @@ Unknown fields are errors and types are strict: what is not exactly this is aske
 a row `unparsable`, never a guess.
 """
 
-from typing import Annotated, Literal
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 
 class Answer(BaseModel):
@@ -15,30 +16,56 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Verdict(Answer):
-    """Whether a predicate holds for a text."""
-
-    id: str
-    holds: bool
+Word = Literal["yes", "no", "first", "second", "neither"]
 
 
-class Verdicts(Answer):
-    """One verdict per item asked about."""
+class Words(BaseModel):
+    """One word for each id that was asked about; `keyed` gives the class for the ids of a call.
 
-    verdicts: list[Verdict]
+    A server that keeps to the schema leaves nothing out and says nothing twice. Of one that does not, what
+    is missing is asked again, and ids that nobody asked about are passed over.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    wanted: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Every id is required, and nothing else may be said."""
+        return cls.wanted
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Words":
+        if not self.said:
+            raise ValueError(f"wanted a word for each of {', '.join(self.wanted['required'])}")
+        return self
+
+    @property
+    def said(self) -> dict[str, str]:
+        """The words that were given, by id."""
+        return {name: word for name, word in self if word is not None}
 
 
-class Comparison(Answer):
-    """Which of two texts meets a predicate more."""
+@lru_cache(maxsize=512)
+def keyed(ids: tuple[str, ...], words: tuple[Word, ...]) -> type[Words]:
+    """What answers with one of the words for each of the ids."""
 
-    id: str
-    more: Literal["first", "second", "neither"]
+    def plain(value: Any) -> Any:
+        """A word however it is spelled, or a truth value for yes or no."""
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        return value.strip().casefold() if isinstance(value, str) else value
 
-
-class Comparisons(Answer):
-    """One comparison per predicate asked about."""
-
-    verdicts: list[Comparison]
+    word = Annotated[Literal[words] | None, BeforeValidator(plain)]  # type: ignore[valid-type]
+    fields: dict[str, Any] = dict.fromkeys(ids, (word, None))
+    made = create_model("Verdicts", __base__=Words, **fields)
+    made.wanted = {
+        "type": "object",
+        "properties": {id_: {"type": "string", "enum": list(words)} for id_ in ids},
+        "required": list(ids),
+        "additionalProperties": False,
+    }
+    return made
 
 
 class Hypothesis(Answer):

@@ -74,13 +74,21 @@ def load(name: str, folder: Path = FOLDER) -> Prompt:
 
 def lines(rows: Iterable[Mapping[str, object]]) -> str:
     """Data for a message: one JSON object per line, which nothing inside it can end."""
-    return "\n".join(
-        _UNSAFE.sub(
-            lambda found: f"\\u{ord(found[0]):04x}",
-            json.dumps(row, ensure_ascii=False, separators=(",", ":")),
-        )
-        for row in rows
-    )
+    return "\n".join(_safe(json.dumps(row, ensure_ascii=False, separators=(",", ":"))) for row in rows)
+
+
+def question(predicate: str) -> str:
+    """A predicate as a question about one text, on one line."""
+    return f"Is it true that the text {phrase(predicate)}?"
+
+
+def phrase(sentence: str) -> str:
+    """A sentence without its end, as part of another: on one line, and without a server's own marks."""
+    return _safe(" ".join(sentence.split()).rstrip(".!? ") or sentence.strip())
+
+
+def _safe(line: str) -> str:
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def item_ids(keys: Sequence[str], *salt: str) -> list[str]:
