@@ -142,7 +142,7 @@ class Gateway:
             found, calls = found if read.given_up else repaired, calls + more
         if found is None:
             return Answer(read.status, None, "", (), calls, read.given_up, read.problem)
-        text = found.answer.strip() if found.thinks else found.content
+        text = found.content if found.answer == found.content else found.answer.strip()
         return Answer(
             read.status,
             read.parsed,
