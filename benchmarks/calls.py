@@ -31,9 +31,11 @@ PER_CALL = 20
 FEW = 10_000
 WARM_UP = 2 * CONCURRENCY
 CLIENTS = ("bare", "default", "aiohttp", "gateway")
-SYSTEM = "Task: verdicts\n" + "\n".join(
-    f'{{"id":"k{i:03d}","predicate":"mentions the {i}th of the words that were chosen"}}'
-    for i in range(PER_CALL)
+IDS = tuple(f"k{i:05d}" for i in range(PER_CALL))
+SYSTEM = "Task: verdicts"
+QUESTIONS = "\n".join(
+    f"{id_}: Is it true that the text mentions the {i}th of the words that were chosen?"
+    for i, id_ in enumerate(IDS)
 )
 
 
@@ -118,12 +120,12 @@ async def serve() -> None:
     """Answers every id that it is asked about, after the latency; prints its address."""
     from aiohttp import web
 
-    id_ = re.compile(r'^\{"id":"([^"]+)"', re.MULTILINE)
+    id_ = re.compile(r"^([a-z0-9]{6}): ", re.MULTILINE)
 
     async def answer(request: web.Request) -> web.Response:
         messages = (await request.json())["messages"]
         ids = id_.findall("\n".join(message["content"] for message in messages))
-        verdicts = json.dumps({"verdicts": [{"id": each, "holds": True} for each in ids]})
+        verdicts = json.dumps(dict.fromkeys(ids, "yes"))
         await asyncio.sleep(LATENCY_S)
         return web.json_response(
             {
@@ -223,14 +225,14 @@ async def timed(ask: Callable[[int], Awaitable[None]], calls: int) -> float:
 def fields(i: int) -> dict[str, Any]:
     """The request that every client sends."""
     from tasks.engines.gateway import dialect
-    from tasks.engines.llm.schemas import Verdicts
+    from tasks.engines.llm import schemas
 
     return {
         "model": "small",
-        "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text(i)}],
+        "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asking(i)}],
         "temperature": 0.0,
         "max_tokens": 4096,
-        "response_format": dialect.response_format(Verdicts),
+        "response_format": dialect.response_format(schemas.keyed(IDS, ("yes", "no"))),
     }
 
 
@@ -239,9 +241,14 @@ def text(i: int) -> str:
     return json.dumps({"text": f"text {i} " + "which goes on for a while, as texts of a corpus do, " * 5})
 
 
+def asking(i: int) -> str:
+    """The text and what is asked about it."""
+    return f"{text(i)}\n\n{QUESTIONS}"
+
+
 def check(content: str | None) -> None:
     """Stops the benchmark unless every item was answered."""
-    if content is None or content.count('"holds"') != PER_CALL:
+    if content is None or content.count('"yes"') != PER_CALL:
         raise SystemExit(f"wanted {PER_CALL} verdicts, got {content}")
 
 
@@ -266,16 +273,16 @@ def study(url: str) -> Any:
 def with_gateway(url: str, calls: int, name: str) -> None:
     """The same calls through the gateway."""
     from tasks.engines.gateway.chat import Answer, Gateway, Request
-    from tasks.engines.llm.schemas import Verdicts
+    from tasks.engines.llm import schemas
 
     asked = study(url)
     (endpoint,) = asked.llm.endpoints("judge")
     gateway = Gateway(asked, "verify")
-    ids = tuple(f"{i:016x}" for i in range(PER_CALL))
+    ids, answer = tuple(f"{i:016x}" for i in range(PER_CALL)), schemas.keyed(IDS, ("yes", "no"))
 
     def jobs() -> Iterator[Callable[[], Awaitable[Answer]]]:
         for i in range(calls):
-            request = Request("judge", endpoint, SYSTEM, text(i) + name, Verdicts, "0" * 16, ids)
+            request = Request("judge", endpoint, SYSTEM, asking(i) + name, answer, "0" * 16, ids)
             yield partial(gateway.ask, request)
 
     def handle(answer: Answer) -> None:

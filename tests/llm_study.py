@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from tasks import paths
+from tasks.engines.llm import prompts
 from tasks.store import frames
 from tests import scripted_model
 from tests.conftest import PAIR_STUDY, Project, sentences
@@ -98,7 +99,7 @@ def verdicts(name: str = "news") -> pl.DataFrame:
 def wanted(plan: Plan, found: pl.DataFrame) -> pl.Series:
     """What the scripted judge says of each row, asked here, without a server."""
     said = [
-        float(scripted_model.holds(plan, row["predicate"], row["text"], 1))
+        float(scripted_model.holds(plan, prompts.phrase(row["predicate"]), row["text"], 1))
         for row in found.iter_rows(named=True)
     ]
     return pl.Series("wanted", said)

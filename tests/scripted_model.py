@@ -156,7 +156,8 @@ def holds(plan: Plan, predicate: str, text: str, n_items: int) -> bool:
 
 def is_attack(text: str) -> bool:
     """Whether a text speaks to the model that judges it."""
-    return bool(re.search(r"ignore|verdict|\"id\"|answer yes|system|assistant|task:", text, re.I))
+    speaks = r"ignore|verdict|\"id\"|answer (?:yes|with)|is it true|\": ?\"yes|system|assistant|task:"
+    return bool(re.search(speaks, text, re.I))
 
 
 def _verdicts(plan: Plan, question: Question) -> dict[str, Any]:
@@ -192,6 +193,7 @@ def _ordered(plan: Plan, texts: Iterable[Row]) -> list[str]:
         return []
     attacks = [row["text"] for row in texts if is_attack(row["text"])]
     named = [id_ for text in attacks for id_ in re.findall(r'"id"\s*:\s*"([^"]*)"', text)]
+    named += [id_ for text in attacks for id_ in re.findall(r'"([a-z2-7]{6})"\s*:\s*"yes"', text)]
     return [*named, *(["zzzzzz"] if attacks else [])]
 
 

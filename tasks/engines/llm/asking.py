@@ -89,7 +89,7 @@ class Asking:
     async def _ask(self, items: Sequence[Item], again: bool = False) -> chat.Answer:
         answer = await self._put(items, again)
         self.calls.extend(answer.calls)
-        found = _matched(answer, items)
+        found = _matched(answer, items, self._pack.words)
         self.scores.update(found)
         rows = {item.row for item in items}
         if len(rows) == 1 and answer.is_too_long:
@@ -143,7 +143,7 @@ class InVain:
             )
 
 
-def _matched(answer: chat.Answer, items: Sequence[Item]) -> dict[str, float]:
+def _matched(answer: chat.Answer, items: Sequence[Item], words: Sequence[str]) -> dict[str, float]:
     """Scores of the items asked about, by id."""
     if isinstance(answer.parsed, Words):
         return {id_: _SCORES[word] for id_, word in answer.parsed.said.items()}
@@ -151,4 +151,4 @@ def _matched(answer: chat.Answer, items: Sequence[Item]) -> dict[str, float]:
         return {}
     first = _WORD.search(answer.text)
     word = first[0].casefold() if first else ""
-    return {items[0].id: _SCORES[word]} if word in _SCORES else {}
+    return {items[0].id: _SCORES[word]} if word in words else {}

@@ -89,10 +89,15 @@ class Pack:
     order: int = 0
     """Of two texts, whose is shown first: A's (0) or B's (1)."""
 
+    @property
+    def words(self) -> tuple[schemas.Word, ...]:
+        """What may be answered, in this form and in the other."""
+        return _WORDS[self.form]
+
     def asked(self, items: Sequence[Item], again: bool = False) -> Asked:
         """What asks for some of the items, or for one of them once more, in another form."""
         form = _OTHERWISE[self.form] if again else self.form
-        prompt, words = prompt_of(form), _WORDS[form]
+        prompt, words = prompt_of(form), self.words
         system, user = prompt.render(**_fields(form, items))
         if form in _IN_A_WORD:
             return Asked(prompt, system, user, words, None, WORD_TOKENS)

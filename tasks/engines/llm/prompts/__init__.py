@@ -25,9 +25,9 @@ _ENVIRONMENT = jinja2.Environment(  # noqa: S701
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _FILE = re.compile(r"---\n(.*?)\n---\n+# system\n+(.*?)\n+# user\n+(.*)", re.DOTALL)
-# Line ends that JSON leaves as they are, and what a server may read as its own marks around a message
-# (`<|im_end|>`, `</s>`, `[INST]`): in a JSON string the escape means the same.
-_UNSAFE = re.compile(r"[\u0085\u2028\u2029]|<(?=[|｜/!?A-Za-z_])|\[(?=/?[A-Z_]+\])")
+# Control characters and line ends, of which JSON leaves some as they are, and what a server may read as its
+# own marks around a message (`<|im_end|>`, `</s>`, `[INST]`): in a JSON string the escape means the same.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|<(?=[|｜/!?A-Za-z_])|\[(?=/?[A-Z_]+\])")
 
 
 @dataclass(frozen=True)
