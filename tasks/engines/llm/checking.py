@@ -86,14 +86,6 @@ def refuse(told: Mapping[str, Any], study: Study) -> None:
     )
 
 
-def summary(told: Mapping[str, Any]) -> str:
-    """What the judges got right, in a sentence for a page."""
-    return "; ".join(
-        f"{one['model']} got {one['n_right']} of {one['n_questions']} questions with known answers right"
-        for one in told["judges"]
-    )
-
-
 def planned(study: Study, texts: pl.DataFrame) -> Load:
     """What `checked` will ask, where all is answered at once.
 
@@ -193,10 +185,12 @@ class _Exam:
         return Check(marks, found, n_judgements, _seconds(self._lots), self._factors)
 
     def _parts(self, sheet: Sheet) -> list[Sheet]:
-        """Where texts share a call one predicate at a time: whoever fails is asked about each text alone."""
-        if not self._together:
-            return [sheet]
-        return [sheet.part(slice(None), slice(k, k + 1), "planted") for k in range(self._size)]
+        """Few calls at a time: where a call fails all that shares it is asked about alone."""
+        whole = slice(None)
+        if self._together:
+            return [sheet.part(whole, slice(k, k + 1), "planted") for k in range(self._size)]
+        starts = range(0, sheet.texts.height, SMALL)
+        return [sheet.part(slice(at, at + SMALL), whole, "planted") for at in starts]
 
     def _extras(self) -> list[Sheet]:
         """A part of the first sheet again and in another order, and what must all be answered no."""

@@ -1,5 +1,6 @@
 """What a judge's answers to questions with known answers say of it: figures, whether it passes, and words."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -8,7 +9,6 @@ from jaxtyping import Bool, Float
 from scipy import stats
 
 from tasks.engines.llm.planting import PLACES, Sheet, Sort
-from tasks.stats.shares import share_difference_ci_mn
 
 LEVEL = 0.98
 """Of the interval: one judge in a hundred that answers at random passes."""
@@ -62,6 +62,8 @@ class Mark:
     """Share of equal verdicts where the same was asked again."""
     flips: float | None
     """Share of other verdicts in another order: of what shares a call, or of two texts."""
+    undecided: float
+    """Of two texts: share of answers that neither meets the predicate more."""
     first_bias: float | None
     """Of two texts: how much more often the first is chosen than the second (-1 to 1)."""
     untouched: float | None
@@ -132,6 +134,7 @@ class Marking:
             echoed=echoed,
             consistency=self._consistency("repeated"),
             flips=self._flips(alone),
+            undecided=round(float(np.mean(there & ~yes & ~no)) / max(float(there.mean()), 1e-9), 4),
             first_bias=self._first_bias() if self._paired and alone else None,
             untouched=self._share_of_no("untouched"),
             obeyed=None if kept is None else round(1 - kept, 4),
@@ -208,13 +211,26 @@ def words(one: Mark) -> str:
     if one.passes:
         kept = (one.sensitivity or 0) + (one.specificity or 0) - 1
         return f"is better than chance; of a true difference its verdicts show {kept:.0%}{again}"
-    said = 0.5 + (one.yes_bias or 0)
-    if not 1 - ONE_SIDED < said < ONE_SIDED:
-        alike = f"({max(said, 1 - said):.0%} of {asked}): no better than chance"
-        return f"says {'yes' if said > 0.5 else 'no'} to everything {alike}"
-    if one.hi is not None and one.hi < 0.5:
-        return f"answers the wrong way round (balanced accuracy {span(one)})"
-    return f"answers at random: no better than chance (balanced accuracy {span(one)}){again}"
+    return (
+        _always(one, asked)
+        or f"answers at random: no better than chance (balanced accuracy {span(one)}){again}"
+    )
+
+
+def _always(one: Mark, asked: str) -> str:
+    """How it answers whatever it is asked; empty where it has no such way."""
+    said, place = 0.5 + (one.yes_bias or 0), one.first_bias or 0
+    alike = ""
+    if abs(place) >= ONE_SIDED:
+        alike = f"prefers the {'first' if place > 0 else 'second'} of two texts whatever they are"
+    elif one.undecided >= ONE_SIDED:
+        alike = f"says of {one.undecided:.0%} of the pairs that neither text meets more"
+    elif max(said, 1 - said) >= ONE_SIDED:
+        alike = f"says {'yes' if said > 0.5 else 'no'} to everything ({max(said, 1 - said):.0%} of {asked})"
+    if alike:
+        return f"{alike}: no better than chance"
+    is_reversed = one.hi is not None and one.hi < 0.5 and one.undecided < 0.1
+    return f"answers the wrong way round (balanced accuracy {span(one)})" if is_reversed else ""
 
 
 def span(one: Mark) -> str:
@@ -227,7 +243,11 @@ def span(one: Mark) -> str:
 def balanced_accuracy(
     k_true: int, n_true: int, k_false: int, n_false: int
 ) -> tuple[float | None, float | None, float | None]:
-    """Balanced accuracy with its ends: a half, and half the difference of two shares of yes.
+    """Balanced accuracy with its ends: the mean of two independent shares.
+
+    Newcombe's interval of a difference of shares (1998, method 10): the ends lie as far from the estimate as
+    the Wilson intervals of both shares together. scipy's own, so that no stage depends on a statistic of
+    ours for what is no result.
 
     Args:
         k_true: questions answered yes, of `n_true` where yes is right.
@@ -237,9 +257,13 @@ def balanced_accuracy(
     """
     if not n_true or not n_false:
         return None, None, None
-    lo, hi = share_difference_ci_mn(k_true, n_true, k_false, n_false, LEVEL)
-    ends = [round((1 + float(end)) / 2, 4) for end in (lo, hi)]
-    return round((1 + k_true / n_true - k_false / n_false) / 2, 4), ends[0], ends[1]
+    right = ((k_true, n_true), (n_false - k_false, n_false))
+    shares = [k / n for k, n in right]
+    ends = [stats.binomtest(k, n).proportion_ci(LEVEL, method="wilson") for k, n in right]
+    below = math.hypot(*(of - end.low for of, end in zip(shares, ends, strict=True)))
+    above = math.hypot(*(end.high - of for of, end in zip(shares, ends, strict=True)))
+    mean = sum(shares) / 2
+    return round(mean, 4), round(max(mean - below / 2, 0), 4), round(min(mean + above / 2, 1), 4)
 
 
 def auroc(truth: Bool[np.ndarray, " pair"], score: Float[np.ndarray, " pair"]) -> float | None:
