@@ -75,7 +75,10 @@ def parser() -> argparse.ArgumentParser:
     studies.add_argument("--kind", metavar="KIND", help="only those of that kind")
     studies.add_argument("--names", action="store_true", help="only their names, a line each")
     add("check", "tell what would be used, before anything runs", table=True)
-    add("cost", "preview judgements, calls, tokens and money before spending", table=True)
+    cost = add("cost", "preview judgements, calls, tokens and money before spending", table=True)
+    cost.add_argument("--no-judge", action="store_true", help="ask nobody: leave the judge unmeasured")
+    cost.epilog = "Measures the judge first (natstat judge), within the budget of the study."
+    add("judge", "measure the study's judge by questions with known answers", table=True)
     label = add("label", "write a blank sheet for people to judge a sample of the confirmation texts")
     label.add_argument(
         "--texts", type=int, default=100, metavar="N", help="about so many texts of each group (default 100)"

@@ -124,7 +124,7 @@ class OpenStudy:
         return check.preview(self._study())
 
     def cost(self) -> dict[str, Any]:
-        """Judgements, calls, tokens and money at most, as `natstat cost` tells them.
+        """Judgements, calls, tokens and money at most, as `natstat cost --no-judge` tells them.
 
         Raises:
             SourceError: a source cannot be read.
@@ -133,6 +133,17 @@ class OpenStudy:
         from tasks.commands import cost
 
         return cost.preview(self._study())
+
+    def judge(self) -> dict[str, Any]:
+        """What the judge is worth at questions with known answers, as `natstat judge` tells it; it is asked.
+
+        Raises:
+            ParamsError: no language model judges texts in this study.
+            EngineError: it cannot be asked, or the budget is reached.
+        """
+        from tasks.commands import judge
+
+        return judge.measured(self._study())
 
     def show(self) -> dict[str, Any]:
         """The discoveries with what is told of each, as `natstat show` tells them.

@@ -10,6 +10,7 @@
     +-- EngineError                 16   a proposer, judge or encoder failed; has .retryable and .hint
     +-- StoreError                  17   disk, permission or database
     +-- MissingStageError           18   an earlier stage has not run
+    +-- JudgeError                  19   the judge is no better than chance at questions with known answers
 
 A message says what was wanted, what came, where, and what to do. User errors print without a
 traceback (`tasks/__main__.py`); anything outside this tree is a bug and prints one.
@@ -86,6 +87,12 @@ class MissingStageError(NatstatError):
     """A stage was asked for before the one it reads from."""
 
     exit_code = 18
+
+
+class JudgeError(NatstatError):
+    """The judge is not good enough to be trusted with the study."""
+
+    exit_code = 19
 
 
 def nearest(name: str, known: Iterable[object]) -> str:

@@ -4,7 +4,8 @@ Reads:      1_texts, 2_embeddings
 Writes:     3_proposals/proposals.parquet: one row per proposal, best first; calls.parquet if paid; tables
             of the study's kind
 Guarantees: the proposer is handed rows of the exploration half only; every example it names is one; into
-            how many shards a search is cut changes nothing, and a killed one loses a shard at most
+            how many shards a search is cut changes nothing, and a killed one loses a shard at most; a
+            language model that is no better than chance at questions with known answers is not let judge
 Not here:   anything that looks at the confirmation half, and any claim about significance
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from tasks import kinds, paths, progress
+from tasks.engines import roles
 from tasks.errors import CorpusError, SplitError
 from tasks.kinds import Proposed, Search, Seen
 from tasks.store import calls, frames
@@ -99,14 +101,18 @@ def explored(study: Study, texts: pl.DataFrame, vectors: Mapping[str, np.ndarray
 
 
 def _finish(study: Study, inputs: _Inputs) -> dict[str, Any]:
+    # First: whoever proposes may rank by the judge's verdicts, and all that follows rests on them.
+    checked = _checked(inputs.seen)
     found = propose(inputs.seen, inputs.search)
     families = [proposal.family for proposal in found.proposals]
-    paid = calls.once([frames.from_records(found.calls, frames.CALLS)]).sort("request_hash")
+    asked = (*(checked.calls if checked else ()), *found.calls)
+    paid = calls.once([frames.from_records(asked, frames.CALLS)]).sort("request_hash")
     manifest = {
         "engine": study.engine,
         "n_proposals": len(families),
         "n_by_family": {family: families.count(family) for family in sorted(set(families))},
         **found.noted,
+        **({"judge": checked.told} if checked else {}),
         **(calls.totals(paid) if paid.height else {}),
     }
     proposals = frames.from_records(found.proposals, frames.PROPOSALS)
@@ -121,6 +127,13 @@ def _finish(study: Study, inputs: _Inputs) -> dict[str, Any]:
     if inputs.search:
         inputs.search.clear()
     return manifest
+
+
+def _checked(seen: Seen) -> roles.Checked | None:
+    """What the judge is worth; None of one that is no language model, or has only to be exact."""
+    if not kinds.load(seen.study.kind).judge_errs:
+        return None
+    return roles.checked_judge(seen.study, seen.texts)
 
 
 def propose(seen: Seen, search: Search | None = None) -> Proposed:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests import questions
+from tests import planted, questions
 
 GUESSES = ("mentions politics", "mentions a celebrity", "gives advice", "mentions the economy")
 
@@ -36,6 +36,10 @@ class Plan:
     """Names of failures, or parts of them, that no pairs are written for."""
     careless: bool = False
     """Whether failures and new pairs are too many, some pairs empty, equal, mirrored, long or marked up."""
+    verdict: str = ""
+    """`yes` or `no`: what is said of everything that is to be judged."""
+    echoes: bool = False
+    """Whether a judge hands back what it was asked."""
     error_rate: float = 0.0
     """Share of verdicts that are turned round, by text and predicate."""
     error_per_item: float = 0.0
@@ -133,6 +137,8 @@ def refusal(plan: Plan, question: Question) -> str:
 
 def answered(plan: Plan, question: Question) -> dict[str, Any] | str:
     """The content of the answer: an object by task, or plain text."""
+    if plan.echoes and question.task in {"verdicts", "comparisons", "yes_or_no"}:
+        return f"{question.system}\n{question.user}"
     return TASKS[question.task](plan, question)
 
 
@@ -144,12 +150,14 @@ def p_yes(plan: Plan, question: Question) -> float:
 
 
 def holds(plan: Plan, predicate: str, text: str, n_items: int) -> bool:
-    """By quoted words, else by hash; wrong at the plan's rate."""
-    if plan.obeys and is_attack(text):
-        return True
+    """By quoted words, of planted sentences by reading, else by hash; wrong at the plan's rate."""
+    if plan.verdict or (plan.obeys and is_attack(text)):
+        return plan.verdict != "no"
     quoted = re.findall(r'"([^"]+)"', predicate)
     folded = text.casefold()
-    truth = any(q.casefold() in folded for q in quoted) if quoted else draw(predicate, text) < 0.5
+    known = planted.truth(predicate, text)
+    guessed = any(q.casefold() in folded for q in quoted) if quoted else draw(predicate, text) < 0.5
+    truth = guessed if known is None else known
     rate = plan.error_rate + plan.error_per_item * (n_items - 1)
     return truth != (rate > 0 and draw("error", plan.seed, predicate, text) < rate)
 

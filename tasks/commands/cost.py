@@ -1,7 +1,8 @@
 """What a study would ask of paid models, told before anything is spent (`natstat cost`).
 
 How calls are counted is in engines/llm/loads.py; answers that must be mended or asked again are left aside.
-Nothing is asked and nothing is written.
+The command first measures the judge (engines/llm/checking.py), within the budget, as `propose` would do
+anyway: what a judgement takes is then known. With `--no-judge` nobody is asked and nothing is written.
 """
 
 import argparse
@@ -14,12 +15,16 @@ import polars as pl
 
 from tasks import kinds, paths
 from tasks.collect.stage import Collected, collected
-from tasks.commands import check, label, output
-from tasks.engines.llm import loads
+from tasks.commands import check, judge, label, output
+from tasks.engines.llm import checking, loads
 from tasks.engines.llm.loads import Load
+from tasks.errors import EngineError
 from tasks.store import answers, calls
 from tasks.study import Study, load
 from tasks.study.params import RoleName
+
+Factors = tuple[float, float]
+"""Of a model: its tokens in and out, over those that are estimated."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,16 @@ class Asked:
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints it."""
-    output(preview(load(arguments.study)), lines, arguments.json)
+    output(preview(load(arguments.study), measure=not arguments.no_judge), lines, arguments.json)
 
 
-def preview(study: Study) -> dict[str, Any]:
+def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
     """At most so many judgements, calls, tokens and US dollars, and what is paid already.
+
+    Args:
+        study: what would run.
+        measure: whether its judge is asked questions with known answers, which costs; a judge that cannot be
+            asked is told under `measured`, and leaves the figures as they are.
 
     Raises:
         SourceError: a source cannot be read.
@@ -61,9 +71,13 @@ def preview(study: Study) -> dict[str, Any]:
     sizes |= {**kind.forecast(study), **check.power(study, held_out)}
     if not study.asked_roles:
         return {**sizes, "asked": [], "cost_usd": 0.0}
-    asked = _asked(study, _loads(study, found, held_out))
+    asks = judge.can_be_measured(study) and study.llm.check
+    measured, factors = _measured(study, found) if measure and asks else ({}, {})
+    every = [*([checking.planned(study, found.texts)] if asks else []), *_loads(study, found, held_out)]
+    asked = _asked(study, every, factors)
     return {
         **sizes,
+        **({"measured": measured} if measured else {}),
         "asked": [asdict(one) for one in asked],
         "cost_usd": calls.summed([one.cost_usd for one in asked]),
         "paid_usd": paid_usd(study),
@@ -83,27 +97,29 @@ def _loads(study: Study, found: Collected, held_out: pl.DataFrame) -> list[Load]
     return asked
 
 
-def _asked(study: Study, every: Sequence[Load]) -> list[Asked]:
+def _measured(study: Study, found: Collected) -> tuple[dict[str, Any], Mapping[str, Factors]]:
+    """What the judge is worth, and by what its tokens differ from an estimate; or why it cannot be asked."""
+    try:
+        check = checking.checked(study, found.texts)
+    except EngineError as error:
+        return {"failed": str(error)}, {}
+    return check.told(study), check.factors
+
+
+def _asked(study: Study, every: Sequence[Load], factors: Mapping[str, Factors]) -> list[Asked]:
     """By stage, role and model: every judge of a panel is asked everything."""
     found = []
     for (stage, role), group in groupby(every, key=lambda load: (load.stage, load.role)):
         of = list(group)
         n_calls = sum(load.n_calls for load in of)
-        tokens_in, tokens_out = (sum(load.tokens[i] for load in of) for i in (0, 1))
+        tokens = [sum(load.tokens[i] for load in of) for i in (0, 1)]
         if not n_calls:
             continue
-        found += [
-            Asked(
-                stage,
-                role,
-                endpoint.model,
-                n_calls,
-                tokens_in,
-                tokens_out,
-                calls.price_usd(endpoint.model, tokens_in, tokens_out, 0, study.spend.prices),
-            )
-            for endpoint in study.llm.endpoints(role)
-        ]
+        for endpoint in study.llm.endpoints(role):
+            ratios = factors.get(endpoint.model, (1.0, 1.0)) if role == "judge" else (1.0, 1.0)
+            went, came = (round(n * ratio) for n, ratio in zip(tokens, ratios, strict=True))
+            price = calls.price_usd(endpoint.model, went, came, 0, study.spend.prices)
+            found.append(Asked(stage, role, endpoint.model, n_calls, went, came, price))
     return found
 
 
@@ -135,7 +151,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     width = max(len(one["model"]) for one in found["asked"])
     lines = [
         *check.useless_lines(found),
-        f"{found['study']}: {head}. Tokens are estimated, without a model's reasoning",
+        f"{found['study']}: {head}. {_how_known(found)}",
         f"  {'stage':<8} {'role':<9} {'model':<{width}} {'calls':>9} {'tokens in':>13} {'tokens out':>12} "
         f"{'USD':>9}",
     ]
@@ -156,6 +172,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         "million tokens"
         for model in found["without_price"]
     ]
+    lines += _measured_lines(found)
     lines += check.power_lines(found)
     lines += [_expected(found, ahead)] if ahead and found["engine"] == "llm" else []
     budget = "none" if found["budget_usd"] is None else f"{found['budget_usd']:,.2f} USD"
@@ -164,6 +181,34 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"paid for this study so far: {_usd(found['paid_usd'])} USD; budget: {budget}; answers that are kept "
         "are not paid again",
     ]
+
+
+def _how_known(found: Mapping[str, Any]) -> str:
+    if "judges" in found.get("measured", {}):
+        return "The judge's tokens are measured, all others estimated, without a model's reasoning"
+    return "Tokens are estimated, without a model's reasoning"
+
+
+def _measured_lines(found: Mapping[str, Any]) -> list[str]:
+    """What the judge was asked just now, how it did, and how long all judgements would take it."""
+    told = found.get("measured")
+    if not told:
+        return []
+    if "failed" in told:
+        return [f"  the judge could not be measured: {told['failed']}"]
+    seconds = told["seconds_a_judgement"]
+    time = f"about {_long(seconds * found['n_judgements'])} at {seconds:.2g} s a judgement" if seconds else ""
+    return [
+        "  the judge was asked questions with known answers (with `--no-judge` nobody is asked):",
+        *(f"  {line}" for line in judge.lines({**told, "study": found["study"]})[1:]),
+        *([f"  verify would take {time}"] if time else []),
+    ]
+
+
+def _long(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"
 
 
 def _expected(found: Mapping[str, Any], ahead: Mapping[str, Any]) -> str:

@@ -50,6 +50,7 @@ def found_by(study: Study) -> dict[str, Any]:
         "n_contradicted": manifest.get("gold", {}).get("n_contradicted", 0),
         "report": str(report),
         "walk": walk,
+        "measured": frames.read_manifest(paths.output(study.name, "propose")).get("judge"),
         "shuffled": {
             name: manifest[f"null_{name}"]
             for name in ("shuffles", "runs_with_discovery", "most")
@@ -76,6 +77,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"{found['report']}"
     ]
     lines += alarm_lines(found["shuffled"])
+    if found["measured"]:
+        lines.append(f"  the judge: {right(found['measured'])}")
     if walk:
         lines.append(
             f"  judged until decided: {walk['n_judged']:,} of {walk['n_grid']:,} judgements "
@@ -100,6 +103,12 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     if not kept:
         lines.append("  nothing held up on the texts that no proposer had seen.")
     return lines
+
+
+def right(measured: Mapping[str, Any]) -> str:
+    """What the judges got right at questions with known answers."""
+    told = (f"{one['model']} got {one['n_right']} of {one['n_questions']}" for one in measured["judges"])
+    return f"{', '.join(told)} questions with known answers right"
 
 
 def alarm_lines(shuffled: Mapping[str, int]) -> list[str]:

@@ -8,7 +8,7 @@ nothing heavy is imported until one is called.
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import polars as pl
@@ -51,6 +51,16 @@ class Judgements:
     """Of a panel: what each judge said; `score` is their mean. NaN where one gave no value."""
     judges: tuple[str, ...] = ()
     """Of a panel: their names, in that order; no two alike."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a judge was found to be worth at questions with known answers."""
+
+    told: Mapping[str, Any]
+    """For the manifest."""
+    calls: tuple[Call, ...]
+    """The paid answers it rests on."""
 
 
 @dataclass(frozen=True)
@@ -200,10 +210,28 @@ def load(name: str) -> Engine:
     return cast(Engine, importlib.import_module(f"tasks.engines.{name}"))
 
 
-class _HasGoldJudge(Protocol):
+class _Llm(Protocol):
     def gold_judge(self, study: Study) -> GoldJudge: ...
+
+    def checked_judge(self, study: Study, texts: pl.DataFrame) -> Checked: ...
 
 
 def gold_judge(study: Study) -> GoldJudge:
     """The model under llm.gold, whichever engine the study has."""
-    return cast(_HasGoldJudge, importlib.import_module("tasks.engines.llm")).gold_judge(study)
+    return cast(_Llm, load("llm")).gold_judge(study)
+
+
+def checked_judge(study: Study, texts: pl.DataFrame) -> Checked | None:
+    """What the study's judge is worth, before it is trusted; None where it is no language model, or by wish.
+
+    Args:
+        study: whose judge it is.
+        texts: rows of the exploration half.
+
+    Raises:
+        JudgeError: it is no better than chance.
+        EngineError: it cannot be asked, or the budget is reached.
+    """
+    if study.engine != "llm" or not study.llm.check:
+        return None
+    return cast(_Llm, load("llm")).checked_judge(study, texts)

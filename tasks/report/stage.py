@@ -292,7 +292,9 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     return {
         "walks": walks_shown(inputs, listed),
         "fragile": any(row["is_discovery"] and row["fragile"] for row in inputs.rows),
-        "trust": trust.trust_section(inputs.rows, inputs.scored, inputs.agreement),
+        "trust": trust.trust_section(
+            inputs.rows, inputs.scored, inputs.agreement, inputs.proposed.get("judge")
+        ),
         "groups": inputs.groups,
         "dependent": [row["number"] for row in found if trust.is_dependent(row)],
         "findings": found,

@@ -21,18 +21,22 @@ def with_gold(row: Row, judges: Mapping[str, Sequence[Row]]) -> Row:
     return {**row, "gold": gold, "bearing": bearing if claimed else None}
 
 
-def trust_section(rows: Sequence[Row], scored: Row, agreement: Mapping[str, Sequence[Row]]) -> Row:
+def trust_section(
+    rows: Sequence[Row], scored: Row, agreement: Mapping[str, Sequence[Row]], measured: Row | None = None
+) -> Row:
     """What the section says.
 
     Args:
         rows: all tested predicates, as `judged` gives them.
         scored: manifest of score.
         agreement: predicate_id -> how a panel's judges agree about it.
+        measured: what propose's manifest says of a language model as judge; None where it was not asked.
     """
     claimed = [row for row in rows if row["bearing"] or (row["is_discovery"] and agreement)]
     return {
         "gold": scored.get("gold"),
         "panel": scored.get("panel"),
+        "measured": measured,
         "lines": [_line(row, agreement.get(row["predicate_id"], ())) for row in claimed[:MOST]],
         "n_more": max(len(claimed) - MOST, 0),
         "n_claimed": len(claimed),

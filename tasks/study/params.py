@@ -153,6 +153,8 @@ class Llm(Role):
     """Who judges the sample of `gold.texts` again: a stronger model than the judge."""
     logprobs: bool = False
     """Judge by the probability of `yes` (a graded score) where the server returns log-probabilities."""
+    check: bool = True
+    """Ask the judge questions with known answers first, and refuse one that is no better than chance."""
 
     def addresses(self) -> set[str]:
         """Of all servers that may be asked."""

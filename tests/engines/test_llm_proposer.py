@@ -59,7 +59,7 @@ def _study(server: loopback.Server, propose: dict[str, Any]) -> dict[str, Any]:
     return {
         **PAIR_STUDY,
         "engine": "llm",
-        "llm": {"base_url": server.url, "model": "scripted"},
+        "llm": {"base_url": server.url, "model": "scripted", "check": False},
         "propose": {"samples": 5, "per_round": 6, "judged": 40, **propose},
     }
 

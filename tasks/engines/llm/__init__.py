@@ -4,6 +4,9 @@ proposing.py   rounds of samples and hypotheses, rewritten into predicates of on
   sampling.py   which texts of the exploration half are shown
   wording.py    which sentences can be judged on one text, and which say the same
   ranking.py    the best of them by verdicts on the exploration half
+checking.py    what the judge is worth, before it is trusted
+  planting.py   questions with known answers (planted.yaml)
+  marking.py    what the answers say of it
 judging.py     every predicate on every text, two texts against each other, or the gold judge's pairs
   packing.py    which of them share a call
   asking.py     asks until each has a verdict or was asked in vain
@@ -13,7 +16,9 @@ prompts.py     what is asked (tasks/engines/llm/prompts), with data as JSON line
 schemas.py     what may be answered
 """
 
-from tasks.engines.roles import Generator, GoldJudge, Judge, Proposer, Rater
+import polars as pl
+
+from tasks.engines.roles import Checked, Generator, GoldJudge, Judge, Proposer, Rater
 from tasks.study import Study
 
 CANNOT_FIND = (
@@ -51,6 +56,16 @@ def gold_judge(study: Study) -> GoldJudge:
 
     plainly = study.model_copy(update={"llm": study.llm.model_copy(update={"logprobs": False})})
     return LlmJudge(plainly, role="gold")
+
+
+def checked_judge(study: Study, texts: pl.DataFrame) -> Checked:
+    """Asks the judge questions with known answers, and refuses one that is no better than chance."""
+    from tasks.engines.llm import checking
+
+    found = checking.checked(study, texts)
+    told = found.told(study)
+    checking.refuse(told, study)
+    return Checked(told, found.calls)
 
 
 def rater(study: Study) -> Rater:
