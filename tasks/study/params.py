@@ -39,6 +39,12 @@ def _is_a_variable(key_env: str | None) -> str | None:
     return key_env
 
 
+SMALL = 14e9
+"""A model with at most so many parameters does one thing at a time better than several."""
+# Two digits of millions at least: "-1m" is how long a text may be.
+_SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?e?(\d+(?:\.\d+)?(?=b)|\d{2,}(?=m))([bm])(?![a-z0-9])", re.I)
+_UNITS = {"m": 1e6, "b": 1e9}
+
 _SET_BY_NATSTAT = {
     "model": "write `model` beside `extra`",
     "max_tokens": "write `max_tokens` beside `extra`",
@@ -113,6 +119,19 @@ class Endpoint(Role):
     def as_asked(self) -> dict[str, Any]:
         """All that an answer follows from: an address and a key are no part of it."""
         return self.model_dump(mode="json", exclude={"base_url", "key_env"})
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the name says at most SMALL parameters: `qwen2.5-1.5b`, `llama3.1:8b`, `gemma-3-270m-it`.
+
+        A name that says no size is not small. Of several sizes the greatest counts (`qwen3-30b-a3b`), and
+        of a mixture all experts together (`mixtral-8x7b`).
+        """
+        sizes = [
+            int(experts or 1) * float(size) * _UNITS[unit.lower()]
+            for experts, size, unit in _SIZE.findall(self.model)
+        ]
+        return 0 < max(sizes, default=0) <= SMALL
 
 
 Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
