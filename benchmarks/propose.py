@@ -26,7 +26,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ from tasks.store import frames
 from tasks.study import Study
 
 LEAST_PHI = 0.5
-_TABLES = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
+_TABLES: dict[str, Callable[[Path], pl.DataFrame]] = {".parquet": pl.read_parquet, ".csv": pl.read_csv}
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,14 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
                 study = asked(arguments, goal, seed)
                 explored, held_out = split(problem, arguments.texts, seed)
                 proposer = LlmProposer(study, problem.names)
-                exploration = roles.Exploration(explored, encoders.load(study).encode(explored["text"]), 0)
+                exploration = roles.Exploration(
+                    explored, encoders.load(study).encode(explored["text"].to_list()), 0
+                )
                 said = proposer.propose(exploration, np.random.default_rng(seed))
                 noted = dict(proposer.noted)
                 faults.update(noted.pop("unfit", {}))  # type: ignore[arg-type]
                 noted.pop("failed", None)
-                counts.update(noted)  # type: ignore[arg-type]
+                counts.update(noted)
                 counts["n_echoes"] += sum(is_echo(one.predicate, explored, study) for one in said)
                 suggested += said
                 if problem.is_reference and arguments.matched:

@@ -57,7 +57,7 @@ class LlmProposer:
         return (*self._suggester.calls, *self._judged)
 
     @property
-    def noted(self) -> Mapping[str, int | Mapping[str, int]]:
+    def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
         said = self._suggester
         why = {"unfit": dict(said.faults.most_common()), "failed": dict(said.problems.most_common())}

@@ -121,13 +121,17 @@ def texts(most: int) -> type[Texts]:
 @lru_cache
 def rewrites(ids: tuple[str, ...]) -> type[Rewrites]:
     """A sentence for each id, and nothing else."""
-    return create_model("Rewrites", __base__=Rewrites, **dict.fromkeys(ids, (Sentence, ...)))  # type: ignore[call-overload]
+    fields: dict[str, Any] = dict.fromkeys(ids, (Sentence, ...))
+    made: type[Rewrites] = create_model("Rewrites", __base__=Rewrites, **fields)
+    return made
 
 
 @lru_cache
 def ratings(ids: tuple[str, ...]) -> type[Ratings]:
     """A rating for each id, and nothing else."""
-    return create_model("Ratings", __base__=Ratings, **dict.fromkeys(ids, (PredicateRating, ...)))  # type: ignore[call-overload]
+    fields: dict[str, Any] = dict.fromkeys(ids, (PredicateRating, ...))
+    made: type[Ratings] = create_model("Ratings", __base__=Ratings, **fields)
+    return made
 
 
 def _some(item: Any, least: int, most: int) -> Any:

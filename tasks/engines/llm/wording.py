@@ -49,7 +49,9 @@ _GROUP = re.compile(
     r"(?:these|the (?:first|second|given|above)) (?:texts|lists?|groups?|samples?|documents)\b"
 )
 _TEXTS = re.compile(
-    r"^(?:(?:more|most|many|several|all|a lot) )?(?:of )?(?:the |these )?texts\b(?=\s)[\s,]*", re.I
+    r"^(?:(?:more|most|many|several|all|a lot) )?(?:of )?(?:the |these )?texts\b"
+    r"(?: (?:of|in|from) (?:group|corpus|list) [AB])?(?=\s)[\s,]*",
+    re.I,
 )
 _FINITE = re.compile(
     r"(?:\w+s|do|are|were|have|had|can|cannot|will|may|must|not|never|mention|discuss|talk|focus|describe|"
@@ -95,7 +97,7 @@ def tidied(sentence: str) -> str:
     line = "".join(" " if c in "\t\n\r\v\f\x85" else c for c in line)
     kept = "".join(c for c in line if unicodedata.category(c) not in {"Cc", "Cs"} and c not in BIDI)
     bare = " ".join(_GROUP.sub("", " ".join(kept.split())).split())
-    bare = _TEXTS.sub("", _SUBJECT.sub("", bare)).strip()
+    bare = _SUBJECT.sub("", _TEXTS.sub("", bare)).strip()
     bare = re.sub(r"^(?:\.{3}|…)\s*", "", bare)
     bare = re.sub(r"(?<!\.)\.$", "", bare).strip()
     # "Mentions a flood" completes the sentence as "mentions a flood"; "James is mentioned" stays.
@@ -107,7 +109,8 @@ def predicate(sentence: str) -> str:
     tidy = tidied(sentence)
     if _BROKEN.fullmatch(tidy):
         tidy = tidy.rpartition(",")[0].strip()
-    if not tidy.isascii() or not 0 < len(tidy.split()) <= MAX_WORDS_BARE or _FINITE.match(tidy):
+    n_words = len(tidy.split())
+    if not tidy.isascii() or not 0 < n_words <= MAX_WORDS_BARE or (n_words > 1 and _FINITE.match(tidy)):
         return tidy
     return f"is {tidy}" if tidy.startswith("about ") else f"is about {tidy}"
 
