@@ -45,6 +45,10 @@ def test_a_sentence_completes_the_text(said: str, tidy: str) -> None:
         ("coronavirus", "is about coronavirus"),
         ("about the harbour", "is about the harbour"),
         ("The text reports a flood, including the", "reports a flood"),
+        (
+            "The text reports on a flood, on how people whose houses are lost now live, on food, clothes and",
+            "reports on a flood, on how people whose houses are lost now live, on food",
+        ),
         ("discusses vitamin B", "discusses vitamin B"),
         ("erwähnt die Flut", "erwähnt die Flut"),
         ("high levels of worry about what comes next", "high levels of worry about what comes next"),

@@ -155,5 +155,7 @@ def test_a_schema_bounds_what_it_asks_for_and_takes_one_more_all_the_same() -> N
     """A server that enforces schemas keeps to it; an answer of one that does not is cut later."""
     (wanted,) = schemas.hypotheses(5).model_json_schema()["properties"].values()
     assert (wanted["minItems"], wanted["maxItems"]) == (3, 5) and "pattern" in wanted["items"]
+    assert re.search(wanted["items"]["pattern"], "The text mentions a flood.")
+    assert not re.search(wanted["items"]["pattern"], "The text" + " goes on" * 10)
     said = [f"The text is {i}" for i in range(6)]
     assert schemas.hypotheses(5).model_validate({"hypotheses": said}).hypotheses == said

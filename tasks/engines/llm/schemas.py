@@ -42,8 +42,10 @@ class Comparisons(Answer):
     verdicts: list[Comparison]
 
 
-SENTENCE = r'^The text [^"\\\n]{6,190}$'
-"""What a server that enforces schemas lets a hypothesis be; one that does not may bring other forms."""
+MAX_WORDS = 18
+SENTENCE = rf'^The text( [^ "\\\n]{{1,30}}){{2,{MAX_WORDS}}}$'
+"""What a server that enforces schemas lets a hypothesis be, by words: it ends where one ends. A server that
+does not may bring other forms."""
 PHRASE = r'^[^"\\\n]{2,160}$'
 Sentence = Annotated[str, WithJsonSchema({"type": "string", "pattern": SENTENCE})]
 Phrase = Annotated[str, WithJsonSchema({"type": "string", "pattern": PHRASE})]

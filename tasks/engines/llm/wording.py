@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
+from tasks.engines.llm.schemas import MAX_WORDS
 from tasks.engines.roles import Encoder
 from tasks.records import Group
 
@@ -107,7 +108,9 @@ def tidied(sentence: str) -> str:
 def predicate(sentence: str) -> str:
     """The sentence tidied; without the end where it breaks off; a few words without a verb as a subject."""
     tidy = tidied(sentence)
-    if _BROKEN.fullmatch(tidy):
+    # A grammar that lets it have no more words ends it anywhere.
+    is_cut = len(tidy.split()) >= MAX_WORDS and not sentence.rstrip().endswith((".", "!", "?"))
+    if _BROKEN.fullmatch(tidy) or (is_cut and "," in tidy):
         tidy = tidy.rpartition(",")[0].strip()
     n_words = len(tidy.split())
     if not tidy.isascii() or not 0 < n_words <= MAX_WORDS_BARE or (n_words > 1 and _FINITE.match(tidy)):
