@@ -1,10 +1,13 @@
 """Fixtures for all tests: a project folder of its own, and small corpora with a planted difference."""
 
 import ipaddress
+import json
 import os
 import random
 import socket
+import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +195,27 @@ def planted(project: Project) -> Project:
     project.table("news.parquet", pair(300, 0.3, 0.0))
     project.params(news=PAIR_STUDY)
     return project
+
+
+@dataclass(frozen=True)
+class RealModel:
+    """A real language model behind a real server on this machine."""
+
+    base_url: str
+    model: str
+
+
+@pytest.fixture(scope="session")
+def real_model() -> RealModel:
+    """The server that NATSTAT_TEST_BASE_URL names, and its first model or the one of NATSTAT_TEST_MODEL."""
+    base_url = os.environ.get("NATSTAT_TEST_BASE_URL", "").rstrip("/")
+    if not base_url:
+        pytest.skip("NATSTAT_TEST_BASE_URL names no server")
+    model = os.environ.get("NATSTAT_TEST_MODEL", "")
+    if not model:
+        with urllib.request.urlopen(f"{base_url}/models", timeout=10) as response:
+            model = json.load(response)["data"][0]["id"]
+    return RealModel(base_url, model)
 
 
 def shared_file(name: str) -> Callable[..., Any]:

@@ -196,13 +196,23 @@ def _ordered(plan: Plan, texts: Iterable[Row]) -> list[str]:
 
 
 def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
-    n = _number(r"Suggest (\d+)", question.system)
-    known = {row["predicate"] for row in question.in_user if "direction" in row}
-    said = [{"predicate": p, "direction": d} for p, d in plan.hypotheses if p not in known]
+    """What the plan knows and is not said already: of the group whose texts stand last, where two do."""
+    n = _number(r"Give (\d+)", question.user)
+    known = {row["answer"].removeprefix("The text ") for row in question.in_user if "answer" in row}
+    group = asked_group(question)
+    said = [p for p, d in plan.hypotheses if p not in known and d in group]
     if plan.obeys:
-        orders = [row["text"] for row in question.in_user if "group" in row and is_attack(row["text"])]
-        said = [*({"predicate": text[:150], "direction": "A"} for text in orders), *said]
+        orders = [row["text"] for row in question.in_user if "text" in row and is_attack(row["text"])]
+        said = [*(text[:150] for text in orders), *said]
     return {"hypotheses": said[:n]}
+
+
+def asked_group(question: Question) -> str:
+    """A or B, by names that sort as they do in the studies of the tests; both where no name is told."""
+    told = next((row for row in question.in_user if "these texts" in row), None)
+    if told is None:
+        return "AB"
+    return "A" if told["these texts"] > told["other texts"] else "B"
 
 
 def _rewrites(plan: Plan, question: Question) -> dict[str, Any]:
@@ -210,17 +220,20 @@ def _rewrites(plan: Plan, question: Question) -> dict[str, Any]:
         cut = re.split(r"\s+(?:than|compared)\b", sentence)[0]
         return re.sub(r"\b(?:more|less|fewer|most) (?:often|frequently|likely)?\s*", "", cut).strip()
 
-    return {"rewrites": [{"id": row["id"], "predicate": plain(row["predicate"])} for row in question.in_user]}
+    return {row["id"]: plain(row["sentence"]) for row in question.in_user}
 
 
 def _ratings(plan: Plan, question: Question) -> dict[str, Any]:
     names = ("relevance", "novelty", "significance")
     return {
-        "ratings": [
-            {"id": row["id"], **{name: int(3 * draw(name, row["predicate"])) for name in names}}
-            for row in question.in_user
-        ]
+        row["id"]: {name: int(3 * draw(name, row["predicate"])) for name in names} for row in question.in_user
     }
+
+
+def _guesses(plan: Plan, question: Question) -> dict[str, Any]:
+    if "more in A" in question.system + question.user:
+        return {"more_in_a": list(plan.guesses), "more_in_b": list(plan.guesses)}
+    return {"guesses": list(plan.guesses)}
 
 
 def _texts(plan: Plan, question: Question) -> dict[str, Any]:
@@ -309,7 +322,7 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "comparisons": _comparisons,
     "hypotheses": _hypotheses,
     "rewrites": _rewrites,
-    "guesses": lambda plan, question: {"guesses": list(plan.guesses)},
+    "guesses": _guesses,
     "ratings": _ratings,
     "failures": _failures,
     "pairs": _pairs,

@@ -22,7 +22,8 @@ from tasks import paths
 from tasks.errors import StoreError
 from tasks.store import frames, lite
 
-_VERSION = 1
+_VERSION = 2
+_UPDATES = {1: "ALTER TABLE calls ADD COLUMN served TEXT NOT NULL DEFAULT ''"}
 _KEYS_PER_QUERY = 500  # under SQLite's smallest limit on bound values
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answers (key TEXT NOT NULL UNIQUE, response TEXT NOT NULL, checksum TEXT NOT NULL);
@@ -30,14 +31,15 @@ CREATE TABLE IF NOT EXISTS calls (
     call_id INTEGER PRIMARY KEY, request_hash TEXT NOT NULL, study TEXT NOT NULL, stage TEXT NOT NULL,
     role TEXT NOT NULL, predicate_ids TEXT NOT NULL, model TEXT NOT NULL, tokens_in INTEGER NOT NULL,
     tokens_out INTEGER NOT NULL, tokens_cached INTEGER NOT NULL, cost_usd REAL, latency_s REAL NOT NULL,
-    attempts INTEGER NOT NULL, status TEXT NOT NULL, called_at INTEGER NOT NULL
+    attempts INTEGER NOT NULL, status TEXT NOT NULL, called_at INTEGER NOT NULL,
+    served TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_hash);
 """
-_INSERT_CALL = "INSERT INTO calls VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_CALL = "INSERT INTO calls VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT_LEDGER = (
     "SELECT request_hash, study, stage, role, predicate_ids, model, tokens_in, tokens_out, tokens_cached,"
-    " cost_usd, latency_s, attempts, status, called_at FROM calls WHERE"
+    " cost_usd, latency_s, attempts, status, called_at, served FROM calls WHERE"
 )
 _SELECT_CALLS = f"{_SELECT_LEDGER} request_hash IN"
 _SELECT_PAID = f"{_SELECT_LEDGER} study = ? AND stage = ? AND call_id > ?"
@@ -63,6 +65,7 @@ LEDGER = pl.Schema(
         "attempts": pl.Int64(),
         "status": pl.String(),
         "called_at": pl.Datetime("us"),
+        "served": pl.String(),
     }
 )
 
@@ -88,6 +91,8 @@ class Paid:
     """Requests sent for it, the last one included."""
     status: str
     """value, refusal, unparsable; failed where nothing came that could be kept."""
+    served: str = ""
+    """The model that the server said it answered with; empty where it did not say."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,7 @@ class Answers:
             paid.attempts,
             paid.status,
             time.time_ns() // 1000,
+            paid.served,
         )
         execute = self._connection.execute
         with self._reported():
@@ -288,4 +294,5 @@ def _rows_of_ledger(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
 
 
 def _prepared(file: Path) -> sqlite3.Connection:
-    return lite.prepared(file, _TABLES, _VERSION, "SELECT key, response, checksum FROM answers LIMIT 1")
+    probe = "SELECT key, response, checksum FROM answers LIMIT 1"
+    return lite.prepared(file, _TABLES, _VERSION, probe, _UPDATES)

@@ -303,7 +303,7 @@ def _with_ledger(paid: pl.DataFrame, prices: calls.Prices) -> pl.DataFrame:
     # One answer may have been paid twice, by two studies at once: the later is the one that is kept.
     went = answers.ledger(paid["request_hash"].to_list()).filter(pl.col("status") != "failed")
     newest = went.unique("request_hash", keep="last", maintain_order=True)
-    columns = ("request_hash", "latency_s", "attempts", "status", "called_at")
+    columns = ("request_hash", "latency_s", "attempts", "status", "called_at", "served")
     return priced.join(newest.select(columns), on="request_hash", how="left", maintain_order="left")
 
 

@@ -30,7 +30,7 @@ TABLES: dict[str, pl.Schema] = {
         _RUN,
         frames.CALLS,
         dict.fromkeys(("cost_usd", "latency_s"), pl.Float64),
-        {"attempts": pl.Int64, "status": pl.String, "called_at": pl.Datetime("us")},
+        {"attempts": pl.Int64, "status": pl.String, "called_at": pl.Datetime("us"), "served": pl.String},
     ),
     "asked_texts": pl.Schema({"split_hash": pl.String, "text_hash": pl.String}),
 }

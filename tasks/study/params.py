@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from tasks.study import hosts
 from tasks.study.block import Block, Share
 
 
@@ -70,6 +71,7 @@ def _may_be_added(extra: dict[str, Any]) -> dict[str, Any]:
 BaseUrl = Annotated[str, AfterValidator(_may_be_asked)]
 KeyEnv = Annotated[str, AfterValidator(_is_a_variable)]
 Extra = Annotated[dict[str, Any], AfterValidator(_may_be_added)]
+Amount = Annotated[int, Field(ge=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
 
 
@@ -153,6 +155,14 @@ class Llm(Role):
     logprobs: bool = False
     """Judge by the probability of `yes` (a graded score) where the server returns log-probabilities."""
 
+    def addresses(self) -> set[str]:
+        """Of all servers that may be asked."""
+        default = Endpoint.model_fields["base_url"].default
+        shared = self.base_url or default
+        owns = (self.proposer, self.judge, self.rater, self.generator, self.gold)
+        each = [one for own in owns for one in (own if isinstance(own, tuple) else (own,))]
+        return {one.base_url or shared for one in each}
+
     def names_model(self, role: RoleName) -> tuple[bool, ...]:
         """Whether a model is known for each one asked in that role."""
         own: Role | tuple[Role, ...] = getattr(self, role)
@@ -192,6 +202,11 @@ class Price(Block):
     """Tokens of the prompt that the server had cached; as `input` without it."""
 
 
+_CALLS_AT_ONCE, _OWN_CALLS_AT_ONCE = 32, 4
+_TIMEOUT_S, _OWN_TIMEOUT_S = 60.0, 600.0
+"""A server of one's own writes some ten tokens a second, and lets calls wait for a free slot."""
+
+
 class Spend(Block):
     """How much and how fast a paid endpoint is asked; never what it answers."""
 
@@ -199,18 +214,32 @@ class Spend(Block):
     """Most this study may ever cost; it stops there and can go on with a higher one."""
     prices: dict[str, Price] = Field(default_factory=dict)
     """Price by model name; without one, cost is unknown and stays empty."""
-    concurrency: int = Field(default=32, ge=1, le=1024)
-    """Calls in flight at once."""
+    concurrency: int | None = Field(default=None, ge=1, le=1024)
+    """Calls in flight at once; where none is named, 32, and 4 to a server on this machine or a private
+    network."""
     requests_per_minute: int | None = Field(default=None, ge=1)
     """Most calls begun in a minute."""
     tokens_per_minute: int | None = Field(default=None, ge=1)
     """Most tokens asked for in a minute (estimated before a call)."""
-    timeout_s: float = Field(default=60.0, gt=0)
-    """Seconds until a call without an answer is tried again; the server may bill the late answer, too."""
+    timeout_s: float | None = Field(default=None, gt=0)
+    """Seconds until a call without an answer is tried again; the server may bill the late answer, too. Where
+    none is named, 60, and 600 for a server on this machine or a private network, where calls queue."""
     attempts: int = Field(default=8, ge=1)
     """Most tries of one call; being told to wait (429) is no try."""
     patience_s: float = Field(default=60.0, ge=0)
     """Seconds without a single answer after which the endpoint counts as down."""
+
+    def calls_at_once(self, base_url: str) -> int:
+        """How many calls may be in flight to a server."""
+        return self.concurrency or (_OWN_CALLS_AT_ONCE if _is_own(base_url) else _CALLS_AT_ONCE)
+
+    def longest_wait_s(self, base_url: str) -> float:
+        """How long an answer of a server is waited for."""
+        return self.timeout_s or (_OWN_TIMEOUT_S if _is_own(base_url) else _TIMEOUT_S)
+
+
+def _is_own(base_url: str) -> bool:
+    return hosts.is_own(urlsplit(base_url).hostname or "")
 
 
 class Propose(Block):
@@ -230,16 +259,18 @@ class Propose(Block):
     """How the texts came about, told to a language model."""
     examples: tuple[str, ...] = Field(default=(), strict=False)
     """Hypotheses of the kind that is wanted, shown to a language model."""
-    rounds: int = Field(default=3, ge=1)
-    """How often a language model is shown a new sample of each group."""
+    rounds: Amount | Literal["auto"] = "auto"
+    """How often a language model is shown a new sample of each group; `auto`: 3, 2 for a small model (whose
+    name says at most 14 billion parameters)."""
     error_rounds: int = Field(default=1, ge=0)
     """Further rounds on texts that the proposals so far do not explain."""
-    samples: int = Field(default=25, ge=1)
-    """Texts of each group shown in a round."""
+    samples: Amount | Literal["auto"] = "auto"
+    """Texts of each group shown in a round; `auto`: 25, 16 for a small model."""
     per_round: int = Field(default=10, ge=1)
-    """Hypotheses asked for in a round, both directions together."""
-    judged: int = Field(default=100, ge=0)
-    """Exploration texts of each group judged to rank proposals and to find unexplained texts; 0: none."""
+    """Hypotheses asked for in a round, both directions together; each direction has a call of its own."""
+    judged: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    """Exploration texts of each group judged to rank proposals and to find unexplained texts; 0: none;
+    `auto`: 100, 24 where the judge is a small model."""
 
 
 class Formalise(Block):

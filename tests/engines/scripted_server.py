@@ -54,8 +54,8 @@ def fails(status: int, words: str = "", code: str | None = None, **headers: str)
 
 
 @contextlib.contextmanager
-def serving(script: Script) -> Iterator[Server]:
-    """Gives the server while it runs."""
+def serving(script: Script, port: int = 0) -> Iterator[Server]:
+    """Gives the server while it runs, on a free port unless one is named."""
     server, started, stop = Server(), threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
@@ -76,7 +76,7 @@ def serving(script: Script) -> Iterator[Server]:
         app.router.add_post("/v1/chat/completions", handle)
         runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
         await site.start()
         server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
         started.set()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tasks import progress
 from tasks.engines import roles
 from tasks.engines.gateway import dialect
 from tasks.engines.gateway.chat import Answer, Gateway, Request
@@ -118,6 +119,7 @@ def test_the_ledger_has_a_row_for_each_paid_call_and_none_for_a_kept_one(store: 
         "tokens_cached": 40,
         "cost_usd": pytest.approx((60 * 1 + 40 * 0.5 + 10 * 2) / 1e6),
         "attempts": 1,
+        "served": "",
     }
     assert [(c.tokens_in, c.tokens_out, c.tokens_cached, c.stage) for c in answer.calls] == [
         (100, 10, 40, "verify")
@@ -281,6 +283,21 @@ def test_no_more_calls_are_in_flight_than_allowed() -> None:
     with serving(script) as server:
         run_many(study_of(server.url, concurrency=7), 100)
     assert server.max_in_flight == 7
+
+
+def test_the_last_line_of_a_log_is_written_when_the_ledger_is_closed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.2)
+
+    async def script(body: dict[str, Any], before: int) -> web.Response:
+        await asyncio.sleep(0.5 if before == 0 else 0)
+        return says(GOOD)
+
+    with serving(script) as server:
+        run_many(study_of(server.url, concurrency=1), 9)
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("judging (990 tokens): 9/9")
 
 
 def test_two_threads_share_the_limit() -> None:

@@ -301,8 +301,9 @@ ASKED = [
 def paid(request_hash: str, status: str = "value", attempts: int = 1) -> None:
     with answers.opened() as opened:
         row = answers.Paid(
-            request_hash, "press", "verify", "judge", (), "small", 900, 60, 0, 0.1, 0.25, attempts, status
-        )
+            request_hash, "press", "verify", "judge", (), "small", 900, 60, 0, 0.1, 0.25, attempts, status,
+            served="small-2026",
+        )  # fmt: skip
         opened.put(row, "{}" if status == "value" else None)
 
 
@@ -311,12 +312,14 @@ def test_calls_are_remembered_with_what_the_ledger_knows() -> None:
     paid("h1", status="failed", attempts=8)
     put_study(asked=ASKED, prices={"small": Price(input=1.0, output=10.0)})
     duck.record("press")
-    columns = "request_hash, predicate_ids, tokens_in, tokens_cached, cost_usd, latency_s, attempts, status"
+    columns = (
+        "request_hash, predicate_ids, tokens_in, tokens_cached, cost_usd, latency_s, attempts, status, served"
+    )
     found = ask(f"SELECT {columns}, called_at IS NULL FROM llm_calls ORDER BY request_hash")
     about = [frames.hashed("is long"), frames.hashed("is short")]
     assert found == [
-        ("h1", about, 900, 0, 0.0015, 0.25, 3, "value", False),
-        ("h2", about[:1], 400, 300, 0.0007, None, None, None, True),
+        ("h1", about, 900, 0, 0.0015, 0.25, 3, "value", "small-2026", False),
+        ("h2", about[:1], 400, 300, 0.0007, None, None, None, None, True),
     ]
     paths.discoveries_db().unlink()
     duck.load_all()

@@ -47,7 +47,7 @@ def test_an_answer_comes_back_as_it_was(file: Path) -> None:
 
 
 def test_the_ledger_keeps_every_column_and_the_first_answer_stands(file: Path) -> None:
-    again = replace(PAID, study="other", predicate_ids=(), cost_usd=None, status="refusal")
+    again = replace(PAID, study="other", predicate_ids=(), cost_usd=None, status="refusal", served="big-2")
     with opened(file) as store:
         assert store.put(PAID, "first") == "first"
         assert store.put(again, "second") == "first"
@@ -55,8 +55,8 @@ def test_the_ledger_keeps_every_column_and_the_first_answer_stands(file: Path) -
     rows = answers.ledger(["aa00", "unknown", "aa00"], file)
     assert rows.schema == LEDGER
     assert rows.drop("called_at").rows() == [
-        ("aa00", "news", "verify", "judge", ["p1", "p2"], "small", 100, 10, 40, 0.25, 0.5, 1, "value"),
-        ("aa00", "other", "verify", "judge", [], "small", 100, 10, 40, None, 0.5, 1, "refusal"),
+        ("aa00", "news", "verify", "judge", ["p1", "p2"], "small", 100, 10, 40, 0.25, 0.5, 1, "value", ""),
+        ("aa00", "other", "verify", "judge", [], "small", 100, 10, 40, None, 0.5, 1, "refusal", "big-2"),
     ]
     assert abs(rows["called_at"][0] - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=1)
 
@@ -141,6 +141,19 @@ def test_a_file_of_another_version_stops(file: Path) -> None:
     sql(file, "PRAGMA user_version = 99")
     with pytest.raises(StoreError, match="another version"), opened(file):
         pass
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(file: Path) -> None:
+    with opened(file) as store:
+        store.put(PAID, "an answer")
+    sql(file, "ALTER TABLE calls DROP COLUMN served")
+    sql(file, "PRAGMA user_version = 1")
+    for _ in range(2):
+        with opened(file) as store:
+            assert store.get("aa00") == "an answer"
+            store.put(replace(PAID, study="other", served="big-2"), None)
+    assert answers.ledger(["aa00"], file)["served"].to_list() == ["", "big-2", "big-2"]
+    assert sql(file, "PRAGMA user_version") == [(2,)]
 
 
 def test_a_place_that_cannot_be_written_stops(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from tasks.engines.gateway.transport import Connection
 from tasks.errors import EngineError
 from tasks.store import answers
 from tasks.study import Study
-from tasks.study.params import Endpoint
+from tasks.study.params import Endpoint, Spend
 
 Keep = Callable[[Sequence[str], Float[np.ndarray, "text dim"]], object]
 """Is given texts and their unit vectors as soon as they are there."""
@@ -95,8 +95,7 @@ class Embeddings(Gateway):
     def _connect(self, calling: Calling) -> None:
         name = (self._endpoint.base_url, self._endpoint.key_env)
         if name not in calling._connections:
-            spend = self._study.spend
-            connection = EmbeddingConnection(self._endpoint, spend.concurrency, spend.timeout_s)
+            connection = EmbeddingConnection(self._endpoint, self._study.spend)
             calling._connections[name] = connection
             if self._known is not None:
                 calling.knows(self._asked([self._known[0]]))
@@ -190,8 +189,8 @@ class _Elsewhere:
 class EmbeddingConnection(Connection):
     """One endpoint's open client; an answer of vectors comes back in the form of a completion."""
 
-    def __init__(self, endpoint: Endpoint, concurrency: int, timeout_s: float) -> None:
-        super().__init__(endpoint, concurrency, timeout_s)
+    def __init__(self, endpoint: Endpoint, spend: Spend) -> None:
+        super().__init__(endpoint, spend)
         self._client = _Elsewhere(self._client)  # type: ignore[assignment]
 
     async def exchange(self, body: bytes) -> bytes | Fault:

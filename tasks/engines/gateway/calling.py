@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -144,6 +145,7 @@ class Calling:
             outcome = await self._sent(asked, used, called)
             if isinstance(outcome, Completion):
                 circuit.succeeded()
+                _tell_where_surprising(asked.endpoint, outcome.served)
                 circuit.knows(asked.write, asked.form)
                 called.completion = outcome
                 return called
@@ -236,11 +238,12 @@ class Calling:
         endpoint = asked.endpoint
         connection = self._connection(endpoint)
         n_tokens = sum(self.purse.expected(endpoint, len(body), asked.limit))
-        await self._pause(self._pace.reserve(n_tokens, time.monotonic()))
-        began = time.perf_counter()
-        called.attempts += 1
-        received = await connection.exchange(body)
-        called.latency_s = time.perf_counter() - began
+        async with connection.free:
+            await self._pause(self._pace.reserve(n_tokens, time.monotonic()))
+            began = time.perf_counter()
+            called.attempts += 1
+            received = await connection.exchange(body)
+            called.latency_s = time.perf_counter() - began
         if isinstance(received, Fault):
             return received
         outcome = _read(received, len(body), asked.limit, connection)
@@ -293,10 +296,21 @@ class Calling:
             from tasks.engines.gateway.transport import Connection
 
             try:
-                self._connections[name] = Connection(endpoint, self._spend.concurrency, self._spend.timeout_s)
+                self._connections[name] = Connection(endpoint, self._spend)
             except EngineError as error:
                 self._end(error)
         return self._connections[name]
+
+
+def _tell_where_surprising(endpoint: Endpoint, served: str) -> None:
+    """Says once that another model answers than was asked for: many servers serve what is loaded."""
+    if dialect.is_surprising(endpoint, served):
+        shown = "".join(filter(str.isprintable, served))
+        print(
+            f"note: {endpoint.base_url} was asked for the model {endpoint.model} and says that {shown}"
+            " answered. Answers are kept under the name that was asked for.",
+            file=sys.stderr,
+        )
 
 
 def _has_less_room(asked: Asked, fault: Fault, called: Called) -> bool:

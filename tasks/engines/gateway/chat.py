@@ -18,9 +18,10 @@ from pydantic import BaseModel
 
 from tasks import progress
 from tasks.engines import roles
-from tasks.engines.gateway import completion, dialect, problems
+from tasks.engines.gateway import completion, dialect, problems, reading
 from tasks.engines.gateway.calling import Asked, Calling, Message, StoppedError
 from tasks.engines.gateway.completion import Completion, Tokens
+from tasks.engines.gateway.reading import Read
 from tasks.records import Call
 from tasks.store import answers, frames
 from tasks.study import Study
@@ -33,8 +34,6 @@ _one_run = threading.Lock()
 _inside = threading.local()
 _LOOK_UP_S = 0.5
 _KEY_VERSION = "chat/1"
-_LARGER = 4
-"""How many times the limit an answer that it cut off is given."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +85,7 @@ class Answer:
         return self.given_up and problems.is_too_long(self.problem)
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A completion as it was understood."""
-
-    status: int
-    parsed: BaseModel | None = None
-    problem: str = ""
-    """Why it is of no use, in words for people."""
-    repair: str = ""
-    """What is wrong with its form, in words for the model; empty where to say so would not help."""
-    given_up: bool = False
-    """Whether there is none, or it stands for a request that is too long."""
-
-
-_Answered = tuple[Completion | None, _Read, tuple[Call, ...]]
+_Answered = tuple[Completion | None, Read, tuple[Call, ...]]
 """The completion, what it says, and the call it came from."""
 
 
@@ -128,7 +113,9 @@ class Gateway:
         total: int,
         description: str,
     ) -> None:
-        """Runs jobs, `spend.concurrency` at once, taken as they are needed; gives each result to `handle`.
+        """Runs jobs, taken as they are needed, as many at once as the study's servers may be asked.
+
+        Gives each result to `handle`.
 
         A job awaits `ask` as often as it needs, one call after the other. Jobs and `handle` run in a
         thread of their own, never two at once; results come in the order in which jobs end.
@@ -155,7 +142,7 @@ class Gateway:
             found, calls = found if read.given_up else repaired, calls + more
         if found is None:
             return Answer(read.status, None, "", (), calls, read.given_up, read.problem)
-        text = found.answer.strip() if found.thinks else found.content
+        text = found.content if found.answer == found.content else found.answer.strip()
         return Answer(
             read.status,
             read.parsed,
@@ -211,23 +198,32 @@ class Gateway:
             self._run = _Run(store, calling)
             try:
                 async with anyio.create_task_group() as workers:
-                    for _ in range(self._study.spend.concurrency):
+                    for _ in range(self._calls_at_once()):
                         workers.start_soon(_work, calling, jobs, handle, advance)
                 if calling.error is None:
                     calling.release()
+                    calling.purse.spending()  # for the last line of a log
             finally:
                 self._run = None
+                calling.purse.end()
                 with anyio.CancelScope(shield=True):
                     await calling.close()
         return calling.error
+
+    def _calls_at_once(self) -> int:
+        """Enough for the server that may be asked most at once; each has its own limit."""
+        return max(map(self._study.spend.calls_at_once, self._study.llm.addresses()))
 
     async def _answered(self, request: Request, messages: list[Message]) -> _Answered:
         """One answer; asked once more where it was cut off, and thought or JSON needs more room."""
         most = self._first_limit(request, messages)
         found, read, calls = await self._answered_within(request, messages, most)
-        if found is not None and found.thinks:
+        if found is None:
+            return found, read, calls
+        more = reading.more_room(found, read, request.answer, most, request.endpoint.max_tokens)
+        if found.thinks or (more is None and most is not None and not found.answer.strip()):
             dialect.learn_thinking(request.endpoint)
-        if most is None or found is None or (more := _more_room(request, most, found, read)) == most:
+        if more == most:
             return found, read, calls
         again, read_again, calls_again = await self._answered_within(request, messages, more)
         if again is None or again.is_too_long:  # more than the server takes
@@ -267,7 +263,7 @@ class Gateway:
         if found is not None:
             if found.content:
                 self._run.calling.knows(asked)
-            return found, _read(found, request, asked.limit), (self._call(request, key, found),)
+            return found, reading.read(found, request.answer, asked.limit), (self._call(request, key, found),)
         future = in_flight[key] = asyncio.get_running_loop().create_future()
         outcome: _Answered | None = None
         try:
@@ -283,20 +279,18 @@ class Gateway:
         assert self._run is not None  # noqa: S101 - only called while running
         called = await self._run.calling.call(asked)
         if called.completion is None:
-            return None, _Read(roles.UNPARSABLE, problem=problems.none(called.words), given_up=True), ()
+            return None, Read(roles.UNPARSABLE, problem=problems.none(called.words), given_up=True), ()
         found = called.completion
-        read, used = (
-            _read(found, request, asked.limit),
-            (found.tokens_in, found.tokens_out, found.tokens_cached),
-        )
-        status = roles.STATUSES[read.status]
-        arguments = (request, key, found.stored(), status, used, called.latency_s, called.attempts)
+        read = reading.read(found, request.answer, asked.limit)
+        used, status = (found.tokens_in, found.tokens_out, found.tokens_cached), roles.STATUSES[read.status]
+        went = (called.latency_s, called.attempts)
+        arguments = (request, key, found.stored(), status, used, *went, found.served)
         if called.is_error:
             self._run.calling.hold(request.endpoint, partial(self._keep, *arguments))
         elif (kept := self._keep(*arguments)) != found.stored() and kept is not None:
             # Another process was first: what a rerun will find is what counts.
             found = completion.from_stored(kept) or found
-            read = _read(found, request, asked.limit)
+            read = reading.read(found, request.answer, asked.limit)
         return found, read, (self._call(request, key, found),)
 
     def _keep(
@@ -308,6 +302,7 @@ class Gateway:
         tokens: Tokens,
         latency_s: float,
         attempts: int,
+        served: str = "",
     ) -> str | None:
         """Writes down what was paid for; gives the answer that is kept for it."""
         assert self._run is not None  # noqa: S101 - only called while running
@@ -326,6 +321,7 @@ class Gateway:
             latency_s=latency_s,
             attempts=attempts,
             status=status,
+            served=served,
         )
         return self._run.store.put(paid, response)
 
@@ -363,46 +359,6 @@ async def _work(
         pass
     except Exception as error:  # noqa: BLE001 - raised by `run`, when all others have ended
         calling.stop(error)
-
-
-def _read(found: Completion, request: Request, limit: int) -> _Read:
-    if found.is_too_long:
-        return _Read(roles.UNPARSABLE, problem=problems.too_long(found.said), given_up=True)
-    if found.refusal:
-        return _Read(roles.REFUSAL, problem=problems.refused(found.refusal))
-    said = found.answer.strip()
-    if request.answer is None:
-        return _Read(roles.VALUE) if said else _Read(roles.UNPARSABLE, problem=_why_empty(found, limit))
-    checked = completion.checked(found.content, request.answer)
-    if not isinstance(checked, str):
-        return _Read(roles.VALUE, checked)
-    if not said or found.is_cut:
-        repair = "" if found.is_cut else checked
-        return _Read(roles.UNPARSABLE, problem=_why_empty(found, limit), repair=repair)
-    return _Read(roles.UNPARSABLE, problem=problems.form(checked), repair=checked)
-
-
-def _why_empty(found: Completion, limit: int) -> str:
-    """Why there is no answer, or but the start of one."""
-    if not found.is_cut:
-        return problems.empty()
-    if found.is_full:
-        return problems.full(found.tokens_out)
-    return problems.only_thought(limit) if found.thinks and not found.answer.strip() else problems.cut(limit)
-
-
-def _more_room(request: Request, most: int, found: Completion, read: _Read) -> int | None:
-    """Under which limit a useless answer is asked for again; the same where that would not help."""
-    is_silent = found.is_cut and not found.answer.strip()
-    if read.status != roles.UNPARSABLE or not found.is_cut or found.is_full:
-        return most
-    if found.thinks or is_silent:
-        dialect.learn_thinking(request.endpoint)
-        return None
-    if request.answer is None:
-        return most
-    larger = _LARGER * most
-    return larger if larger < request.endpoint.max_tokens else None
 
 
 def _key(request: Request, messages: list[Message], most: int | None) -> str:

@@ -19,6 +19,7 @@ _FENCE = "```"
 _STARTS = 50
 """How many opening braces are tried in the search for an object: bounds the work on a hostile answer."""
 _PROBLEMS = 3
+_LONGEST_NAME = 200
 _CUT = {"length", "max_tokens", "model_length"}
 """Reasons to finish that servers give for an answer that was cut off."""
 
@@ -45,6 +46,8 @@ class Completion:
     """Whether it was cut off before the limit that was asked for: the model had no more room."""
     thinks: bool = False
     """Whether the model was seen to think before it answers."""
+    served: str = ""
+    """The model that the server says it answered with: for the ledger, no part of the answer."""
 
     @property
     def answer(self) -> str:
@@ -108,9 +111,12 @@ def from_content(content: Any, n_chars: int, limit: int, clean: Callable[[str], 
     used = counted or (n_chars // 4, len(text) // 4, 0)
     is_cut = str(finish).casefold() in _CUT
     is_full = is_cut and counted is not None and counted[1] < limit
+    name = content.get("model")
+    served = clean(name)[:_LONGEST_NAME] if isinstance(name, str) else ""
     return Completion(
-        clean(text), clean(refusal), first, *used, is_cut=is_cut, is_full=is_full, thinks=thinks
-    )
+        clean(text), clean(refusal), first, *used,
+        is_cut=is_cut, is_full=is_full, thinks=thinks, served=served,
+    )  # fmt: skip
 
 
 def tokens(content: Any) -> Tokens | None:

@@ -35,6 +35,7 @@ class Dialect:
 
 
 _known: dict[tuple[str, str], Dialect] = {}
+_surprises: set[tuple[str, str, str]] = set()
 
 
 def of(endpoint: Endpoint) -> Dialect:
@@ -78,6 +79,20 @@ def learn_thinking(endpoint: Endpoint) -> None:
     known = of(endpoint)
     if not known.thinks:
         _known[endpoint.base_url, endpoint.model] = replace(known, thinks=True)
+
+
+def is_surprising(endpoint: Endpoint, served: str) -> bool:
+    """Whether a server names another model than it was asked for, and was not seen to before.
+
+    A longer name of the same model (a date behind it, a folder before it) is none.
+    """
+    asked, said = endpoint.model.casefold(), served.casefold()
+    if asked in said or said in asked:
+        return False
+    news = (endpoint.base_url, endpoint.model, served)
+    is_new = news not in _surprises
+    _surprises.add(news)
+    return is_new
 
 
 def body(

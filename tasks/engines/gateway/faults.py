@@ -28,6 +28,7 @@ _BAD_REQUEST = {400, 413, 422}
 _FILTER_CODES = {"content_filter", "content_policy_violation", "moderation_blocked"}
 _FILTER_WORDS = ("content filter", "content management policy", "content policy", "content exists risk")
 _LENGTH_WORDS = ("context_length", "context length", "context window", "context size", "maximum model length")
+_LOADING_WORDS = ("loading model", "model is loading", "model is still loading")
 _CUT_WORDS = ("model output limit was reached", "higher max_tokens")
 """OpenAI's for a thought that the limit cut off: it has no answer to send."""
 _CONTEXT = re.compile(r"context length is (\d{1,9})\b", re.ASCII)
@@ -68,7 +69,7 @@ class Meaning(Enum):
     """What to do about a fault."""
 
     WAIT = auto()
-    """Told to wait: no try was used."""
+    """Told to wait, or nobody there as while a server restarts: no try was used."""
     RETRY = auto()
     REFUSAL = auto()
     """The server declined the content: an answer."""
@@ -108,10 +109,14 @@ def meaning(fault: Fault) -> Meaning:
         return Meaning.REFUSAL
     if status == 429:
         return Meaning.STOP if "insufficient_quota" in words else Meaning.WAIT
+    if fault.is_unreachable or (status == 503 and any(name in words for name in _LOADING_WORDS)):
+        return Meaning.WAIT
     if status is None or status >= 500 or status in _STATUS_TRIED_AGAIN:
         return Meaning.RETRY
-    if status not in _BAD_REQUEST:
-        return Meaning.STOP
+    return _of_bad_request(words) if status in _BAD_REQUEST else Meaning.STOP
+
+
+def _of_bad_request(words: str) -> Meaning:
     if any(name in words for name in _CUT_WORDS):
         return Meaning.CUT
     return Meaning.TOO_LONG if any(name in words for name in _LENGTH_WORDS) else Meaning.COMPLAINT

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 from collections.abc import Mapping
 
 from tasks.errors import EngineError
@@ -74,7 +75,12 @@ class Purse:
         self._unpriced_tokens = 0
         self._set_aside, self._in_flight = 0.0, 0
         self._released = asyncio.Event()
+        self._thread = threading.get_ident()
         self._refresh()
+
+    def end(self) -> None:
+        """The ledger is about to be closed: what is known now stands."""
+        self._thread = 0
 
     def learn(self, model: str, n_bytes: int, tokens_in: int, tokens_out: int) -> None:
         """An answer came."""
@@ -136,8 +142,12 @@ class Purse:
         return calls.price_usd(model, tokens_in, tokens_out, tokens_cached, self._prices)
 
     def spending(self) -> str:
-        """What was spent, in money or, without a price, in tokens."""
-        self._refresh()
+        """What was spent, in money or, without a price, in tokens.
+
+        As it was known last, where it is asked for outside the run: a bar is drawn by whoever draws one.
+        """
+        if threading.get_ident() == self._thread:
+            self._refresh()
         if self._budget is not None:
             return f"{_money(self._paid)} of {_money(self._budget)}"
         if self._prices:

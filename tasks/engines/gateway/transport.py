@@ -6,7 +6,6 @@ and with it the key, to where errors are logged or serialised.
 
 import asyncio
 import email.utils
-import ipaddress
 import json
 import logging
 import math
@@ -23,7 +22,8 @@ import openai
 
 from tasks.engines.gateway.faults import Fault, error_words
 from tasks.errors import EngineError
-from tasks.study.params import Endpoint
+from tasks.study import hosts
+from tasks.study.params import Endpoint, Spend
 
 CONNECT_S = 10.0
 """Seconds until a host that does not take the connection counts as not there."""
@@ -73,13 +73,13 @@ def secret(endpoint: Endpoint) -> Secret:
             this machine while NATSTAT_LOOPBACK_ONLY is set.
     """
     host = urlsplit(endpoint.base_url).hostname or ""
-    if os.environ.get("NATSTAT_LOOPBACK_ONLY", "") not in {"", "0"} and not is_loopback(host):
+    if os.environ.get("NATSTAT_LOOPBACK_ONLY", "") not in {"", "0"} and not hosts.is_loopback(host):
         raise EngineError(
             f"{endpoint.base_url}: not asked, since NATSTAT_LOOPBACK_ONLY allows this machine alone.",
             hint="Unset it to ask other machines.",
         )
     key = os.environ.get(endpoint.key_env, "").strip()
-    if not key and not _is_own(host):
+    if not key and not hosts.is_own(host):
         raise EngineError(
             f"{endpoint.base_url} wants a key, and the environment variable {endpoint.key_env} is not set.",
             hint=f"Set it (`export {endpoint.key_env}=...`), or name another one as llm.key_env, then rerun.",
@@ -90,24 +90,6 @@ def secret(endpoint: Endpoint) -> Secret:
             hint="Set it anew, without quotes or line breaks inside, then rerun.",
         )
     return Secret(key or "none")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_own(host: str) -> bool:
-    """Whether a host lies in a network of one's own, where servers mostly want no key."""
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return "." not in host or host.endswith((".local", ".internal", ".lan", ".localhost"))
 
 
 class _Client(openai.AsyncOpenAI):
@@ -121,12 +103,15 @@ class _Client(openai.AsyncOpenAI):
 class Connection:
     """One endpoint's open client; lives in one event loop."""
 
-    def __init__(self, endpoint: Endpoint, concurrency: int, timeout_s: float) -> None:
+    def __init__(self, endpoint: Endpoint, spend: Spend) -> None:
         self._secret = secret(endpoint)
         for name in ("httpx2", "openai", "aiohttp.client"):
             # They log each call with words of the server, among which the key may be.
             logging.getLogger(name).setLevel(logging.ERROR)
-        self._timeout_s = timeout_s
+        self._timeout_s = timeout_s = spend.longest_wait_s(endpoint.base_url)
+        at_once = spend.calls_at_once(endpoint.base_url)
+        self.free = asyncio.Semaphore(at_once)
+        """Held by each call in flight."""
         host = urlsplit(endpoint.base_url).hostname or ""
         self._client = _Client(
             api_key=self._secret.key,
@@ -139,13 +124,13 @@ class Connection:
             http_client=openai.DefaultAioHttpClient(
                 timeout=httpx2.Timeout(None, connect=min(CONNECT_S, timeout_s)),
                 limits=httpx2.Limits(
-                    max_connections=concurrency,
-                    max_keepalive_connections=concurrency,
+                    max_connections=at_once,
+                    max_keepalive_connections=at_once,
                     keepalive_expiry=_IDLE_S,
                 ),
                 event_hooks={"request": [], "response": [_bound]},
                 follow_redirects=False,  # another host would be given the key
-                trust_env=not is_loopback(host),  # a proxy has no way to this machine
+                trust_env=not hosts.is_loopback(host),  # a proxy has no way to this machine
             ),
         )
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from tasks.engines.llm import loads, prompts
+from tasks.engines.llm import loads, prompts, sampling
 from tasks.engines.llm.generating import PER_CALL
 from tasks.engines.llm.loads import ITEM_ID, SENTENCE, Load, load_of, mean_bytes
-from tasks.engines.llm.proposing import question
+from tasks.engines.llm.suggesting import question
 from tasks.kinds.encoder_failures.llm import schemas
 from tasks.kinds.encoder_failures.llm.generating import MAX_CHARS, MOST_ASKED
 from tasks.kinds.encoder_failures.llm.meaning import PAIRS_PER_CALL
@@ -49,7 +49,7 @@ def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     params = study.propose
     said = schemas.Failures(failures=[schemas.Failure(name=NAME, description=DESCRIPTION)] * params.per_round)
     shown = own(study).shown * _pair_bytes(explored, MAX_CHARS_SHOWN)
-    rounds = [(done * params.per_round, "x", shown) for done in range(params.rounds)]
+    rounds = [(done * params.per_round, "x", shown) for done in range(sampling.sizes(study).rounds)]
     blind = [(0, "", 0.0)] if params.max_predicates > 1 else []
     return [
         load_of("propose", "proposer", prompts.load("propose", FOLDER), said, more, {

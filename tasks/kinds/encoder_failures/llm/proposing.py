@@ -15,8 +15,8 @@ import polars as pl
 
 from tasks.engines import roles
 from tasks.engines.gateway.chat import Gateway, Request
-from tasks.engines.llm import prompts, wording
-from tasks.engines.llm.proposing import question
+from tasks.engines.llm import prompts, sampling, wording
+from tasks.engines.llm.suggesting import question
 from tasks.errors import EngineError
 from tasks.kinds.encoder_failures.llm import schemas
 from tasks.kinds.encoder_failures.params import own
@@ -39,6 +39,7 @@ class LlmFailureProposer:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._endpoint = study.llm.endpoints("proposer")[0]
+        self._rounds = sampling.sizes(study).rounds
         self._gateway = Gateway(study, "propose")
         self._prompt = prompts.load("propose", FOLDER)
         self._calls: list[Call] = []
@@ -59,10 +60,10 @@ class LlmFailureProposer:
         found: dict[str, Proposal] = {}
         for shown in self._samples(evidence.pairs, rng):
             self._grow(found, self._asked(found, shown, evidence.domain), shown)
-        if self.noted["n_rounds_failed"] == params.rounds:
+        if self.noted["n_rounds_failed"] == self._rounds:
             raise EngineError(
                 f"studies.{self._study.name}: {self._endpoint.model} named no failure in any of "
-                f"{params.rounds} rounds (refused or not of the wanted form).",
+                f"{self._rounds} rounds (refused or not of the wanted form).",
                 hint="Name another model under llm.proposer, or raise llm.max_tokens.",
             )
         # A third at most is spent on what was expected anyway.
@@ -81,9 +82,9 @@ class LlmFailureProposer:
         ordered = pairs.sort("similarity", "left_id", "right_id", descending=[True, False, False])
         n = own(self._study).shown
         rows: list[int] = []
-        while len(rows) < n * self._study.propose.rounds:
+        while len(rows) < n * self._rounds:
             rows += rng.permutation(ordered.height).tolist()
-        return [ordered[rows[i * n : (i + 1) * n]] for i in range(self._study.propose.rounds)]
+        return [ordered[rows[i * n : (i + 1) * n]] for i in range(self._rounds)]
 
     def _asked(
         self, found: dict[str, Proposal], shown: pl.DataFrame | None, domain: str
