@@ -154,9 +154,14 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
     return found
 
 
-def _nothing(seen: Seen, noted: Mapping[str, float], advice: str) -> str:
-    counted = f" ({', '.join(f'{name} {n}' for name, n in sorted(noted.items()) if n)})" if noted else ""
+def _nothing(seen: Seen, noted: Mapping[str, float | Mapping[str, int]], advice: str) -> str:
+    words = (f"{name} {_counted(count)}" for name, count in sorted(noted.items()) if count)
+    counted = f" ({', '.join(words)})" if noted else ""
     return (
         f"studies.{seen.study.name}: the {seen.study.engine} engine found nothing to suggest in "
         f"{seen.texts.height} exploration texts{counted}. {advice}"
     )
+
+
+def _counted(count: float | Mapping[str, int]) -> str:
+    return ", ".join(f"{why} {n}" for why, n in count.items()) if isinstance(count, Mapping) else f"{count}"

@@ -55,10 +55,11 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
     if isinstance(said, str):
         return _word(plan, said, other, echo)
     (name, items), *_ = said.items()
+    if question.task in {"ratings", "rewrites", "guesses", "pair", "pairs"}:
+        return _keyed(plan, said, other, echo)
     if echo:
         items = [*items, _echoed(items, echo)]
-    # A sentence that is left out could not be edited: no fault.
-    if question.task != "pairs" and items and isinstance(items[0], dict) and "id" in items[0]:
+    if items and isinstance(items[0], dict) and "id" in items[0]:
         fault = drawn_fault(plan, other * 104729 % 1, _ITEM_FAULTS)
         if fault == "reordered":
             items = items[::-1]
@@ -67,7 +68,7 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
             items = [item for i, item in enumerate(items) if i % 3 != first]
     fault = drawn_fault(plan, other, _CONTENT_FAULTS) or fault
     content = json.dumps({name: items}, ensure_ascii=False)
-    if question.task in {"verdicts", "comparisons"}:
+    if question.task in {"verdicts", "comparisons", "meanings"}:
         content = questions.written(question.task, items)
     if fault == "wrong_schema":
         content = json.dumps({name: "all of them", "comment": "as you like"})
@@ -87,6 +88,20 @@ def _word(plan: Plan, word: str, drawn: float, echo: str) -> tuple[str, str]:
     if plan.thinks:
         said = f"<think>\nShould it be yes or no?\n</think>\n{said}"
     return f"{said}{echo}" if echo and not plan.logprobs else said, fault
+
+
+def _keyed(plan: Plan, said: dict[str, Any], drawn: float, echo: str) -> tuple[str, str]:
+    """An object whose keys are what was asked about, with the key in every sentence of it."""
+    if echo:
+        lists = {k: [*v, f"says {echo}"] if isinstance(v, list) else v for k, v in said.items()}
+        said = {k: f"{v} {echo}" if isinstance(v, str) else v for k, v in lists.items()}
+    fault = drawn_fault(plan, drawn, _CONTENT_FAULTS)
+    content = json.dumps(said, ensure_ascii=False)
+    if fault == "wrong_schema":
+        content = json.dumps({"all": "of them", "comment": "as you like"})
+    if fault == "half_json":
+        content = content[: len(content) // 2]
+    return f"Here it is:\n```json\n{content}\n```" if plan.fenced else content, fault
 
 
 def _echoed(items: list[Any], echo: str) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 from tasks import paths, study
 from tasks.commands import output
+from tasks.errors import MissingStageError
+from tasks.report import counts
 from tasks.report.stage import by_certainty
 from tasks.store import frames
 from tasks.study import Study
@@ -49,6 +51,7 @@ def found_by(study: Study) -> dict[str, Any]:
         "n_tested": tested.height,
         "n_contradicted": manifest.get("gold", {}).get("n_contradicted", 0),
         "report": str(report),
+        "useless": counts.useless(_proposed(study)),
         "walk": walk,
         "measured": frames.read_manifest(paths.output(study.name, "propose")).get("judge"),
         "shuffled": {
@@ -79,6 +82,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     lines += alarm_lines(found["shuffled"])
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
+    lines += [f"  {told}." for told in found["useless"]]
     if walk:
         lines.append(
             f"  judged until decided: {walk['n_judged']:,} of {walk['n_grid']:,} judgements "
@@ -120,6 +124,14 @@ def alarm_lines(shuffled: Mapping[str, int]) -> list[str]:
         f"{shuffled['shuffles']} shuffles gave a discovery; by chance at most {shuffled['most']} would. The "
         "test does not keep its level on these texts: what is found is no evidence until it is known why."
     ]
+
+
+def _proposed(study: Study) -> dict[str, Any]:
+    """propose's manifest; nothing where its folder was taken away."""
+    try:
+        return frames.read_manifest(paths.output(study.name, "propose"))
+    except MissingStageError:
+        return {}
 
 
 def _by_gold(study: Study) -> dict[str, dict[str, Any]]:

@@ -1,11 +1,12 @@
 """Novelty as a distance: how far a predicate is from the nearest of what was known or guessed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from tasks.engines.roles import Encoder
+from tasks.records import Group
 
 _DIGITS = 3
 
@@ -25,6 +26,17 @@ def distances(
     if not len(known) or not known.shape[1]:
         return [None] * len(vectors)
     return rounded(2 * np.clip(1 - (vectors @ known.T).max(axis=1), 0, 1))
+
+
+def directed_distances(
+    vectors: Float[np.ndarray, "predicate dim"],
+    directions: Sequence[Group],
+    known: Mapping[Group, Float[np.ndarray, "known dim"]],
+) -> list[float | None]:
+    """Distances of each predicate to what is known of its own direction: the opposite is no guess of it."""
+    none = np.zeros((0, vectors.shape[1]))
+    each = zip(vectors, directions, strict=True)
+    return [distances(vector[None], known.get(direction, none))[0] for vector, direction in each]
 
 
 def from_past(

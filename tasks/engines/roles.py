@@ -74,6 +74,10 @@ class Rating:
     novelty_past: float | None = None
 
 
+Noted = Mapping[str, int | Mapping[str, int]]
+"""Counts by name, and of some the counts by reason."""
+
+
 class Proposer(Protocol):
     """Suggests hypotheses."""
 
@@ -83,7 +87,7 @@ class Proposer(Protocol):
         ...
 
     @property
-    def noted(self) -> Mapping[str, int]:
+    def noted(self) -> Noted:
         """What it counted on the way, for the manifest."""
         ...
 

@@ -84,7 +84,7 @@ class Proposed:
     """What a proposer brought."""
 
     proposals: list[Proposal]
-    noted: Mapping[str, float]
+    noted: Mapping[str, float | Mapping[str, int]]
     """What was counted on the way, for the manifest."""
     calls: tuple[Call, ...]
     """The paid answers it rests on."""

@@ -71,6 +71,26 @@ def unread(manifest: Mapping[str, Any], split: Sequence[Mapping[str, Any]], enco
     return languages.warning(missed, encoder)
 
 
+def useless(manifest: Mapping[str, Any]) -> list[str]:
+    """Why suggestions of a language model could not be tested, and calls brought none; empty where all did.
+
+    Args:
+        manifest: propose's, with what the proposer noted.
+    """
+    told = []
+    if manifest.get("unfit"):
+        why = _counted(manifest["unfit"])
+        n, n_suggested = manifest["n_unfit"], manifest["n_suggested"]
+        told.append(f"{n} of {n_suggested} suggestions were left out: {why}")
+    if manifest.get("failed"):
+        told.append(f"calls that brought no suggestion: {_counted(manifest['failed'])}")
+    return told
+
+
+def _counted(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{why} ({n})" for why, n in reasons.items())
+
+
 def flat(manifest: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """The manifest's entries with nested names joined and hashes left out."""
     found: list[tuple[str, Any]] = []

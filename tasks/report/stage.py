@@ -352,6 +352,7 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "collected": counts.collected_lines(inputs.collected),
         "warnings": [*inputs.collected.get("warnings", []), *inputs.collected.get("notes", [])],
         "unread": counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
+        "useless": counts.useless(inputs.proposed),
         "scored": inputs.scored,
         "recorded": inputs.recorded,
         "holdout": holdout(inputs),

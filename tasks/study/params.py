@@ -71,6 +71,7 @@ def _may_be_added(extra: dict[str, Any]) -> dict[str, Any]:
 BaseUrl = Annotated[str, AfterValidator(_may_be_asked)]
 KeyEnv = Annotated[str, AfterValidator(_is_a_variable)]
 Extra = Annotated[dict[str, Any], AfterValidator(_may_be_added)]
+Amount = Annotated[int, Field(ge=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
 
 
@@ -260,16 +261,18 @@ class Propose(Block):
     """How the texts came about, told to a language model."""
     examples: tuple[str, ...] = Field(default=(), strict=False)
     """Hypotheses of the kind that is wanted, shown to a language model."""
-    rounds: int = Field(default=3, ge=1)
-    """How often a language model is shown a new sample of each group."""
+    rounds: Amount | Literal["auto"] = "auto"
+    """How often a language model is shown a new sample of each group; `auto`: 3, 2 for a small model (whose
+    name says at most 14 billion parameters)."""
     error_rounds: int = Field(default=1, ge=0)
     """Further rounds on texts that the proposals so far do not explain."""
-    samples: int = Field(default=25, ge=1)
-    """Texts of each group shown in a round."""
+    samples: Amount | Literal["auto"] = "auto"
+    """Texts of each group shown in a round; `auto`: 25, 16 for a small model."""
     per_round: int = Field(default=10, ge=1)
-    """Hypotheses asked for in a round, both directions together."""
-    judged: int = Field(default=100, ge=0)
-    """Exploration texts of each group judged to rank proposals and to find unexplained texts; 0: none."""
+    """Hypotheses asked for in a round, both directions together; each direction has a call of its own."""
+    judged: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    """Exploration texts of each group judged to rank proposals and to find unexplained texts; 0: none;
+    `auto`: 100, 24 where the judge is a small model."""
 
 
 class Formalise(Block):

@@ -48,6 +48,8 @@ class Scripted:
     url: str
     asked: list[Question] = field(default_factory=list)
     logprobs: Callable[[Question], list[tuple[str, float]]] | None = None
+    finish: str = "stop"
+    """Why every answer ends."""
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def _handler(answering: Answering) -> type[BaseHTTPRequestHandler]:
             message = {"role": "assistant", "content": said if isinstance(said, str) else json.dumps(said)}
             if said is None:
                 message = {"role": "assistant", "content": None, "refusal": "no"}
-            choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop"}
+            choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": scripted.finish}
             if scripted.logprobs is not None:
                 top = [{"token": token, "logprob": logprob} for token, logprob in scripted.logprobs(question)]
                 choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}

@@ -1,5 +1,6 @@
 """The rater of engine llm: what it is shown, what it asks again, what is measured, over real HTTP."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from tests.spec.test_verify import predicate
 pytestmark = pytest.mark.usefixtures("project")
 
 GUESSES = ("mentions sport", "mentions politics")
+GUESSES_B = ("mentions flood",)
 NAMES = {"A": "headlines of 2020", "B": "headlines of 2019"}
 WORDS = ("flood", "virus", "sport")
 
@@ -81,15 +83,16 @@ def points(predicate_said: str) -> dict[str, int]:
     return {"relevance": n % 3, "novelty": n // 3 % 3, "significance": n // 9 % 3}
 
 
-def rating_of(row: dict[str, Any]) -> dict[str, Any]:
-    return {"id": row["id"], **points(row["predicate"])}
-
-
 def careful(question: Question) -> Any:
     if question.system.startswith("Task: guesses"):
-        return {"guesses": list(GUESSES)}
+        return {"more_in_a": [f"The text {guess}." for guess in GUESSES], "more_in_b": list(GUESSES_B)}
     assert question.system.startswith("Task: ratings")
-    return {"ratings": [rating_of(row) for row in asked(question)]}
+    return {row["id"]: points(row["predicate"]) for row in asked(question)}
+
+
+def shown(question: Question) -> list[dict[str, Any]]:
+    """What the rater is told was known before."""
+    return [row for row in rows(question.system) if "known" in row]
 
 
 def rated(server: Scripted, words: Sequence[str] = WORDS, **blocks: Any) -> list[Rating]:
@@ -114,7 +117,7 @@ def test_the_blind_proposer_sees_goal_reader_and_names_and_nothing_else() -> Non
     with serving(careful) as server:
         rated(server, ["quartz"])
         blind = server.asked[0]
-    assert rows(blind.system) == [{"goal": "what changed", "reader": "a historian", **NAMES}]
+    assert rows(blind.user) == [{"goal": "what changed", "reader": "a historian", **NAMES}]
     assert "quartz" in server.asked[1].user and "quartz" not in blind.system + blind.user
 
 
@@ -128,8 +131,9 @@ def test_the_rater_sees_the_guesses_and_what_other_studies_found_as_data() -> No
         first, *known = rows(server.asked[1].system)
     assert first["goal"] == "what changed"
     found = {"is a question", 'mentions "covid"', 'mentions "virus"'}
-    assert [row["known"] for row in known[:2]] == list(GUESSES)
-    assert {row["known"] for row in known[2:]} == found
+    guessed = [*((guess, NAMES["A"]) for guess in GUESSES), *((guess, NAMES["B"]) for guess in GUESSES_B)]
+    assert [(row["known"], row["more_in"]) for row in known[:3]] == guessed
+    assert {row["known"] for row in known[3:]} == found and not any("more_in" in row for row in known[3:])
     assert asked(server.asked[1])[0]["more_in"] == NAMES["A"]
 
 
@@ -138,7 +142,7 @@ def test_a_study_s_own_discoveries_are_not_held_against_it() -> None:
     duck.record("s")
     with serving(careful) as server:
         assert {one.novelty_past for one in rated(server)} == {None}
-        assert len(rows(server.asked[1].system)) == 1 + len(GUESSES)
+        assert len(shown(server.asked[1])) == len(GUESSES) + len(GUESSES_B)
 
 
 def test_novelty_is_measured_against_guesses_and_past_discoveries() -> None:
@@ -151,6 +155,30 @@ def test_novelty_is_measured_against_guesses_and_past_discoveries() -> None:
     assert [one.novelty_past for one in (flood, virus, sport)] == [0.0, 0.5, 0.5]
 
 
+def test_a_guess_of_the_other_direction_makes_nothing_old() -> None:
+    """Sport was expected to be more in A: less of it there is news."""
+    less = dataclasses.replace(predicate("sport"), direction="B")
+    with serving(careful) as server:
+        (found,) = LlmRater(study(server.url), NAMES).rate([less])
+    assert found.novelty_blind == 0.5
+
+
+@pytest.mark.parametrize(
+    ("finish", "why"), [("length", "does not fit into the model"), ("stop", "not of the wanted form")]
+)
+def test_guesses_that_cannot_be_read_are_told(finish: str, why: str) -> None:
+    def answer(question: Question) -> Any:
+        return '{"more_in_a": ["x' if question.system.startswith("Task: guesses") else careful(question)
+
+    with serving(answer) as server:
+        server.finish = finish
+        rater = LlmRater(study(server.url), NAMES)
+        assert "no blind guesses" not in rater.rated_by
+        found = rater.rate(predicates())
+    assert {one.novelty_blind for one in found} == {None}
+    assert "; no blind guesses (" in rater.rated_by and why in rater.rated_by
+
+
 def test_only_the_nearest_past_discoveries_are_shown() -> None:
     many = [f"mentions flood number {i}" for i in range(60)]
     near = [f"mentions virus {i}" for i in range(rating.N_SHOWN)]
@@ -158,8 +186,8 @@ def test_only_the_nearest_past_discoveries_are_shown() -> None:
     duck.record("press")
     with serving(careful) as server:
         rated(server, ["virus"])
-        shown = [row["known"] for row in rows(server.asked[1].system)[1 + len(GUESSES) :]]
-    assert sorted(shown) == sorted(near)
+        past = [row["known"] for row in shown(server.asked[1]) if "more_in" not in row]
+    assert sorted(past) == sorted(near)
 
 
 def test_without_an_encoder_nothing_is_measured_and_the_model_still_rates() -> None:
@@ -186,30 +214,33 @@ def test_batches_are_rated_side_by_side_and_come_back_in_order() -> None:
     assert [len(call.predicate_ids) for call in rater.calls] == [0, 20, 20, 5]
 
 
-def spoiled(spoil: Callable[[list[dict[str, Any]]], Any]) -> Callable[[Question], Any]:
+def spoiled(spoil: Callable[[dict[str, Any]], Any]) -> Callable[[Question], Any]:
     """Spoils what is said of several predicates at once; one alone is rated as it should be."""
 
     def answer(question: Question) -> Any:
         whole = careful(question)
-        if "guesses" in whole or len(whole["ratings"]) == 1:
+        if "more_in_a" in whole or len(whole) == 1:
             return whole
-        return spoil(whole["ratings"])
+        return spoil(whole)
 
     return answer
+
+
+def without_one(given: dict[str, Any]) -> dict[str, Any]:
+    return dict(list(given.items())[1:])
 
 
 @pytest.mark.parametrize(
     ("spoil", "n_asked_again"),
     [
-        (lambda given: {"ratings": given[::-1]}, 0),
-        (lambda given: {"ratings": [*given, {**given[0], "id": "zzzzzz"}]}, 0),
-        (lambda given: {"ratings": [*given, given[1]]}, 0),
-        (lambda given: {"ratings": given[1:]}, 1),
-        (lambda given: {"ratings": [*given, {**given[1], "novelty": 2 - given[1]["novelty"] or 1}]}, 1),
-        (lambda given: {"ratings": []}, 3),
+        (lambda given: dict(list(given.items())[::-1]), 0),
+        # Told what is wrong with it, and then one by one.
+        (lambda given: {**given, "zzzzzz": {"relevance": 0, "novelty": 0, "significance": 0}}, 4),
+        (without_one, 4),
+        (lambda given: {}, 4),
         (lambda given: None, 3),  # a refusal
     ],
-    ids=["reordered", "extra", "twice alike", "missing", "twice differently", "empty", "refused"],
+    ids=["reordered", "extra", "missing", "empty", "refused"],
 )
 def test_what_is_missing_is_asked_again_and_no_more(
     spoil: Callable[[list[dict[str, Any]]], Any], n_asked_again: int
@@ -225,9 +256,8 @@ def test_what_is_missing_is_asked_again_and_no_more(
 def test_what_is_no_rating_is_none_and_never_a_default(bad: dict[str, Any]) -> None:
     def answer(question: Question) -> Any:
         whole = careful(question)
-        for given in whole.get("ratings", []):
-            if given["id"] == asked(question)[-1]["id"]:
-                given.update(bad)
+        if "more_in_a" not in whole:
+            whole[asked(question)[-1]["id"]].update(bad)
         return whole
 
     with serving(answer) as server:
@@ -282,18 +312,16 @@ def test_the_benchmark_rates_each_problem_with_its_own_goal(
     from tests.unit.test_ratings_benchmark import table, written
 
     def answer(question: Question) -> Any:
-        goal = rows(question.system)[0]
+        goal = rows(question.system + question.user)[0]
         assert (goal["A"], goal["B"]) == ("these", "those")
         if question.system.startswith("Task: guesses"):
-            return {"guesses": ["mentions a guess"]}
+            return {"more_in_a": ["mentions a guess"], "more_in_b": []}
         numbers = [int(row["predicate"].rsplit(" ", 1)[1]) for row in asked(question)]
         assert {f"goal {n % 3}" for n in numbers} == {goal["goal"]}
         given = {"relevance": 0, "novelty": 1, "significance": 2}
         return {
-            "ratings": [
-                {"id": row["id"], **given, "relevance": 2 * (n % 2)}
-                for row, n in zip(asked(question), numbers, strict=True)
-            ]
+            row["id"]: {**given, "relevance": 2 * (n % 2)}
+            for row, n in zip(asked(question), numbers, strict=True)
         }
 
     file = written(project.folder, table())

@@ -582,6 +582,19 @@ def test_tables_of_different_runs_are_refused(project: Project) -> None:
         report.run(load("news"))
 
 
+def test_suggestions_that_could_not_be_tested_are_told_with_the_reasons(project: Project) -> None:
+    assert "Proposer:" not in put(project, [held(COVID)])
+    noted = {
+        "n_suggested": 20,
+        "n_unfit": 4,
+        "unfit": {"copies one text": 3, "is too long": 1},
+        "failed": {"refused: <b>no</b>": 2},
+    }
+    page = put(project, [held(COVID)], proposed=noted)
+    assert "4 of 20 suggestions were left out: copies one text (3), is too long (1)" in page
+    assert "brought no suggestion: refused: &lt;b&gt;no&lt;/b&gt; (2)" in page
+
+
 def test_an_encoder_that_did_not_read_the_texts_is_told(project: Project) -> None:
     assert "Not read" not in put(project, [held(COVID)])
     page = put(project, [held(COVID)], proposed={"n_unread_zh": 300})

@@ -1,5 +1,7 @@
 """Which texts a language model is shown: typical, unlike each other, never twice while there are others."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from tasks.engines.contrast import Contrast, cross_fitted
 from tasks.engines.llm import ranking, sampling
 from tasks.engines.llm.sampling import Sampler
+from tasks.study import Study
 
 
 def _texts(n_a: int, n_b: int, words: str = "subject {i} {group}") -> pl.DataFrame:
@@ -186,3 +189,51 @@ def test_texts_lean_to_the_group_whose_proposals_hold() -> None:
     lean = ranking.lean(score, contrast, np.random.default_rng(0))
     held = (score[:, 1] == 1) & contrast.in_a
     assert lean[held].min() > lean[~contrast.in_a].max()
+
+
+def _alike(n: int, shared: int, z: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two strong proposals that hold of `shared` texts together, and weak ones, none of them alike."""
+    rng = np.random.default_rng(0)
+    first = np.arange(n) < n // 4
+    second = np.arange(n) < shared
+    weak = rng.random((n, 4)) < 0.5
+    return np.column_stack([first, second, weak]).astype(float), np.array([6.0, z, 1.4, 1.3, 1.2, 1.1])
+
+
+def test_a_strong_proposal_that_is_alike_goes_before_weak_ones() -> None:
+    """Lockdowns beside a pandemic: told twice is better than not at all."""
+    score, z = _alike(400, 60, 5.0)
+    assert ranking.chosen(z, score, 20, 0.5, 2.0) == [0, 1, 2, 3, 4]
+    assert ranking.chosen(z, score, 1, 0.5, 2.0) == [0]
+
+
+def test_a_twin_fills_nothing_up() -> None:
+    score, z = _alike(400, 99, 5.0)
+    assert ranking.chosen(z, score, 20, 0.5, 2.0) == [0, 2, 3, 4, 5]
+
+
+def test_a_text_is_explained_by_what_holds_of_it_and_more_often_in_its_group() -> None:
+    texts = _texts(40, 40)
+    in_a = (texts["group"] == "A").to_numpy()
+    place = texts["document_id"].str.slice(1).cast(pl.Int64).to_numpy()
+    of_a, of_both, gap = in_a & (place < 20), place < 10, np.full(80, np.nan)
+    score = np.column_stack([of_a, of_both, gap]).astype(float)
+    found = ranking.explained(score, Contrast.of(texts))
+    assert found.tolist() == of_a.tolist()
+
+
+@pytest.mark.parametrize(
+    ("llm", "propose", "wanted"),
+    [
+        ({"model": "gpt-5-mini"}, {}, sampling.LARGE),
+        ({"model": "llama3.1:8b"}, {}, sampling.SMALL),
+        ({"model": "big", "judge": {"model": "x-7b"}}, {}, sampling.Sizes(3, 25, 24)),
+        ({"model": "x-7b"}, {"rounds": 5, "samples": 30, "judged": 0}, sampling.Sizes(5, 30, 0)),
+    ],
+)
+def test_small_models_get_less_unless_the_study_says_otherwise(
+    llm: dict[str, Any], propose: dict[str, Any], wanted: sampling.Sizes
+) -> None:
+    blocks = {"name": "s", "data": "x", "goal": "g", "collect": {"group": "random"}}
+    asked = Study.model_validate({**blocks, "engine": "llm", "llm": llm, "propose": propose})
+    assert sampling.sizes(asked) == wanted

@@ -35,6 +35,60 @@ def test_a_sentence_completes_the_text(said: str, tidy: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "tidy"),
+    [
+        ("The text in group A mentions a flood.", "mentions a flood"),
+        ("mentions a flood (in group B)", "mentions a flood"),
+        ("The texts of corpus A mention a flood", "mention a flood"),
+        ("More texts about floods", "is about floods"),
+        ("mentions a flood in many of these texts", "mentions a flood"),
+        ("coronavirus", "is about coronavirus"),
+        ("about the harbour", "is about the harbour"),
+        ("The text reports a flood, including the", "reports a flood"),
+        (
+            "The text reports on a flood, on how people whose houses are lost now live, on food, clothes and",
+            "reports on a flood, on how people whose houses are lost now live, on food",
+        ),
+        ("discusses vitamin B", "discusses vitamin B"),
+        ("erwähnt die Flut", "erwähnt die Flut"),
+        ("high levels of worry about what comes next", "high levels of worry about what comes next"),
+    ],
+)
+def test_a_suggestion_speaks_of_one_text(said: str, tidy: str) -> None:
+    assert wording.predicate(said) == tidy
+    assert wording.predicate(tidy) == tidy
+
+
+def test_a_comparison_is_no_less_one_where_it_names_a_group() -> None:
+    assert wording.fault(wording.predicate("is more formal than in group B")) == wording.NAMES_GROUP
+    assert wording.fault(wording.predicate("is shorter")) == wording.COMPARES
+
+
+@pytest.mark.parametrize(
+    ("sentence", "why"),
+    [
+        ("mentions the", wording.EMPTY),
+        ("", wording.EMPTY),
+        ("x" * 201, wording.LONG),
+        ("talks about healthcare and medical issues", wording.REPEATS_EXAMPLE),
+        ("discusses health care, medical issues", ""),
+        ("mentions a doctor", ""),
+        ("describes the agreement to keep private hospitals open", wording.COPIES_TEXT),
+        ("private hospitals agreement kept open", wording.COPIES_TEXT),
+        ("mentions private hospitals", ""),
+        ("tells that the shop is open on sunday", ""),
+    ],
+)
+def test_what_is_handed_back_is_no_hypothesis(sentence: str, why: str) -> None:
+    texts = [
+        "agreement to keep private hospitals open",
+        *(f"the shop is open on sunday, number {i} of all the shops in town" for i in range(3)),
+    ]
+    examples = ["Talks about healthcare and medical breakthroughs or issues."]
+    assert wording.fault(sentence, texts, examples) == why
+
+
+@pytest.mark.parametrize(
     "sentence",
     [
         "is more formal than group B",

@@ -140,9 +140,13 @@ def test_two_keys_never_share_an_id(monkeypatch: pytest.MonkeyPatch) -> None:
         (MORE, '{"a":"both"}'),
         (MORE, '{"a":"yes"}'),
         (MORE, '{"a":true}'),
-        (schemas.Hypotheses, '{"hypotheses":[{"predicate":"x","direction":"C"}]}'),
-        (schemas.Ratings, '{"ratings":[{"id":"a","relevance":3,"novelty":0,"significance":0}]}'),
-        (schemas.Ratings, '{"ratings":[{"id":"a","relevance":1.5,"novelty":0,"significance":0}]}'),
+        (schemas.hypotheses(5), '{"hypotheses":[{"predicate":"x","direction":"C"}]}'),
+        (schemas.group_guesses(5), '{"more_in_a":["x"]}'),
+        (schemas.rewrites(("a", "b")), '{"a":"x"}'),
+        (schemas.rewrites(("a",)), '{"a":"x","c":"y"}'),
+        (schemas.ratings(("a",)), '{"a":{"relevance":3,"novelty":0,"significance":0}}'),
+        (schemas.ratings(("a",)), '{"a":{"relevance":1.5,"novelty":0,"significance":0}}'),
+        (schemas.ratings(("a",)), '{"b":{"relevance":1,"novelty":0,"significance":0}}'),
         (schemas.Guesses, '{"guesses":[1]}'),
         (schemas.Texts, '{"texts":"x"}'),
     ],
@@ -153,8 +157,10 @@ def test_an_answer_of_another_form_is_not_taken(schema: type[pydantic.BaseModel]
 
 
 def test_an_answer_of_the_wanted_form_is_taken() -> None:
-    rated = '{"ratings":[{"id":"a","relevance":0,"novelty":1,"significance":2}]}'
-    assert schemas.Ratings.model_validate_json(rated).ratings[0].significance == 2
+    rated = schemas.ratings(("2a",)).model_validate_json(
+        '{"2a":{"relevance":0,"novelty":1,"significance":2}}'
+    )
+    assert rated.model_dump() == {"2a": {"relevance": 0, "novelty": 1, "significance": 2}}
 
 
 @pytest.mark.parametrize(
@@ -196,3 +202,13 @@ def test_a_predicate_stays_on_the_line_of_its_question(predicate: str) -> None:
     assert prompts.question("mentions a flood. ") == "Is it true that the text mentions a flood?"
     assert prompts.phrase("  mentions\n a\u2028flood?! ") == "mentions a flood"
     assert prompts.phrase("?") == "?", "something is left to be asked about"
+
+
+def test_a_schema_bounds_what_it_asks_for_and_takes_one_more_all_the_same() -> None:
+    """A server that enforces schemas keeps to it; an answer of one that does not is cut later."""
+    (wanted,) = schemas.hypotheses(5).model_json_schema()["properties"].values()
+    assert (wanted["minItems"], wanted["maxItems"]) == (3, 5) and "pattern" in wanted["items"]
+    assert re.search(wanted["items"]["pattern"], "The text mentions a flood.")
+    assert not re.search(wanted["items"]["pattern"], "The text" + " goes on" * 10)
+    said = [f"The text is {i}" for i in range(6)]
+    assert schemas.hypotheses(5).model_validate({"hypotheses": said}).hypotheses == said

@@ -56,7 +56,7 @@ class LlmGenerator:
         shown = prompts.lines({"text": text[:MAX_CHARS_KNOWN]} for text in known[-MAX_KNOWN:])
         system, user = self._prompt.render(description=description, known=shown, n=n)
         answer = self._gateway.ask_now(
-            Request("generator", self._endpoint, system, user, schemas.Texts, self._prompt.hash)
+            Request("generator", self._endpoint, system, user, schemas.texts(n), self._prompt.hash)
         )
         self._calls += answer.calls
         if answer.status != roles.VALUE or not isinstance(answer.parsed, schemas.Texts):

@@ -14,8 +14,8 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel
 
-from tasks.engines.llm import packing, prompts, rating, sampling, schemas
-from tasks.engines.llm.proposing import question
+from tasks.engines.llm import packing, prompts, rating, sampling, schemas, suggesting, wording
+from tasks.engines.llm.suggesting import question
 from tasks.records import Predicate
 from tasks.study import Study
 from tasks.study.params import RoleName
@@ -63,29 +63,34 @@ def of_texts(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units:
 
 
 def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) -> list[Load]:
-    """The rounds of hypotheses, and a call after each that rewrites what compares."""
-    params = study.propose
-    n_shown = 2 * sampling.affordable(params.samples)
-    room = max(sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // n_shown))
-    samples = n_shown * (mean_bytes(explored, room) + len('{"group": "A", "text": ""}\n'))
-    n_rounds = params.rounds + (params.error_rounds if params.judged else 0)
-    suggested = schemas.Hypotheses(
-        hypotheses=[schemas.Hypothesis(predicate=SENTENCE, direction="A")] * params.per_round
+    """The rounds of hypotheses, a call for each group, and one after each round that mends what is unfit."""
+    params, sizes, n = study.propose, sampling.sizes(study), suggesting.per_call(study)
+    contrasts = not study.llm.endpoints("proposer")[0].is_small
+    n_shown = sizes.samples * (2 if contrasts else 1)
+    room = max(
+        sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // (2 * sizes.samples))
     )
+    samples = n_shown * (mean_bytes(explored, room) + len('{"text":""}\n'))
+    told = prompts.lines([{"these texts": names["A"], "other texts": names["B"]}]) if contrasts else ""
+    n_rounds = sizes.rounds + (params.error_rounds if sizes.judged else 0)
+    suggested = schemas.hypotheses(n)(hypotheses=[f"The text {SENTENCE}"] * n)
+    answer = {"answer": f"The text {SENTENCE}"}
     rounds = [
         load_of("propose", "proposer", prompts.load("propose/predicates"), suggested, samples, {
-            "study": question(study),
-            "groups": prompts.lines({"group": group, "name": name} for group, name in names.items()),
-            "n": params.per_round,
-            "examples": prompts.lines({"predicate": example} for example in params.examples),
-            "known": prompts.lines([{"predicate": SENTENCE, "direction": "A"}] * (done * params.per_round)),
-            "unexplained": done >= params.rounds,
-            "samples": "",
+            "study": question(study) + told,
+            "n": n,
+            "these": "",
+            "others": "-" if contrasts else "",
+            "examples": prompts.lines({"answer": e} for e in params.examples) if contrasts else "",
+            "known": prompts.lines([answer] * min(done * n, suggesting.MAX_KNOWN)),
+            "unexplained": done >= sizes.rounds,
         })
         for done in range(n_rounds)
+        for _ in names
     ]  # fmt: skip
-    lines = prompts.lines([{"id": ITEM_ID, "predicate": SENTENCE}] * params.per_round)
-    mended = schemas.Rewrites(rewrites=[schemas.Rewrite(id=ITEM_ID, predicate=SENTENCE)] * params.per_round)
+    ids = [f"s{i}" for i in range(params.per_round)]
+    lines = prompts.lines({"id": i, "sentence": SENTENCE, "wrong": f"it {wording.COMPARES}"} for i in ids)
+    mended = schemas.rewrites(tuple(ids))(**dict.fromkeys(ids, SENTENCE))
     return [
         *rounds,
         *[load_of("propose", "proposer", prompts.load("propose/rewrite"), mended, 0, {"sentences": lines})]
@@ -95,12 +100,13 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
 
 def ranking(study: Study, explored: pl.DataFrame) -> list[Load]:
     """Verdicts on a sample of the exploration half that order the proposals, one lot after another."""
-    params = study.propose
-    if not params.judged:
+    params, sizes = study.propose, sampling.sizes(study)
+    if not sizes.judged:
         return []
     # Texts lie in the order of their hashes: the first are as good as any.
-    sample = explored.group_by("group", maintain_order=True).head(params.judged)
-    lots = [params.rounds * params.per_round, *[params.per_round] * params.error_rounds]
+    sample = explored.group_by("group", maintain_order=True).head(sizes.judged)
+    n_round = 2 * suggesting.per_call(study)
+    lots = [sizes.rounds * n_round, *[n_round] * params.error_rounds]
     return [judging(study, lot, sample, "propose") for lot in lots]
 
 
@@ -122,7 +128,7 @@ def judging(
         n_calls += packs.n_calls
         weight = packs.n_calls / max(len(measured), 1)
         bytes_in += weight * sum(_bytes(asked.system, asked.user) for asked in measured)
-        bytes_out += weight * sum(_bytes(_verdicts(asked)) for asked in measured)
+        bytes_out += weight * sum(_bytes(verdicts(asked)) for asked in measured)
         answer = next((asked.answer for asked in measured), None)
     return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
 
@@ -131,7 +137,7 @@ def _judging_role(role: RoleName) -> Literal["judge", "gold"]:
     return "gold" if role == "gold" else "judge"
 
 
-def _verdicts(asked: packing.Asked) -> str:
+def verdicts(asked: packing.Asked) -> str:
     """What a judge answers, written out."""
     word = asked.words[-1]
     return (
@@ -149,25 +155,24 @@ def ratings(
     """The blind proposer's guesses, and the ratings; by the rater's own prompts where none are given."""
     about = prompts.lines([{"goal": study.goal, "reader": study.user or "", **names}])
     guess, rate = asked or rating.LlmRater.prompts()
-    guessed = schemas.Guesses(guesses=[SENTENCE] * rating.N_GUESSES)
-    n_rated = min(rating.PER_CALL, study.propose.max_predicates)
-    rows = [{"id": ITEM_ID, "predicate": SENTENCE, "more_in": max(names.values(), key=len)}] * n_rated
-    rated = schemas.PredicateRating(id=ITEM_ID, relevance=0, novelty=0, significance=0)
+    n = rating.N_GUESSES // 2
+    guessed = schemas.GroupGuesses(more_in_a=[SENTENCE] * n, more_in_b=[SENTENCE] * n)
+    ids = prompts.item_ids([str(i) for i in range(min(rating.PER_CALL, study.propose.max_predicates))])
+    name = max(names.values(), key=len)
+    rows = [{"id": id_, "predicate": SENTENCE, "more_in": name} for id_ in ids]
+    rated = schemas.PredicateRating(relevance=0, novelty=0, significance=0)
+    known = [{"known": SENTENCE, "more_in": name}] * (rating.N_GUESSES + rating.N_SHOWN)
     batch = load_of(
         "record",
         "rater",
         rate,
-        schemas.Ratings(ratings=[rated] * n_rated),
+        schemas.ratings(tuple(ids))(**dict.fromkeys(ids, rated)),
         0,
-        {
-            "study": about,
-            "known": prompts.lines([{"known": SENTENCE}] * (rating.N_GUESSES + rating.N_SHOWN)),
-            "hypotheses": prompts.lines(rows),
-        },
+        {"study": about, "known": prompts.lines(known), "hypotheses": prompts.lines(rows)},
     )
     n_batches = -(-study.propose.max_predicates // rating.PER_CALL)
     return [
-        load_of("record", "rater", guess, guessed, 0, {"study": about, "n": rating.N_GUESSES}),
+        load_of("record", "rater", guess, guessed, 0, {"study": about, "n": n}),
         *[batch] * n_batches,
     ]
 

@@ -1,36 +1,30 @@
 """Proposing as D5 does (Zhong et al. 2023): rounds of samples, then rounds on what is not yet explained.
 
-Each round shows texts of both groups and asks for hypotheses in both directions. Those that cannot be
-judged on one text are rewritten or left out, and what says the same is merged. The judge then looks at a
-sample of the exploration half: this orders the proposals, and the texts that their verdicts put into the
-wrong group are shown in the next round. Every answer is data: a sentence is only ever judged, never obeyed.
+Each round asks for hypotheses in both directions (suggesting.py); what says the same is merged. The judge
+then looks at a sample of the exploration half: this orders the proposals, and the texts of which none of them
+holds are shown in the next round. Every answer is data: a sentence is only ever judged, never obeyed.
 """
 
-import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
-from pydantic import BaseModel
 
-from tasks import paths
 from tasks.engines import roles
 from tasks.engines.contrast import Contrast
 from tasks.engines.encoders import encoder as encoders
-from tasks.engines.gateway.chat import Gateway, Request
-from tasks.engines.llm import prompts, ranking, sampling, schemas, wording
+from tasks.engines.gateway import problems
+from tasks.engines.llm import ranking, sampling, wording
 from tasks.engines.llm.judging import LlmJudge
+from tasks.engines.llm.suggesting import OTHERS, STAGE, Suggester, Suggestion
 from tasks.errors import EngineError
-from tasks.records import Call, Group, Predicate, Proposal
+from tasks.records import Call, Predicate, Proposal
 from tasks.store import frames
 from tasks.study import Study
 
-STAGE = "propose"
-MAX_CHARS_REWRITTEN = 1_000
-"""A sentence beyond this is no hypothesis that went wrong, and is not asked about again."""
 NOTED = (
     "n_rounds",
     "n_rounds_failed",
@@ -42,45 +36,33 @@ NOTED = (
     "n_judged_in_vain",
     "n_turned",
 )
-"""What is counted: rounds without a usable answer; sentences rewritten, left out (still comparing, or too
-long) and merged; verdicts that are missing; directions that the verdicts turned round."""
-
-
-@dataclass(frozen=True)
-class _Suggestion:
-    sentence: str
-    direction: Group
-    example_ids: tuple[str, ...]
-    """What the model was shown when it suggested it."""
-
-    @property
-    def definition(self) -> str:
-        """The sentence is all there is to judge by."""
-        return json.dumps({"says": self.sentence}, ensure_ascii=False)
-
-
-def question(study: Study) -> str:
-    """Goal, reader and origin of the texts as data, on one line; only what the study tells."""
-    known = {"goal": study.goal, "reader": study.user, "texts": study.propose.about}
-    return prompts.lines([{name: value for name, value in known.items() if value}])
+"""What is counted: rounds without a usable answer; sentences rewritten, left out and merged; verdicts that
+are missing; directions that the verdicts turned round."""
 
 
 class LlmProposer:
     """Asks a language model for hypotheses, on the exploration half alone."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, names: Mapping[str, str] | None = None) -> None:
+        """`names` of groups A and B are those that collect found where they are not given."""
         self._study = study
-        self._endpoint = study.llm.endpoints("proposer")[0]
-        self._gateway = Gateway(study, STAGE)
-        self._prompt = prompts.load("propose/predicates")
-        self._calls: list[Call] = []
-        self.noted: Counter[str] = Counter(dict.fromkeys(NOTED, 0))
-        """What happened on the way, for the manifest."""
+        self._sizes = sampling.sizes(study)
+        self._suggester = Suggester(study, names)
+        self._judged: list[Call] = []
+        self._counts: Counter[str] = Counter()
 
     @property
     def calls(self) -> Sequence[Call]:
         """The paid answers of the proposer, and of the judge on the exploration sample."""
-        return tuple(self._calls)
+        return (*self._suggester.calls, *self._judged)
+
+    @property
+    def noted(self) -> roles.Noted:
+        """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
+        said = self._suggester
+        why = {"unfit": dict(said.faults.most_common()), "failed": dict(said.problems.most_common())}
+        counted = self._counts + said.counts
+        return {**{name: counted[name] for name in NOTED}, **{k: v for k, v in why.items() if v}}
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial.
@@ -93,99 +75,51 @@ class LlmProposer:
         if not 0 < (texts["group"] == "A").sum() < texts.height:
             return []
         look = _Look(texts, embeddings, sampling.Sampler(texts, embeddings, rng), rng)
-        params = self._study.propose
-        found: list[_Suggestion] = []
-        for n_round in range(params.rounds):
-            rows = look.sampler.typical(n_round, sampling.affordable(params.samples))
-            found = self._grown(found, look, rows, unexplained=False)
-        if self.noted["n_rounds_failed"] == params.rounds:
-            raise EngineError(
-                f"studies.{self._study.name}: {self._endpoint.model} gave no usable hypotheses in any of "
-                f"{params.rounds} rounds (refused or not of the wanted form).",
-                hint="Name another model under llm.proposer, or raise llm.max_tokens.",
-            )
-        if not found or not params.judged:
-            return [self._proposal(one, 0.0, 0.0) for one in found[: params.max_predicates]]
+        found = self._suggested(look)
+        if not found or not self._sizes.judged:
+            return [self._proposal(one, 0.0, 0.0) for one in found[: self._study.propose.max_predicates]]
         return self._ranked(found, look)
 
+    def _suggested(self, look: "_Look") -> list[Suggestion]:
+        """What the rounds on typical texts bring."""
+        found: list[Suggestion] = []
+        for n_round in range(self._sizes.rounds):
+            rows = look.sampler.typical(n_round, self._sizes.samples)
+            found = self._grown(found, look, rows, unexplained=False)
+        if self._counts["n_rounds_failed"] == self._sizes.rounds:
+            ((why, _),) = self._suggester.problems.most_common(1)
+            raise EngineError(
+                f"studies.{self._study.name}: {self._suggester.model} gave no usable hypotheses in any of "
+                f"{self._sizes.rounds} rounds: {why}.",
+                hint=problems.remedy(why),
+            )
+        return found
+
     def _grown(
-        self, found: Sequence[_Suggestion], look: "_Look", rows: Sequence[int], unexplained: bool
-    ) -> list[_Suggestion]:
+        self, found: Sequence[Suggestion], look: "_Look", rows: Sequence[int], unexplained: bool
+    ) -> list[Suggestion]:
         """What there was and what one more round on these texts adds."""
-        sample = look.texts[list(rows)]
-        self.noted["n_rounds"] += 1
-        answer = self._ask(self._prompt, schemas.Hypotheses, self._prompt_fields(sample, found, unexplained))
-        if not isinstance(answer, schemas.Hypotheses):
-            self.noted["n_rounds_failed"] += 1
-            return list(found)
-        # No more than were asked for: each one costs judgements.
-        said = answer.hypotheses[: self._study.propose.per_round]
-        self.noted["n_suggested"] += len(said)
-        example_ids = tuple(sample["text_id"])
-        fresh = self._judgeable([
-            _Suggestion(wording.tidied(one.predicate), one.direction, example_ids) for one in said
-        ])  # fmt: skip
+        n_failed = self._suggester.problems.total()
+        fresh = self._suggester.round(look.texts[list(rows)], found, unexplained)
+        self._counts["n_rounds"] += 1
+        self._counts["n_rounds_failed"] += self._suggester.problems.total() - n_failed == len(OTHERS)
         whole = [*found, *fresh]
         encoder = encoders.load(self._study) if look.embeddings.shape[1] else None
         kept = wording.distinct([s.sentence for s in whole], [s.direction for s in whole], encoder)
-        self.noted["n_repeated"] += len(whole) - len(kept)
+        self._counts["n_repeated"] += len(whole) - len(kept)
         return [whole[i] for i in kept]
 
-    def _prompt_fields(
-        self, sample: pl.DataFrame, found: Sequence[_Suggestion], unexplained: bool
-    ) -> dict[str, object]:
-        study = self._study
-        names = frames.read_manifest(paths.output(study.name, "collect"))["names"]
-        samples = [
-            {"group": group, "text": sampling.excerpt(text, sample.height)}
-            for group, text in sample.select("group", "text").iter_rows()
-        ]
-        return {
-            "study": question(study),
-            "groups": prompts.lines({"group": group, "name": name} for group, name in names.items()),
-            "n": study.propose.per_round,
-            "examples": prompts.lines({"predicate": example} for example in study.propose.examples),
-            "known": prompts.lines({"predicate": s.sentence, "direction": s.direction} for s in found),
-            "unexplained": unexplained,
-            "samples": prompts.lines(samples),
-        }
-
-    def _judgeable(self, said: Sequence[_Suggestion]) -> list[_Suggestion]:
-        """Those that hold or do not hold of one text, the others rewritten where the model can."""
-        unfit = [one.sentence for one in said if not wording.fits(one.sentence)]
-        asked = [sentence for sentence in dict.fromkeys(unfit) if 0 < len(sentence) <= MAX_CHARS_REWRITTEN]
-        rewritten = self._rewritten(asked) if asked else {}
-        mended = [replace(one, sentence=rewritten.get(one.sentence, one.sentence)) for one in said]
-        kept = [one for one in mended if wording.fits(one.sentence)]
-        self.noted["n_rewritten"] += len(kept) + len(unfit) - len(said)
-        self.noted["n_unfit"] += len(said) - len(kept)
-        return kept
-
-    def _rewritten(self, sentences: Sequence[str]) -> dict[str, str]:
-        ids = prompts.item_ids(sentences, str(self._study.seed))
-        of_id = dict(zip(ids, sentences, strict=True))
-        asked = prompts.lines({"id": i, "predicate": sentence} for i, sentence in of_id.items())
-        answer = self._ask(prompts.load("propose/rewrite"), schemas.Rewrites, {"sentences": asked})
-        given = answer.rewrites if isinstance(answer, schemas.Rewrites) else []
-        return {of_id[one.id]: wording.tidied(one.predicate) for one in given if one.id in of_id}
-
-    def _ask(
-        self, prompt: prompts.Prompt, schema: type[BaseModel], values: dict[str, object]
-    ) -> BaseModel | None:
-        system, user = prompt.render(**values)
-        answer = self._gateway.ask_now(Request("proposer", self._endpoint, system, user, schema, prompt.hash))
-        self._calls += answer.calls
-        return answer.parsed if answer.status == roles.VALUE else None
-
-    def _ranked(self, found: list[_Suggestion], look: "_Look") -> list[Proposal]:
+    def _ranked(self, found: list[Suggestion], look: "_Look") -> list[Proposal]:
         """The best by the judge's verdicts on a sample, after the rounds on what these do not explain."""
         params = self._study.propose
-        rows = look.sample(params.judged)
+        rows = look.sample(self._sizes.judged)
         contrast = Contrast.of(look.texts[rows])
         score = self._verdicts(found, look, rows)
         for _ in range(params.error_rounds):
-            lean = ranking.lean(score, contrast, look.rng)
-            shown = look.sampler.unexplained(lean, rows, sampling.affordable(params.samples))
+            lean, missed = ranking.lean(score, contrast, look.rng), ~ranking.explained(score, contrast)
+            shown = look.sampler.unexplained(lean[missed], np.array(rows)[missed], self._sizes.samples)
+            if not 0 < (look.texts["group"][shown] == "A").sum() < len(shown):
+                break  # what there is explains a whole group
             n_known = len(found)
             found = self._grown(found, look, shown, unexplained=True)
             if len(found) > n_known:
@@ -195,20 +129,20 @@ class LlmProposer:
         return [self._proposal(found[i], float(effect[i]), float(z[i])) for i in kept]
 
     def _verdicts(
-        self, suggestions: Sequence[_Suggestion], look: "_Look", rows: Sequence[int]
+        self, suggestions: Sequence[Suggestion], look: "_Look", rows: Sequence[int]
     ) -> Float[np.ndarray, "text proposal"]:
         """Verdicts of the study's own judge, as they will count later."""
         threshold = self._study.formalise.threshold
         judge = LlmJudge(self._study, stage=STAGE)
         asked = [self._predicate(one, judge.name) for one in suggestions]
         judgements = judge.judge(asked, look.texts[list(rows)], look.embeddings[list(rows)])
-        self._calls += judgements.calls
+        self._judged += judgements.calls
         score = np.where(judgements.status == roles.VALUE, judgements.score, np.nan)
-        self.noted["n_judged"] += score.size
-        self.noted["n_judged_in_vain"] += int(np.isnan(score).sum())
+        self._counts["n_judged"] += score.size
+        self._counts["n_judged_in_vain"] += int(np.isnan(score).sum())
         return score if threshold is None else np.where(np.isnan(score), np.nan, score >= threshold)
 
-    def _predicate(self, suggestion: _Suggestion, judge: str) -> Predicate:
+    def _predicate(self, suggestion: Suggestion, judge: str) -> Predicate:
         """The suggestion as the judge knows it, with the id it will have once it is frozen."""
         return Predicate(
             predicate_id=frames.hashed(suggestion.sentence, suggestion.definition),
@@ -221,14 +155,14 @@ class LlmProposer:
             threshold=self._study.formalise.threshold,
             planned_test="",
             split_hash="",
-            prompt_hash=self._prompt.hash,
+            prompt_hash=self._suggester.prompt_hash,
             explore_effect=0.0,
             explore_z=0.0,
         )
 
-    def _proposal(self, suggestion: _Suggestion, effect: float, z: float) -> Proposal:
+    def _proposal(self, suggestion: Suggestion, effect: float, z: float) -> Proposal:
         direction = ranking.direction_of(suggestion.direction, z)
-        self.noted["n_turned"] += direction != suggestion.direction
+        self._counts["n_turned"] += direction != suggestion.direction
         return Proposal(
             predicate=suggestion.sentence,
             direction=direction,
@@ -239,7 +173,7 @@ class LlmProposer:
             explore_effect=effect,
             explore_z=z,
             example_ids=suggestion.example_ids,
-            prompt_hash=self._prompt.hash,
+            prompt_hash=self._suggester.prompt_hash,
         )
 
 

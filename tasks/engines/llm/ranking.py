@@ -7,13 +7,18 @@ how many of them, go on to the confirmation half.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from tasks.engines.contrast import Contrast, cross_fitted
 from tasks.records import Group
 
 LEAST_KEPT = 5
 """So many go on even where none is strong enough: a study without a difference must end and say so."""
+TWIN_PHI = 0.9
+"""Two proposals whose verdicts correlate more than this are one in two wordings."""
+HOLDS = 0.5
+EXPLAINS_Z = 1.0
+"""Least |z| with which a proposal explains the texts it holds of."""
 FLIP_Z = 3.0
 """A proposal this far off in the other direction is turned round."""
 
@@ -62,26 +67,46 @@ def chosen(
 ) -> list[int]:
     """Which proposals to keep, strongest first, none of them correlated more than max_phi with a stronger.
 
+    Where these are fewer than LEAST_KEPT, strong ones that are alike fill up first (never twins), and only
+    then those below the gate: a real difference told twice is worth more than none.
+
     Unlike in the embedded engine no false discovery rate is kept here: some dozens of sentences were looked
     at, not thousands of words, and a hundred verdicts per group would hide most true ones.
     """
+    columns = _standard(score)
     rank = sorted(range(len(z)), key=lambda i: (-round(abs(float(z[i])), 6), i))
     strong = [i for i in rank if abs(z[i]) >= gate_z]
-    kept = _spread(_standard(score), strong, most, max_phi)
-    if len(kept) < min(LEAST_KEPT, most):
-        weak = [i for i in rank if abs(z[i]) < gate_z]
-        kept = _spread(_standard(score), [*strong, *weak], min(LEAST_KEPT, most), max_phi)
-    return kept
+    weak = [i for i in rank if abs(z[i]) < gate_z]
+    kept = _grown([], columns, strong, most, max_phi)
+    least = min(LEAST_KEPT, most)
+    kept = _grown(kept, columns, strong, least, max(max_phi, TWIN_PHI))
+    kept = _grown(kept, columns, weak, least, max_phi)
+    return sorted(kept, key=rank.index)
 
 
-def _spread(
-    columns: Float[np.ndarray, "text proposal"], rank: Sequence[int], most: int, max_phi: float
+def explained(score: Float[np.ndarray, "text proposal"], contrast: Contrast) -> Bool[np.ndarray, " text"]:
+    """Whether a proposal holds of the text that holds more often in its group; a gap does not hold."""
+    effect, z = effect_and_z(score, contrast)
+    holds = np.where(np.isnan(score), 0.0, score) >= HOLDS
+    in_group = (effect > 0) == contrast.in_a[:, None]
+    found: Bool[np.ndarray, " text"] = (holds & in_group & (np.abs(z) >= EXPLAINS_Z)).any(axis=1)
+    return found
+
+
+def _grown(
+    kept: Sequence[int],
+    columns: Float[np.ndarray, "text proposal"],
+    rank: Sequence[int],
+    most: int,
+    max_phi: float,
 ) -> list[int]:
-    kept: list[int] = []
+    """With further ones of the rank, as long as there are not `most`, that are unlike all others."""
+    grown = list(kept)
     for i in rank:
-        if len(kept) < most and all(abs(float(columns[:, i] @ columns[:, j])) <= max_phi for j in kept):
-            kept.append(i)
-    return kept
+        unlike = all(abs(float(columns[:, i] @ columns[:, j])) <= max_phi for j in grown)
+        if len(grown) < most and i not in grown and unlike:
+            grown.append(i)
+    return grown
 
 
 def _filled(score: Float[np.ndarray, "text proposal"]) -> Float[np.ndarray, "text proposal"]:

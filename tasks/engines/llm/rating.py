@@ -1,7 +1,9 @@
 """Relevance, novelty and significance by a rubric of 0-2 (D5: Zhong et al. 2023), and novelty measured.
 
-A blind proposer, who knows the goal and the names of the groups and sees no text, guesses first. What it
-guessed and what other studies discovered is shown to the rater, and is what novelty is measured against.
+A blind proposer, who knows the goal and the names of the groups and sees no text, guesses first, for each
+group. What it guessed and what other studies discovered is shown to the rater, and is what novelty is
+measured against: of the guesses those of the predicate's own direction. What direction a discovery of
+another study had is not known here, since its groups are others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +18,9 @@ from tasks import paths
 from tasks.engines import novelty
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.gateway.chat import Answer, Gateway, Request
-from tasks.engines.llm import prompts
-from tasks.engines.llm.schemas import Guesses, PredicateRating, Ratings
+from tasks.engines.llm import prompts, schemas, wording
 from tasks.engines.roles import Rating
-from tasks.records import Call, Predicate
+from tasks.records import Call, Group, Predicate
 from tasks.store import frames, past
 from tasks.study import Study
 
@@ -27,12 +28,19 @@ STAGE = "record"
 PER_CALL = 20
 """Predicates rated in one call: seen side by side, they are rated on one scale."""
 N_GUESSES = 20
+"""Of both groups together."""
+TOKENS_GUESS, TOKENS_RATING = 40, 50
+"""Room for one of them in an answer."""
 N_SHOWN = 40
 """Past discoveries that the rater is shown: those nearest to what it rates."""
 
 
 Batch = Sequence[tuple[str, Predicate]]
 """What is rated in one call: ids as the model sees them, and predicates."""
+Guesses = Mapping[Group, Sequence[str]]
+"""By the group in which they are said to hold more often; all under A where there are no groups."""
+Known = Mapping[str, str]
+"""A guess or a past discovery as the rater is shown it."""
 
 
 class LlmRater:
@@ -43,6 +51,8 @@ class LlmRater:
 
     lack: ClassVar[str] = ""
     """Why cosines of the study's encoder measure nothing here; empty: they do."""
+    has_groups: ClassVar[bool] = True
+    """Whether a guess is one of group A or of group B."""
 
     def __init__(self, study: Study, names: Mapping[str, str] | None = None) -> None:
         """`names` of groups A and B are those that collect found where they are not given."""
@@ -53,13 +63,19 @@ class LlmRater:
         self._measures = not lack
         (self._endpoint, *_) = study.llm.endpoints("rater")
         measured = "measured" if self._measures else f"not measured ({lack})"
-        self.rated_by = f"llm: {self._endpoint.model}; novelty_blind, novelty_past {measured}"
+        self._measured_by = f"llm: {self._endpoint.model}; novelty_blind, novelty_past {measured}"
+        self._no_guesses = ""
         self.calls: tuple[Call, ...] = ()
 
     @staticmethod
     def prompts() -> tuple[prompts.Prompt, prompts.Prompt]:
         """What the blind proposer is asked, and what the rater."""
         return prompts.load("record/blind"), prompts.load("record/rate")
+
+    @property
+    def rated_by(self) -> str:
+        """Who rated, what was measured, and why there was no guess where there was none."""
+        return self._measured_by + (f"; no blind guesses ({self._no_guesses})" if self._no_guesses else "")
 
     @cached_property
     def _gateway(self) -> Gateway:
@@ -93,36 +109,56 @@ class LlmRater:
         guesses = self._guesses()
         before = past.discoveries(self._study.name)
         blind, known, shown = self._measured(predicates, guesses, before)
-        rated = self._rated(predicates, [*guesses, *shown])
+        rated = self._rated(predicates, [*self._lines(guesses), *({"known": one} for one in shown)])
         return [
             _rating(said, guessed, found) for said, guessed, found in zip(rated, blind, known, strict=True)
         ]
 
-    def _guesses(self) -> list[str]:
-        """What comes to mind without the texts; nothing where the model refused."""
-        prompt = self._guess
-        system, user = prompt.render(study=self._about, n=N_GUESSES)
-        answer = self._gateway.ask_now(Request("rater", self._endpoint, system, user, Guesses, prompt.hash))
+    def _guesses(self) -> Guesses:
+        """What comes to mind without the texts, of each direction; nothing where no answer can be read."""
+        prompt, n = self._guess, N_GUESSES // 2 if self.has_groups else N_GUESSES
+        system, user = prompt.render(study=self._about, n=n)
+        schema = schemas.group_guesses(n) if self.has_groups else schemas.guesses(n)
+        room = TOKENS_GUESS * (N_GUESSES + 1)
+        answer = self._gateway.ask_now(
+            Request("rater", self._endpoint, system, user, schema, prompt.hash, most_tokens=room)
+        )
         self.calls += answer.calls
-        guesses = answer.parsed.guesses if isinstance(answer.parsed, Guesses) else []
-        return [said for guess in guesses[:N_GUESSES] if (said := guess.strip())]
+        self._no_guesses = answer.problem
+        match answer.parsed:
+            case schemas.GroupGuesses(more_in_a=in_a, more_in_b=in_b):
+                return {"A": _said(in_a[:n]), "B": _said(in_b[:n])}
+            case schemas.Guesses(guesses=guesses):
+                return {"A": _said(guesses[:n])}
+        return {}
+
+    def _lines(self, guesses: Guesses) -> list[dict[str, str]]:
+        """The guesses as the rater is shown them."""
+        return [
+            {"known": one, **({"more_in": self._names[group]} if self.has_groups else {})}
+            for group, said in guesses.items()
+            for one in said
+        ]
 
     def _measured(
-        self, predicates: Sequence[Predicate], guesses: Sequence[str], before: Sequence[str]
+        self, predicates: Sequence[Predicate], guesses: Guesses, before: Sequence[str]
     ) -> tuple[list[float | None], list[float | None], list[str]]:
-        """Distances to the guesses and to past discoveries, and which of these to show."""
+        """Distances to guesses of the same direction and to past discoveries, and which of these to show."""
         nothing: list[float | None] = [None] * len(predicates)
         if not self._measures:
             return nothing, nothing, list(before[:N_SHOWN])
         encoder = encoders.load(self._study)
         said = novelty.sentence_vectors(encoder, [predicate.predicate for predicate in predicates])
-        blind = novelty.distances(said, novelty.sentence_vectors(encoder, guesses)) if guesses else nothing
+        guessed = {group: novelty.sentence_vectors(encoder, one) for group, one in guesses.items() if one}
+        blind = novelty.directed_distances(said, [p.direction for p in predicates], guessed)
         if not before:
             return blind, nothing, []
         known = novelty.sentence_vectors(encoder, before)
         return blind, novelty.distances(said, known), [before[i] for i in _nearest(said, known)]
 
-    def _rated(self, predicates: Sequence[Predicate], known: Sequence[str]) -> list[PredicateRating | None]:
+    def _rated(
+        self, predicates: Sequence[Predicate], known: Sequence[Known]
+    ) -> list[schemas.PredicateRating | None]:
         keys = prompts.item_ids([p.predicate_id for p in predicates], str(self._study.seed), STAGE)
         items = list(zip(keys, predicates, strict=True))
         batches = [items[i : i + PER_CALL] for i in range(0, len(items), PER_CALL)]
@@ -138,7 +174,7 @@ class LlmRater:
         found = {key: rating for rated in in_order for key, rating in rated.ratings.items()}
         return [found.get(key) for key in keys]
 
-    async def _rate_batch(self, batch: Batch, known: Sequence[str]) -> "_Rated":
+    async def _rate_batch(self, batch: Batch, known: Sequence[Known]) -> "_Rated":
         """Ratings by id; what was left out is asked again once: together, or each alone if nothing came."""
         answer = await self._gateway.ask(self._request(batch, known))
         found, calls = ratings_of(answer, batch), answer.calls
@@ -150,17 +186,18 @@ class LlmRater:
             calls += answer.calls
         return _Rated(batch[0][0], found, calls)
 
-    def _request(self, batch: Batch, known: Sequence[str]) -> Request:
+    def _request(self, batch: Batch, known: Sequence[Known]) -> Request:
         prompt = self._rate
         system, user = prompt.render(
             study=self._about,
-            known=prompts.lines({"known": sentence} for sentence in known),
+            known=prompts.lines(known),
             hypotheses=prompts.lines(
                 {"id": key, **self.question_fields(predicate)} for key, predicate in batch
             ),
         )
         about = tuple(p.predicate_id for _, p in batch)
-        return Request("rater", self._endpoint, system, user, Ratings, prompt.hash, about)
+        schema, room = schemas.ratings(tuple(key for key, _ in batch)), TOKENS_RATING * (len(batch) + 1)
+        return Request("rater", self._endpoint, system, user, schema, prompt.hash, about, most_tokens=room)
 
     def question_fields(self, predicate: Predicate) -> dict[str, str]:
         """What is told of a predicate."""
@@ -172,24 +209,25 @@ class _Rated:
     """What one batch came to."""
 
     first_id: str
-    ratings: dict[str, PredicateRating]
+    ratings: dict[str, schemas.PredicateRating]
     calls: tuple[Call, ...]
 
 
-def _rating(said: PredicateRating | None, blind: float | None, known: float | None) -> Rating:
+def _rating(said: schemas.PredicateRating | None, blind: float | None, known: float | None) -> Rating:
     if said is None:
         return Rating(None, None, None, blind, known)
     return Rating(float(said.relevance), float(said.novelty), float(said.significance), blind, known)
 
 
-def ratings_of(answer: Answer, batch: Batch) -> dict[str, PredicateRating]:
-    """The ratings of an answer by id: only what was asked about, and nothing that was rated in two ways."""
-    found: dict[str, PredicateRating] = {}
-    twice: set[str] = set()
-    for rating in answer.parsed.ratings if isinstance(answer.parsed, Ratings) else []:
-        if found.setdefault(rating.id, rating) != rating:
-            twice.add(rating.id)
-    return {key: found[key] for key, _ in batch if key in found and key not in twice}
+def ratings_of(answer: Answer, batch: Batch) -> dict[str, schemas.PredicateRating]:
+    """The ratings of an answer by id."""
+    if not isinstance(answer.parsed, schemas.Ratings):
+        return {}
+    return {key: getattr(answer.parsed, key) for key, _ in batch}
+
+
+def _said(guesses: Sequence[str]) -> list[str]:
+    return [said for guess in guesses if (said := wording.tidied(guess))]
 
 
 def _nearest(said: Float[np.ndarray, "predicate dim"], known: Float[np.ndarray, "known dim"]) -> list[int]:

@@ -7,6 +7,7 @@ clearly, the last ones show the corpus as it is. Without embeddings every text i
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from jaxtyping import Float
 
 from tasks.engines.contrast import Contrast, cross_fitted
 from tasks.records import Group
+from tasks.study import Study
 
 WINDOWS = (0.05, 0.2, 0.5, 1.0)
 """Share of a group, most typical first, that the texts of each round come from."""
@@ -32,6 +34,33 @@ MAX_CHARS_IN_ALL = 60_000
 LEAST_CHARS = 80
 # Scripts that write no spaces: each character counts as a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is shown and judged while proposing."""
+
+    rounds: int
+    samples: int
+    """Texts of each group in a round."""
+    judged: int
+    """Texts of each group that rank the proposals."""
+
+
+def sizes(study: Study) -> Sizes:
+    """As the study says, or by the size of its models: a small one reads less at once, and slower."""
+    params, (proposer, *_) = study.propose, study.llm.endpoints("proposer")
+    judges = study.llm.endpoints("judge")
+    default = SMALL if proposer.is_small else LARGE
+    n_judged = (SMALL if any(judge.is_small for judge in judges) else LARGE).judged
+    return Sizes(
+        default.rounds if params.rounds == "auto" else params.rounds,
+        affordable(default.samples if params.samples == "auto" else params.samples),
+        n_judged if params.judged == "auto" else params.judged,
+    )
+
+
+LARGE, SMALL = Sizes(3, 25, 100), Sizes(2, 16, 24)
 
 
 def affordable(n: int) -> int:

@@ -8,14 +8,30 @@ et al. 2023) 34 are found: all that compare, and one that reports a comparison. 
 import re
 import unicodedata
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 import numpy as np
 
+from tasks.engines.llm.schemas import MAX_WORDS
 from tasks.engines.roles import Encoder
 from tasks.records import Group
 
 MAX_CHARS = 200
 """A longer sentence says several things at once."""
+MAX_WORDS_BARE = 6
+"""Up to so many words without a verb are what a text is about."""
+LEAST_RUN = 4
+"""Fewer words that also stand in a text are no copy of it."""
+RESTATED = 0.65
+"""Share of its words from which a sentence says again what a text or an example says."""
+EMPTY = "says nothing, or breaks off"
+LONG = "is too long"
+NAMES_GROUP = "names a group or other texts"
+COMPARES = "compares with other texts"
+REPEATS_EXAMPLE = "repeats an example"
+COPIES_TEXT = "copies one text"
+FAULTS = (EMPTY, LONG, NAMES_GROUP, COMPARES, REPEATS_EXAMPLE, COPIES_TEXT)
+"""Why a suggestion is no hypothesis: for the manifest, and told to the model, which may mend it."""
 NEAR = 0.8
 """Cosine from which two sentences with the same content words are one.
 
@@ -27,6 +43,24 @@ BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Marks that turn the direction of writing."""
 _STRAIGHT = str.maketrans("“”„‘’", '"""\'\'')
 _SUBJECT = re.compile(r"^\W{0,3}(?:(?:the|this|a|each) (?:text|sample|document|snippet)s?\b\W{0,5})+", re.I)
+_GROUP = re.compile(
+    r"(?:(?<=^)|(?<=\s))(?<!texts )(?<!those )(?<!than )\(?(?:[io]n|of|from|for|within|across) (?:the )?"
+    r"(?:group|corpus|list|sample|set) [AB]\b\)?"
+    r"|(?:(?<=^)|(?<=\s))(?:in|of|from|within|across|among) (?:many |most |all |several |some )?(?:of )?"
+    r"(?:these|the (?:first|second|given|above)) (?:texts|lists?|groups?|samples?|documents)\b"
+)
+_TEXTS = re.compile(
+    r"^(?:(?:more|most|many|several|all|a lot) )?(?:of )?(?:the |these )?texts\b"
+    r"(?: (?:of|in|from) (?:group|corpus|list) [AB])?(?=\s)[\s,]*",
+    re.I,
+)
+_FINITE = re.compile(
+    r"(?:\w+s|do|are|were|have|had|can|cannot|will|may|must|not|never|mention|discuss|talk|focus|describe|"
+    r"express|use|contain|refer|report|ask|include|concern|relate|deal|address|show|give|make|say|tell)\b"
+    r"|.*\b(?:is|are|was|were|has|have|had|does|do|will|can|may)\b",
+    re.I,
+)
+_BROKEN = re.compile(r".*\b(?:the|an?|of|and|or|its|their|including|such as|like),?", re.I | re.S)
 _VERB_FIRST = re.compile(r"[A-Z][a-z-]*s\b(?! (?:is|are|was|were|has|have|had)\b)")
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|(?<!\w)'[^']*'(?!\w)|(?<!\w)‘[^’]*’(?!\w)")
 _REPORTED = re.compile(
@@ -63,11 +97,25 @@ def tidied(sentence: str) -> str:
     line = "".join(" " if unicodedata.category(c) in {"Zl", "Zp"} else c for c in sentence)
     line = "".join(" " if c in "\t\n\r\v\f\x85" else c for c in line)
     kept = "".join(c for c in line if unicodedata.category(c) not in {"Cc", "Cs"} and c not in BIDI)
-    bare = _SUBJECT.sub("", " ".join(kept.split())).strip()
+    bare = " ".join(_GROUP.sub("", " ".join(kept.split())).split())
+    bare = _SUBJECT.sub("", _TEXTS.sub("", bare)).strip()
     bare = re.sub(r"^(?:\.{3}|…)\s*", "", bare)
     bare = re.sub(r"(?<!\.)\.$", "", bare).strip()
     # "Mentions a flood" completes the sentence as "mentions a flood"; "James is mentioned" stays.
     return bare[:1].lower() + bare[1:] if _VERB_FIRST.match(bare) else bare
+
+
+def predicate(sentence: str) -> str:
+    """The sentence tidied; without the end where it breaks off; a few words without a verb as a subject."""
+    tidy = tidied(sentence)
+    # A grammar that lets it have no more words ends it anywhere.
+    is_cut = len(tidy.split()) >= MAX_WORDS and not sentence.rstrip().endswith((".", "!", "?"))
+    if _BROKEN.fullmatch(tidy) or (is_cut and "," in tidy):
+        tidy = tidy.rpartition(",")[0].strip()
+    n_words = len(tidy.split())
+    if not tidy.isascii() or not 0 < n_words <= MAX_WORDS_BARE or (n_words > 1 and _FINITE.match(tidy)):
+        return tidy
+    return f"is {tidy}" if tidy.startswith("about ") else f"is about {tidy}"
 
 
 def is_comparative(sentence: str) -> bool:
@@ -76,9 +124,47 @@ def is_comparative(sentence: str) -> bool:
     return bool(_OTHER_GROUP.search(plain) or _DEGREE.search(_REPORTED.sub("", plain)))
 
 
+def fault(sentence: str, texts: Sequence[str] = (), examples: Sequence[str] = ()) -> str:
+    """Why it is no hypothesis, as one of FAULTS; empty where it can be judged on one text as it stands.
+
+    Args:
+        sentence: tidied.
+        texts: what the model was shown: a hypothesis is about many, and does not hand one back.
+        examples: hypotheses of the user's, which are to be followed and not repeated.
+    """
+    if not sentence or _BROKEN.fullmatch(sentence):
+        return EMPTY
+    if len(sentence) > MAX_CHARS:
+        return LONG
+    plain = _QUOTED.sub('""', sentence)
+    if _OTHER_GROUP.search(plain):
+        return NAMES_GROUP
+    if _DEGREE.search(_REPORTED.sub("", plain)):
+        return COMPARES
+    if any(_alike(sentence, example) >= RESTATED for example in examples):
+        return REPEATS_EXAMPLE
+    # What more of the shown texts say is no text's own.
+    return COPIES_TEXT if 0 < sum(copies(sentence, text) for text in texts) <= 2 else ""
+
+
 def fits(sentence: str) -> bool:
     """Whether it can be judged on one text as it stands."""
-    return 0 < len(sentence) <= MAX_CHARS and not is_comparative(sentence)
+    return not fault(sentence)
+
+
+def _alike(sentence: str, other: str) -> float:
+    """Content words that both have, of all that either has."""
+    one, two = content(_spelling(sentence)), content(_spelling(tidied(other)))
+    return len(one & two) / len(one | two) if one or two else 1.0
+
+
+def copies(sentence: str, text: str) -> bool:
+    """Whether most of the sentence stands in the text word by word, or both say nearly the same words."""
+    said, words = (re.findall(r"\w+", _spelling(one)) for one in (sentence, text))
+    run = SequenceMatcher(None, said, words, autojunk=False).find_longest_match().size
+    if run >= LEAST_RUN and run >= RESTATED * len(said):
+        return True
+    return len(content(_spelling(text))) >= LEAST_RUN and _alike(sentence, text) >= RESTATED
 
 
 def distinct(sentences: Sequence[str], directions: Sequence[Group], encoder: Encoder | None) -> list[int]:

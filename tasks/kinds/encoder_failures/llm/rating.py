@@ -13,6 +13,7 @@ class FailureRater(LlmRater):
     """Rates what an encoder confuses."""
 
     lack = "the encoder is what is tested"
+    has_groups = False
 
     @staticmethod
     def prompts() -> tuple[prompts.Prompt, prompts.Prompt]:

@@ -1,0 +1,209 @@
+"""One round of suggestions: a sample is shown, what is no hypothesis is mended or left out, and counted.
+
+There is one call for each group: what do many of its texts have in common that few of the other's have? A
+small model is shown this group's texts alone, those least like the other's: given both lists it answers about
+the wrong one. What it says is weighed by verdicts afterwards, whichever way it came about.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TypeVar
+
+import polars as pl
+from pydantic import BaseModel
+
+from tasks import paths
+from tasks.engines import roles
+from tasks.engines.gateway.chat import Answer, Gateway, Request
+from tasks.engines.llm import prompts, sampling, schemas, wording
+from tasks.records import Call, Group
+from tasks.store import frames
+from tasks.study import Study
+
+STAGE = "propose"
+MAX_CHARS_REWRITTEN = 1_000
+"""A sentence beyond this is no hypothesis that went wrong, and is not asked about again."""
+MAX_KNOWN = 20
+"""So many of a group's suggestions, the newest, are shown as said already."""
+TOKENS = 60
+"""Room for one sentence in an answer."""
+_MENDABLE = (wording.LONG, wording.NAMES_GROUP, wording.COMPARES, wording.COPIES_TEXT)
+Key = TypeVar("Key")
+OTHERS: Mapping[Group, Group] = {"A": "B", "B": "A"}
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A sentence, and the group of which it was said."""
+
+    sentence: str
+    direction: Group
+    example_ids: tuple[str, ...]
+    """What the model was shown when it suggested it."""
+
+    @property
+    def definition(self) -> str:
+        """The sentence is all there is to judge by."""
+        return json.dumps({"says": self.sentence}, ensure_ascii=False)
+
+
+def question(study: Study) -> str:
+    """Goal, reader and origin of the texts as data, on one line; only what the study tells."""
+    known = {"goal": study.goal, "reader": study.user, "texts": study.propose.about}
+    return prompts.lines([{name: value for name, value in known.items() if value}])
+
+
+def per_call(study: Study) -> int:
+    """Hypotheses asked for in a call: a round makes one for each group."""
+    return -(-study.propose.per_round // 2)
+
+
+class Suggester:
+    """Asks a language model for hypotheses, a round at a time."""
+
+    def __init__(self, study: Study, names: Mapping[str, str] | None = None) -> None:
+        """`names` of groups A and B are those that collect found where they are not given."""
+        self._study = study
+        self._given_names = names
+        self._endpoint = study.llm.endpoints("proposer")[0]
+        self._gateway = Gateway(study, STAGE)
+        self._prompt = prompts.load("propose/predicates")
+        self.calls: list[Call] = []
+        self.counts: Counter[str] = Counter()
+        """Suggested, rewritten, unfit."""
+        self.faults: Counter[str] = Counter()
+        """Why suggestions were unfit."""
+        self.problems: Counter[str] = Counter()
+        """Why calls brought no suggestion."""
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        if self._given_names is not None:
+            return self._given_names
+        found: dict[str, str] = frames.read_manifest(paths.output(self._study.name, "collect"))["names"]
+        return found
+
+    @property
+    def model(self) -> str:
+        """Who is asked."""
+        return self._endpoint.model
+
+    @property
+    def prompt_hash(self) -> str:
+        """Of the prompt that suggestions follow from."""
+        return self._prompt.hash
+
+    def round(self, sample: pl.DataFrame, found: Sequence[Suggestion], unexplained: bool) -> list[Suggestion]:
+        """What is suggested of these texts and can be judged on one text; nothing where no call brought any.
+
+        Args:
+            sample: texts of both groups.
+            found: suggested before, as far as it was kept.
+            unexplained: whether these texts are those of which it does not hold.
+        """
+        n, ids = per_call(self._study), tuple(sample["text_id"])
+        asked = {
+            group: self._request(
+                self._prompt, schemas.hypotheses(n), self._fields(sample, group, found, unexplained), n
+            )
+            for group in OTHERS
+        }
+        answers = self._answers(asked)
+        self.problems.update(one.problem for one in answers.values() if one.status != roles.VALUE)
+        said = [
+            Suggestion(wording.predicate(sentence), group, ids)
+            for group in OTHERS
+            # No more than were asked for: each one costs judgements.
+            for sentence in getattr(answers[group].parsed, "hypotheses", ())[:n]
+        ]
+        self.counts["n_suggested"] += len(said)
+        return self._judgeable(said, sample["text"].to_list())
+
+    def _fields(
+        self, sample: pl.DataFrame, group: Group, found: Sequence[Suggestion], unexplained: bool
+    ) -> dict[str, object]:
+        study, other = self._study, OTHERS[group]
+        contrasts = not self._endpoint.is_small
+        told = prompts.lines([{"these texts": self._names[group], "other texts": self._names[other]}])
+        known = [one for one in found if one.direction == group][-MAX_KNOWN:]
+        examples = study.propose.examples if contrasts else ()
+        return {
+            "study": question(study) + (f"\n{told}" if contrasts else ""),
+            "n": per_call(study),
+            "these": shown(sample, group),
+            "others": shown(sample, other) if contrasts else "",
+            # A small model gives them back.
+            "examples": prompts.lines({"answer": f"The text {one}"} for one in examples),
+            "known": prompts.lines({"answer": f"The text {one.sentence}"} for one in known),
+            "unexplained": unexplained,
+        }
+
+    def _judgeable(self, said: Sequence[Suggestion], texts: Sequence[str]) -> list[Suggestion]:
+        """Those that hold or do not hold of one text, the others rewritten where the model can."""
+
+        def fault(sentence: str) -> str:
+            return wording.fault(sentence, texts, self._study.propose.examples)
+
+        unfit = {one.sentence: fault(one.sentence) for one in said if fault(one.sentence)}
+        asked = {
+            sentence: why
+            for sentence, why in unfit.items()
+            if why in _MENDABLE and len(sentence) <= MAX_CHARS_REWRITTEN
+        }
+        rewritten = self._rewritten(asked) if asked else {}
+        kept = []
+        for one in said:
+            sentence = rewritten.get(one.sentence, one.sentence)
+            why = fault(sentence)
+            if why:
+                self.counts["n_unfit"] += 1
+                self.faults[why] += 1
+            else:
+                self.counts["n_rewritten"] += one.sentence in unfit
+                kept.append(replace(one, sentence=sentence))
+        return kept
+
+    def _rewritten(self, faults: Mapping[str, str]) -> dict[str, str]:
+        of_id = {f"s{i}": sentence for i, sentence in enumerate(faults, start=1)}
+        rows: Iterable[dict[str, str]] = (
+            {"id": id_, "sentence": f"The text {sentence}", "wrong": f"it {faults[sentence]}"}
+            for id_, sentence in of_id.items()
+        )
+        request = self._request(
+            prompts.load("propose/rewrite"),
+            schemas.rewrites(tuple(of_id)),
+            {"sentences": prompts.lines(rows)},
+            len(of_id),
+        )
+        (answer,) = self._answers({"": request}).values()
+        given: dict[str, str] = answer.parsed.model_dump() if answer.parsed else {}
+        return {of_id[id_]: wording.predicate(sentence) for id_, sentence in given.items()}
+
+    def _request(
+        self, prompt: prompts.Prompt, schema: type[BaseModel], values: dict[str, object], n: int
+    ) -> Request:
+        system, user = prompt.render(**values)
+        room = TOKENS * (n + 1)
+        return Request("proposer", self._endpoint, system, user, schema, prompt.hash, most_tokens=room)
+
+    def _answers(self, requests: Mapping[Key, Request]) -> dict[Key, Answer]:
+        """To each request, asked side by side."""
+        found: dict[Key, Answer] = {}
+
+        async def ask(key: Key, request: Request) -> tuple[Key, Answer]:
+            return key, await self._gateway.ask(request)
+
+        jobs = [partial(ask, key, request) for key, request in requests.items()]
+        self._gateway.run(jobs, lambda got: found.update([got]), len(jobs), f"propose {self._study.name}")
+        answers = {key: found[key] for key in requests}  # whatever order they came in
+        self.calls += [call for answer in answers.values() for call in answer.calls]
+        return answers
+
+
+def shown(sample: pl.DataFrame, group: Group) -> str:
+    """The texts of a group as lines of data, cut to what a prompt with all of them has room for."""
+    texts = sample.filter(pl.col("group") == group)["text"]
+    return prompts.lines({"text": sampling.excerpt(text, sample.height)} for text in texts)
