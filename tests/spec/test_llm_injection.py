@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -150,15 +151,11 @@ def plain_lines(message: str) -> list[str]:
 
 def frame(user: str) -> list[str]:
     """A judge's message without what differs from call to call; of neighbours that are alike, one."""
-    lines: list[str] = []
-    for line in user.split("\n"):
-        line = "{}" if line.startswith("{") else line
-        for one in predicates():
-            line = line.replace(prompts.question(one.predicate), "Q")
-        line = re.sub(r"\b[a-z2-7]{6}(, [a-z2-7]{6})*(?=\.$|: Q$)", "IDS", line)
-        if lines[-1:] != [line]:
-            lines.append(line)
-    return lines
+    rest = re.sub(r"^\{.*$", "{}", user, flags=re.MULTILINE)
+    for one in predicates():
+        rest = rest.replace(prompts.question(one.predicate), "Q")
+    rest = re.sub(r"\b[a-z2-7]{6}(, [a-z2-7]{6})*(?=\.$|: Q$)", "IDS", rest, flags=re.MULTILINE)
+    return [line for line, _ in groupby(rest.split("\n"))]
 
 
 def files(*names: packing.Form) -> list[tuple[str, list[str]]]:
