@@ -58,7 +58,8 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
     if question.task in {"ratings", "rewrites", "guesses", "pair", "pairs"}:
         return _keyed(plan, said, other, echo)
     if echo:
-        items = [*items, _echoed(items, echo)]
+        more = f'mentions "{echo}"' if question.task == "hypotheses" else _echoed(items, echo)
+        items = [*items, more]
     if items and isinstance(items[0], dict) and "id" in items[0]:
         fault = drawn_fault(plan, other * 104729 % 1, _ITEM_FAULTS)
         if fault == "reordered":

@@ -49,6 +49,11 @@ def test_a_sentence_completes_the_text(said: str, tidy: str) -> None:
             "The text reports on a flood, on how people whose houses are lost now live, on food, clothes and",
             "reports on a flood, on how people whose houses are lost now live, on food",
         ),
+        (
+            "The text discusses what the flood does to many parts of life, including schools and and.",
+            "discusses what the flood does to many parts of life",
+        ),
+        ("mentions sport, such as cricket", "mentions sport, such as cricket"),
         ("discusses vitamin B", "discusses vitamin B"),
         ("erwähnt die Flut", "erwähnt die Flut"),
         ("high levels of worry about what comes next", "high levels of worry about what comes next"),

@@ -20,6 +20,8 @@ MAX_CHARS = 200
 """A longer sentence says several things at once."""
 MAX_WORDS_BARE = 6
 """Up to so many words without a verb are what a text is about."""
+MAX_WORDS_LISTING = 12
+"""A longer sentence loses the examples at its end: it is told for what it is about."""
 LEAST_RUN = 4
 """Fewer words that also stand in a text are no copy of it."""
 RESTATED = 0.65
@@ -60,6 +62,7 @@ _FINITE = re.compile(
     r"|.*\b(?:is|are|was|were|has|have|had|does|do|will|can|may)\b",
     re.I,
 )
+_LISTING = re.compile(r",? (?:including|such as)\b.*", re.I | re.S)
 _BROKEN = re.compile(r".*\b(?:the|an?|of|and|or|its|their|including|such as|like),?", re.I | re.S)
 _VERB_FIRST = re.compile(r"[A-Z][a-z-]*s\b(?! (?:is|are|was|were|has|have|had)\b)")
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|(?<!\w)'[^']*'(?!\w)|(?<!\w)‘[^’]*’(?!\w)")
@@ -108,6 +111,8 @@ def tidied(sentence: str) -> str:
 def predicate(sentence: str) -> str:
     """The sentence tidied; without the end where it breaks off; a few words without a verb as a subject."""
     tidy = tidied(sentence)
+    if len(tidy.split()) > MAX_WORDS_LISTING:
+        tidy = _LISTING.sub("", tidy)
     # A grammar that lets it have no more words ends it anywhere.
     is_cut = len(tidy.split()) >= MAX_WORDS and not sentence.rstrip().endswith((".", "!", "?"))
     if _BROKEN.fullmatch(tidy) or (is_cut and "," in tidy):
