@@ -34,7 +34,7 @@ CLIENTS = ("bare", "default", "aiohttp", "gateway")
 IDS = tuple(f"k{i:05d}" for i in range(PER_CALL))
 SYSTEM = "Task: verdicts"
 QUESTIONS = "\n".join(
-    f"{id_}: Is it true that the text mentions the {i}th of the words that were chosen?"
+    f"{id_}: Could one say that the text mentions the {i}th of the words that were chosen?"
     for i, id_ in enumerate(IDS)
 )
 

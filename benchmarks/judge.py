@@ -233,7 +233,9 @@ def figures(
 def default(study: Study) -> str:
     """The packing that a study has which says nothing about it."""
     form = packing.form_of(study, packing.per_call(study, "judge"))
-    return {"questions": "several", "texts": "texts"}.get(form, "one_logprobs" if study.llm.logprobs else "one")
+    return {"questions": "several", "texts": "texts"}.get(
+        form, "one_logprobs" if study.llm.logprobs else "one"
+    )
 
 
 def study_of(url: str, model: str, goal: str, concurrency: int) -> Study:

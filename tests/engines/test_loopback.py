@@ -48,7 +48,7 @@ def asked(server: Server, system: str, user: str, timeout_s: float = 10.0, **fie
 
 
 def judged(server: Server, text: str = TEXT, **fields: Any) -> Any:
-    questions = [f'{id_}: Is it true that the text mentions "{word}"?' for id_, word in IDS.items()]
+    questions = [f'{id_}: Could one say that the text mentions "{word}"?' for id_, word in IDS.items()]
     return asked(server, "Task: verdicts\n...", "\n".join([line(text=text), "", *questions]), **fields)
 
 
@@ -71,7 +71,7 @@ def test_quoted_words_decide_and_tokens_are_characters_by_four(server: Server) -
 
 def test_several_texts_under_one_predicate_are_answered_by_the_texts_ids(server: Server) -> None:
     texts = "\n".join([line(id="t1", text="a flood"), line(id="t2", text="dry\u2028{}")])
-    user = f"{texts}\n\nAbout each text by itself: Is it true that the text {FLOOD}?"
+    user = f"{texts}\n\nAbout each text by itself: Could one say that the text {FLOOD}?"
     assert said(asked(server, "Task: verdicts", user)) == {"t1": "yes", "t2": "no"}
 
 
@@ -178,7 +178,7 @@ def test_the_key_is_echoed_where_a_client_may_trip_over_it(server: Server) -> No
 
 def test_log_probabilities_come_where_they_are_wanted(server: Server) -> None:
     server.change(Plan(logprobs=True))
-    user = f"{line(text=TEXT)}\n\nIs it true that the text {FLOOD}? Answer with one word: yes or no."
+    user = f"{line(text=TEXT)}\n\nCould one say that the text {FLOOD}? Answer with one word: yes or no."
     choice = asked(server, "Task: yes_or_no", user, logprobs=True, top_logprobs=20)["choices"][0]
     assert choice["message"]["content"] == "yes"
     assert {top["token"].strip().lower() for top in choice["logprobs"]["content"][0]["top_logprobs"]} == {

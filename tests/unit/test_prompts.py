@@ -68,7 +68,7 @@ def test_values_are_data_and_never_templates() -> None:
         )
         shown, between, asked = user.split("\n")
         assert json.loads(shown) == {"text": text} and not between
-        assert asked.startswith(f"Is it true that the text {text}? ")
+        assert asked.startswith(f"Could one say that the text {text}? ")
         assert (text in system) == (text == "# user" and "# user" in system)
 
 
@@ -199,7 +199,7 @@ def test_a_predicate_stays_on_the_line_of_its_question(predicate: str) -> None:
     asked = prompts.question(f"mentions {predicate}")
     assert len(asked.splitlines()) == 1 and asked.endswith("?")
     assert not re.search(r"<[|｜/a-z]|\[/?INST\]", asked)
-    assert prompts.question("mentions a flood. ") == "Is it true that the text mentions a flood?"
+    assert prompts.question("mentions a flood. ") == "Could one say that the text mentions a flood?"
     assert prompts.phrase("  mentions\n a\u2028flood?! ") == "mentions a flood"
     assert prompts.phrase("?") == "?", "something is left to be asked about"
 

@@ -144,12 +144,13 @@ class _Exam:
 
     def _sharing(self, sheet: Sheet) -> float:
         """How many questions share a call."""
+        together = packing.per_call(self._study, "judge")
         if self._paired:
             pairs = packing.pairs_of(sheet.texts)
-            packs = packing.two_texts(self._study, sheet.predicates, sheet.texts, pairs)
-            return 2 * len(pairs) * len(sheet.predicates) / packs.total
-        packs = packing.one_text(self._study, sheet.predicates, sheet.texts)
-        return sheet.truth.size / packs.total
+            packs = packing.two_texts(self._study, sheet.predicates, sheet.texts, pairs, together)
+            return 2 * len(pairs) * len(sheet.predicates) / packs.n_calls
+        packs = packing.one_text(self._study, sheet.predicates, sheet.texts, together)
+        return sheet.truth.size / packs.n_calls
 
     def sit(self) -> None:
         """Asks all that there is room for; of a judge that gives no verdicts, little."""

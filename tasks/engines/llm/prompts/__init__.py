@@ -79,7 +79,7 @@ def lines(rows: Iterable[Mapping[str, object]]) -> str:
 
 def question(predicate: str) -> str:
     """A predicate as a question about one text, on one line."""
-    return f"Is it true that the text {phrase(predicate)}?"
+    return f"Could one say that the text {phrase(predicate)}?"
 
 
 def phrase(sentence: str) -> str:
