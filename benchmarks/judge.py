@@ -148,7 +148,7 @@ def measured(study: Study, asked: Problem, packings: Sequence[str]) -> dict[str,
         "texts": asked.texts.height,
         "judgements": n_pairs,
         "share_true": share(asked.truth[asked.drawn]),
-        "default": default(study, asked),
+        "default": default(study),
         "packings": found,
     }
 
@@ -225,13 +225,11 @@ def figures(
     }
 
 
-def default(study: Study, asked: Problem) -> str:
+def default(study: Study) -> str:
     """The packing that a study has which says nothing about it."""
-    packs = packing.one_text(study, asked.predicates[:DRAWN], asked.texts.head(1))
-    if packs.total < min(DRAWN, len(asked.predicates)):
+    if packing.per_call(study, "judge") > 1:
         return "several"
-    graded = study.llm.logprobs or any(pack.answer is None for pack in packs.each)
-    return "one_logprobs" if graded else "one"
+    return "one_logprobs" if study.llm.logprobs else "one"
 
 
 def study_of(url: str, model: str, goal: str, concurrency: int) -> Study:
