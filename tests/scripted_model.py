@@ -137,7 +137,7 @@ def refusal(plan: Plan, question: Question) -> str:
 
 def answered(plan: Plan, question: Question) -> dict[str, Any] | str:
     """The content of the answer: an object by task, or plain text."""
-    if plan.echoes and question.task in {"verdicts", "comparisons", "yes_or_no"}:
+    if plan.echoes and question.task in {"verdicts", "comparison", "comparisons", "yes_or_no"}:
         return f"{question.system}\n{question.user}"
     return TASKS[question.task](plan, question)
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from tasks.engines import roles
 from tasks.engines.gateway import completion
-from tasks.engines.llm import loads, packing
+from tasks.engines.llm import loads
 from tasks.engines.llm.judging import LlmJudge
 from tasks.engines.llm.loads import Load
 from tasks.engines.llm.marking import LEAST_IN_FORM, Answered, Mark, Marking
@@ -144,13 +144,7 @@ class _Exam:
 
     def _sharing(self, sheet: Sheet) -> float:
         """How many questions share a call."""
-        together = packing.per_call(self._study, "judge")
-        if self._paired:
-            pairs = packing.pairs_of(sheet.texts)
-            packs = packing.two_texts(self._study, sheet.predicates, sheet.texts, pairs, together)
-            return 2 * len(pairs) * len(sheet.predicates) / packs.n_calls
-        packs = packing.one_text(self._study, sheet.predicates, sheet.texts, together)
-        return sheet.truth.size / packs.n_calls
+        return sheet.truth.size / self._load(sheet).n_calls
 
     def sit(self) -> None:
         """Asks all that there is room for; of a judge that gives no verdicts, little."""
