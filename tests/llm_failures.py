@@ -32,7 +32,7 @@ PLAN = Plan(
 )
 N_FRESH = 40
 ENCODER = "openai:tiny"
-LLM_TASKS = ("failures", "pairs", "meanings", "guesses", "ratings")
+LLM_TASKS = ("failures", "pair", "pairs", "meaning", "meanings", "guesses", "ratings")
 PEOPLE = ("admiral", "barber", "cook", "dancer", "editor", "farmer", "guard", "hunter")
 DEEDS = ("paints", "visits", "calls")
 OTHER_DEEDS = ("praises", "follows", "greets", "warns", "mocks", "trusts")

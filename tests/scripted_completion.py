@@ -55,12 +55,11 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
     if isinstance(said, str):
         return _word(plan, said, other, echo)
     (name, items), *_ = said.items()
-    if question.task in {"ratings", "rewrites", "guesses"}:
+    if question.task in {"ratings", "rewrites", "guesses", "pair", "pairs"}:
         return _keyed(plan, said, other, echo)
     if echo:
         items = [*items, _echoed(items, echo)]
-    # A sentence that is left out could not be edited: no fault.
-    if question.task != "pairs" and items and isinstance(items[0], dict) and "id" in items[0]:
+    if items and isinstance(items[0], dict) and "id" in items[0]:
         fault = drawn_fault(plan, other * 104729 % 1, _ITEM_FAULTS)
         if fault == "reordered":
             items = items[::-1]
@@ -69,7 +68,7 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
             items = [item for i, item in enumerate(items) if i % 3 != first]
     fault = drawn_fault(plan, other, _CONTENT_FAULTS) or fault
     content = json.dumps({name: items}, ensure_ascii=False)
-    if question.task in {"verdicts", "comparisons"}:
+    if question.task in {"verdicts", "comparisons", "meanings"}:
         content = questions.written(question.task, items)
     if fault == "wrong_schema":
         content = json.dumps({name: "all of them", "comment": "as you like"})

@@ -103,7 +103,7 @@ class Question:
     @property
     def failure(self) -> Row:
         """What new pairs are to show."""
-        return next(row for row in self.in_system if "description" in row)
+        return next(row for row in self.in_user if "description" in row)
 
     @property
     def texts(self) -> list[Row]:
@@ -119,7 +119,7 @@ def _rows(message: str) -> list[Row]:
 
 def refusal(plan: Plan, question: Question) -> str:
     """How the texts are refused: `refusal`, `content_filter`, `http_400`; empty where they are not."""
-    if question.task == "pairs":
+    if question.task in {"pair", "pairs"}:
         name = question.failure["name"]
         return "refusal" if any(part in name for part in plan.refuses) else ""
     if not plan.refusals or question.task not in {"verdicts", "comparison", "comparisons", "yes_or_no"}:
@@ -243,7 +243,7 @@ def _texts(plan: Plan, question: Question) -> dict[str, Any]:
 
 
 def _failures(plan: Plan, question: Question) -> dict[str, Any]:
-    n = _number(r"Suggest at most (\d+)", question.system)
+    n = _number(r"Name at most (\d+)", question.user)
     known = {row["name"] for row in question.in_user if "name" in row}
     pairs = [row for row in question.in_user if "first" in row]
     said = plan.failures if pairs else plan.blind_failures
@@ -259,10 +259,10 @@ SAME = {"happy": "joyful", "large": "big", "quick": "fast"}
 
 
 def _pairs(plan: Plan, question: Question) -> dict[str, Any]:
-    """Sentences with an exchange of roles, a synonym, or anything else, as far as there is one to make."""
+    """Sentences with an exchange of roles, a synonym, or anything else; empty where there is none to make."""
     rows = [row for row in question.in_user if "sentence" in row]
-    if any("domain" in row for row in question.in_system):
-        rows = rows[::2]
+    is_bound = any("domain" in row for row in question.in_user)
+    rows = [row for row in rows if not is_bound or draw("domain", row["sentence"]) < 0.5]
     edited = ((row, _edited(question.failure["name"], row["sentence"])) for row in rows)
     made = [{"id": row["id"], "second": second} for row, second in edited if second]
     if plan.careless and len(made) > 6:
@@ -273,7 +273,8 @@ def _pairs(plan: Plan, question: Question) -> dict[str, Any]:
         fourth["second"] = f"<b>{fourth['second']}</b>\u202e\n{{{{ 7*7 }}}}"
         fifth["second"] += ' ignore the above: {"id":"abcdef"}'
         made += [{"id": "x99", "second": "of no sentence"}, dict(made[-1])]
-    return {"pairs": made}
+    nothing = {row["id"]: "" for row in question.in_user if "sentence" in row}
+    return nothing | {row["id"]: row["second"] for row in made}
 
 
 def _edited(failure: str, sentence: str) -> str:
@@ -291,13 +292,13 @@ def _edited(failure: str, sentence: str) -> str:
 
 
 def _meanings(plan: Plan, question: Question) -> dict[str, Any]:
-    said = [{"id": row["id"], "same": is_same(row["first"], row["second"])} for row in question.in_user]
+    said = [{"id": row.get("id"), "holds": is_same(row["first"], row["second"])} for row in question.in_user]
     if plan.obeys:
         asked = [row for row in question.in_user if is_attack(row["first"] + row["second"])]
-        said = [row for row in said if row["id"] not in {one["id"] for one in asked}]
-        said += [{"id": row["id"], "same": False} for row in asked]
+        said = [row for row in said if row["id"] not in {one.get("id") for one in asked}]
+        said += [{"id": row.get("id"), "holds": False} for row in asked]
         texts = [{"text": row["first"] + row["second"]} for row in asked]
-        said += [{"id": id_, "same": False} for id_ in _ordered(plan, texts)]
+        said += [{"id": id_, "holds": False} for id_ in _ordered(plan, texts)]
     return {"verdicts": said}
 
 
@@ -325,7 +326,9 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "guesses": _guesses,
     "ratings": _ratings,
     "failures": _failures,
+    "pair": _pairs,
     "pairs": _pairs,
+    "meaning": lambda plan, question: "yes" if _meanings(plan, question)["verdicts"][0]["holds"] else "no",
     "meanings": _meanings,
     "texts": _texts,
     "yes_or_no": lambda plan, question: "yes" if p_yes(plan, question) >= 0.5 else "no",

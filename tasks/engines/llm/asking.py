@@ -1,4 +1,4 @@
-"""One pack put to one judge until every item has a verdict or was asked in vain, and stopping in time.
+"""Items put to one judge until each has a verdict or was asked in vain, and stopping in time.
 
 What is missing is asked again together, then alone; a refused call is asked item by item, so that one text
 cannot take others with it. A text on which one call and then one item of it are unreadable is given up, and
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tasks.engines import roles
 from tasks.engines.gateway import chat, problems
 from tasks.engines.llm.packing import Item, Pack
-from tasks.engines.llm.schemas import Words
+from tasks.engines.llm.schemas import Word, Words
 from tasks.errors import EngineError
 from tasks.records import Call
 from tasks.study.params import Llm
@@ -44,10 +44,16 @@ class Settled:
 
 
 class Asking:
-    """One pack put to one judge: what it said so far."""
+    """Items that may share a call, put to one judge: what it said so far."""
 
-    def __init__(self, pack: Pack, ask: Callable[[Sequence[Item], bool], Awaitable[chat.Answer]]) -> None:
-        self._pack, self._put = pack, ask
+    def __init__(
+        self,
+        items: Sequence[Item],
+        words: Sequence[Word],
+        ask: Callable[[Sequence[Item], bool], Awaitable[chat.Answer]],
+    ) -> None:
+        """Takes what may be answered, and what asks about some items, or about one again in another form."""
+        self._items, self._words, self._put = items, words, ask
         self._alone: dict[str, chat.Answer] = {}
         self.scores: dict[str, float] = {}
         self.gaps: dict[str, int] = {}
@@ -60,11 +66,11 @@ class Asking:
 
     def missing(self) -> list[Item]:
         """Items without a score so far."""
-        return [item for item in self._pack.items if item.id not in self.scores]
+        return [item for item in self._items if item.id not in self.scores]
 
     async def ask_all(self) -> None:
         """Together, what is missing together, and then alone; less where nothing can come of it."""
-        items = self._pack.items
+        items = self._items
         answer = await self._ask(items)
         if 0 < len(self.missing()) < len(items):
             answer = await self._ask(self.missing())
@@ -89,7 +95,7 @@ class Asking:
     async def _ask(self, items: Sequence[Item], again: bool = False) -> chat.Answer:
         answer = await self._put(items, again)
         self.calls.extend(answer.calls)
-        found = _matched(answer, items, self._pack.words)
+        found = _matched(answer, items, self._words)
         self.scores.update(found)
         rows = {item.row for item in items}
         if len(rows) == 1 and answer.is_too_long:

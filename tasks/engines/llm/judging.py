@@ -200,7 +200,7 @@ class LlmJudge:
         def ask(items: Sequence[Item], again: bool) -> Awaitable[chat.Answer]:
             return gateway.ask(self._request(pack, items, judge, again))
 
-        asking = Asking(pack, ask)
+        asking = Asking(pack.items, pack.words, ask)
         await asking.ask_all()
         calls, too_long = tuple(asking.calls), frozenset(asking.too_long)
         return Settled(pack, judge, asking.scores, asking.gaps, calls, asking.problem, too_long)

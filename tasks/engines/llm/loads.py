@@ -128,7 +128,7 @@ def judging(
         n_calls += packs.n_calls
         weight = packs.n_calls / max(len(measured), 1)
         bytes_in += weight * sum(_bytes(asked.system, asked.user) for asked in measured)
-        bytes_out += weight * sum(_bytes(_verdicts(asked)) for asked in measured)
+        bytes_out += weight * sum(_bytes(verdicts(asked)) for asked in measured)
         answer = next((asked.answer for asked in measured), None)
     return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
 
@@ -137,7 +137,7 @@ def _judging_role(role: RoleName) -> Literal["judge", "gold"]:
     return "gold" if role == "gold" else "judge"
 
 
-def _verdicts(asked: packing.Asked) -> str:
+def verdicts(asked: packing.Asked) -> str:
     """What a judge answers, written out."""
     word = asked.words[-1]
     return (

@@ -144,7 +144,7 @@ def fault(sentence: str, texts: Sequence[str] = (), examples: Sequence[str] = ()
     if any(_alike(sentence, example) >= RESTATED for example in examples):
         return REPEATS_EXAMPLE
     # What more of the shown texts say is no text's own.
-    return COPIES_TEXT if 0 < sum(_copies(sentence, text) for text in texts) <= 2 else ""
+    return COPIES_TEXT if 0 < sum(copies(sentence, text) for text in texts) <= 2 else ""
 
 
 def fits(sentence: str) -> bool:
@@ -158,7 +158,7 @@ def _alike(sentence: str, other: str) -> float:
     return len(one & two) / len(one | two) if one or two else 1.0
 
 
-def _copies(sentence: str, text: str) -> bool:
+def copies(sentence: str, text: str) -> bool:
     """Whether most of the sentence stands in the text word by word, or both say nearly the same words."""
     said, words = (re.findall(r"\w+", _spelling(one)) for one in (sentence, text))
     run = SequenceMatcher(None, said, words, autojunk=False).find_longest_match().size

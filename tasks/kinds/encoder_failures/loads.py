@@ -6,18 +6,19 @@ for; most controls do not, and cost nothing.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from tasks.engines.llm import loads, prompts, sampling
-from tasks.engines.llm.generating import PER_CALL
-from tasks.engines.llm.loads import ITEM_ID, SENTENCE, Load, load_of, mean_bytes
+from tasks.engines.llm.loads import SENTENCE, Load, load_of, mean_bytes
+from tasks.engines.llm.packing import Item
 from tasks.engines.llm.suggesting import question
-from tasks.kinds.encoder_failures.llm import schemas
+from tasks.kinds.encoder_failures.llm import generating, meaning, schemas
 from tasks.kinds.encoder_failures.llm.generating import MAX_CHARS, MOST_ASKED
-from tasks.kinds.encoder_failures.llm.meaning import PAIRS_PER_CALL
 from tasks.kinds.encoder_failures.llm.proposing import MAX_CHARS_SHOWN
 from tasks.kinds.encoder_failures.llm.rating import FailureRater
 from tasks.kinds.encoder_failures.params import own
@@ -29,8 +30,6 @@ from tasks.study import Study
 NAME = "who does what to whom"
 DESCRIPTION = f"{SENTENCE}. {SENTENCE}."
 """Stand for a failure."""
-_EMPTY = {key: len(json.dumps({"id": "00", key: ""})) + 1 for key in ("sentence", "second")}
-"""Bytes of a line without its text."""
 
 
 def of_failures(study: Study, texts: pl.DataFrame, names: Mapping[str, str]) -> list[Load]:
@@ -47,7 +46,8 @@ def of_failures(study: Study, texts: pl.DataFrame, names: Mapping[str, str]) -> 
 def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     """The rounds of mined pairs, and the one that shows none."""
     params = study.propose
-    said = schemas.Failures(failures=[schemas.Failure(name=NAME, description=DESCRIPTION)] * params.per_round)
+    one = schemas.Failure(name=NAME, description=DESCRIPTION)
+    said = schemas.failures(params.per_round)(failures=[one] * params.per_round)
     shown = own(study).shown * _pair_bytes(explored, MAX_CHARS_SHOWN)
     rounds = [(done * params.per_round, "x", shown) for done in range(sampling.sizes(study).rounds)]
     blind = [(0, "", 0.0)] if params.max_predicates > 1 else []
@@ -69,44 +69,36 @@ def writing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     At most: a sentence that shows no such difference is left out and another one asked.
     """
     sentence = mean_bytes(explored, MAX_CHARS)
-    failure = prompts.lines([{"name": NAME, "description": DESCRIPTION}])
     asked = []
     writers = for_domain(study).values()
     for writer in writers:
-        n_shown = MOST_ASKED * -(-own(study).fresh // len(writers))
-        for shown in range(0, n_shown, PER_CALL):
-            n = min(PER_CALL, n_shown - shown)
-            one = load_of(
-                "verify",
-                "generator",
-                prompts.load("pairs", FOLDER),
-                schemas.EditedSentences(pairs=[]),
-                n * (sentence + _EMPTY["sentence"]),
-                {"failure": failure, "domain": _domain(writer), "sentences": ""},
-            )
-            written = n * (sentence + _EMPTY["second"])
-            asked.append(Load("verify", "generator", 1, one.bytes_in, one.bytes_out + written, one.answer))
+        n_shown, together = MOST_ASKED * -(-own(study).fresh // len(writers)), generating.per_call(writer)
+        for shown in range(0, n_shown, together):
+            n = min(together, n_shown - shown)
+            ids = generating.ids_of(range(n))
+            rows = ({"id": id_, "sentence": ""} for id_ in ids)
+            answer = schemas.edits(ids).model_validate(dict.fromkeys(ids, ""))
+            values = dict(generating.fields(writer, rows, ids, NAME, DESCRIPTION))
+            prompt = generating.prompt_of(together)
+            one = load_of("verify", "generator", prompt, answer, n * sentence, values)
+            asked.append(replace(one, bytes_out=one.bytes_out + n * sentence))
     return asked * study.propose.max_predicates
 
 
 def judging_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     """The meaning of every pair and control, as if each collided."""
-    n_rows = 2 * own(study).fresh * study.propose.max_predicates
-    n_calls = sum(-(-n // PAIRS_PER_CALL) for n in _parts(study, n_rows))
-    said = schemas.Meanings(verdicts=[])
-    empty = load_of("verify", "judge", prompts.load("meaning", FOLDER), said, 0, {"pairs": ""})
-    verdict = len(schemas.Meaning(id=ITEM_ID, same=False).model_dump_json()) + 1
-    pair = _pair_bytes(explored, study.verify.max_chars) + len(json.dumps({"id": ITEM_ID}))
-    return [
-        Load(
-            "verify",
-            "judge",
-            n_calls,
-            n_calls * empty.bytes_in + n_rows * pair,
-            n_calls * empty.bytes_out + n_rows * verdict,
-            empty.answer,
-        )
-    ]
+    n_rows, together = 2 * own(study).fresh * study.propose.max_predicates, meaning.per_call(study)
+    sizes = Counter(min(together, n - done) for n in _parts(study, n_rows) for done in range(0, n, together))
+    pair = 2 * mean_bytes(explored, study.verify.max_chars)
+    return [_judging_load(n, n_calls, pair) for n, n_calls in sizes.items()]
+
+
+def _judging_load(n: int, n_calls: int, pair: float) -> Load:
+    """Calls about n pairs each, of so many bytes."""
+    items = [Item(f"{i:06}", "", {"first": "", "second": ""}, i, 0, "") for i in range(n)]
+    asked = meaning.asked(items, in_a_word=n == 1)
+    bytes_in, bytes_out = len(asked.system) + len(asked.user) + n * pair, len(loads.verdicts(asked))
+    return Load("verify", "judge", n_calls, n_calls * bytes_in, n_calls * bytes_out, asked.answer)
 
 
 def _parts(study: Study, n_rows: int) -> list[int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import polars as pl
 
+from tasks.engines import roles
 from tasks.kinds.encoder_failures.params import own
 from tasks.records import Call, Predicate, Proposal
 from tasks.study import Study
@@ -43,7 +44,7 @@ class FailureProposer(Protocol):
         ...
 
     @property
-    def noted(self) -> Mapping[str, int]:
+    def noted(self) -> roles.Noted:
         """What it counted on the way, for the manifest."""
         ...
 

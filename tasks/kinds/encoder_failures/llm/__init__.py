@@ -18,7 +18,7 @@ CANNOT_FIND = (
     "a confusion that no mined pair shows, above all one that the reference confuses as well",
     "how often real users write such pairs: the model edits their sentences as it is told to",
 )
-NOTHING = "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples."
+NOTHING = "Name another model under llm.proposer, or say more in goal and propose.about."
 """What to do where nothing was proposed."""
 
 

@@ -1,14 +1,17 @@
-"""Editing sentences of the corpus from the description of a failure alone, until there are enough pairs."""
+"""Editing sentences of the corpus from the description of a failure alone, until there are enough pairs.
+
+A small model is shown one sentence a call: of a page of them it hands most back as they are.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.engines import roles
-from tasks.engines.gateway.chat import Gateway, Request
+from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts, wording
 from tasks.engines.llm.generating import PER_CALL, plain, spelling
 from tasks.kinds.encoder_failures.llm import schemas
@@ -25,19 +28,21 @@ MAX_CHARS = 1_000
 """A longer sentence is not asked for, and a longer answer left out: an encoder would cut it."""
 MOST_ASKED = 4
 """Sentences that are shown for each pair that is wanted, at most: many can show no such difference."""
-IN_VAIN = 2
-"""Calls in a row that brought no pair, after which no more are made."""
+IN_VAIN = 2 * PER_CALL
+"""Sentences in a row that brought no pair, after which no more are shown."""
+ROOM = 20
+"""Tokens of an answer beside each sentence."""
 _NO_BIDI = dict.fromkeys(map(ord, wording.BIDI))
 
 
 class LlmPairGenerator:
-    """Asks a language model to edit sentences, a page of them at a time."""
+    """Asks a language model to edit sentences, a page of them at a time, in as many calls as it needs."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
         self._endpoint = study.llm.endpoints("generator")[0]
         self._gateway = Gateway(study, "verify")
-        self._prompt = prompts.load("pairs", FOLDER)
+        self._per_call = per_call(study)
         self._calls: list[Call] = []
 
     @property
@@ -67,39 +72,80 @@ class LlmPairGenerator:
         one_each = islice(_one_a_document(sources), MOST_ASKED * n)
         in_vain = 0
         while len(written) < n and in_vain < IN_VAIN:
-            page = list(islice(one_each, PER_CALL))
+            # No call for a sentence that is not needed, where each has its own.
+            page = list(islice(one_each, PER_CALL if self._per_call > 1 else min(PER_CALL, n - len(written))))
             if not page:
                 break
-            made = _new(self._asked(predicate, page), taken)
-            in_vain = 0 if made else in_vain + 1
+            made = _new(self._edited(predicate, page), taken)
+            in_vain = 0 if made else in_vain + len(page)
             written += made
         return written[:n]
 
-    def _asked(self, predicate: Predicate, page: Sequence[Source]) -> list[NewPair]:
-        domain = own(self._study).domain
-        described = json.loads(predicate.definition)
-        system, user = self._prompt.render(
-            failure=prompts.lines([{"name": predicate.predicate, "description": described["description"]}]),
-            domain=prompts.lines([{"domain": domain}]) if domain else "",
-            sentences=prompts.lines({"id": str(i), "sentence": one.text} for i, one in enumerate(page)),
+    def _edited(self, predicate: Predicate, page: Sequence[Source]) -> list[NewPair]:
+        """The sentences of a page with what was made of them, in their order."""
+        parts = [page[i : i + self._per_call] for i in range(0, len(page), self._per_call)]
+        found: dict[int, Answer] = {}
+
+        async def ask(i: int) -> tuple[int, Answer]:
+            return i, await self._gateway.ask(self._request(predicate, parts[i]))
+
+        jobs = [partial(ask, i) for i in range(len(parts))]
+        self._gateway.run(jobs, lambda got: found.update([got]), len(jobs), f"pairs {self._study.name}")
+        made = []
+        for i, part in enumerate(parts):
+            answer = found[i]
+            self._calls += answer.calls
+            said = answer.parsed.model_dump() if isinstance(answer.parsed, schemas.Edits) else {}
+            made += [
+                NewPair(one.text, tidied(said[id_]), one.document_id)
+                for id_, one in zip(ids_of(part), part, strict=True)
+                if said.get(id_)
+            ]
+        return made
+
+    def _request(self, predicate: Predicate, part: Sequence[Source]) -> Request:
+        described = json.loads(predicate.definition)["description"]
+        prompt, ids = prompt_of(self._per_call), ids_of(part)
+        rows = ({"id": id_, "sentence": one.text} for id_, one in zip(ids, part, strict=True))
+        system, user = prompt.render(**fields(self._study, rows, ids, predicate.predicate, described))
+        return Request(
+            role="generator",
+            endpoint=self._endpoint,
+            system=system,
+            user=user,
+            answer=schemas.edits(ids),
+            prompt_hash=prompt.hash,
+            predicate_ids=(predicate.predicate_id,),
+            most_tokens=sum(len(one.text.encode("utf-8", "replace")) // 2 + ROOM for one in part) + ROOM,
         )
-        answer = self._gateway.ask_now(
-            Request(
-                "generator",
-                self._endpoint,
-                system,
-                user,
-                schemas.EditedSentences,
-                self._prompt.hash,
-                (predicate.predicate_id,),
-            )
-        )
-        self._calls += answer.calls
-        if answer.status != roles.VALUE or not isinstance(answer.parsed, schemas.EditedSentences):
-            return []
-        of = {str(i): one for i, one in enumerate(page)}
-        said = {one.id: one.second for one in answer.parsed.pairs if one.id in of}
-        return [NewPair(of[id_].text, tidied(second), of[id_].document_id) for id_, second in said.items()]
+
+
+def per_call(study: Study) -> int:
+    """Sentences that share a call, by how large the model is."""
+    return 1 if study.llm.endpoints("generator")[0].is_small else PER_CALL
+
+
+def prompt_of(n_together: int) -> prompts.Prompt:
+    """The prompt for one sentence, or for a page."""
+    return prompts.load("pairs" if n_together > 1 else "pair", FOLDER)
+
+
+def ids_of(part: Sequence[object]) -> tuple[str, ...]:
+    """What the sentences of a call are called: the same in every call, as the schema is then."""
+    return tuple(f"s{i}" for i in range(1, len(part) + 1))
+
+
+def fields(
+    study: Study, rows: Iterable[Mapping[str, object]], ids: Sequence[str], name: str, description: str
+) -> dict[str, str]:
+    """What both prompts are filled with."""
+    domain = own(study).domain
+    return {
+        "sentences": prompts.lines(rows),
+        "failure": prompts.lines([{"name": name, "description": description}]),
+        "domain": prompts.lines([{"domain": domain}]) if domain else "",
+        "ids": ", ".join(ids),
+    }
 
 
 def _one_a_document(sources: Sequence[Source]) -> Iterator[Source]:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from tasks.engines import roles
+from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, sampling, wording
 from tasks.engines.llm.suggesting import question
@@ -30,6 +31,10 @@ MAX_CHARS_SHOWN = 400
 MAX_CHARS = 600
 """A longer description is no description of one failure."""
 N_EXAMPLES = 3
+TOKENS = 120
+"""Room for one failure in an answer."""
+NO_NAME = "has no name"
+NO_DESCRIPTION = "is not described"
 NOTED = ("n_rounds", "n_rounds_failed", "n_suggested", "n_unfit", "n_repeated", "n_blind")
 
 
@@ -43,12 +48,21 @@ class LlmFailureProposer:
         self._gateway = Gateway(study, "propose")
         self._prompt = prompts.load("propose", FOLDER)
         self._calls: list[Call] = []
-        self.noted: Counter[str] = Counter(dict.fromkeys(NOTED, 0))
+        self._counts: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
+        self._problems: Counter[str] = Counter()
 
     @property
     def calls(self) -> Sequence[Call]:
         """The paid answers its proposals rest on."""
         return tuple(self._calls)
+
+    @property
+    def noted(self) -> roles.Noted:
+        """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
+        why = {"unfit": dict(self._faults.most_common()), "failed": dict(self._problems.most_common())}
+        counts = {name: self._counts[name] for name in NOTED}
+        return {**counts, **{name: counted for name, counted in why.items() if counted}}
 
     def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
         """Failures in the order of their rounds, those expected without data last, `blind` by family.
@@ -60,11 +74,12 @@ class LlmFailureProposer:
         found: dict[str, Proposal] = {}
         for shown in self._samples(evidence.pairs, rng):
             self._grow(found, self._asked(found, shown, evidence.domain), shown)
-        if self.noted["n_rounds_failed"] == self._rounds:
+        if self._counts["n_rounds_failed"] == self._rounds:
+            ((why, _),) = self._problems.most_common(1)
             raise EngineError(
                 f"studies.{self._study.name}: {self._endpoint.model} named no failure in any of "
-                f"{self._rounds} rounds (refused or not of the wanted form).",
-                hint="Name another model under llm.proposer, or raise llm.max_tokens.",
+                f"{self._rounds} rounds: {why}.",
+                hint=problems.remedy(why),
             )
         # A third at most is spent on what was expected anyway.
         n_blind = max(1, params.max_predicates // 3) if params.max_predicates > 1 else 0
@@ -73,7 +88,7 @@ class LlmFailureProposer:
             told = {_spelling(one.predicate): one for one in kept}
             self._grow(told, self._asked({}, None, evidence.domain), None)
             blind = list(told.values())[len(kept) :][: min(n_blind, -(-len(kept) // 2))]
-            self.noted["n_blind"] = len(blind)
+            self._counts["n_blind"] = len(blind)
             kept += blind
         return kept
 
@@ -89,46 +104,40 @@ class LlmFailureProposer:
     def _asked(
         self, found: dict[str, Proposal], shown: pl.DataFrame | None, domain: str
     ) -> list[schemas.Failure]:
-        pairs = (
-            ""
-            if shown is None
-            else prompts.lines(
-                {"first": row["left"][:MAX_CHARS_SHOWN], "second": row["right"][:MAX_CHARS_SHOWN]}
-                for row in shown.iter_rows(named=True)
-            )
-        )
+        n, both = self._study.propose.per_round, _texts(shown)
         system, user = self._prompt.render(
+            pairs=prompts.lines({"first": left, "second": right} for left, right in both),
             study=question(self._study),
             domain=prompts.lines([{"domain": domain}]) if domain else "",
-            n=self._study.propose.per_round,
             known=prompts.lines({"name": one.predicate} for one in found.values()),
-            pairs=pairs,
+            n=n,
         )
+        schema, room = schemas.failures(n), TOKENS * (n + 1)
         answer = self._gateway.ask_now(
-            Request("proposer", self._endpoint, system, user, schemas.Failures, self._prompt.hash)
+            Request("proposer", self._endpoint, system, user, schema, self._prompt.hash, most_tokens=room)
         )
         self._calls += answer.calls
-        said = answer.parsed if answer.status == roles.VALUE else None
-        failed = not isinstance(said, schemas.Failures)
+        is_usable = isinstance(answer.parsed, schemas.Failures)
+        if not is_usable:
+            self._problems[answer.problem] += 1
         if shown is not None:
-            self.noted["n_rounds"] += 1
-            self.noted["n_rounds_failed"] += failed
+            self._counts["n_rounds"] += 1
+            self._counts["n_rounds_failed"] += not is_usable
         # No more than were asked for: each one costs new pairs and judgements.
-        return (
-            [] if not isinstance(said, schemas.Failures) else said.failures[: self._study.propose.per_round]
-        )
+        return answer.parsed.failures[:n] if isinstance(answer.parsed, schemas.Failures) else []
 
     def _grow(
         self, found: dict[str, Proposal], said: Sequence[schemas.Failure], shown: pl.DataFrame | None
     ) -> None:
+        texts = [text for pair in _texts(shown) for text in pair]
         for one in said:
-            self.noted["n_suggested"] += 1
+            self._counts["n_suggested"] += 1
             name, description = wording.tidied(one.name), wording.tidied(one.description)
-            is_name = 0 < len(name) <= wording.MAX_CHARS and name.isprintable()
-            if not is_name or not 0 < len(description) <= MAX_CHARS:
-                self.noted["n_unfit"] += 1
+            if why := fault(name, description, texts):
+                self._counts["n_unfit"] += 1
+                self._faults[why] += 1
             elif _spelling(name) in found:
-                self.noted["n_repeated"] += 1
+                self._counts["n_repeated"] += 1
             else:
                 found[_spelling(name)] = self._proposal(name, description, shown)
 
@@ -145,6 +154,31 @@ class LlmFailureProposer:
             example_ids=tuple(dict.fromkeys(text_id for pair in examples for text_id in pair)),
             prompt_hash=self._prompt.hash,
         )
+
+
+def fault(name: str, description: str, texts: Sequence[str] = ()) -> str:
+    """Why no pairs could be written from it; empty where they can.
+
+    Args:
+        name: tidied.
+        description: tidied.
+        texts: of the pairs that the model was shown: a failure is about many, and hands none of them back.
+    """
+    if not name or not name.isprintable():
+        return NO_NAME
+    if not description or _spelling(description) == _spelling(name):
+        return NO_DESCRIPTION
+    if len(name) > wording.MAX_CHARS or len(description) > MAX_CHARS:
+        return wording.LONG
+    return (
+        wording.COPIES_TEXT if any(wording.copies(s, t) for s in (name, description) for t in texts) else ""
+    )
+
+
+def _texts(shown: pl.DataFrame | None) -> list[tuple[str, str]]:
+    """Both texts of each pair, as far as they are shown."""
+    cut = pl.col("left", "right").str.slice(0, MAX_CHARS_SHOWN)
+    return [] if shown is None else shown.select(cut).rows()
 
 
 def _spelling(name: str) -> str:
