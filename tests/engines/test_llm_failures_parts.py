@@ -141,7 +141,7 @@ def test_an_answer_without_any_sentence_is_none_and_one_that_leaves_some_out_is_
         wanted.model_validate({"pairs": "all of them"})
     schema = wanted.model_json_schema()
     assert (schema["required"], schema["additionalProperties"]) == (["s1", "s2"], False)
-    assert all(set(field) == {"type", "pattern"} for field in schema["properties"].values())
+    assert all(set(field) == {"title", "type", "pattern"} for field in schema["properties"].values())
 
 
 def test_a_document_is_shown_once(project: Project, server: Server) -> None:

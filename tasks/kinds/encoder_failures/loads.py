@@ -78,7 +78,7 @@ def writing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
             ids = generating.ids_of(range(n))
             rows = ({"id": id_, "sentence": ""} for id_ in ids)
             answer = schemas.edits(ids).model_validate(dict.fromkeys(ids, ""))
-            values = dict(generating.fields(writer, rows, ids, NAME, DESCRIPTION))
+            values: dict[str, object] = {**generating.fields(writer, rows, ids, NAME, DESCRIPTION)}
             prompt = generating.prompt_of(together)
             one = load_of("verify", "generator", prompt, answer, n * sentence, values)
             asked.append(replace(one, bytes_out=one.bytes_out + n * sentence))

@@ -59,4 +59,5 @@ class Edits(BaseModel):
 def edits(ids: tuple[str, ...]) -> type[Edits]:
     """A sentence for each id, and nothing else."""
     sentence = Annotated[str, WithJsonSchema({"type": "string", "pattern": EDITED})]
-    return create_model("Edits", __base__=Edits, **dict.fromkeys(ids, (sentence, "")))  # type: ignore[call-overload]
+    fields: dict[str, Any] = dict.fromkeys(ids, (sentence, ""))
+    return create_model("Edits", __base__=Edits, **fields)
