@@ -237,3 +237,10 @@ def test_small_models_get_less_unless_the_study_says_otherwise(
     blocks = {"name": "s", "data": "x", "goal": "g", "collect": {"group": "random"}}
     asked = Study.model_validate({**blocks, "engine": "llm", "llm": llm, "propose": propose})
     assert sampling.sizes(asked) == wanted
+
+
+@pytest.mark.parametrize("said", [0.0, 0.1, 1.0])
+def test_a_judge_that_says_the_same_of_every_text_explains_nothing(said: float) -> None:
+    texts = _texts(15, 15)
+    lean = ranking.lean(np.full((30, 3), said), Contrast.of(texts), np.random.default_rng(0))
+    assert (lean == 0).all()
