@@ -81,6 +81,9 @@ def test_a_comparison_is_no_less_one_where_it_names_a_group() -> None:
         ("describes the agreement to keep private hospitals open", wording.COPIES_TEXT),
         ("private hospitals agreement kept open", wording.COPIES_TEXT),
         ("mentions private hospitals", ""),
+        ("discusses the economy andreligiousservices", wording.GARBLED),
+        ("discusses the spread of 疫情", wording.GARBLED),
+        ("mentions a café or a naïve voter", ""),
         ("tells that the shop is open on sunday", ""),
     ],
 )

@@ -30,7 +30,7 @@ MAX_KNOWN = 20
 """So many of a group's suggestions, the newest, are shown as said already."""
 TOKENS = 60
 """Room for one sentence in an answer."""
-_MENDABLE = (wording.LONG, wording.NAMES_GROUP, wording.COMPARES, wording.COPIES_TEXT)
+_MENDABLE = (wording.LONG, wording.NAMES_GROUP, wording.COMPARES, wording.GARBLED, wording.COPIES_TEXT)
 Key = TypeVar("Key")
 OTHERS: Mapping[Group, Group] = {"A": "B", "B": "A"}
 

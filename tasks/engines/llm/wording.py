@@ -16,6 +16,8 @@ from tasks.engines.llm.schemas import MAX_WORDS
 from tasks.engines.roles import Encoder
 from tasks.records import Group
 
+LONGEST_WORD = 19
+"""Letters; of a hundred thousand English words a few dozen have more."""
 MAX_CHARS = 200
 """A longer sentence says several things at once."""
 MAX_WORDS_BARE = 6
@@ -30,9 +32,10 @@ EMPTY = "says nothing, or breaks off"
 LONG = "is too long"
 NAMES_GROUP = "names a group or other texts"
 COMPARES = "compares with other texts"
+GARBLED = "holds words that are none"
 REPEATS_EXAMPLE = "repeats an example"
 COPIES_TEXT = "copies one text"
-FAULTS = (EMPTY, LONG, NAMES_GROUP, COMPARES, REPEATS_EXAMPLE, COPIES_TEXT)
+FAULTS = (EMPTY, LONG, NAMES_GROUP, COMPARES, GARBLED, REPEATS_EXAMPLE, COPIES_TEXT)
 """Why a suggestion is no hypothesis: for the manifest, and told to the model, which may mend it."""
 NEAR = 0.8
 """Cosine from which two sentences with the same content words are one.
@@ -146,10 +149,24 @@ def fault(sentence: str, texts: Sequence[str] = (), examples: Sequence[str] = ()
         return NAMES_GROUP
     if _DEGREE.search(_REPORTED.sub("", plain)):
         return COMPARES
+    if _is_garbled(sentence, texts):
+        return GARBLED
     if any(_alike(sentence, example) >= RESTATED for example in examples):
         return REPEATS_EXAMPLE
     # What more of the shown texts say is no text's own.
     return COPIES_TEXT if 0 < sum(copies(sentence, text) for text in texts) <= 2 else ""
+
+
+def _is_garbled(sentence: str, texts: Sequence[str]) -> bool:
+    """Whether it has letters of a script, or an endless word, that no text has.
+
+    A model whose sentence ends where a grammar wants it to runs words into one, or goes on in Chinese.
+    """
+    shown = "\n".join(texts).casefold()
+    foreign = {c for c in sentence if c.isalpha() and not unicodedata.name(c, "").startswith("LATIN")}
+    words = re.findall(r"[^\W\d_]+", sentence.casefold())
+    endless = [word for word in words if len(word) > LONGEST_WORD and word not in shown]
+    return bool(endless) or any(c not in shown for c in foreign)
 
 
 def fits(sentence: str) -> bool:
