@@ -196,3 +196,19 @@ def test_a_predicate_does_not_leave_its_line(sentence: str, n_together: int) -> 
     assert sum(a != b for a, b in zip(wanted, found, strict=True)) <= n_together + (n_together > 1)
     for mark in ("<|", "</s>", "[/INST]", "\x00", "\x1b", "\x85"):
         assert mark not in after[0].user
+
+
+@pytest.mark.parametrize(
+    ("n", "most", "sizes"), [(12, 10, [6, 6]), (10, 10, [10]), (21, 10, [7, 7, 7]), (1, 10, [1])]
+)
+def test_calls_on_a_text_share_its_predicates_evenly(n: int, most: int, sizes: list[int]) -> None:
+    many = [predicate(f'"{i}"') for i in range(n)]
+    (group,) = packing.one_text(study(NOWHERE), many, corpus(TEXTS[:1]), most).each
+    assert [len(pack.items) for pack in group] == sizes
+
+
+def test_texts_share_a_call_evenly() -> None:
+    texts = corpus(tuple(f"text {i}" for i in range(152)))
+    verify = {"predicates_per_call": 1, "texts_per_call": 75}
+    groups = packing.one_text(study(NOWHERE, verify), predicates(WORDS[:1]), texts, 1).each
+    assert [len(pack.items) for (pack,) in groups] == [51, 51, 50]

@@ -266,11 +266,20 @@ def _contents(study: Study, texts: pl.DataFrame) -> list[str]:
 
 
 def _chunks(items: Sequence[T], most: int) -> list[Sequence[T]]:
-    return [items[start : start + most] for start in range(0, len(items), most)]
+    """Parts of at most so many, as even as can be: a call about two of 152 would be a call for little."""
+    size = _even(len(items), most)
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _even(n: int, most: int) -> int:
+    """The largest of as few parts as n in parts of at most `most` come to."""
+    n_parts = max(1, -(-n // most))
+    return max(1, -(-n // n_parts))
 
 
 def _sharing(contents: Sequence[str], most: int) -> list[range]:
-    """Neighbouring rows, as many as may share a call."""
+    """Neighbouring rows, as many as may share a call and as even as can be."""
+    most = _even(len(contents), most)
     parts: list[range] = []
     start = n_chars = 0
     for row, text in enumerate(contents):

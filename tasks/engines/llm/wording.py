@@ -140,21 +140,18 @@ def fault(sentence: str, texts: Sequence[str] = (), examples: Sequence[str] = ()
         texts: what the model was shown: a hypothesis is about many, and does not hand one back.
         examples: hypotheses of the user's, which are to be followed and not repeated.
     """
-    if not sentence or _BROKEN.fullmatch(sentence):
-        return EMPTY
-    if len(sentence) > MAX_CHARS:
-        return LONG
     plain = _QUOTED.sub('""', sentence)
-    if _OTHER_GROUP.search(plain):
-        return NAMES_GROUP
-    if _DEGREE.search(_REPORTED.sub("", plain)):
-        return COMPARES
-    if _is_garbled(sentence, texts):
-        return GARBLED
-    if any(_alike(sentence, example) >= RESTATED for example in examples):
-        return REPEATS_EXAMPLE
-    # What more of the shown texts say is no text's own.
-    return COPIES_TEXT if 0 < sum(copies(sentence, text) for text in texts) <= 2 else ""
+    faults = (
+        (EMPTY, lambda: not sentence or _BROKEN.fullmatch(sentence)),
+        (LONG, lambda: len(sentence) > MAX_CHARS),
+        (NAMES_GROUP, lambda: _OTHER_GROUP.search(plain)),
+        (COMPARES, lambda: _DEGREE.search(_REPORTED.sub("", plain))),
+        (GARBLED, lambda: _is_garbled(sentence, texts)),
+        (REPEATS_EXAMPLE, lambda: any(_alike(sentence, example) >= RESTATED for example in examples)),
+        # What more of the shown texts say is no text's own.
+        (COPIES_TEXT, lambda: 0 < sum(copies(sentence, text) for text in texts) <= 2),
+    )
+    return next((why for why, has in faults if has()), "")
 
 
 def _is_garbled(sentence: str, texts: Sequence[str]) -> bool:
