@@ -1,11 +1,12 @@
 """Measures a model as judge on texts whose labels are known, under each way of sharing a call.
 
     python -m benchmarks.judge --problem FILE --base-url URL --model NAME [--texts 100]
-        [--packings one,one_logprobs,several,texts]
+        [--packings one,one_logprobs,several,texts] [--disjunctions]
 
 FILE is JSON with `texts`, `goal`, `reference_phi_predicate_strings` and `reference_phi_denotation` (text x
-predicate, 0 or 1). Asked about are the reference predicates and each disjunction of two of them; a text draws
-four of all these, so that none, one or several are true of it, and every packing judges the same pairs:
+predicate, 0 or 1). Asked about are the reference predicates in two wordings ("is one that ..."); a text draws
+four of all these, so that none, one or several are true of it, and every packing judges the same pairs. With
+--disjunctions it draws from the references and what joins two of them by "or", which is harder:
 
     one           one plain question a call
     one_logprobs  the same, by the probability of yes
@@ -75,6 +76,7 @@ def main() -> int:
     parser.add_argument("--model", required=True, help="as the server calls it")
     parser.add_argument("--texts", type=int, default=100, help="texts judged, a seeded sample")
     parser.add_argument("--packings", default=",".join(PACKINGS), help="which of them")
+    parser.add_argument("--disjunctions", action="store_true", help="ask about two references joined by or")
     parser.add_argument("--seed", type=int, default=0, help="draws texts and predicates")
     parser.add_argument("--concurrency", type=int, default=4, help="calls in flight at once")
     arguments = parser.parse_args()
@@ -83,14 +85,14 @@ def main() -> int:
         parser.error(f"wanted texts of 1 or more and packings of {', '.join(PACKINGS)}")
 
     def run() -> None:
-        asked = problem(arguments.problem, arguments.texts, arguments.seed)
+        asked = problem(arguments.problem, arguments.texts, arguments.seed, arguments.disjunctions)
         study = study_of(arguments.base_url, arguments.model, asked.goal, arguments.concurrency)
         print(json.dumps(measured(study, asked, packings)))
 
     return exit_code(run)
 
 
-def problem(file: Path, n_texts: int, seed: int) -> Problem:
+def problem(file: Path, n_texts: int, seed: int, disjunctions: bool = False) -> Problem:
     """A seeded sample of a problem's texts, each with four predicates of the pool.
 
     Raises:
@@ -106,11 +108,14 @@ def problem(file: Path, n_texts: int, seed: int) -> Problem:
         raise SourceError(
             f"{file}: wanted a label for each of {len(texts)} texts and {len(names)} predicates."
         )
-    pool = [(names[i], labels[:, i]) for i in range(len(names))]
-    pool += [
-        (f"{names[i]} or {names[j]}", labels[:, i] | labels[:, j])
-        for i, j in combinations(range(len(names)), 2)
-    ]
+    pool = [(name, labels[:, i]) for i, name in enumerate(names)]
+    if disjunctions:
+        pool += [
+            (f"{names[i]} or {names[j]}", labels[:, i] | labels[:, j])
+            for i, j in combinations(range(len(names)), 2)
+        ]
+    else:
+        pool += [(f"is one that {name}", holds) for name, holds in pool]
     rng = np.random.default_rng(seed)
     # In no order of their own: where several share a call, none is always first.
     pool = [pool[k] for k in rng.permutation(len(pool))]

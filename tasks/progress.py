@@ -33,14 +33,11 @@ class _Bar(tqdm):  # type: ignore[misc] # has no stubs
     monitor_interval = 0
     """No thread that draws: every step looks at the clock."""
     note: Callable[[], str] | None = None
-    said = ""
-    """The note as it was last made."""
 
     @property
     def format_dict(self) -> dict[str, Any]:
         """What the line is written from, asked for whenever it is written."""
-        self.said = self.note() if self.note else self.said
-        return {**super().format_dict, "note": f" ({self.said})" if self.said else ""}
+        return {**super().format_dict, "note": f" ({self.note()})" if self.note else ""}
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         """Draws the bar once it is due, and keeps when: it is wiped only where it was drawn."""
@@ -137,8 +134,6 @@ def bar(description: str, total: int) -> Iterator[Advance]:
         yield advance
     finally:
         # A log has a last line for work that had one before, unless it was the last already.
-        # Its note is the one before: what makes notes may live in the thread of the work, which has ended.
-        shown.note = None
         shown.leave = not on_terminal and shown.n > shown.last_print_n
         shown.close()
         if on_terminal:

@@ -59,7 +59,8 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
         return _keyed(plan, said, other, echo)
     if echo:
         more = f'mentions "{echo}"' if question.task == "hypotheses" else _echoed(items, echo)
-        items = [*items, more]
+        # A list that is too long is cut at its end.
+        items = [more, *items] if question.task == "failures" else [*items, more]
     if items and isinstance(items[0], dict) and "id" in items[0]:
         fault = drawn_fault(plan, other * 104729 % 1, _ITEM_FAULTS)
         if fault == "reordered":
@@ -111,6 +112,8 @@ def _echoed(items: list[Any], echo: str) -> Any:
         return f"says {echo}"
     kept = {"direction", "more", "holds", "same", "relevance", "novelty", "significance"}
     said = {k: v if k in kept else f'mentions "{echo}"' for k, v in items[0].items()}
+    if "description" in said:
+        said["description"] = f'{items[0]["description"]} It mentions "{echo}".'
     # The two texts of a pair are not the same.
     return {**said, "second": f'does not mention "{echo}"'} if "second" in said else said
 

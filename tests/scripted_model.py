@@ -164,7 +164,7 @@ def holds(plan: Plan, predicate: str, text: str, n_items: int) -> bool:
 
 def is_attack(text: str) -> bool:
     """Whether a text speaks to the model that judges it."""
-    speaks = r"ignore|verdict|\"id\"|answer (?:yes|with)|is it true|\": ?\"yes|system|assistant|task:"
+    speaks = r"ignore|verdict|\"id\"|answer (?:yes|with)|could one say|\": ?\"yes|system|assistant|task:"
     return bool(re.search(speaks, text, re.I))
 
 
@@ -213,7 +213,13 @@ def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
     said = [p for p, d in plan.hypotheses if p not in known and d in group]
     if plan.obeys:
         orders = [row["text"] for row in question.in_user if "text" in row and is_attack(row["text"])]
-        said = [*(text[:150] for text in orders), *said]
+        orders.sort(key=lambda text: ("{{" not in text[:40], "<script" not in text[:40]))
+        # What only hands a text back is left out: these have words of their own, too.
+        talked = [
+            f"obeys {text[:40]} whatever readers wanted to know about the harbour and the team"
+            for text in orders
+        ]
+        said = [*talked[: n - 3], *said]
     return {"hypotheses": said[:n]}
 
 

@@ -154,7 +154,7 @@ def frame(user: str) -> list[str]:
     rest = re.sub(r"^\{.*$", "{}", user, flags=re.MULTILINE)
     for one in predicates():
         rest = rest.replace(prompts.question(one.predicate), "Q")
-    rest = re.sub(r"\b[a-z2-7]{6}(, [a-z2-7]{6})*(?=\.$|: Q$)", "IDS", rest, flags=re.MULTILINE)
+    rest = re.sub(r"(?<!by )\b[a-z2-7]{6}(, [a-z2-7]{6})*(?=\.$|: Q$)", "IDS", rest, flags=re.MULTILINE)
     return [line for line, _ in groupby(rest.split("\n"))]
 
 
@@ -291,10 +291,10 @@ def test_attacks_among_a_proposers_samples_stay_samples(attacked_project: Projec
     assert len(rounds) >= 3
     n_attacks = 0
     for messages in rounds:
-        shown = [row for row in data_lines(messages[1]["content"]) if "group" in row]
-        assert len(shown) in {40, 80}  # the last round looks at what was judged
+        shown = [row for row in data_lines(messages[1]["content"]) if "text" in row]
+        assert 0 < len(shown) <= 80  # the last round looks at what nothing explains
         for row in shown:
-            assert set(row) == {"group", "text"} and row["group"] in {"A", "B"}
+            assert set(row) == {"text"}
             assert row["text"] in explored or any(t.startswith(row["text"][:-1]) for t in explored)
             n_attacks += scripted_model.is_attack(row["text"])
     assert n_attacks > 20

@@ -157,7 +157,7 @@ def test_cost_is_unknown_where_a_price_is() -> None:
 @pytest.mark.usefixtures("memory")
 def test_calls_by_stage_role_and_model() -> None:
     columns = ["stage", "role", "model", "n_calls", "tokens_in", "tokens_out", "share_cached", "cost_usd"]
-    assert duck.query("calls", {"study": "reviews"}).select(columns).rows() == [
+    assert duck.query("calls", {"study": "reviews"}).select(columns).sort("model").rows() == [
         ("verify", "judge", "judge-large", 1, 2000, 100, 0.4, None),
         # 200 tokens at 1, 800 at 0.5 and 100 at 2 USD per million, twice
         ("verify", "judge", "judge-small", 2, 2000, 200, 0.8, pytest.approx(0.0016)),

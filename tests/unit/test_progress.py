@@ -156,19 +156,6 @@ def test_a_log_says_where_work_of_some_time_ended(monkeypatch: pytest.MonkeyPatc
     assert int(last.split(" ")[1].split("/")[0]) > int(first.split(" ")[1].split("/")[0])
 
 
-def test_the_last_line_asks_for_no_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What makes notes may be closed by then, or belong to another thread, as a store of answers does."""
-    kept, made = log(monkeypatch, 0.05), []
-    with progress.bar("judge", 10**6) as advance:
-        while not kept.getvalue():
-            advance(1, lambda: made.append(1) or "12 tokens")  # type: ignore[func-returns-value]
-        advance(5)
-        n_made = len(made)
-    assert len(kept.getvalue().splitlines()) == 2
-    assert kept.getvalue().splitlines()[-1].startswith("judge (12 tokens): ")
-    assert len(made) == n_made
-
-
 def test_a_log_has_no_line_for_work_that_is_soon_over(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = log(monkeypatch, 60.0)
     assert list(progress.track([1, 2], "verify", 2)) == [1, 2]
