@@ -8,7 +8,7 @@ from typing import Any
 _QUESTION = re.compile(
     r"^(?:(?P<id>[a-z2-7]{6}): |About each text by itself: |Of which text above is it more true: )?"
     r"(?:Could one say that )?the text (?P<predicate>.*?)\??"
-    r"(?: Answer with one word: .*| Say neither .*)?$"
+    r"(?: Answer with one word: yes or no\.| Say neither .*)?$"
 )
 IN_A_WORD = {"yes_or_no", "comparison"}
 """Tasks that are answered in one word."""
@@ -18,8 +18,15 @@ def predicates(user: str) -> list[dict[str, Any]]:
     """What is asked of the text, or the texts; with the id that it is asked under, where it has one."""
     found = (_QUESTION.match(line) for line in user.split("\n"))
     return [
-        {name: said for name, said in one.groupdict().items() if said is not None} for one in found if one
+        {name: _unescaped(said) for name, said in one.groupdict().items() if said is not None}
+        for one in found
+        if one
     ]
+
+
+def _unescaped(said: str) -> str:
+    """With the marks of a server's own that prompts.phrase takes the look of."""
+    return said.replace(r"\u003c", "<").replace(r"\u005b", "[")
 
 
 def written(task: str, verdicts: Sequence[dict[str, Any]]) -> str:
