@@ -18,15 +18,8 @@ def predicates(user: str) -> list[dict[str, Any]]:
     """What is asked of the text, or the texts; with the id that it is asked under, where it has one."""
     found = (_QUESTION.match(line) for line in user.split("\n"))
     return [
-        {name: _unescaped(said) for name, said in one.groupdict().items() if said is not None}
-        for one in found
-        if one
+        {name: said for name, said in one.groupdict().items() if said is not None} for one in found if one
     ]
-
-
-def _unescaped(said: str) -> str:
-    """With the marks of a server's own that prompts.phrase takes the look of."""
-    return said.replace(r"\u003c", "<").replace(r"\u005b", "[")
 
 
 def written(task: str, verdicts: Sequence[dict[str, Any]]) -> str:
