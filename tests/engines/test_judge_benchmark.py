@@ -87,16 +87,17 @@ def test_what_cannot_be_read_is_no_verdict(file: Path, running: Server) -> None:
     assert of["in_form"] == pytest.approx(0.5, abs=0.2) and of["accuracy"] == 1.0
 
 
-def test_none_one_or_several_predicates_of_a_text_may_be_true(file: Path) -> None:
-    asked = judge.problem(file, 100, 0)
-    assert len(asked.predicates) == 4 + 6 and (asked.drawn.sum(axis=1) == judge.DRAWN).all()
+@pytest.mark.parametrize(("disjunctions", "n"), [(False, 4 + 4), (True, 4 + 6)])
+def test_none_one_or_several_predicates_of_a_text_may_be_true(file: Path, disjunctions: bool, n: int) -> None:
+    asked = judge.problem(file, 100, 0, disjunctions)
+    assert len(asked.predicates) == n and (asked.drawn.sum(axis=1) == judge.DRAWN).all()
     n_true = (asked.truth & asked.drawn).sum(axis=1)
     assert {0, 1, 2, 3} <= set(n_true.tolist())
     for column, predicate in enumerate(asked.predicates):
         words = [word for word in WORDS if word in predicate.predicate]
         holds = np.array([any(word in text for word in words) for text in asked.texts["text"]])
         assert (asked.truth[:, column] == holds).all() and not predicate.predicate.endswith(".")
-    again = judge.problem(file, 100, 0)
+    again = judge.problem(file, 100, 0, disjunctions)
     assert (again.drawn == asked.drawn).all() and again.texts.equals(asked.texts)
 
 
