@@ -64,7 +64,7 @@ class Check:
             "n_judgements": self.n_judgements,
             **calls.totals(used),
             "cost_usd": None if cost_usd is None else round(cost_usd, 6),
-            "seconds_a_judgement": None if seconds is None else round(seconds, 3),
+            "seconds_a_judgement": None if seconds is None else round(seconds, 6),
         }
 
 
