@@ -127,7 +127,7 @@ def problem(file: Path, n_texts: int, seed: int, disjunctions: bool = False) -> 
     return Problem(
         str(content.get("goal") or "what the texts are about"),
         pl.DataFrame({"text_id": [frames.hashed(str(row)) for row in rows], "text": shown}),
-        tuple(_predicate(name) for name, _ in pool),
+        tuple(roles.unfrozen(frames.hashed(name), name) for name, _ in pool),
         np.stack([holds[rows] for _, holds in pool], axis=1),
         drawn,
     )
@@ -251,14 +251,6 @@ def study_of(url: str, model: str, goal: str, concurrency: int) -> Study:
             "spend": spend,
         }
     )
-
-
-def _predicate(name: str) -> Predicate:
-    return Predicate(
-        predicate_id=frames.hashed(name), predicate=name, direction="A", family="llm", grade="proxy",
-        definition="{}", judge="", threshold=0.5, planned_test="", split_hash="", prompt_hash="",
-        explore_effect=0.0, explore_z=0.0,
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

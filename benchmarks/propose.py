@@ -235,12 +235,17 @@ def correlations(holds: np.ndarray, in_a: np.ndarray) -> Iterator[float]:
 
 def predicate(one: Proposal, judge: str) -> Predicate:
     """A suggestion as a judge is asked about it."""
-    return Predicate(
-        predicate_id=frames.hashed(one.predicate, one.definition), predicate=one.predicate,
-        direction=one.direction, family=one.family, grade=one.grade, definition=one.definition, judge=judge,
-        threshold=0.5, planned_test="", split_hash="", prompt_hash=one.prompt_hash, explore_effect=0.0,
-        explore_z=0.0,
-    )  # fmt: skip
+    return roles.unfrozen(
+        frames.hashed(one.predicate, one.definition),
+        one.predicate,
+        direction=one.direction,
+        family=one.family,
+        grade=one.grade,
+        definition=one.definition,
+        judge=judge,
+        threshold=0.5,
+        prompt_hash=one.prompt_hash,
+    )
 
 
 def share(part: int, whole: int) -> float | None:

@@ -69,7 +69,7 @@ def run(study: Study) -> dict[str, Any]:
     evidence = evidence_rows(study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge)
     manifest = {
         "run_id": run_id,
-        "names": frames.read_manifest(paths.output(study.name, "collect"))["names"],
+        "names": frames.group_names(study.name),
         "n_judgements": this_run["n_judgements"].item(),
         "cost_usd": this_run["cost_usd"].item(),
         "calls": calls.totals(paid),

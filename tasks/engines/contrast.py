@@ -182,6 +182,16 @@ def cross_fitted(
     return np.round(lean, 9)
 
 
+def auroc(score: Float[np.ndarray, " row"], is_member: Bool[np.ndarray, " row"]) -> float:
+    """Chance that a member scores over another row, ties counted half; 0.5 where one sort is missing."""
+    from scipy.stats import rankdata
+
+    n_in, n_out = int(is_member.sum()), int((~is_member).sum())
+    if not n_in or not n_out:
+        return 0.5
+    return float((rankdata(score)[is_member].sum() - n_in * (n_in + 1) / 2) / (n_in * n_out))
+
+
 def log_odds_z(
     with_a: Float[np.ndarray, " word"], with_b: Float[np.ndarray, " word"], n_a: int, n_b: int
 ) -> Float[np.ndarray, " word"]:

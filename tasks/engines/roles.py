@@ -74,6 +74,15 @@ class Rating:
     novelty_past: float | None = None
 
 
+def unfrozen(predicate_id: str, predicate: str, **known: Any) -> Predicate:
+    """A predicate as a judge can be asked about it before anything is frozen; `known` are further fields."""
+    fields: dict[str, Any] = {
+        "direction": "A", "family": "", "grade": "proxy", "definition": "", "judge": "", "threshold": None,
+        "planned_test": "", "split_hash": "", "prompt_hash": "", "explore_effect": 0.0, "explore_z": 0.0,
+    }  # fmt: skip
+    return Predicate(predicate_id, predicate, **(fields | known))
+
+
 Noted = Mapping[str, int | Mapping[str, int]]
 """Counts by name, and of some the counts by reason."""
 

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks import records
+from tasks import paths, records
 from tasks.errors import MissingStageError, StoreError
 
 _TYPES: dict[Any, pl.DataType] = {
@@ -361,6 +361,16 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Writes what a stage counted, as sorted JSON."""
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def group_names(study: str) -> dict[str, str]:
+    """What groups A and B of a study are called, as collect found.
+
+    Raises:
+        MissingStageError: collect has not run.
+    """
+    names: dict[str, str] = read_manifest(paths.output(study, "collect"))["names"]
+    return names
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tasks.engines.contrast import Contrast, cross_fitted, log_odds_z
+from tasks.engines.contrast import Contrast, auroc, cross_fitted, log_odds_z
 from tasks.engines.embedded import bank, grams, similarity, tokens, words
 from tasks.engines.embedded.candidate import LEAST_LEAN, Candidate, Harvest
 from tasks.engines.embedded.rules import Rules
@@ -144,19 +144,19 @@ class Namer:
         vector = np.array(candidate.definition["vector"])[None]
         projection = similarity.projections(self.embeddings, vector)[:, 0]
         exemplars = np.lexsort((np.arange(len(member)), -projection))[:N_EXEMPLARS]
-        topic, auroc, agrees = self._topic(vector[0], member, telling, side)
+        topic, tells, agrees = self._topic(vector[0], member, telling, side)
         said = [tokens.readable(word) for word in telling]
         if not said:
             quote = self._quoted(member, side, projection)
             phrase = f'resembles texts such as "{_clipped(self.texts[quote])}"'
-        elif agrees and fidelity >= NAMED_FIDELITY and auroc >= NAMED_AUROC:
+        elif agrees and fidelity >= NAMED_FIDELITY and tells >= NAMED_AUROC:
             examples = ", ".join(f'"{word}"' for word in said)
             phrase = f"is about {topic} (e.g. {examples})"
         else:
             phrase = f"resembles texts about {tokens.listed(said)}"
         definition = {
             **candidate.definition, "exemplars": [self.text_ids[i] for i in exemplars],
-            "fidelity": round(fidelity, 2), "words": telling, "topic": topic, "topic_auroc": round(auroc, 2),
+            "fidelity": round(fidelity, 2), "words": telling, "topic": topic, "topic_auroc": round(tells, 2),
         }  # fmt: skip
         return replace(candidate, phrase=phrase, definition=definition)
 
@@ -183,12 +183,12 @@ class Namer:
         """
         relative = self.anchors - self.anchors.mean(axis=0)
         nearest = int(np.argmax(np.round(relative @ vector / np.linalg.norm(relative, axis=1), 6)))
-        auroc = _auroc(similarity.projections(self.embeddings, relative[[nearest]])[:, 0], member)
+        told = auroc(similarity.projections(self.embeddings, relative[[nearest]])[:, 0], member)
         spoken = self.encoder.encode([", ".join(telling)]).astype(np.float64)[0]
         cosine = np.round(self.anchors @ spoken, 6)
         agrees = cosine[nearest] >= NAMED_COSINE and int((cosine > cosine[nearest]).sum()) < NAMED_RANK
         agrees = agrees and side * self.topic_lean[nearest] >= 0
-        return list(bank.topics())[nearest], auroc, bool(agrees)
+        return list(bank.topics())[nearest], told, bool(agrees)
 
     def _telling(
         self, member: Bool[np.ndarray, " text"], fits: Bool[np.ndarray, " term"]
@@ -312,13 +312,3 @@ def _correlation(a: Any, b: Any) -> float:
     a, b = a - a.mean(), b - b.mean()
     spread = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / spread if spread > 0 else 0.0
-
-
-def _auroc(score: Float[np.ndarray, " text"], member: Bool[np.ndarray, " text"]) -> float:
-    from scipy.stats import rankdata
-
-    n_in = int(member.sum())
-    if not 0 < n_in < len(member):
-        return 0.5
-    ranks = rankdata(score)[member].sum()
-    return float((ranks - n_in * (n_in + 1) / 2) / (n_in * (len(member) - n_in)))

@@ -6,7 +6,7 @@ How a call is made, tried again and stopped is in calling.py; one exchange with 
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +28,7 @@ from tasks.study import Study
 from tasks.study.params import Endpoint, RoleName
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 _one_run = threading.Lock()
 """One run at a time in a process: limits on calls hold for all its threads together."""
@@ -153,6 +154,22 @@ class Gateway:
             read.problem,
         )
 
+    def ask_each(self, requests: Mapping[K, Request], description: str) -> dict[K, Answer]:
+        """The answer to each request, asked side by side; in the order of the requests. Outside of `run`.
+
+        Raises:
+            EngineError: as `run`.
+            StoreError: answers cannot be kept.
+        """
+        found: dict[K, Answer] = {}
+
+        async def ask(key: K, request: Request) -> tuple[K, Answer]:
+            return key, await self.ask(request)
+
+        jobs = [partial(ask, key, request) for key, request in requests.items()]
+        self.run(jobs, lambda got: found.update([got]), len(jobs), description)
+        return {key: found[key] for key in requests}
+
     def ask_now(self, request: Request) -> Answer:
         """`ask` for a single request outside of `run`; waits until no other run goes on in the process.
 
@@ -235,10 +252,13 @@ class Gateway:
         most = request.most_tokens
         if most is None or most >= request.endpoint.max_tokens:
             return None
+        if self._is_kept(request, messages, most):
+            return most
+        return None if dialect.of(request.endpoint).thinks or self._is_kept(request, messages, None) else most
+
+    def _is_kept(self, request: Request, messages: list[Message], most: int | None) -> bool:
         assert self._run is not None  # noqa: S101 - only called while running
-        is_kept = [self._run.store.get(_key(request, messages, limit)) is not None for limit in (most, None)]
-        is_long = is_kept[1] or dialect.of(request.endpoint).thinks
-        return None if is_long and not is_kept[0] else most
+        return self._run.store.get(_key(request, messages, most)) is not None
 
     async def _answered_within(
         self, request: Request, messages: list[Message], most: int | None

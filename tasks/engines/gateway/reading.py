@@ -79,5 +79,7 @@ def more_room(
         return most
     if found.thinks or not found.answer.strip():
         return None  # A thought is as long as it is.
+    if schema is None:
+        return most
     larger = _LARGER * most
-    return most if schema is None else larger if larger < longest else None
+    return larger if larger < longest else None

@@ -126,11 +126,12 @@ class _Exam:
         self._study = study.model_copy(update={"verify": shown})
         self._paired = study.verify.form == "two_text"
         self._together = study.verify.texts_per_call > 1
-        self._per_call = self._sharing(Planter(texts, study.seed, LARGE).planted(0, LARGE, self._paired))
+        planter = Planter(texts, study.seed, LARGE)
+        self._per_call = self._sharing(planter.planted(0, LARGE, self._paired))
         self._size = LARGE if self._per_call > SMALL else SMALL
         # Every order of two texts is a call of its own.
         n_sheets = 1 if self._size == LARGE else 2 if self._paired and self._per_call == 1 else 4
-        self._planter = Planter(texts, study.seed, n_sheets * self._size)
+        self._planter = planter.anew(n_sheets * self._size)
         self._sheets = [
             self._planter.planted(at * self._size, self._size, self._paired) for at in range(n_sheets)
         ]

@@ -14,6 +14,7 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel
 
+from tasks.engines import roles
 from tasks.engines.llm import packing, prompts, rating, sampling, schemas, suggesting, wording
 from tasks.engines.llm.suggesting import question
 from tasks.records import Predicate
@@ -28,8 +29,6 @@ FRAME = 10
 """Tokens that a server puts around the messages of a call."""
 SENTENCE = "mentions or describes " + "something of interest " * 4
 """Stands for a hypothesis of about twenty words."""
-ITEM_ID = "k3f7ab"
-"""Stands for the id of an item."""
 
 
 @dataclass(frozen=True)
@@ -203,14 +202,7 @@ def load_of(
 
 
 def _standing_in(n: int) -> list[Predicate]:
-    return [
-        Predicate(
-            predicate_id=f"{i:016x}", predicate=SENTENCE, direction="A", family="", grade="proxy",
-            definition="", judge="", threshold=None, planned_test="", split_hash="", prompt_hash="",
-            explore_effect=0.0, explore_z=0.0,
-        )
-        for i in range(n)
-    ]  # fmt: skip
+    return [roles.unfrozen(f"{i:016x}", SENTENCE) for i in range(n)]
 
 
 def _bytes(*texts: str) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
+from tasks.engines import contrast
 from tasks.engines.llm.planting import PLACES, Sheet, Sort
 
 LEVEL = 0.98
@@ -268,11 +269,7 @@ def balanced_accuracy(
 
 def auroc(truth: Bool[np.ndarray, " pair"], score: Float[np.ndarray, " pair"]) -> float | None:
     """Chance that a true pair scores over a false one, ties counted half; None where one sort is missing."""
-    n_true, n_false = int(truth.sum()), int((~truth).sum())
-    if not n_true or not n_false:
-        return None
-    over = stats.rankdata(score)[truth].sum() - n_true * (n_true + 1) / 2
-    return round(float(over / (n_true * n_false)), 4)
+    return round(contrast.auroc(score, truth), 4) if truth.any() and not truth.all() else None
 
 
 def share(values: Sequence[bool] | Bool[np.ndarray, " verdict"]) -> float | None:

@@ -8,6 +8,7 @@ Where two texts are compared, a predicate's sentence stands in one text of each 
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ import polars as pl
 import yaml
 from jaxtyping import Bool, Int
 
+from tasks.engines.roles import unfrozen
 from tasks.errors import CorpusError
 from tasks.records import Predicate
 from tasks.store.frames import hashed
@@ -91,15 +93,31 @@ class Planter:
         Raises:
             CorpusError: every text holds something of what would be planted.
         """
-        short = [_cut(text) for text in texts]
-        held = {one: sum(bool(one.words.search(text)) for text in short) for one in bank()}
-        drawn = sorted(bank(), key=lambda one: (held[one], hashed("planted", str(seed), one.predicate)))
         self._seed = seed
-        self._subjects = drawn[:n_predicates]
-        free = [text for text in short if not any(one.words.search(text) for one in self._subjects)]
+        self._texts = [_cut(text) for text in texts]
+        # Read once: of a large corpus this takes longer than all that is asked.
+        found = [bool(one.words.search(text)) for text in self._texts for one in bank()]
+        self._holds = np.array(found).reshape(len(self._texts), len(bank()))
+        self._draw(n_predicates)
+
+    def anew(self, n_predicates: int) -> "Planter":
+        """One for so many predicates of the same corpus, as if nothing had been made yet."""
+        other = copy(self)
+        other._draw(n_predicates)
+        return other
+
+    def _draw(self, n_predicates: int) -> None:
+        seed, held = str(self._seed), self._holds.sum(axis=0)
+        order = sorted(
+            range(len(bank())), key=lambda k: (held[k], hashed("planted", seed, bank()[k].predicate))
+        )
+        chosen = order[:n_predicates]
+        self._subjects = [bank()[k] for k in chosen]
+        is_free = np.flatnonzero(~self._holds[:, chosen].any(axis=1))
+        free = {self._texts[int(row)] for row in is_free}
         if not free:
             raise CorpusError("no text of the exploration half is free of what a judge would be asked about.")
-        self._hosts = self._endless(sorted(set(free), key=lambda text: hashed("host", str(seed), text)))
+        self._hosts = self._endless(sorted(free, key=lambda text: hashed("host", seed, text)))
         self._n_made = 0
 
     @staticmethod
@@ -154,13 +172,9 @@ class Planter:
     def _predicates(self, subjects: Sequence[Planted]) -> tuple[Predicate, ...]:
         # Ids are salted by the split elsewhere; nobody writes texts for this one.
         return tuple(
-            Predicate(
-                predicate_id=hashed("planted", one.predicate), predicate=one.predicate, direction="A",
-                family="", grade="proxy", definition="", judge="", threshold=None, planned_test="",
-                split_hash=str(self._seed), prompt_hash="", explore_effect=0.0, explore_z=0.0,
-            )
+            unfrozen(hashed("planted", one.predicate), one.predicate, split_hash=str(self._seed))
             for one in subjects
-        )  # fmt: skip
+        )
 
 
 def _cut(text: str) -> str:

@@ -144,20 +144,15 @@ class LlmProposer:
 
     def _predicate(self, suggestion: Suggestion, judge: str) -> Predicate:
         """The suggestion as the judge knows it, with the id it will have once it is frozen."""
-        return Predicate(
-            predicate_id=frames.hashed(suggestion.sentence, suggestion.definition),
-            predicate=suggestion.sentence,
+        return roles.unfrozen(
+            frames.hashed(suggestion.sentence, suggestion.definition),
+            suggestion.sentence,
             direction=suggestion.direction,
             family="llm",
-            grade="proxy",
             definition=suggestion.definition,
             judge=judge,
             threshold=self._study.formalise.threshold,
-            planned_test="",
-            split_hash="",
             prompt_hash=self._suggester.prompt_hash,
-            explore_effect=0.0,
-            explore_z=0.0,
         )
 
     def _proposal(self, suggestion: Suggestion, effect: float, z: float) -> Proposal:

@@ -14,7 +14,6 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from tasks import paths
 from tasks.engines import novelty
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.gateway.chat import Answer, Gateway, Request
@@ -83,10 +82,7 @@ class LlmRater:
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        if self._given_names is not None:
-            return self._given_names
-        found: dict[str, str] = frames.read_manifest(paths.output(self._study.name, "collect"))["names"]
-        return found
+        return frames.group_names(self._study.name) if self._given_names is None else self._given_names
 
     def about(self) -> dict[str, str]:
         """What is told of the study: goal, reader and groups."""

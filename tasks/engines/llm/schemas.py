@@ -131,27 +131,27 @@ class Texts(Answer):
 @lru_cache
 def hypotheses(most: int) -> type[Hypotheses]:
     """Half of `most` at least, so that an answer neither runs away nor ends at once."""
-    bounded = _some(Sentence, -(-most // 2), most)
+    bounded = bounded_list(Sentence, -(-most // 2), most)
     return create_model("Hypotheses", __base__=Hypotheses, hypotheses=bounded)
 
 
 @lru_cache
 def guesses(most: int) -> type[Guesses]:
     """At most so many, short ones."""
-    return create_model("Guesses", __base__=Guesses, guesses=_some(Phrase, 1, most))
+    return create_model("Guesses", __base__=Guesses, guesses=bounded_list(Phrase, 1, most))
 
 
 @lru_cache
 def group_guesses(most: int) -> type[GroupGuesses]:
     """At most so many for each group."""
-    bounded = _some(Sentence, 1, most)
+    bounded = bounded_list(Sentence, 1, most)
     return create_model("GroupGuesses", __base__=GroupGuesses, more_in_a=bounded, more_in_b=bounded)
 
 
 @lru_cache
 def texts(most: int) -> type[Texts]:
     """At most so many."""
-    return create_model("Texts", __base__=Texts, texts=_some(Written, 1, most))
+    return create_model("Texts", __base__=Texts, texts=bounded_list(Written, 1, most))
 
 
 @lru_cache
@@ -170,6 +170,6 @@ def ratings(ids: tuple[str, ...]) -> type[Ratings]:
     return made
 
 
-def _some(item: Any, least: int, most: int) -> Any:
+def bounded_list(item: Any, least: int, most: int) -> Any:
     """A list whose bounds a server that enforces schemas keeps; one too many is no reason to ask again."""
     return list[item], Field(json_schema_extra={"minItems": least, "maxItems": most})

@@ -9,13 +9,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TypeVar
 
 import polars as pl
 from pydantic import BaseModel
 
-from tasks import paths
 from tasks.engines import roles
 from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts, sampling, schemas, wording
@@ -81,10 +80,7 @@ class Suggester:
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        if self._given_names is not None:
-            return self._given_names
-        found: dict[str, str] = frames.read_manifest(paths.output(self._study.name, "collect"))["names"]
-        return found
+        return frames.group_names(self._study.name) if self._given_names is None else self._given_names
 
     @property
     def model(self) -> str:
@@ -191,14 +187,7 @@ class Suggester:
 
     def _answers(self, requests: Mapping[Key, Request]) -> dict[Key, Answer]:
         """To each request, asked side by side."""
-        found: dict[Key, Answer] = {}
-
-        async def ask(key: Key, request: Request) -> tuple[Key, Answer]:
-            return key, await self._gateway.ask(request)
-
-        jobs = [partial(ask, key, request) for key, request in requests.items()]
-        self._gateway.run(jobs, lambda got: found.update([got]), len(jobs), f"propose {self._study.name}")
-        answers = {key: found[key] for key in requests}  # whatever order they came in
+        answers = self._gateway.ask_each(requests, f"propose {self._study.name}")
         self.calls += [call for answer in answers.values() for call in answer.calls]
         return answers
 

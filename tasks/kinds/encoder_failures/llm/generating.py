@@ -5,13 +5,12 @@ A small model is shown one sentence a call: of a page of them it hands most back
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.engines.gateway.chat import Answer, Gateway, Request
+from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, wording
 from tasks.engines.llm.generating import PER_CALL, plain, spelling
 from tasks.kinds.encoder_failures.llm import schemas
@@ -84,13 +83,8 @@ class LlmPairGenerator:
     def _edited(self, predicate: Predicate, page: Sequence[Source]) -> list[NewPair]:
         """The sentences of a page with what was made of them, in their order."""
         parts = [page[i : i + self._per_call] for i in range(0, len(page), self._per_call)]
-        found: dict[int, Answer] = {}
-
-        async def ask(i: int) -> tuple[int, Answer]:
-            return i, await self._gateway.ask(self._request(predicate, parts[i]))
-
-        jobs = [partial(ask, i) for i in range(len(parts))]
-        self._gateway.run(jobs, lambda got: found.update([got]), len(jobs), f"pairs {self._study.name}")
+        requests = {i: self._request(predicate, part) for i, part in enumerate(parts)}
+        found = self._gateway.ask_each(requests, f"pairs {self._study.name}")
         made = []
         for i, part in enumerate(parts):
             answer = found[i]

@@ -3,9 +3,9 @@
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, WithJsonSchema, create_model, model_validator
 
-from tasks.engines.llm.schemas import Answer
+from tasks.engines.llm.schemas import Answer, bounded_list
 
 NAME = r'^[^"\\\n]{3,100}$'
 DESCRIPTION = r'^[^"\\\n]{10,500}$'
@@ -29,8 +29,7 @@ class Failures(Answer):
 @lru_cache
 def failures(most: int) -> type[Failures]:
     """One at least and at most so many; one too many is no reason to ask again."""
-    bounds = Field(json_schema_extra={"minItems": 1, "maxItems": most})
-    return create_model("Failures", __base__=Failures, failures=(list[Failure], bounds))
+    return create_model("Failures", __base__=Failures, failures=bounded_list(Failure, 1, most))
 
 
 def _all_required(schema: dict[str, Any]) -> None:
