@@ -24,6 +24,7 @@ from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -199,8 +200,12 @@ def against_loopback(_: None, n_texts: int, sizes: Sequence[int]) -> dict[str, A
     from tests import loopback
 
     plan = loopback.Plan(error_rate=ERROR_RATE, error_per_item=ERROR_PER_ITEM)
-    with tempfile.TemporaryDirectory() as name, chdir(name), loopback.serve(plan) as server:
-        os.environ |= {"NATSTAT_ANSWERS": f"{name}/answers.sqlite", "NATSTAT_LOOPBACK_ONLY": "1"}
+    with (
+        tempfile.TemporaryDirectory() as name,
+        chdir(name),
+        loopback.serve(plan) as server,
+        patch.dict(os.environ, NATSTAT_ANSWERS=f"{name}/answers.sqlite", NATSTAT_LOOPBACK_ONLY="1"),
+    ):
         predicates, texts = scripted()
         found = measured(study_of(server.url), predicates, texts.head(n_texts), sizes)
     wrong = [row["way"] for row in found["ways"][1:] if not is_as_injected(row, found)]

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -141,8 +142,10 @@ def measured(study: Study, asked: Problem, packings: Sequence[str]) -> dict[str,
     )
     found = {}
     for name in packings:
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ["NATSTAT_ANSWERS"] = f"{folder}/answers.sqlite"
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            patch.dict(os.environ, NATSTAT_ANSWERS=f"{folder}/answers.sqlite"),
+        ):
             found[name] = figures(asked, *judged(study, name, asked))
         shown = ["-" if (value := found[name][figure]) is None else f"{value:g}" for figure in FIGURES]
         print(f"{name:<14}" + "".join(f"{value:>13}" for value in shown), flush=True)

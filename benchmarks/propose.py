@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -93,8 +94,10 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     faults: Counter[str] = Counter()
     found: dict[str, list[bool]] = {}
     n_wanted = 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.setdefault("NATSTAT_ANSWERS", f"{folder}/answers.sqlite")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.dict(os.environ, {"NATSTAT_ANSWERS": f"{folder}/answers.sqlite", **os.environ}),
+    ):
         for seed in range(arguments.seeds):
             suggested: list[Proposal] = []
             for problem in problems:

@@ -31,6 +31,24 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def _settings() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key.startswith("NATSTAT_")}
+
+
+SETTINGS = _settings()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Fails the test after which a setting of natstat's differs: the next one would run under it."""
+    yield
+    left = _settings()
+    for key in SETTINGS.keys() | left.keys():
+        os.environ.pop(key, None)
+    os.environ.update(SETTINGS)
+    assert left == SETTINGS, "the test left a setting behind: use monkeypatch.setenv"
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Gives one worker all files that ask a Prefect server, so that it is started once."""
