@@ -8,7 +8,7 @@ they are, so that a text of these costs one look.
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -80,13 +80,15 @@ def with_changes(texts: pl.Series) -> tuple[pl.Series, dict[str, pl.Series]]:
     if not odd.any():
         return texts, {}
     distinct = texts.filter(odd).unique()
-    made = [_changed(text) for text in distinct]
-    kinds = [kind for kind in CHANGES if any(kind in changed for _, changed in made)]
+    made = {text: found for text in distinct if (found := _changed(text))[1]}
+    if not made:
+        return texts, {}
+    kinds = [kind for kind in CHANGES if any(kind in changed for _, changed in made.values())]
     table = pl.DataFrame(
         {
-            "text": distinct,
-            "made": pl.Series([text for text, _ in made], dtype=pl.String),
-            **{kind: [kind in changed for _, changed in made] for kind in kinds},
+            "text": list(made),
+            "made": [text for text, _ in made.values()],
+            **{kind: [kind in changed for _, changed in made.values()] for kind in kinds},
         }
     )
     found = texts.alias("text").to_frame().join(table, on="text", how="left", maintain_order="left")
@@ -99,11 +101,19 @@ def spelling(text: str) -> str:
 
     Raised and lowered signs and fractions stay apart from plain ones: 10² is not 102.
     """
-    if text.isascii() and not _CONTROLS.search(text):
+    return _folded(canonical(text))
+
+
+def spellings(texts: pl.Series) -> list[str]:
+    """spelling() of each of some texts, none of them null."""
+    return [_folded(text) for text in canonicalised(texts)]
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
         return " ".join(text.lower().split())
-    marked = canonical(text).translate(_raised())
     # Folding can undo NFKC (and the other way round), hence twice.
-    folded = unicodedata.normalize("NFKC", marked).casefold()
+    folded = unicodedata.normalize("NFKC", text.translate(_raised())).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
@@ -135,124 +145,129 @@ def _changed(text: str) -> tuple[str, set[str]]:
     """The text in its one form, and the kinds of change that led there."""
     changed: set[str] = set()
     # One rule can make work for another: a letter composes once what stood inside it is gone.
-    while (rules := _rules_for(text)) or not unicodedata.is_normalized("NFC", text):
-        before = text
-        for kind, rule in (("composed", nfc), *rules):
-            made = rule(text)
-            if made != text:
-                changed.add(kind)
-                text = made
-        text = nfc(text)
-        if text == before:
-            break
+    while (made := _passed(text, changed)) != text:
+        text = made
     return text, changed
 
 
-def _rules_for(text: str) -> Sequence[tuple[str, Callable[[str], str]]]:
-    return _rules() if _ANY.search(text) else ()
+def _passed(text: str, changed: set[str]) -> str:
+    """The text after each rule was applied once; adds what was changed."""
+    made = nfc(text)
+    if made != text:
+        changed.add("composed")
+    if _LISTED.search(made):
+        stands = _stands()
+
+        def stand_in(found: re.Match[str]) -> str:
+            if found[1]:
+                return found[1]
+            kind, instead = stands[found[0]]
+            changed.add(kind)
+            return instead
+
+        made = _LISTED.sub(stand_in, made)
+    if _DOUBTFUL.search(made):
+        shown = _JOINER.sub(_joins, _SELECTOR.sub(_selects, made))
+        if shown != made:
+            changed.add("invisible")
+            made = shown
+    return nfc(made)
 
 
-_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_ANY = re.compile(
-    f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u2028\u2029\ud800-\udfff{_SPACES}{_DIRECTIONS}{_JOINERS}{_SELECTORS}{_NOTHING}"
-    f"{''.join(_QUOTES)}{''.join(_DASHES)}{''.join(_ELLIPSES)}{_LIGATURES}{_ARABIC_FORMS}{_WIDTHS}]"
-)
+_CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
+_LINE_ENDS = "\r\x0b\x0c\x85\u2028\u2029"
+_CLASSES = {
+    "surrogates": "\ud800-\udfff",
+    "line_ends": _LINE_ENDS,
+    "controls": _CONTROLS,
+    "soft_hyphens": "\u00ad",
+    "directions": _DIRECTIONS,
+    "invisible": _NOTHING,
+    "spaces": _SPACES,
+    "quotes": "".join(_QUOTES),
+    "dashes": "".join(_DASHES),
+    "ellipses": "".join(_ELLIPSES),
+    "ligatures": _LIGATURES + _ARABIC_FORMS,
+    "widths": _WIDTHS,
+}
+"""What is changed wherever it stands, as classes of characters."""
+_LISTED = re.compile(f"({_REGION})|\r\n|[{''.join(_CLASSES.values())}]")
+_DOUBTFUL = re.compile(f"[{_JOINERS}{_SELECTORS}]")
+_SELECTOR, _JOINER = re.compile(f"[{_SELECTORS}]"), re.compile(f"[{_JOINERS}]+")
 
 
 @functools.cache
-def _rules() -> tuple[tuple[str, Callable[[str], str]], ...]:
-    """Kinds of change in the order of making them, each with what makes it."""
-    return (
-        ("surrogates", _each("[\ud800-\udfff]", "\ufffd")),
-        ("line_ends", lambda text: _LINE_ENDS.sub("\n", text)),
-        ("controls", lambda text: _CONTROLS.sub(lambda found: _control(found[0]), text)),
-        ("soft_hyphens", _each("\u00ad", "")),
-        ("directions", _each(f"[{_DIRECTIONS}]+", "")),
-        ("invisible", lambda text: _joined(_shown(text))),
-        ("spaces", _each(f"[{_SPACES}]", " ")),
-        ("ligatures", _compatible(_LIGATURES + _ARABIC_FORMS)),
-        ("widths", _compatible(_WIDTHS)),
-        ("quotes", _table(_QUOTES)),
-        ("dashes", _table(_DASHES)),
-        ("ellipses", _table(_ELLIPSES)),
-    )
+def _stands() -> Mapping[str, tuple[str, str]]:
+    """Listed character -> kind of change, and what stands for it."""
+    stands = {
+        **dict.fromkeys(_members(_CLASSES["surrogates"]), "\ufffd"),
+        **dict.fromkeys(_members(_LINE_ENDS), "\n"),
+        **{character: _control(character) for character in _members(_CONTROLS)},
+        **dict.fromkeys(_members(_SPACES), " "),
+        **_QUOTES,
+        **_DASHES,
+        **_ELLIPSES,
+        **{c: unicodedata.normalize("NFKC", c) for c in _members(_LIGATURES + _ARABIC_FORMS + _WIDTHS)},
+    }
+    kinds = {character: kind for kind, listed in _CLASSES.items() for character in _members(listed)}
+    found = {character: (kind, stands.get(character, "")) for character, kind in kinds.items()}
+    return {**found, "\r\n": ("line_ends", "\n")}
 
 
-def _each(found: str, stands: str) -> Callable[[str], str]:
-    looked_for = re.compile(found)
-    return lambda text: looked_for.sub(stands, text)
-
-
-def _table(stands: dict[str, str]) -> Callable[[str], str]:
-    looked_for = re.compile(f"[{''.join(stands)}]")
-    return lambda text: looked_for.sub(lambda found: stands[found[0]], text)
-
-
-def _compatible(characters: str) -> Callable[[str], str]:
-    looked_for = re.compile(f"[{characters}]+")
-    return lambda text: looked_for.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
+def _members(listed: str) -> Iterator[str]:
+    """The characters of a class, with its ranges."""
+    for first, last in re.findall("(?s)(.)(?:-(.))?", listed):
+        yield from map(chr, range(ord(first), ord(last or first) + 1))
 
 
 def _control(character: str) -> str:
     """What stands for a control character: separators are blanks, C1 is what Windows-1252 has there."""
-    if character in "\t\n\x1c\x1d\x1e\x1f":
-        return character if character in "\t\n" else " "
+    if "\x1c" <= character <= "\x1f":
+        return " "
     return character.encode("latin-1").decode("cp1252", "ignore") if character >= "\x80" else ""
 
 
-def _shown(text: str) -> str:
-    """The text without what shows nothing wherever it stands, and without selectors that select nothing."""
-    text = _nothing().sub(lambda found: found[0] if found[0][0] == "\U0001f3f4" else "", text)
-    return _selectors().sub(r"\1", text) if _SELECTOR.search(text) else text
-
-
-def _joined(text: str) -> str:
-    """The text with one joiner where several stand, and none where it joins and parts nothing."""
-    return _idle_joiners().sub("", _RUN.sub(r"\1", text)) if _JOINER.search(text) else text
-
-
-_RUN = re.compile(f"([{_JOINERS}])[{_JOINERS}]+")
-_JOINER, _SELECTOR = re.compile(f"[{_JOINERS}]"), re.compile(f"[{_SELECTORS}]")
-
-
-@functools.cache
-def _nothing() -> re.Pattern[str]:
-    return re.compile(f"{_REGION}|[{_NOTHING}]+")
-
-
-@functools.cache
-def _selectors() -> re.Pattern[str]:
-    """A selector; as group 1 one that shows: of a sign that may be an emoji, a key, a Mongolian letter."""
-    sign, doubtful = _characters(_PICTURE), _characters(rf"[{_PICTURE}--{_COLOURED}]")
-    return re.compile(
-        f"((?<=[{sign}])\ufe0e|(?<=[{doubtful}])\ufe0f|(?<=[0-9#*])\ufe0f(?=\u20e3)"
-        f"|(?<=[\u1820-\u18aa])[\u180b-\u180d\u180f])|[{_SELECTORS}]"
+def _selects(found: re.Match[str]) -> str:
+    """The selector where it shows: after a sign that may be an emoji, in a key, after a Mongolian letter."""
+    selector, (before, after) = found[0], _beside(found)
+    picture = before in _having(_PICTURE)
+    shows = (
+        (selector == "\ufe0e" and picture)
+        or (selector == "\ufe0f" and picture and before not in _having(_COLOURED))
+        or (selector == "\ufe0f" and after == "\u20e3" and before in set("0123456789#*"))
+        or (selector < "\ufe00" and "\u1820" <= before <= "\u18aa")
     )
+    return selector if shows else ""
+
+
+def _joins(found: re.Match[str]) -> str:
+    """One joiner where it shows: between pictures, and where a letter would join, or would not."""
+    joiner, (before, after) = found[0][0], _beside(found)
+    letters, unjoined = _having(_JOINING), before in _members_of_unjoined()
+    begins = before in letters and not unjoined
+    if joiner == "\u200c":
+        return joiner if begins and after in letters else ""
+    is_picture = before == "\ufe0f" or before in _having(_PICTURE) or before in _having(_COLOURED)
+    shows = after in _having(_PICTURE) if is_picture else begins or after in letters
+    return joiner if shows else ""
+
+
+def _beside(found: re.Match[str]) -> tuple[str, str]:
+    """The characters before and after; empty where there is none."""
+    start, end = found.span()
+    return found.string[max(start - 1, 0) : start], found.string[end : end + 1]
 
 
 @functools.cache
-def _idle_joiners() -> re.Pattern[str]:
-    letter, sign = _characters(_JOINING), _characters(_PICTURE)
-    picture = f"{sign}{_characters(_COLOURED)}\ufe0f"
-    return re.compile(
-        # A non-joiner shows between two letters of which the first would join.
-        f"(?<![{letter}])\u200c|(?<=[{_UNJOINED}])\u200c|\u200c(?![{letter}])"
-        # A joiner shows beside any letter that joins, and between pictures.
-        f"|(?:(?<![{letter}])|(?<=[{_UNJOINED}]))(?<![{picture}])\u200d(?![{letter}])"
-        f"|(?<=[{picture}])\u200d(?![{sign}])"
-    )
+def _members_of_unjoined() -> frozenset[str]:
+    return frozenset(_members(_UNJOINED))
 
 
 @functools.cache
-def _characters(rust: str) -> str:
-    """The characters of a class that polars' regular expressions know by name, for a class of Python's."""
-    every = [chr(i) for i in (*range(0x80, 0xD800), *range(0xE000, 0x20000))]
-    found = pl.Series(every).filter(pl.Series(every).str.contains(rf"^{rust}$"))
-    codes = pl.DataFrame({"code": [ord(c) for c in found]})
-    ranges = codes.group_by(run=pl.col("code") - pl.int_range(pl.len()), maintain_order=True)
-    ends = ranges.agg(first=pl.col("code").min(), last=pl.col("code").max())
-    return "".join(f"{chr(first)}-{chr(last)}" for _, first, last in ends.rows())
+def _having(rust: str) -> frozenset[str]:
+    """The characters of a class that polars' regular expressions know by name."""
+    every = pl.Series([chr(i) for i in (*range(0x80, 0xD800), *range(0xE000, 0x20000))])
+    return frozenset(every.filter(every.str.contains(rf"^{rust}$")))
 
 
 @functools.cache

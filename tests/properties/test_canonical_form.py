@@ -11,7 +11,8 @@ from tasks.store.sources import normalised
 
 # Beside any text, one of what the rules are about.
 ODD = (
-    "aAeé\u0301\u0308ß \n\r\t\0\x1c\x85\x92\u00a0\u00ad\u034f\u061c\u180b\u1820\u200b\u200c\u200d\u200e\u2009\u2011\u2013"
+    "aAeé\u0301\u0308ß \n\r\t\0\x1c\x85\x92"
+    "\u00a0\u00ad\u034f\u061c\u180b\u1820\u200b\u200c\u200d\u200e\u2009\u2011\u2013"
     "\u2018\u2019\u201c\u2026\u2028\u202e\u2060\u20e3\u2800\u3000\u3099\u3164ﬁĳŉ１Ａｶﾞﾟ￥ﻣﷺ1#²½❤☎👩🚀🏽🏴\ufe0e\ufe0f\ufeff"
     "\U000e0067\U000e007f\U000e0100اآيخرکسक\u094dষര\u0653가\u1100\u1161\u11a8"
 )

@@ -1,4 +1,4 @@
-"""Groups that differ in how they are encoded, and in nothing a reader sees: told by collect, found by nobody."""
+"""Groups that differ in how they are encoded, and in nothing a reader sees: told, and found by nobody."""
 
 import unicodedata
 from collections.abc import Callable
@@ -138,26 +138,23 @@ def test_recorded_verdicts_meet_their_texts_however_they_are_encoded(project: Pr
     assert found.manifest["recorded"]["n_of_other_texts"] == 0
 
 
-def test_a_label_sheet_is_read_however_it_was_saved(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_label_sheet_is_read_however_it_was_saved(project: Project) -> None:
     project.table("news.parquet", table(str))
-    project.params(news=PAIR_STUDY)
-    project.run("news", "collect", "embed", "propose", "formalise")
-    folder = project.folder / "data/news"
-    frozen = frames.read(folder / "4_predicates", "predicates.parquet", frames.PREDICATES)
-    predicates = [Predicate(**row) for row in frozen.iter_rows(named=True)]
-    held_out = frames.read(folder / "1_texts", "texts.parquet", frames.TEXTS).filter(half="confirm")
+    project.params(news={**PAIR_STUDY, "labels": "sheet.csv"})
+    study = load("news")
+    held_out = collect.collected(study).texts.filter(half="confirm")
+    asked = Predicate(
+        predicate_id="p", predicate="mentions a café", direction="A", family="words", grade="exact",
+        definition="{}", judge="embedded/2", threshold=0.5, planned_test="fisher_mn", split_hash="s",
+        prompt_hash="", explore_effect=0.2, explore_z=4.0,
+    )  # fmt: skip
+    encodings = [*ENCODINGS.values()] * 10
     rows = [
-        {
-            "predicate": predicates[0].predicate.replace(" ", "\u00a0"),
-            "text": encoded(text),
-            "verdict": "\u200byes\u00a0",
-        }
-        for encoded, text in zip([*ENCODINGS.values()] * 10, held_out["text"].head(120), strict=False)
+        {"predicate": "mentions\u00a0a cafe\u0301", "text": encoded(text), "verdict": "\u200byes\u00a0"}
+        for encoded, text in zip(encodings, held_out["text"], strict=False)
     ]
     (project.folder / "data/labels").mkdir(parents=True)
     pl.DataFrame(rows).write_csv(project.folder / "data/labels/sheet.csv")
-    project.params(news={**PAIR_STUDY, "labels": "sheet.csv"})
-    noted = labels.labelled(load("news"), held_out, predicates).noted
+    noted = labels.labelled(study, held_out, [asked]).noted
     assert (noted["n_unknown_texts"], noted["n_unknown_predicates"], noted["n_blank"]) == (0, 0, 0)
+    assert noted["n_labelled"] == held_out.height

@@ -1,4 +1,4 @@
-"""The one form of a text, rule by rule, and the standard's own tables beside the ranges that are written down."""
+"""The one form of a text, rule by rule, and the standard's own tables beside ranges that are written down."""
 
 import time
 
@@ -7,8 +7,8 @@ import pytest
 
 from tasks.store import canonical
 from tasks.store.sources import normalised
-from tasks.study.corpus import Collect
 from tasks.store.sources.masking import masked
+from tasks.study.corpus import Collect
 
 CHANGED = {
     "composed": [

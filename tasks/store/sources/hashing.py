@@ -2,15 +2,14 @@
 
 import polars as pl
 
-from tasks.store.canonical import spelling
+from tasks.store.canonical import spellings
 from tasks.store.frames import hashed
 
 
 def normalised(texts: pl.Series) -> pl.Series:
     """Texts in the form in which duplicates are equal (canonical.spelling)."""
-    distinct = texts.unique()
-    folded = [None if text is None else spelling(text) for text in distinct]
-    return _looked_up(texts, distinct, pl.Series(folded, dtype=pl.String))
+    distinct = texts.unique().drop_nulls()
+    return _looked_up(texts, distinct, pl.Series(spellings(distinct), dtype=pl.String))
 
 
 def hashes(ids: pl.Series, *salt: str) -> pl.Series:
