@@ -113,7 +113,9 @@ def _folded(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().split())
     # Folding can undo NFKC (and the other way round), hence twice.
-    folded = unicodedata.normalize("NFKC", text.translate(_raised())).casefold()
+    raised, apart = _raised()
+    kept = raised.sub(lambda found: apart[found[0]], text)
+    folded = unicodedata.normalize("NFKC", kept).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
@@ -124,8 +126,10 @@ def composed(frame: pl.DataFrame) -> pl.DataFrame:
 
 def pattern(source: str) -> str:
     """A regular expression that finds in texts of this form what was meant to be found in any."""
-    folded = {**_QUOTES, **_DASHES, **_ELLIPSES, **{c: " " for c in source if re.match(f"[{_SPACES}]", c)}}
-    return "".join(re.escape(folded[c]) if c in folded else c for c in nfc(source))
+    stands = _stands()
+    return "".join(
+        re.escape(stands[c][1]) if c in stands and stands[c][0] in _SEEN else c for c in nfc(source)
+    )
 
 
 def nfc(text: str) -> str:
@@ -191,6 +195,8 @@ _CLASSES = {
     "widths": _WIDTHS,
 }
 """What is changed wherever it stands, as classes of characters."""
+_SEEN = ("spaces", "quotes", "dashes", "ellipses", "ligatures", "widths")
+"""Of these, what a reader sees, and so may look for."""
 _LISTED = re.compile(f"({_REGION})|\r\n|[{''.join(_CLASSES.values())}]")
 _DOUBTFUL = re.compile(f"[{_JOINERS}{_SELECTORS}]")
 _SELECTOR, _JOINER = re.compile(f"[{_SELECTORS}]"), re.compile(f"[{_JOINERS}]+")
@@ -271,12 +277,10 @@ def _having(rust: str) -> frozenset[str]:
 
 
 @functools.cache
-def _raised() -> dict[int, str]:
-    """Signs whose compatibility form would mean something else -> what keeps them apart."""
+def _raised() -> tuple[re.Pattern[str], Mapping[str, str]]:
+    """Signs whose compatibility form would mean something else, and what keeps each apart."""
     marks = {"<super>": "^", "<sub>": "_", "<fraction>": " "}
-    found = {}
-    for code in range(0x80, 0xFFFF):
-        tag = unicodedata.decomposition(chr(code)).partition(" ")[0]
-        if tag in marks:
-            found[code] = marks[tag] + unicodedata.normalize("NFKC", chr(code))
-    return found
+    every = map(chr, range(0x80, 0xD800))
+    tags = {character: unicodedata.decomposition(character).partition(" ")[0] for character in every}
+    found = {c: marks[tag] + unicodedata.normalize("NFKC", c) for c, tag in tags.items() if tag in marks}
+    return re.compile(f"[{''.join(found)}]"), found
