@@ -107,20 +107,10 @@ def test_a_phrase_or_pattern_to_ignore_is_found_however_it_is_encoded() -> None:
     texts = canonical.canonicalised(
         pl.Series(["say “cheese” now", "cafe\u0301 x", "wait… what", "e\u2011mail me"])
     )
-    for entry in (
-        "“cheese”",
-        "café",
-        "/“[^”]*”/",
-        "/cafe\u0301/",
-        "/…/",
-        "/[\u00a0]now/",
-        "/ｎow/",
-        "e\u2011mail",
-        "/[‑…]mail/",
-    ):
-        collect = Collect(ignore=(entry,))
-        if entry != "/[‑…]mail/":
-            assert masked(texts, collect)[1] == {entry: 1}, entry
+    phrases = ("“cheese”", "café", "e\u2011mail")
+    patterns = ("/“[^”]*”/", "/cafe\u0301/", "/…/", "/[\u00a0]now/", "/ｎow/", "/[‑…]mail/")
+    for entry in (*phrases, *patterns):
+        assert masked(texts, Collect(ignore=(entry,)))[1] == {entry: 1}
     assert masked(pl.Series(["abc"]), Collect(ignore=("/…/",)))[1] == {"/…/": 0}
 
 
