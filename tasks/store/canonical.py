@@ -91,9 +91,9 @@ def with_changes(texts: pl.Series) -> tuple[pl.Series, dict[str, pl.Series]]:
             **{kind: [kind in changed for _, changed in made.values()] for kind in kinds},
         }
     )
-    found = texts.alias("text").to_frame().join(table, on="text", how="left", maintain_order="left")
-    canon = found.select(pl.coalesce("made", "text")).to_series().alias(texts.name)
-    return canon, {kind: found[kind].fill_null(False) for kind in kinds}
+    joined = texts.alias("text").to_frame().join(table, on="text", how="left", maintain_order="left")
+    canon = joined.select(pl.coalesce("made", "text")).to_series().alias(texts.name)
+    return canon, {kind: joined[kind].fill_null(False) for kind in kinds}
 
 
 def spelling(text: str) -> str:
