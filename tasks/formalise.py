@@ -6,7 +6,6 @@ Guarantees: judge, threshold, direction, planned test and split are fixed before
 Not here:   judging, testing, or dropping a predicate for what the confirmation half says
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import polars as pl
 from tasks import kinds, paths
 from tasks.records import Predicate
 from tasks.store import frames
+from tasks.store.canonical import spelling
 from tasks.study import Study
 from tasks.verdicts.planned import planned
 
@@ -69,7 +69,6 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
 def _first_of_each(rows: Iterable[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     kept: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        sentence = " ".join(unicodedata.normalize("NFKC", row["predicate"]).casefold().split())
         # Two definitions are two predicates, however alike their sentences.
-        kept.setdefault((sentence, row["definition"]), row)
+        kept.setdefault((spelling(row["predicate"]), row["definition"]), row)
     return list(kept.values())

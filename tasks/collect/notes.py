@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.store.canonical import CHANGES
 from tasks.store.sources.masking import STAND_INS
 
 MOST_IN_ONE = 0.25
@@ -14,8 +15,11 @@ MOST_OF_PATTERN = 0.5
 """Share of all texts that vary one pattern from which on a corpus is that pattern."""
 UNEQUAL = 1.5
 """Groups of which one is so many times the other are unequal."""
+ENCODED_APART = 0.05
+"""Difference of shares of changed texts from which on groups are encoded differently."""
 _AT_MOST_SHOWN = 3
 _SHOWN_CHARS = 100
+_FEW = 5
 
 
 def near_duplicates(drawn: pl.DataFrame) -> dict[str, Any]:
@@ -108,6 +112,25 @@ def of_overlap(overlap: str, n_overlap: int, sizes: Mapping[str, int]) -> list[s
         f"{n_overlap:,} texts stand in both groups and {done}, and differences may come of that alone. With "
         "collect.overlap: draw they may not."
     ]
+
+
+def of_changes(changed: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:
+    """Where the groups differ in how they are encoded, which no hypothesis can find any more.
+
+    Args:
+        changed: as texts.clean counts.
+        names: of the groups.
+    """
+    told = []
+    for kind, counted in changed.items():
+        share, n = counted["share"], counted["n"]
+        if max(n.values()) >= _FEW and max(share.values()) - min(share.values()) >= ENCODED_APART:
+            shares = " and ".join(f"{share[group]:.0%} of {names[group]}" for group in share)
+            told.append(
+                f"the groups are encoded differently: in {shares} {CHANGES[kind]}. Such a difference is no "
+                "hypothesis about the texts; look at where they come from."
+            )
+    return told
 
 
 def of_leaks(found: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[str]:

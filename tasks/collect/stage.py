@@ -111,6 +111,7 @@ def collected(study: Study) -> Collected:
         "warnings": [
             *notes.of_families(copied),
             *notes.of_overlap(study.collect.overlap, n_overlap, sizes),
+            *notes.of_changes(counts.get("changed", {}), names),
             *notes.of_leaks(given_away, names),
             *notes.of_masks(counts.get("masked", {})),
         ],

@@ -1,37 +1,47 @@
 """Rows as read become texts: cleaned, each distinct one once, in one group."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
-from tasks.store import frames
+from tasks.store import canonical, frames
 from tasks.store.sources import hashes, masked, normalised, uniform
 from tasks.study.corpus import Collect
-
-REPLACEMENT = "\ufffd"
 
 
 def clean(rows: pl.DataFrame, collect: Collect) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Rows with text in one form, with a column `normalised`; and what was changed or left out.
 
-    Line ends become LF, NUL characters U+FFFD, long texts are cut, what is ignored or masked goes, then empty
-    ones are dropped.
+    Texts get their one form (store/canonical.py), long ones are cut, what is ignored or masked goes, then
+    empty ones are dropped.
     """
-    texts = rows["text"].str.replace_all("\r\n", "\n", literal=True).str.replace_all("\r", "\n", literal=True)
-    has_nul = texts.str.contains("\0", literal=True).fill_null(False)
+    texts, changed = canonical.with_changes(rows["text"])
     is_long = (texts.str.len_chars() > collect.max_chars).fill_null(False)
-    texts = texts.str.replace_all("\0", REPLACEMENT, literal=True).str.slice(0, collect.max_chars)
-    texts, n_masked = masked(texts, collect)
+    texts, n_masked = masked(texts.str.slice(0, collect.max_chars), collect)
     folded = normalised(texts).fill_null("")
     kept = rows.with_columns(texts.alias("text"), folded.alias("normalised")).filter(folded != "")
     counts = {
         "n_blank": rows.height - kept.height,
-        "n_nul": int(has_nul.sum()),
         "n_cut": int(is_long.sum()),
         "n_without_document": kept["document_id"].null_count(),
+        **({"changed": _by_group(rows, changed)} if changed and "group" in rows.columns else {}),
         **({"masked": n_masked} if n_masked else {}),
     }
     return kept, counts
+
+
+def _by_group(rows: pl.DataFrame, changed: Mapping[str, pl.Series]) -> dict[str, dict[str, Any]]:
+    """Kind of change -> rows of each group that it changed (n), and their share of the group's rows."""
+    sizes = dict(rows.group_by("group").len().sort("group").iter_rows())
+    counted = {
+        kind: {group: int((is_changed & (rows["group"] == group)).sum()) for group in sizes}
+        for kind, is_changed in changed.items()
+    }
+    return {
+        kind: {"n": n, "share": {group: round(n[group] / size, 4) for group, size in sizes.items()}}
+        for kind, n in counted.items()
+    }
 
 
 def merge(rows: pl.DataFrame) -> pl.DataFrame:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.store.canonical import CHANGES
+
 OVERLAP = {
     "draw": "each put in one by chance",
     "drop": "left out of both",
@@ -27,6 +29,7 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; in neither group: "
         f"{found['read'].get('rows_of_neither', 0):,}; cut to length: {found['n_cut']:,}",
         f"  texts that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
+        *[f"  {what}: {where}" for what, where in changes(found)],
         *families(found["near_duplicates"]),
         *[f"  {note}" for note in found["notes"]],
         *[
@@ -34,6 +37,19 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
             for entry, n in found.get("masked", {}).items()
         ],
     ]
+
+
+def changes(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was changed so that texts that look the same are the same, and in how many rows of each group."""
+    return [
+        (CHANGES[kind], ", ".join(_of_group(found, counted, group) for group in counted["n"]))
+        for kind, counted in found.get("changed", {}).items()
+    ]
+
+
+def _of_group(found: Mapping[str, Any], counted: Mapping[str, Any], group: str) -> str:
+    of = f" of {found['names'][group]}" if len(counted["n"]) > 1 else ""
+    return f"{counted['n'][group]:,} rows{of} ({counted['share'][group]:.0%})"
 
 
 def families(copied: Mapping[str, Any]) -> list[str]:

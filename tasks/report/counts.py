@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.engines import languages
+from tasks.kinds import lines
 from tasks.report import filters
 
 UNREAD = "n_unread_"
@@ -19,7 +20,6 @@ LABELS = {
     "n_documents": "documents",
     "n_without_document": "rows without a document, each its own",
     "n_cut": "long texts cut",
-    "n_nul": "texts with NUL characters, replaced",
 }
 """What collect's counts are called; a count that is not here is shown under its own name."""
 IN_TABLE = {
@@ -30,11 +30,12 @@ IN_TABLE = {
     "confirm_texts",
     "documents",
     "overlap",
+    "changed",
     "leaks",
     "warnings",
     "notes",
 }
-"""Entries of collect's manifest that the table of sizes and the notes under it already show."""
+"""Entries of collect's manifest that are shown in another way."""
 
 
 def collected_lines(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -44,7 +45,8 @@ def collected_lines(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
         for key, label in LABELS.items()
         if key in manifest
     ]
-    return known + flat({key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)})
+    rest = {key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)}
+    return known + lines.changes(manifest) + flat(rest)
 
 
 def _families(copied: dict[str, Any]) -> str:

@@ -158,10 +158,7 @@ def _of_texts(
     """Columns row, text_id: by id, else by the text, which may stand in both groups."""
     sheets.wanted(cells, ("text_id", "text"), file, where)
     said = sheets.text(cells, "text")
-    whole = [
-        text.str.replace_all("\0", "\ufffd", literal=True).str.slice(0, study.collect.max_chars)
-        for text in (said, sheets.unguarded(said))
-    ]
+    whole = [text.str.slice(0, study.collect.max_chars) for text in (said, sheets.unguarded(said))]
     # A sheet of ours has texts as collect left them: hiding may find more in what it left.
     as_read = [masked(text, study.collect)[0] for text in whole]
     keys = [hashes(normalised(text).fill_null("")) for text in (*whole, *as_read)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks import paths
+from tasks.store.canonical import canonical
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -30,7 +31,8 @@ def discoveries(study: str) -> list[str]:
 
     try:
         with copied() as connection:
-            return [predicate for (predicate,) in connection.execute(_SQL, [study]).fetchall()]
+            found = connection.execute(_SQL, [study]).fetchall()
+            return sorted({canonical(predicate) for (predicate,) in found})
     except duckdb.Error:
         return []
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from tasks.errors import SourceError, StoreError, nearest
+from tasks.store.canonical import canonicalised
 from tasks.store.sources.tables import read_parquet
 from tasks.store.sources.wording import listed, reading, shown
 
@@ -33,7 +34,7 @@ _ID = "id-"
 
 
 def read(file: Path) -> pl.DataFrame:
-    """All rows as strings, column names in lower case.
+    """All rows as strings in their one form (canonical.py), column names in lower case.
 
     Raises:
         SourceError: the file is missing, empty, ragged, or in no encoding or format that is read.
@@ -55,7 +56,8 @@ def read(file: Path) -> pl.DataFrame:
         raise SourceError(f"{shown(file)}: wanted one column {twice[0]!r}, there are two. Rename one.")
     plain = frame.rename(dict(zip(frame.columns, names, strict=True)))
     nested = [name for name, dtype in plain.schema.items() if dtype.is_nested() or dtype == pl.Binary]
-    return plain.drop(nested).with_columns(pl.all().cast(pl.String))
+    cells = plain.drop(nested).with_columns(pl.all().cast(pl.String))
+    return cells.with_columns(canonicalised(cells[name]) for name in cells.columns)
 
 
 def row_name(file: Path, row: int) -> str:

@@ -34,8 +34,14 @@ def test_texts_are_cleaned_and_every_change_is_counted() -> None:
         ),
         SHORT,
     )
-    assert cleaned["text"].to_list() == ["line\nend\ns", "a\ufffdb\ufffd", "é" * 100, "שלום"]
-    assert counts == {"n_blank": 2, "n_nul": 1, "n_cut": 1, "n_without_document": 1}
+    assert cleaned["text"].to_list() == ["line\nend\ns", "ab", "é" * 100, "שלום"]
+    changed = counts.pop("changed")
+    assert counts == {"n_blank": 2, "n_cut": 1, "n_without_document": 1}
+    assert changed == {
+        "line_ends": {"n": {"A": 1, "B": 0}, "share": {"A": 0.25, "B": 0.0}},
+        "controls": {"n": {"A": 1, "B": 0}, "share": {"A": 0.25, "B": 0.0}},
+        "spaces": {"n": {"A": 0, "B": 1}, "share": {"A": 0.0, "B": 0.5}},
+    }
 
 
 def test_duplicates_are_merged_within_a_group() -> None:
@@ -52,7 +58,7 @@ def test_duplicates_are_merged_within_a_group() -> None:
     merged = collect.merge(cleaned).select("group", "text", "document_id", "n_merged")
     same = frames.hashed("the end")
     assert set(merged.rows()) == {
-        ("A", "The End", "d1", 3),
+        ("A", "THE END\n", "d1", 3),
         ("B", "the end", f"text:{same}", 1),
         ("B", "other", "d9", 1),
     }

@@ -21,7 +21,7 @@ from tests.conftest import SHARED, shared_file
         ("James is mentioned", "James is mentioned"),
         ("The text is about U.S. politics.", "is about U.S. politics"),
         ("breaks off with ...", "breaks off with ..."),
-        ("speaks\u2028of\u0085x\ud800", "speaks of x"),
+        ("speaks\u2028of\u0085x\ud800", "speaks of x\ufffd"),
         ("erwähnt eine Überschwemmung。", "erwähnt eine Überschwemmung。"),
         ("a texture is described", "a texture is described"),
         ("quotes 'the text'", "quotes 'the text'"),

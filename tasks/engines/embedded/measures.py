@@ -48,7 +48,8 @@ _FENCED = r"(?s)```.*?(?:```|\z)"
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}"
 _RUN = rf"[\w&&[^{_SPACELESS}]][\w'’\-&&[^{_SPACELESS}]]*"
 _WORD = rf"[{_SPACELESS}]|{_RUN}"
-_CHARS = pl.col("text").str.len_chars()
+# White space around a text does not show.
+_CHARS = pl.col("text").str.strip_chars().str.len_chars()
 _WORDS = _count(_WORD)
 _LETTERS = _count(r"\p{L}")
 _DISTINCT = pl.col("text").str.to_lowercase().str.extract_all(_WORD).list.n_unique()

@@ -1,6 +1,5 @@
 """Writing new texts from a description alone, until there are enough distinct ones."""
 
-import unicodedata
 from collections.abc import Sequence
 
 from tasks.engines import roles
@@ -8,6 +7,7 @@ from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, schemas
 from tasks.errors import EngineError
 from tasks.records import Call
+from tasks.store.canonical import canonical, spelling
 from tasks.study import Study
 
 PER_CALL = 20
@@ -65,11 +65,5 @@ class LlmGenerator:
 
 
 def plain(text: str) -> str:
-    """The text without control characters other than line ends and tabs."""
-    kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})
-    return "".join(kept).strip()
-
-
-def spelling(text: str) -> str:
-    """What two texts have in common that are the same text."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """The text in its one form, without white space around."""
+    return canonical(text).strip()

@@ -15,6 +15,7 @@ import numpy as np
 from tasks.engines.llm.schemas import MAX_WORDS
 from tasks.engines.roles import Encoder
 from tasks.records import Group
+from tasks.store.canonical import canonical, spelling
 
 LONGEST_WORD = 19
 """Letters; of a hundred thousand English words a few dozen have more."""
@@ -44,9 +45,6 @@ MiniLM's cosine alone does not tell opposites from paraphrases: "a rise in the n
 and "a fall in ..." have 0.97, and of 29 paraphrases 28 have less. Both together merge 5 of these 29, and none
 of 39 pairs that differ in meaning; what else says the same shows in the verdicts (ranking.py).
 """
-BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Marks that turn the direction of writing."""
-_STRAIGHT = str.maketrans("“”„‘’", '"""\'\'')
 _SUBJECT = re.compile(r"^\W{0,3}(?:(?:the|this|a|each) (?:text|sample|document|snippet)s?\b\W{0,5})+", re.I)
 _GROUP = re.compile(
     r"(?:(?<=^)|(?<=\s))(?<!texts )(?<!those )(?<!than )\(?(?:[io]n|of|from|for|within|across) (?:the )?"
@@ -99,11 +97,8 @@ _EMPTY = re.compile(
 
 
 def tidied(sentence: str) -> str:
-    """The sentence as it completes "the text ...": one line, no control characters, no final period."""
-    line = "".join(" " if unicodedata.category(c) in {"Zl", "Zp"} else c for c in sentence)
-    line = "".join(" " if c in "\t\n\r\v\f\x85" else c for c in line)
-    kept = "".join(c for c in line if unicodedata.category(c) not in {"Cc", "Cs"} and c not in BIDI)
-    bare = " ".join(_GROUP.sub("", " ".join(kept.split())).split())
+    """The sentence in its one form, as it completes "the text ...": one line, no final period."""
+    bare = " ".join(_GROUP.sub("", " ".join(canonical(sentence).split())).split())
     bare = _SUBJECT.sub("", _TEXTS.sub("", bare)).strip()
     bare = re.sub(r"^(?:\.{3}|…)\s*", "", bare)
     bare = re.sub(r"(?<!\.)\.$", "", bare).strip()
@@ -213,8 +208,7 @@ def distinct(sentences: Sequence[str], directions: Sequence[Group], encoder: Enc
 
 
 def _spelling(sentence: str) -> str:
-    folded = unicodedata.normalize("NFKC", sentence).casefold().translate(_STRAIGHT)
-    return " ".join(folded.split()).rstrip(".!")
+    return spelling(sentence).rstrip(".!")
 
 
 def content(spelling: str) -> frozenset[str]:

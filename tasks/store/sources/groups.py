@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import SourceError
+from tasks.store import canonical
 from tasks.store.sources import captions, columns, databases, docstrings, locate, problem, tables
 from tasks.store.sources.grammar import is_grammar
 from tasks.store.sources.hashing import normalised, uniform
@@ -91,11 +92,13 @@ def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
         return picked.with_columns(pl.lit("A").alias("group")), read.manifest()
     if params.group is not None:
         column = columns.column_named(frame, params.group, label, f"{where}.group")
-        in_a = columns.equals(column, params.a, label, f"{where}.a")  # type: ignore[arg-type]
-        in_b = columns.equals(column, params.b, label, f"{where}.b")  # type: ignore[arg-type]
+        if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+            column = canonical.canonicalised(column.cast(pl.String))
+        in_a = columns.equals(column, _label(params.a), label, f"{where}.a")
+        in_b = columns.equals(column, _label(params.b), label, f"{where}.b")
     else:
-        in_a = columns.matching(frame, str(params.a), label, f"{where}.a")
-        in_b = columns.matching(frame, str(params.b), label, f"{where}.b")
+        in_a = _meets(frame, str(params.a), label, f"{where}.a")
+        in_b = _meets(frame, str(params.b), label, f"{where}.b")
     both = int((in_a & in_b).sum())
     if both:
         raise SourceError(
@@ -107,6 +110,15 @@ def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
     found = read.manifest()
     found["rows_of_neither"] = int(picked["group"].null_count())
     return picked.filter(pl.col("group").is_not_null()), found
+
+
+def _label(value: Any) -> Any:
+    return canonical.canonical(value) if isinstance(value, str) else value
+
+
+def _meets(frame: pl.DataFrame, condition: str, label: str, where: str) -> pl.Series:
+    """Which rows meet a SQL condition, however both are composed."""
+    return columns.matching(canonical.composed(frame), canonical.nfc(condition), label, where)
 
 
 def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
@@ -126,7 +138,8 @@ def _texts_and_documents(
     if named is None:
         document = pl.Series("document_id", [None], dtype=pl.String).new_from_index(0, frame.height)
     else:
-        document = columns.document(frame, named, label, f"{where}.document")
+        named_ids = columns.document(frame, named, label, f"{where}.document")
+        document = canonical.canonicalised(named_ids).replace("", None)
     return pl.DataFrame([text.alias("text"), document.alias("document_id")])
 
 
@@ -168,7 +181,7 @@ class _Read:
         prefix = f"studies.{study.name}.collect"
         for where, at in ((params.where, f"{prefix}.where"), (source.where, f"{prefix}.{key}.where")):
             if where is not None:
-                frame = frame.filter(columns.matching(frame, where, label, at))
+                frame = frame.filter(_meets(frame, where, label, at))
         return frame, label, "file" if formats == {"text"} else None
 
     def _file(self, file: Path, key: str, source: Source, query: str | None) -> pl.DataFrame:

@@ -1,25 +1,15 @@
 """What makes two texts the same text, and draws that depend on an id alone."""
 
-import unicodedata
-
 import polars as pl
 
+from tasks.store.canonical import spellings
 from tasks.store.frames import hashed
 
 
 def normalised(texts: pl.Series) -> pl.Series:
-    """Texts in the form in which duplicates are equal: NFKC, case folded, white space collapsed."""
-    distinct = texts.unique()
-    folded = [None if text is None else _normalise(text) for text in distinct]
-    return _looked_up(texts, distinct, pl.Series(folded, dtype=pl.String))
-
-
-def _normalise(text: str) -> str:
-    if text.isascii():
-        return " ".join(text.lower().split())
-    # Folding can undo NFKC (and the other way round), hence twice.
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(unicodedata.normalize("NFKC", folded).split())
+    """Texts in the form in which duplicates are equal (canonical.spelling)."""
+    distinct = texts.unique().drop_nulls()
+    return _looked_up(texts, distinct, pl.Series(spellings(distinct), dtype=pl.String))
 
 
 def hashes(ids: pl.Series, *salt: str) -> pl.Series:

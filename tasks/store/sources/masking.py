@@ -1,10 +1,10 @@
 """What is cut out of texts, or replaced in them, before all else (collect.ignore, collect.mask)."""
 
 import re
-import unicodedata
 
 import polars as pl
 
+from tasks.store import canonical
 from tasks.study.corpus import Collect, Masked, cut_out, is_pattern
 
 URL = r"(?:https?://|www\.)[^\s<>\"']+"
@@ -22,10 +22,15 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 
 def masked(texts: pl.Series, collect: Collect) -> tuple[pl.Series, dict[str, int]]:
-    """Texts without what is ignored, with stand-ins for what is masked; how many each entry changed."""
+    """Texts without what is ignored, with stand-ins for what is masked; how many each entry changed.
+
+    Args:
+        texts: in their one form (canonical.canonicalised).
+        collect: says what.
+    """
     counts: dict[str, int] = {}
     for entry in dict.fromkeys(collect.ignore):
-        pattern = entry[1:-1] if is_pattern(entry) else _as_pattern(entry)
+        pattern = canonical.pattern(entry[1:-1]) if is_pattern(entry) else _as_pattern(entry)
         cut = texts.str.replace_all(cut_out(pattern), "")
         is_changed = (cut != texts).fill_null(False)
         counts[entry] = int(is_changed.sum())
@@ -39,9 +44,8 @@ def masked(texts: pl.Series, collect: Collect) -> tuple[pl.Series, dict[str, int
 
 
 def _as_pattern(phrase: str) -> str:
-    """The phrase as whole words, in any case and however composed; white space in it is any white space."""
-    spellings = {unicodedata.normalize(form, phrase.strip()) for form in ("NFC", "NFD")}
-    return "(?i:" + "|".join(sorted(map(_whole, spellings))) + ")"
+    """The phrase as whole words, in any case and however encoded; white space in it is any white space."""
+    return f"(?i:{_whole(canonical.canonical(phrase).strip())})"
 
 
 def _whole(phrase: str) -> str:

@@ -7,6 +7,7 @@ import polars as pl
 
 from tasks.errors import SourceError
 from tasks.records import Status
+from tasks.store.canonical import canonicalised
 from tasks.store.sources import columns, locate, tables
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
@@ -30,7 +31,7 @@ def read_verdicts(study: Study) -> tuple[pl.DataFrame, dict[str, Any]] | None:
     frame = _table(file)
     label, where = shown(file), f"studies.{study.name}.verdicts"
     named = "predicate" if "predicate" in frame.columns or "hypothesis" not in frame.columns else "hypothesis"
-    predicate = columns.text(frame, named, label, where).str.strip_chars()
+    predicate = canonicalised(columns.text(frame, named, label, where)).str.strip_chars()
     if predicate.null_count() or (predicate == "").any():
         raise SourceError(
             f"{where}: wanted a predicate in every row of {label}, {_first(predicate, '')} has none."

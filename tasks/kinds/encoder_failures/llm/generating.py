@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.engines.gateway.chat import Gateway, Request
-from tasks.engines.llm import prompts, wording
-from tasks.engines.llm.generating import PER_CALL, plain, spelling
+from tasks.engines.llm import prompts
+from tasks.engines.llm.generating import PER_CALL, plain
 from tasks.kinds.encoder_failures.llm import schemas
 from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.kinds.encoder_failures.roles import NewPair, Source
 from tasks.records import Call, Predicate
+from tasks.store.canonical import spelling
 from tasks.study import Study
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ IN_VAIN = 2 * PER_CALL
 """Sentences in a row that brought no pair, after which no more are shown."""
 ROOM = 20
 """Tokens of an answer beside each sentence."""
-_NO_BIDI = dict.fromkeys(map(ord, wording.BIDI))
 
 
 class LlmPairGenerator:
@@ -164,5 +164,5 @@ def _new(pairs: Sequence[NewPair], taken: set[str]) -> list[NewPair]:
 
 
 def tidied(text: str) -> str:
-    """The text on one line, without marks that turn the direction of writing."""
-    return " ".join(plain(text.translate(_NO_BIDI)).split())
+    """The text in its one form, on one line."""
+    return " ".join(plain(text).split())

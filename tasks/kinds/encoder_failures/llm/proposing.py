@@ -6,7 +6,6 @@ asked without any pair: what it knows of such encoders anyway is the baseline of
 
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -24,6 +23,7 @@ from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.prompts import FOLDER
 from tasks.kinds.encoder_failures.roles import PairEvidence
 from tasks.records import Call, Proposal
+from tasks.store.canonical import spelling
 from tasks.study import Study
 
 MAX_CHARS_SHOWN = 400
@@ -183,6 +183,6 @@ def _texts(shown: pl.DataFrame | None) -> list[tuple[str, str]]:
 
 def _spelling(name: str) -> str:
     """Case, function words and endings aside, so that "The negation of verbs" is "negation of a verb"."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
+    folded = spelling(name)
     bare = re.sub(r"(?<=\w{3})s\b", "", folded)
-    return " ".join(sorted(wording.content(bare))) or " ".join(folded.split())
+    return " ".join(sorted(wording.content(bare))) or folded
