@@ -7,9 +7,10 @@ import polars as pl
 
 from tasks.errors import SourceError
 from tasks.records import Status
-from tasks.store.sources import columns, locate, tables
+from tasks.store.sources import columns, delimited, locate, tables
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
+from tasks.study.corpus import Collect
 
 TOLERANCE = 1e-3
 """How far outside 0-1 a score may lie by rounding; it is counted, and clipped when judged."""
@@ -27,7 +28,7 @@ def read_verdicts(study: Study) -> tuple[pl.DataFrame, dict[str, Any]] | None:
     file = locate.verdicts_file(study)
     if file is None:
         return None
-    frame = _table(file)
+    frame = _table(file, study.collect)
     label, where = shown(file), f"studies.{study.name}.verdicts"
     named = "predicate" if "predicate" in frame.columns or "hypothesis" not in frame.columns else "hypothesis"
     predicate = columns.text(frame, named, label, where).str.strip_chars()
@@ -44,14 +45,14 @@ def read_verdicts(study: Study) -> tuple[pl.DataFrame, dict[str, Any]] | None:
     return verdicts, {"file": label, "rows": frame.height, "n_outside": n_outside}
 
 
-def _table(file: Path) -> pl.DataFrame:
+def _table(file: Path, collect: Collect) -> pl.DataFrame:
     match locate.format_of(file):
         case "csv":
-            return tables.read_csv(file, ["predicate", "hypothesis", "text"])
+            return delimited.typed(tables.read_csv(file, collect)[0], {"predicate", "hypothesis", "text"})
         case "parquet":
             return tables.read_parquet(file)
         case "jsonl":
-            return tables.read_jsonl(file)[0]
+            return tables.read_jsonl(file, collect)[0]
         case _:
             raise SourceError(f"{shown(file)}: wanted recorded verdicts as Parquet, CSV, TSV or JSONL.")
 
