@@ -12,6 +12,7 @@ from tasks.study.corpus import REST, Label
 
 _TEXTUAL = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 _OTHER_DATE = r"^\d{1,2}([./-])\d{1,2}[./-]\d{2,4}\b"
+_STRPTIME = re.compile(r"(?i)strptime\([^()]*\)")
 _ISO_LITERAL = re.compile(r"'\d{4}-\d{2}(?:-\d{2})?\b")
 
 
@@ -175,7 +176,7 @@ def _check_dates(frame: pl.DataFrame, condition: str, label: str, where: str) ->
     """Refuses to compare a date with text of which not all is dates so written: its order is another."""
     if not _ISO_LITERAL.search(condition):
         return
-    for column in _named(frame, condition):
+    for column in _named(frame, _STRPTIME.sub("NULL", condition)):
         filled = column.drop_nulls().str.strip_chars()
         filled = filled.filter(filled != "")
         odd = filled.filter(~filled.str.contains(values.ISO))

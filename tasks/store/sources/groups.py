@@ -260,7 +260,7 @@ class _Read:
 
     def _file(self, file: Path, key: str, source: Source, query: str | None) -> _Part:
         params = self._study.collect
-        replaced, untyped = 0, None
+        replaced, untyped, bad_lines = 0, None, []
         match locate.format_of(file):
             case "csv":
                 untyped, bad_lines = tables.read_csv(file, params)
@@ -288,9 +288,9 @@ class _Read:
             case _:
                 raise locate.no_reader(file)
         self._n_surrogates += replaced
-        self._files.append(
-            {"file": self._inside(file), "rows": frame.height, **({"group": key.upper()} if key else {})}
-        )
+        noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
+        noted |= {"group": key.upper()} if key else {}
+        self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
         return _Part(frame, untyped)
 
     def _note_bad_lines(self, file: Path, bad_lines: list[int]) -> None:

@@ -156,6 +156,10 @@ def _check_links(base: Path, found: list[Path]) -> None:
     """Refuses a link out of the data folder, be it named, matched or one of a folder's files."""
     top = base.resolve()
     for file in found:
+        if not file.exists():
+            raise SourceError(
+                f"{shown(file)}: wanted a file, it links to nothing. Mend the link or delete it."
+            )
         if not file.resolve().is_relative_to(top):
             raise SourceError(
                 f"{shown(file)}: links out of the data folder {shown(base)}. Let data name the place it "

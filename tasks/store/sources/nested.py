@@ -207,7 +207,7 @@ def _kind(values: list[Any]) -> str:
 
 def no_text(column: pl.Series, path: str, label: str, where: str) -> SourceError:
     """The error for lists or objects where text is wanted, with a path that leads to text."""
-    value = next((v for v in _values(column) if v), None)
+    value = next((v for v in _values(column) if v and isinstance(v, list | dict)), None)
     got, steps = "lists or objects", ""
     if isinstance(value, list):
         got, steps = "lists", ".0"
