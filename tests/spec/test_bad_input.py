@@ -153,14 +153,14 @@ CASES = [
     Case(
         "ragged CSV",
         SOURCE,
-        "news.csv: .*more fields",
+        "news.csv, line 3: wanted 2 fields",
         raw("news.csv", "text,year\na,2020\nb,2019,x\n"),
         {"data": "news.csv"},
     ),
     Case(
         "not UTF-8",
         SOURCE,
-        "byte 0xe9 at offset 13.*iconv",
+        "byte 0xe9 at offset 13.*encoding: cp1252",
         raw("news.csv", "text,year\ncaf\xe9,2020\n".encode("latin-1")),
         {"data": "news.csv"},
     ),

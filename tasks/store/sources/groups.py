@@ -260,7 +260,8 @@ class _Read:
 
     def _file(self, file: Path, key: str, source: Source, query: str | None) -> _Part:
         params = self._study.collect
-        replaced, untyped, bad_lines = 0, None, []
+        replaced, untyped = 0, None
+        bad_lines: list[int] = []
         match locate.format_of(file):
             case "csv":
                 untyped, bad_lines = tables.read_csv(file, params)
