@@ -132,6 +132,17 @@ def test_a_date_finds_dates_and_midnights(project: Project, dtype: Any, a: Any) 
     assert labelled("f.parquet", a, "2020-01-02") == {"text a": "A", "text b": "B"}
 
 
+@pytest.mark.parametrize("name", ["label", "n", "value", "text", "answer", "self", "file"])
+def test_a_column_may_be_called_as_anything(project: Project, name: str) -> None:
+    frame = pl.DataFrame([pl.Series("say", ["one", "two"]), pl.Series(name, ["A", "B"])])
+    frame.write_csv("f.csv")
+    for collect in ({"group": name, "a": "A", "b": "B"}, {"a": f"{name} = 'A'", "b": f"{name} = 'B'"}):
+        rows, _, _ = read_groups(study("f.csv", text="say", **collect))
+        assert rows["group"].to_list() == ["A", "B"]
+    with pytest.raises(SourceError, match=rf"with {name} = 'C' .*Its values: A, B"):
+        read_groups(study("f.csv", text="say", group=name, a="C", b="B"))
+
+
 @pytest.mark.parametrize("value", [2**70, str(2**70), -(2**70), 1e30])
 def test_a_label_beyond_all_integers_is_in_no_row(project: Project, value: Any) -> None:
     table([1, 2]).write_csv("f.csv")

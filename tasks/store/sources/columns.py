@@ -100,8 +100,9 @@ def _equals(labels: pl.Series, value: Label, label: str, where: str) -> pl.Serie
         found = labels.is_in(forms).fill_null(False)
         if found.any():
             return found
-    common = labels.drop_nulls().value_counts(sort=True, name="n")
-    known = common.sort("n", labels.name, descending=[True, False])[labels.name].to_list()
+    # The column may be called as anything here.
+    common = labels.drop_nulls().alias("value").value_counts(sort=True, name="n")
+    known = common.sort("n", "value", descending=[True, False])["value"].to_list()
     raise SourceError(
         f"{where}: wanted rows with {labels.name} = {value!r} in {label}, there are none"
         f"{nearest(every[0], known)}. Its values: {listed(known)}."
