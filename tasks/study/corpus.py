@@ -2,9 +2,18 @@
 
 import codecs
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from tasks.study.block import Block, Share
 
@@ -103,7 +112,35 @@ Ignored = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_may_be
 Masked = Literal["handles", "urls", "numbers", "emails"]
 
 
-Labels = Annotated[tuple[Label, ...], Field(strict=False, min_length=1)]
+def _one_label(value: Any, handler: ValidatorFunctionWrapHandler) -> Label:
+    try:
+        found: Label = handler(value)
+    except ValidationError:
+        raise ValueError(f"wanted text, a number, true, false or a date, got {value!r}") from None
+    return found
+
+
+def _at_least_one(labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    if not labels:
+        raise ValueError("wanted at least one value in the list, got none")
+    return labels
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a source" if isinstance(value, dict | Source) else "a value"
+
+
+_Value = Annotated[Label, WrapValidator(_one_label)]
+_Values = Annotated[tuple[_Value, ...], Field(strict=False), AfterValidator(_at_least_one)]
+Group = Annotated[
+    Annotated[Source, Tag("a source")]
+    | Annotated[_Values, Tag("a list")]
+    | Annotated[_Value, Tag("a value")],
+    Discriminator(_form),
+]
+"""What tells a group: by its form, so that an error is about what was meant."""
 
 
 class Collect(Block):
@@ -121,9 +158,9 @@ class Collect(Block):
     """Column (or path) of the document a text belongs to; without it each text is its own document."""
     group: str | None = None
     """Column (or path) whose values `a` and `b` name the groups; `random` draws halves by document."""
-    a: Source | Label | Labels | None = None
+    a: Group | None = None
     """Group A: a source, a value of `group`, a list of values, `rest` (all other values), or a SQL filter."""
-    b: Source | Label | Labels | None = None
+    b: Group | None = None
     """Group B, in the same way."""
     a_name: str | None = None
     """What group A is called in the report."""
@@ -181,6 +218,6 @@ class Collect(Block):
             raise ValueError('wanted SQL filters as a and b, e.g. a: "year = 2020", or a group column')
         elif not both_sources and self.group is None and REST in {self.a, self.b}:
             raise ValueError("wanted `group: COLUMN` with `rest`, which is all other values of that column")
-        elif self.a == self.b:
+        elif (type(self.a), self.a) == (type(self.b), self.b):
             raise ValueError(f"wanted two different groups, got the same one twice: {self.a!r}")
         return self

@@ -17,7 +17,7 @@ def error_lines(name: str, study: type[BaseModel], error: ValidationError) -> st
 
 
 _UNION_MEMBER = re.compile(
-    r"(Source|Role|str|int|float|bool|date|datetime|literal|tuple|constrained|function)\b"
+    r"(a source|a list|a value|Role|str|int|float|bool|literal|tuple|constrained|function)\b"
 )
 
 

@@ -126,6 +126,24 @@ CASES = [
         study={"collect": {"grup": "year"}},
     ),
     Case(
+        "no label",
+        PARAMS,
+        "^error: studies.news.collect.a: wanted at least one value in the list, got none.\n$",
+        study={"collect": {"a": []}},
+    ),
+    Case(
+        "list in a list of labels",
+        PARAMS,
+        "^error: studies.news.collect.b.1: wanted text, a number, true, false or a date, got .3..\n$",
+        study={"collect": {"b": [2, [3]]}},
+    ),
+    Case(
+        "delimiter of two characters",
+        PARAMS,
+        "collect.csv.delimiter: wanted one character such as",
+        study={"collect": {"csv": {"delimiter": "::"}}},
+    ),
+    Case(
         "alpha = 5",
         PARAMS,
         "score.alpha: wanted .*less than 1, got 5. Write 0.05",

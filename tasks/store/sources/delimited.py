@@ -5,6 +5,7 @@ Cells are text; what is empty is null. A line with fewer fields than the header 
 
 import csv
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -145,10 +146,10 @@ def _fit(content: str, mark: str, quote: str) -> tuple[bool, float, int]:
 
 
 def _names(fields: list[str]) -> list[str]:
-    """Names of columns; a name that stands twice is marked, so that whoever asks for it is told."""
+    """Names of columns, without blanks around; one that stands twice is marked, so that its user is told."""
     seen: dict[str, int] = {}
     names = []
-    for name in fields:
+    for name in (unicodedata.normalize("NFC", field.strip()) for field in fields):
         n = seen[name] = seen.get(name, -1) + 1
         names.append(f"{name}_duplicated_{n - 1}" if n else name)
     return names
