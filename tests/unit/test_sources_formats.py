@@ -229,6 +229,7 @@ def test_nested_and_mixed_json_values_become_text(project: Project) -> None:
         ("r.db", b"neither", "its first bytes say it is neither"),
         ("r.db", b"        DUCK garbage", "failed"),
         ("r.xlsx", b"x", "Save the sheet as CSV"),
+        ("r.zip", b"PK", "Unpack it, or pack a text format as .gz"),
         ("r", b"x", "wanted a name that ends in"),
     ],
 )

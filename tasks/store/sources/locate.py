@@ -202,7 +202,11 @@ def _suffixes() -> str:
 
 def no_reader(file: Path) -> SourceError:
     """The error for a file whose name no reader knows."""
-    hint = " Save the sheet as CSV." if file.suffix.lower() in {".xlsx", ".xls", ".ods"} else ""
+    ending, hint = file.suffix.lower(), ""
+    if ending in {".xlsx", ".xls", ".ods"}:
+        hint = " Save the sheet as CSV."
+    elif ending in {".zip", ".7z", ".tar", ".tgz", ".bz2", ".xz", ".zst"}:
+        hint = " Unpack it, or pack a text format as .gz."
     return SourceError(
         f"{shown(file)}: wanted a name that ends in one of {_suffixes()}, got {file.suffix!r}.{hint}"
     )

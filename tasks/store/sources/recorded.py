@@ -7,7 +7,7 @@ import polars as pl
 
 from tasks.errors import SourceError
 from tasks.records import Status
-from tasks.store.sources import columns, delimited, locate, tables
+from tasks.store.sources import columns, delimited, locate, tables, values
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
 from tasks.study.corpus import Collect
@@ -78,7 +78,7 @@ def _status(frame: pl.DataFrame, score: pl.Series, label: str, where: str) -> pl
     ).to_series()
     if "status" not in frame.columns:
         return implied
-    given = frame["status"].cast(pl.String).str.strip_chars()
+    given = values.written(frame["status"], "words", label, where)
     unknown = given.drop_nulls().filter(~given.drop_nulls().is_in(STATUSES)).unique().sort()
     if len(unknown):
         raise SourceError(
