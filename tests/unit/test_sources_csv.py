@@ -181,5 +181,12 @@ def test_many_stray_quotes_take_no_time(project: Project) -> None:
     assert time.process_time() - started < 5
 
 
+def test_names_may_be_missing_or_stand_twice(project: Project) -> None:
+    content = "text,g,,,x,x,x_duplicated_0\none,A,,,1,2,3\ntwo,B,,,4,5,6\n"
+    assert rows_of(content) == BOTH
+    with pytest.raises(SourceError, match=r"wanted one column 'x' in f.csv, there are two"):
+        rows_of(content, document="x")
+
+
 def test_a_long_field_is_read_whole(project: Project) -> None:
     assert len(rows_of(f'text,g\n"{"x y," * 100_000}",A\ntwo,B\n')[0][0]) == 400_000

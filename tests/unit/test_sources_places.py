@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,26 @@ def test_a_closed_folder_is_one_error(project: Project, closed: str) -> None:
                 rows_of(asked, **collect)
     finally:
         os.seteuid(0)
+
+
+@pytest.mark.parametrize("path", [None, "*/*.parquet", "in.ner"])
+def test_a_closed_folder_inside_is_not_passed_over(monkeypatch: pytest.MonkeyPatch, path: str | None) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody who may not look")
+    # pytest's own folders are closed to others.
+    with tempfile.TemporaryDirectory() as name:
+        monkeypatch.chdir(name)
+        Path(name).chmod(0o755)
+        Path("all/in.ner").mkdir(parents=True)
+        FRAME.write_parquet("all/own.parquet")
+        FRAME.write_parquet("all/in.ner/f.parquet")
+        Path("all/in.ner").chmod(0o600)
+        try:
+            os.seteuid(65534)
+            with pytest.raises(SourceError, match=r"all/in.ner: .*looked into.*Permission denied"):
+                rows_of("all", path=path)
+        finally:
+            os.seteuid(0)
 
 
 def test_a_name_too_long_is_one_error(project: Project) -> None:

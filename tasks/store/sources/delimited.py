@@ -83,9 +83,7 @@ def _frame(names: list[str], records: list[list[str]]) -> pl.DataFrame:
     n = len(names)
     whole = [fields[:n] + [""] * (n - len(fields)) for fields in records]
     columns = zip(*whole, strict=True) if whole else [()] * n
-    frame = pl.DataFrame(
-        [pl.Series(name, c, dtype=pl.String) for name, c in zip(names, columns, strict=True)]
-    )
+    frame = pl.DataFrame(dict(zip(names, columns, strict=True)), schema=dict.fromkeys(names, pl.String))
     return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
 
 
@@ -147,12 +145,11 @@ def _fit(content: str, mark: str, quote: str) -> tuple[bool, float, int]:
 
 def _names(fields: list[str]) -> list[str]:
     """Names of columns, without blanks around; one that stands twice is marked, so that its user is told."""
-    seen: dict[str, int] = {}
-    names = []
+    names: dict[str, None] = {}
     for name in (unicodedata.normalize("NFC", field.strip()) for field in fields):
-        n = seen[name] = seen.get(name, -1) + 1
-        names.append(f"{name}_duplicated_{n - 1}" if n else name)
-    return names
+        marked = (f"{name}_duplicated_{n}" for n in range(len(fields)))
+        names[name if name not in names else next(one for one in marked if one not in names)] = None
+    return list(names)
 
 
 def _surplus(fields: list[str], n: int, mark: str) -> str:

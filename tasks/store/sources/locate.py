@@ -138,13 +138,15 @@ def _inside(study: Study, base: Path, pattern: str) -> list[Path]:
     try:
         # A name that is there is meant, whatever marks of a pattern it holds.
         is_pattern = any(c in pattern for c in "*?[") and not os.path.lexists(base / pattern)
+        if is_pattern:
+            _everything(base)
         found = sorted(base.glob(pattern)) if is_pattern else [base / pattern]
     except (ValueError, NotImplementedError) as error:
         raise SourceError(f"{where}: no glob that can be meant: {error}.") from None
     if len(found) > 1:
         found = [f for f in found if f.is_file() and format_of(f)]
     if not found or not found[0].exists():
-        there = sorted(shown(p).removeprefix(f"{shown(base)}/") for p in base.rglob("*") if p.is_file())
+        there = sorted(shown(p).removeprefix(f"{shown(base)}/") for p in _everything(base) if p.is_file())
         raise SourceError(
             f"{where}: nothing readable in {shown(base)}{nearest(pattern, there)}. There: {listed(there)}."
         )
@@ -169,7 +171,7 @@ def _check_links(base: Path, found: list[Path]) -> None:
 
 def _of_one_format(base: Path, folder: Path, apart: Path | None) -> list[Path]:
     """All readable files of a folder, which must be of one format: two would be a guess."""
-    there = [p for p in folder.rglob("*") if not _hidden(p.relative_to(folder))]
+    there = [p for p in _everything(folder) if not _hidden(p.relative_to(folder))]
     _check_links(base, [p for p in there if p.is_symlink() and (p.is_dir() or format_of(p))])
     every = sorted(p for p in there if p.is_file())
     left_out = apart.resolve() if apart else None
@@ -190,6 +192,19 @@ def _of_one_format(base: Path, folder: Path, apart: Path | None) -> list[Path]:
             "Write path: NAME or a glob under collect."
         )
     return next(iter(by_format.values()))
+
+
+def _everything(folder: Path) -> list[Path]:
+    """All files and folders in a folder; one that may not be looked into is an error, not nothing."""
+
+    def closed(error: OSError) -> None:
+        raise SourceError(
+            f"{shown(Path(error.filename))}: wanted a folder that may be looked into, the system says: "
+            f"{error.strerror}. Check its permissions."
+        )
+
+    walked = os.walk(folder, onerror=closed)
+    return [Path(top, name) for top, folders, files in walked for name in (*folders, *files)]
 
 
 def _hidden(path: Path) -> bool:

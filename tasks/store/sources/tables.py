@@ -163,7 +163,11 @@ def from_objects(file: Path, records: list[Any]) -> tuple[pl.DataFrame, int]:
             raise SourceError(f"{shown(file)}: wanted objects, row {number} is {type(record).__name__}.")
         names.update(dict.fromkeys(record))
     columns = [nested.column(file, scrubbed(name), [r.get(name) for r in records]) for name in names]
-    return pl.DataFrame([column for column, _ in columns]), sum(n for _, n in columns)
+    if len({column.name for column, _ in columns}) < len(columns):
+        raise SourceError(
+            f"{shown(file)}: two names of columns differ in a broken character only. Rename one."
+        )
+    return pl.DataFrame({column.name: column for column, _ in columns}), sum(n for _, n in columns)
 
 
 def read_text(file: Path, base: Path, collect: Collect = _PLAIN) -> pl.DataFrame:
