@@ -65,6 +65,22 @@ def test_each_type_has_one_written_form(column: pl.Series, wanted: list[str | No
     assert written(column, "ids", "file", "where").to_list() == wanted
 
 
+@pytest.mark.parametrize(
+    ("cells", "wanted"),
+    [
+        (["7.0", "8", "nan", None], ["7", "8", None, None]),
+        (["7.0", "08", "nan"], ["7.0", "08", "nan"]),
+        (["12345678901234567890123.0"], ["12345678901234567890123"]),
+        (["1e5", "2"], ["1e5", "2"]),
+        (["nan", "inf"], ["nan", "inf"]),
+        (["NaN"], ["NaN"]),
+    ],
+)
+def test_what_has_no_type_is_numbers_where_all_of_it_is(cells: list[Any], wanted: list[Any]) -> None:
+    column = pl.Series("id", cells, dtype=pl.String)
+    assert written(column, "ids", "file", "where", untyped=True).to_list() == wanted
+
+
 def test_a_float_that_has_rounded_ids_is_refused() -> None:
     with pytest.raises(
         SourceError, match=r"wanted exact numbers .* as a Float64, which rounds .* Save the column"
@@ -107,6 +123,7 @@ def query_for(name: str) -> dict[str, str]:
     [
         pytest.param([7, 8], 7, "8", id="integers"),
         pytest.param([7.0, 8.0, None], 7, "8", id="floats for want of one"),
+        pytest.param([7.0, 8.0, float("nan")], 7, "8", id="floats that are none"),
         pytest.param([SNOWFLAKE, SNOWFLAKE + 1, SNOWFLAKE + 2], str(SNOWFLAKE), SNOWFLAKE + 1, id="64 bits"),
         pytest.param(["01", "1", "001"], "01", "1", id="codes"),
         pytest.param(["x ", "y"], "x", " y", id="blanks"),

@@ -44,8 +44,8 @@ def written(column: pl.Series, what: str, label: str, where: str, *, untyped: bo
         raise SourceError(
             f"{where}: wanted plain {what} in column {column.name!r} of {label}, got {column.dtype}."
         )
-    if untyped and (texts.str.contains(_DECIMAL) | texts.is_null()).all():
-        texts = _without_zeros(texts)
+    if untyped:
+        texts = _as_numbers(texts)
     return pl.select(pl.when(texts != "").then(texts)).to_series().alias(column.name)
 
 
@@ -77,6 +77,15 @@ def _of_floats(column: pl.Series, label: str, where: str) -> pl.Series:
         )
     whole = pl.select(pl.when(is_whole).then(numbers)).to_series().cast(pl.Int64).cast(pl.String)
     return pl.select(pl.coalesce(whole, numbers.cast(pl.String))).to_series()
+
+
+def _as_numbers(texts: pl.Series) -> pl.Series:
+    """Numbers alone in one form, and null where one is none; other columns as they are."""
+    is_nan = (texts.str.to_lowercase() == "nan").fill_null(False)
+    is_number = texts.str.contains(_DECIMAL).fill_null(False)
+    if not (is_number | is_nan | texts.is_null()).all() or not is_number.any():
+        return texts
+    return _without_zeros(pl.select(pl.when(~is_nan).then(texts)).to_series())
 
 
 def _of_moments(column: pl.Series) -> pl.Series:
