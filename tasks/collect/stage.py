@@ -109,6 +109,7 @@ def collected(study: Study) -> Collected:
         "leaks": given_away,
         "notes": notes.of_pattern(copied),
         "warnings": [
+            *gathered.read.get("warnings", []),
             *notes.of_families(copied),
             *notes.of_overlap(study.collect.overlap, n_overlap, sizes),
             *notes.of_changes(counts.get("changed", {}), names),

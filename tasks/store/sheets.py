@@ -14,8 +14,10 @@ import polars as pl
 
 from tasks.errors import SourceError, StoreError, nearest
 from tasks.store.canonical import canonicalised
+from tasks.store.sources import delimited
 from tasks.store.sources.tables import read_parquet
 from tasks.store.sources.wording import listed, reading, shown
+from tasks.study.corpus import Csv
 
 FORMATS = (".csv", ".tsv", ".parquet")
 # A program whose fields are parted by another mark cuts a text there, quoted or not, and what follows starts
@@ -76,13 +78,10 @@ def _is_nothing(column: pl.Series) -> bool:
 def _read_csv(file: Path) -> pl.DataFrame:
     content = _decoded(file)
     content = content if "\n" in content else content.replace("\r", "\n")
-    announced = re.match(r"sep=(.)\r?\n", content)
-    content = content[announced.end() :] if announced else content
-    header = content.lstrip("\r\n").partition("\n")[0]
-    separator = announced[1] if announced else max(",;\t", key=header.count)
+    if not content.strip():
+        raise SourceError(f"{shown(file)}: wanted rows of fields, the file is empty.")
     advice = "Save the sheet as CSV again; every row needs as many fields as the header."
-    with reading(file, f"rows of fields parted by {separator!r}", advice):
-        return pl.read_csv(content.encode(), separator=separator, infer_schema=False)
+    return delimited.read(content, Csv(), shown(file), advice).rows
 
 
 def _decoded(file: Path) -> str:

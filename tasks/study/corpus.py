@@ -1,10 +1,62 @@
 """The block `collect` of a study: which rows there are, how they fall into A and B, what is one text."""
 
-from typing import Annotated, Literal
+import codecs
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from tasks.study.block import Block, Share
+
+Label = str | int | float | bool | datetime | date
+"""A value of the column that `group` names."""
+REST = "rest"
+"""As a group: every row that has a label, and none of the other group's."""
+
+
+def _is_known(encoding: str) -> str:
+    try:
+        # Others turn bytes into bytes.
+        is_text = codecs.lookup(encoding)._is_text_encoding
+    except (LookupError, ValueError):
+        is_text = False
+    if not is_text:
+        raise ValueError(f"wanted an encoding such as utf-8, utf-16, cp1252 or latin-1, got {encoding!r}")
+    return encoding
+
+
+def _is_one_character(mark: str | None) -> str | None:
+    if mark is not None and (len(mark) != 1 or mark in "\r\n"):
+        raise ValueError(f'wanted one character such as ";" or "\\t" (in double quotes), got {mark!r}')
+    return mark
+
+
+def _is_a_quote(mark: str) -> str:
+    if mark:
+        _is_one_character(mark)
+    return mark
+
+
+class Csv(Block):
+    """How CSV and TSV files are written."""
+
+    delimiter: Annotated[str, AfterValidator(_is_one_character)] | None = None
+    """What parts fields; without it a tab in TSV, elsewhere what fits the first lines: , ; | or a tab."""
+    quote: Annotated[str, AfterValidator(_is_a_quote)] = '"'
+    """What fields with a delimiter or line break in them stand in; "" where quotes are mere characters."""
+    header: bool = True
+    """Whether the first line names the columns; without one they are column_1, column_2 and so on."""
+    skip_bad_lines: bool = False
+    """Leave out, and count, lines with more fields than the header or a quote that is not closed."""
 
 
 class Source(Block):
@@ -17,9 +69,9 @@ class Source(Block):
     where: str | None = None
     """SQL filter on the rows."""
     text: str | None = None
-    """Column that holds the text; collect.text without it."""
+    """Column that holds the text, or a path into one; collect.text without it."""
     document: str | None = None
-    """Column of the document; collect.document without it."""
+    """Column of the document, or a path into one; collect.document without it."""
 
 
 def _may_be_ignored(entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -60,6 +112,37 @@ Ignored = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_may_be
 Masked = Literal["handles", "urls", "numbers", "emails"]
 
 
+def _one_label(value: Any, handler: ValidatorFunctionWrapHandler) -> Label:
+    try:
+        found: Label = handler(value)
+    except ValidationError:
+        raise ValueError(f"wanted text, a number, true, false or a date, got {value!r}") from None
+    return found
+
+
+def _at_least_one(labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    if not labels:
+        raise ValueError("wanted at least one value in the list, got none")
+    return labels
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a source" if isinstance(value, dict | Source) else "a value"
+
+
+_Value = Annotated[Label, WrapValidator(_one_label)]
+_Values = Annotated[tuple[_Value, ...], Field(strict=False), AfterValidator(_at_least_one)]
+Group = Annotated[
+    Annotated[Source, Tag("a source")]
+    | Annotated[_Values, Tag("a list")]
+    | Annotated[_Value, Tag("a value")],
+    Discriminator(_form),
+]
+"""What tells a group: by its form, so that an error is about what was meant."""
+
+
 class Collect(Block):
     """How rows are read and fall into A and B."""
 
@@ -70,14 +153,14 @@ class Collect(Block):
     where: str | None = None
     """SQL filter that rows of both groups must meet."""
     text: str = "text"
-    """Column that holds the text."""
+    """Column that holds the text, or a path into one: `message.body`, `messages.-1.content`."""
     document: str | None = None
-    """Column of the document a text belongs to; without it each text is its own document."""
+    """Column (or path) of the document a text belongs to; without it each text is its own document."""
     group: str | None = None
-    """Column whose values `a` and `b` name the groups; `random` draws halves by document."""
-    a: Source | str | int | float | bool | None = None
-    """Group A: a source, a value of `group`, or a SQL filter."""
-    b: Source | str | int | float | bool | None = None
+    """Column (or path) whose values `a` and `b` name the groups; `random` draws halves by document."""
+    a: Group | None = None
+    """Group A: a source, a value of `group`, a list of values, `rest` (all other values), or a SQL filter."""
+    b: Group | None = None
     """Group B, in the same way."""
     a_name: str | None = None
     """What group A is called in the report."""
@@ -94,6 +177,12 @@ class Collect(Block):
     """Share of documents the proposer may look at; the rest confirms."""
     max_chars: int = Field(default=100_000, ge=100)
     """Longer texts are cut to this many characters and counted."""
+    csv: Csv = Csv()
+    """How CSV and TSV files are written."""
+    encoding: Annotated[str, AfterValidator(_is_known)] = "utf-8"
+    """Encoding of CSV, TSV, JSON and text files, as Python calls it: utf-16, cp1252, latin-1."""
+    max_unpacked_mb: int = Field(default=4096, ge=1)
+    """Most megabytes that a .gz or a pickle may unpack to."""
     ignore: Ignored = ()
     """Words, phrases or /patterns/ (Rust's regex) that are cut out of all texts before all else: what gives
     the group away, such as a signature."""
@@ -127,6 +216,8 @@ class Collect(Block):
             and not (isinstance(self.a, str) and isinstance(self.b, str))
         ):
             raise ValueError('wanted SQL filters as a and b, e.g. a: "year = 2020", or a group column')
-        elif self.a == self.b:
+        elif not both_sources and self.group is None and REST in {self.a, self.b}:
+            raise ValueError("wanted `group: COLUMN` with `rest`, which is all other values of that column")
+        elif (type(self.a), self.a) == (type(self.b), self.b):
             raise ValueError(f"wanted two different groups, got the same one twice: {self.a!r}")
         return self

@@ -16,7 +16,9 @@ def error_lines(name: str, study: type[BaseModel], error: ValidationError) -> st
     return "\n".join(dict.fromkeys(_explained_one(name, study, dict(e)) for e in error.errors()))
 
 
-_UNION_MEMBER = re.compile(r"(Source|Role|str|int|float|bool|literal|tuple|constrained|function)\b")
+_UNION_MEMBER = re.compile(
+    r"(a source|a list|a value|Role|str|int|float|bool|literal|tuple|constrained|function)\b"
+)
 
 
 def _explained_one(name: str, study: type[BaseModel], error: dict[str, Any]) -> str:

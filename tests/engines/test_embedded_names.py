@@ -110,6 +110,8 @@ def test_names_in_a_corpus(texts: list[str], found: set[str]) -> None:
 def test_words_of_group_names() -> None:
     blocks = {"collect": {"group": "g", "a": "United Airlines", "b": "B", "b_name": "Trust Bank"}}
     assert names.of_groups(study(**blocks)) == {"united", "airlines", "b", "trust", "bank"}
+    blocks = {"collect": {"group": "g", "a": ["United", "Delta", 3], "b": "rest"}}
+    assert names.of_groups(study(**blocks)) == {"united", "delta", "rest"}
 
 
 def test_a_tone_is_summed_without_what_is_left_out() -> None:

@@ -126,6 +126,24 @@ CASES = [
         study={"collect": {"grup": "year"}},
     ),
     Case(
+        "no label",
+        PARAMS,
+        "^error: studies.news.collect.a: wanted at least one value in the list, got none.\n$",
+        study={"collect": {"a": []}},
+    ),
+    Case(
+        "list in a list of labels",
+        PARAMS,
+        "^error: studies.news.collect.b.1: wanted text, a number, true, false or a date, got .3..\n$",
+        study={"collect": {"b": [2, [3]]}},
+    ),
+    Case(
+        "delimiter of two characters",
+        PARAMS,
+        "collect.csv.delimiter: wanted one character such as",
+        study={"collect": {"csv": {"delimiter": "::"}}},
+    ),
+    Case(
         "alpha = 5",
         PARAMS,
         "score.alpha: wanted .*less than 1, got 5. Write 0.05",
@@ -153,14 +171,14 @@ CASES = [
     Case(
         "ragged CSV",
         SOURCE,
-        "news.csv: .*more fields",
+        "news.csv, line 3: wanted 2 fields",
         raw("news.csv", "text,year\na,2020\nb,2019,x\n"),
         {"data": "news.csv"},
     ),
     Case(
         "not UTF-8",
         SOURCE,
-        "byte 0xe9 at offset 13.*iconv",
+        "byte 0xe9 at offset 13.*encoding: cp1252",
         raw("news.csv", "text,year\ncaf\xe9,2020\n".encode("latin-1")),
         {"data": "news.csv"},
     ),

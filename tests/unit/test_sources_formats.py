@@ -199,12 +199,20 @@ def test_nested_and_mixed_json_values_become_text(project: Project) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "wanted"),
     [
-        ("r.csv", b"text,year\nabc \xe9,2020\n", r"byte 0xe9 at offset 14.*iconv -f WINDOWS-1252"),
-        ("r.csv", "text,year\nabc,2020\n".encode("utf-16"), r"offset 0.*iconv -f UTF-16"),
+        ("r.csv", b"text,year\nabc \xe9,2020\n", r"byte 0xe9 at offset 14.*encoding: cp1252"),
+        ("r.csv", "text,year\nabc,2020\n".encode("utf-16"), r"offset 0.*encoding: utf-16"),
         ("r.csv", b"", "the file is empty"),
         ("r.csv", b"text,year\n", "has columns text, year, but no rows"),
-        ("r.csv", b"text,year\na,2020\nb,2019,surplus\n", "more fields"),
-        ("r.csv", b'text,year\n"a,2020\nb,2019\n', "Check the quotes"),
+        (
+            "r.csv",
+            b"text,year\na,2020\nb,2019,surplus\n",
+            "line 3: wanted 2 fields parted by .,., got 3.*skip_bad_lines",
+        ),
+        (
+            "r.csv",
+            b'text,year\n"a,2020\nb,2019\n',
+            "line 2: got a field in quotes that is not closed.*quote: .",
+        ),
         ("r.csv", b"text,text,year\na,b,2020\nc,d,2019\n", "there are two"),
         ("r.csv.gz", b"text,year\na,2020\n", "cannot be read"),
         ("r.json", b"", "the file is empty"),
@@ -213,7 +221,6 @@ def test_nested_and_mixed_json_values_become_text(project: Project) -> None:
         ("r.json", b'{"text": ["a", "b"], "year": [1]}', "of one length"),
         ("r.json", b"[" * 100_000, "is no JSON"),
         ("r.json", b'[{"text": "a"}, 3]', "row 2 is int"),
-        ("r.json", b'[{"text": "a", "year": 99999999999999999999999999999999999999999}]', "column year"),
         ("r.jsonl", b'{"text": "a", "year": 1}\n{"text": \n', "line 2 is no JSON"),
         ("r.parquet", b"PAR1garbagePAR1", "wanted Parquet, cannot be read"),
         ("r.parquet", b"", "Parquet"),
@@ -222,6 +229,7 @@ def test_nested_and_mixed_json_values_become_text(project: Project) -> None:
         ("r.db", b"neither", "its first bytes say it is neither"),
         ("r.db", b"        DUCK garbage", "failed"),
         ("r.xlsx", b"x", "Save the sheet as CSV"),
+        ("r.zip", b"PK", "Unpack it, or pack a text format as .gz"),
         ("r", b"x", "wanted a name that ends in"),
     ],
 )

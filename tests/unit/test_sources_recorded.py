@@ -93,6 +93,10 @@ def test_a_row_that_cannot_be_meant(project: Project, change: dict[str, Any], wa
         ({"predicate": ["p"], "texts": ["t"], "score": [1.0]}, "'text'.*did you mean `texts`"),
         ({"predicates": ["p"], "text": ["t"], "score": [1.0]}, "'predicate'.*did you mean `predicates`"),
         ({"predicate": ["p"], "text": ["t"], "score": ["high"]}, "wanted numbers in column 'score'"),
+        (
+            {"predicate": ["p"], "text": ["t"], "score": [1.0], "status": [["value"]]},
+            "wanted plain words in column 'status'",
+        ),
     ],
 )
 def test_a_column_that_is_missing(project: Project, columns: dict[str, Any], wanted: str) -> None:

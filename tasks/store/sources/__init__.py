@@ -2,8 +2,11 @@
 
 groups.py       rows -> groups A and B
   locate.py       which files; formats by suffix
-  columns.py      columns, values and SQL filters
+  columns.py      columns, labels and SQL filters
+  values.py       ids and labels in one written form, whatever type they have
+  nested.py       lists and objects, and dotted paths into them
   tables.py       CSV, TSV, JSON, Parquet, Arrow, plain text
+  delimited.py    how CSV is taken apart, and which lines do not fit
   databases.py    a query on a DuckDB or SQLite file
   problem.py      an OpenD5 problem file, without running it
   docstrings.py   documentation of installed packages

@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 
 from tasks.errors import SourceError
-from tasks.store.sources.tables import column, plain
+from tasks.store.sources import nested
 from tasks.store.sources.wording import first_line, listed, reading, shown
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -65,7 +65,7 @@ def _sqlite(file: Path, query: str | None) -> pl.DataFrame:
         raise _wrong(file, query, error) from None
     _no_twins(file, names)
     values = zip(*rows, strict=True) if rows else [()] * len(names)
-    return pl.DataFrame([column(file, n, plain(list(v))[0]) for n, v in zip(names, values, strict=True)])
+    return pl.DataFrame([nested.column(file, n, list(v))[0] for n, v in zip(names, values, strict=True)])
 
 
 def _no_attach(action: int, *_: object) -> int:
@@ -84,7 +84,8 @@ def _duckdb(file: Path, query: str | None) -> pl.DataFrame:
             _no_twins(file, list(rows.columns))
             frame: pl.DataFrame = rows.pl()
             return frame
-    except duckdb.Error as error:
+    # A type that no frame has, such as an interval, is told by the other library.
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
         raise _wrong(file, query, error) from None
 
 

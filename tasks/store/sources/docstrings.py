@@ -19,7 +19,8 @@ import polars as pl
 import yaml
 
 from tasks.errors import SourceError, nearest
-from tasks.store.sources.tables import scrubbed, utf8
+from tasks.store.sources.nested import scrubbed
+from tasks.store.sources.tables import text_of
 from tasks.store.sources.wording import shown
 
 _KEYS = ("packages", "examples")
@@ -52,7 +53,7 @@ def read_docstrings(file: Path) -> tuple[pl.DataFrame, dict[str, str]]:
 
 def _catalogue(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(utf8(file))
+        content = yaml.safe_load(text_of(file))
     except yaml.YAMLError as error:
         raise SourceError(f"{shown(file)}: not valid YAML: {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("packages"), dict):

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tasks.errors import SourceError, nearest
-from tasks.store.sources.tables import utf8
+from tasks.store.sources.tables import text_of
 from tasks.store.sources.wording import listed, shown
 
 MOST = 1_000_000
@@ -57,7 +57,7 @@ class Grammar:
 def is_grammar(file: Path) -> bool:
     """Whether a YAML file is meant as a grammar of captions, however broken."""
     try:
-        content = yaml.safe_load(utf8(file))
+        content = yaml.safe_load(text_of(file))
     except yaml.YAMLError:
         return False
     return isinstance(content, dict) and not {"domains", "templates"}.isdisjoint(map(str, content))
@@ -70,7 +70,7 @@ def read_grammar(file: Path) -> Grammar:
         SourceError: it is no YAML, a key or name is unknown, or a value has the wrong shape.
     """
     try:
-        content = yaml.safe_load(utf8(file))
+        content = yaml.safe_load(text_of(file))
     except yaml.YAMLError as error:
         raise SourceError(f"{shown(file)}: not valid YAML: {error}") from None
     return _Reader(file).grammar(content)

@@ -1,21 +1,35 @@
 """Rows of a study's sources, each with the group it falls into.
 
-Groups come from two sources, from a column with two values, from two SQL filters, or by chance.
+Groups come from two sources, from the values of a column, from two SQL filters, or by chance.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tasks.errors import SourceError
-from tasks.store import canonical
-from tasks.store.sources import captions, columns, databases, docstrings, locate, problem, tables
+from tasks.store.sources import (
+    captions,
+    columns,
+    databases,
+    delimited,
+    docstrings,
+    locate,
+    nested,
+    problem,
+    tables,
+    values,
+)
 from tasks.store.sources.grammar import is_grammar
 from tasks.store.sources.hashing import normalised, uniform
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
-from tasks.study.corpus import Collect, Source
+from tasks.study.corpus import Collect, Label, Source
+
+_TEXT, _DOCUMENT, _LABEL = "text", "document_id", "label"
 
 
 def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:
@@ -49,8 +63,12 @@ def names_of(params: Collect) -> dict[str, str]:
     elif isinstance(params.a, Source) and isinstance(params.b, Source):
         a, b = _source_names(params.a, params.b)
     else:
-        a, b = str(params.a), str(params.b)
+        a, b = _label_names(params.a), _label_names(params.b)
     return {"A": params.a_name or a, "B": params.b_name or b}
+
+
+def _label_names(chosen: Any) -> str:
+    return " or ".join(values.name_of(one) for one in (chosen if isinstance(chosen, tuple) else (chosen,)))
 
 
 def _source_names(a: Source, b: Source) -> tuple[str, str]:
@@ -72,53 +90,45 @@ def _path_names(a: str, b: str) -> tuple[str, str]:
 
 
 def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict[str, Any]]:
-    frames, read = [], _Read(study)
+    parts, read = [], _Read(study)
     for group, source in (("A", a), ("B", b)):
-        frame, label, file_column = read.table(group.lower(), source)
-        picked = _texts_and_documents(study, frame, label, source, file_column)
-        frames.append(picked.with_columns(pl.lit(group).alias("group")))
-    return pl.concat(frames), read.manifest()
+        picked = read.table(group.lower(), source).picked
+        parts.append(picked.select(_TEXT, _DOCUMENT).with_columns(pl.lit(group).alias("group")))
+    return pl.concat(parts), read.manifest()
 
 
 def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
     params, read = study.collect, _Read(study)
-    frame, label, file_column = read.table("", Source())
-    where = f"studies.{study.name}.collect"
+    table = read.table("", Source())
+    picked, where = table.picked, f"studies.{study.name}.collect"
     if params.group == "random":
-        picked = _texts_and_documents(study, frame, label, Source(), file_column)
         return picked.with_columns(_random_half(study, picked)), read.manifest()
     if params.is_one_pile:
-        picked = _texts_and_documents(study, frame, label, Source(), file_column)
         return picked.with_columns(pl.lit("A").alias("group")), read.manifest()
     if params.group is not None:
-        column = columns.column_named(frame, params.group, label, f"{where}.group")
-        if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-            column = canonical.canonicalised(column.cast(pl.String))
-        in_a = columns.equals(column, _label(params.a), label, f"{where}.a")
-        in_b = columns.equals(column, _label(params.b), label, f"{where}.b")
+        labels = picked[_LABEL].alias(params.group)
+        in_a = columns.in_group(labels, _label(params.a), _label(params.b), table.label, f"{where}.a")
+        in_b = columns.in_group(labels, _label(params.b), _label(params.a), table.label, f"{where}.b")
     else:
-        in_a = _meets(frame, str(params.a), label, f"{where}.a")
-        in_b = _meets(frame, str(params.b), label, f"{where}.b")
+        in_a = columns.matching(table.rows, str(params.a), table.label, f"{where}.a")
+        in_b = columns.matching(table.rows, str(params.b), table.label, f"{where}.b")
     both = int((in_a & in_b).sum())
     if both:
         raise SourceError(
-            f"{where}: wanted each row in one group, {both} of {frame.height} rows of {label} are in both. "
-            f"Make the two exclude each other: a: {params.a!r}, b: {params.b!r}."
+            f"{where}: wanted each row in one group, {both} of {picked.height} rows of {table.label} are in "
+            f"both. Make the two exclude each other: a: {params.a!r}, b: {params.b!r}."
         )
     group = pl.select(pl.when(in_a).then(pl.lit("A")).when(in_b).then(pl.lit("B")).alias("group"))
-    picked = _texts_and_documents(study, frame, label, Source(), file_column).hstack(group)
+    picked = picked.hstack(group)
     found = read.manifest()
     found["rows_of_neither"] = int(picked["group"].null_count())
     return picked.filter(pl.col("group").is_not_null()), found
 
 
-def _label(value: Any) -> Any:
-    return canonical.canonical(value) if isinstance(value, str) else value
-
-
-def _meets(frame: pl.DataFrame, condition: str, label: str, where: str) -> pl.Series:
-    """Which rows meet a SQL condition, however both are composed."""
-    return columns.matching(canonical.composed(frame), canonical.nfc(condition), label, where)
+def _label(chosen: Any) -> Label | tuple[Label, ...]:
+    """The label or labels of a group: a source of its own has none, and does not come here."""
+    found: Label | tuple[Label, ...] = chosen
+    return found
 
 
 def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
@@ -128,19 +138,33 @@ def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(coin < 0.5).then(pl.lit("A")).otherwise(pl.lit("B")).alias("group")).to_series()
 
 
-def _texts_and_documents(
-    study: Study, frame: pl.DataFrame, label: str, source: Source, file_column: str | None
-) -> pl.DataFrame:
-    """Columns text and document_id."""
-    params, where = study.collect, f"studies.{study.name}.collect"
-    text = columns.text(frame, source.text or params.text, label, f"{where}.text")
-    named = source.document or params.document or file_column
-    if named is None:
-        document = pl.Series("document_id", [None], dtype=pl.String).new_from_index(0, frame.height)
-    else:
-        named_ids = columns.document(frame, named, label, f"{where}.document")
-        document = canonical.canonicalised(named_ids).replace("", None)
-    return pl.DataFrame([text.alias("text"), document.alias("document_id")])
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one file."""
+
+    rows: pl.DataFrame
+    untyped: pl.DataFrame | None = None
+    """The same with all cells as text, where the file gives no types."""
+
+    def of_file(self, name: str) -> "_Part":
+        """The rows with the name of their file, where they have none."""
+        if "file" in self.rows.columns:
+            return self
+        named = pl.lit(name).alias("file")
+        untyped = None if self.untyped is None else self.untyped.with_columns(named)
+        return _Part(self.rows.with_columns(named), untyped)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The rows of a source that meet its filters."""
+
+    rows: pl.DataFrame
+    """All columns, where a SQL filter asks for them."""
+    picked: pl.DataFrame
+    """Text, document_id and label of the same rows, each read file by file, whatever type it has there."""
+    label: str
+    """What errors call it."""
 
 
 class _Read:
@@ -151,9 +175,10 @@ class _Read:
         self._files: list[dict[str, Any]] = []
         self._versions: dict[str, str] = {}
         self._n_surrogates = 0
+        self._warnings: list[str] = []
 
-    def table(self, key: str, source: Source) -> tuple[pl.DataFrame, str, str | None]:
-        """All rows of a source that meet its filters, how errors call it, and its own document column."""
+    def table(self, key: str, source: Source) -> _Table:
+        """All rows of a source that meet its filters."""
         params, study = self._study.collect, self._study
         files = locate.files_of(study, source.path or params.path)
         formats = {locate.format_of(file) for file in files}
@@ -164,50 +189,99 @@ class _Read:
                 "Use where: FILTER for other files."
             )
         parts = [self._file(file, key, source, query) for file in files]
-        label = shown(files[0]) if len(files) == 1 else f"{len(files)} files such as {shown(files[0])}"
-        if len(parts) == 1:
-            frame = parts[0]
-        else:
+        if len(files) > 1:
             # Text files name themselves already; rows of several tables can be told apart by their file.
-            parts = [
-                part
-                if "file" in part.columns
-                else part.with_columns(pl.lit(self._inside(file)).alias("file"))
-                for part, file in zip(parts, files, strict=True)
-            ]
-            frame = columns.stacked(parts, label)
-        if frame.height == 0:
-            raise SourceError(f"{label}: has columns {listed(frame.columns)}, but no rows.")
+            parts = [part.of_file(self._inside(file)) for part, file in zip(parts, files, strict=True)]
+        label = shown(files[0]) if len(files) == 1 else f"{len(files)} files such as {shown(files[0])}"
+        if formats == {"text"}:
+            parts = [_Part(pl.concat([part.rows for part in parts]))]
+        if sum(part.rows.height for part in parts) == 0:
+            raise SourceError(f"{label}: has columns {listed(parts[0].rows.columns)}, but no rows.")
+        picked = self._picked(parts, source, label, "file" if formats == {"text"} else None)
+        rows = columns.stacked([part.rows for part in parts], label) if self._asks_sql(source) else picked
         prefix = f"studies.{study.name}.collect"
         for where, at in ((params.where, f"{prefix}.where"), (source.where, f"{prefix}.{key}.where")):
             if where is not None:
-                frame = frame.filter(_meets(frame, where, label, at))
-        return frame, label, "file" if formats == {"text"} else None
+                kept = columns.matching(rows, where, label, at)
+                rows, picked = rows.filter(kept), picked.filter(kept)
+        return _Table(rows, picked, label)
 
-    def _file(self, file: Path, key: str, source: Source, query: str | None) -> pl.DataFrame:
+    def _asks_sql(self, source: Source) -> bool:
         params = self._study.collect
-        as_text = [
-            source.text or params.text,
-            *[name for name in (source.document, params.document) if name is not None],
-        ]
-        replaced = 0
+        by_filter = params.group is None and isinstance(params.a, str)
+        return by_filter or params.where is not None or source.where is not None
+
+    def _picked(
+        self, parts: list[_Part], source: Source, label: str, file_column: str | None
+    ) -> pl.DataFrame:
+        """Columns text, document_id and label of all parts."""
+        params, where = self._study.collect, f"studies.{self._study.name}.collect"
+
+        def ids(name: str, what: str, at: str) -> Callable[[_Part], pl.Series]:
+            def of(part: _Part) -> pl.Series:
+                rows = part.rows if part.untyped is None else part.untyped
+                column = columns.column_named(rows, name, label, at)
+                return values.written(column, what, label, at, untyped=part.untyped is not None)
+
+            return of
+
+        text = source.text or params.text
+        texts = _of_parts(
+            parts,
+            text,
+            lambda part: columns.text(part.rows, text, label, f"{where}.text"),
+            label,
+            f"{where}.text",
+        )
+        if nested.is_json(texts):
+            self._warnings.append(
+                f"every text of {label} is a JSON list or object: its marks and keys are compared, too. To "
+                f"reach in, write the path, such as collect: {{text: {text}.KEY}}"
+            )
+        document, group = source.document or params.document or file_column, params.group
+        named = {
+            _TEXT: texts,
+            _DOCUMENT: document
+            and _of_parts(
+                parts, document, ids(document, "ids", f"{where}.document"), label, f"{where}.document"
+            ),
+            _LABEL: group
+            and group != "random"
+            and _of_parts(parts, group, ids(group, "values", f"{where}.group"), label, f"{where}.group"),
+        }
+        return pl.DataFrame(
+            [
+                column.alias(name)
+                if isinstance(column, pl.Series)
+                else pl.repeat(None, len(texts), dtype=pl.String, eager=True).alias(name)
+                for name, column in named.items()
+            ]
+        )
+
+    def _file(self, file: Path, key: str, source: Source, query: str | None) -> _Part:
+        params = self._study.collect
+        replaced, untyped = 0, None
+        bad_lines: list[int] = []
         match locate.format_of(file):
             case "csv":
-                frame = tables.read_csv(file, as_text)
+                untyped, bad_lines = tables.read_csv(file, params)
+                named = {source.text or params.text, source.document or params.document or ""}
+                frame = delimited.typed(untyped, named)
+                self._note_bad_lines(file, bad_lines)
             case "jsonl":
-                frame, replaced = tables.read_jsonl(file)
+                frame, replaced = tables.read_jsonl(file, params)
             case "json":
-                frame, replaced = tables.read_json(file)
+                frame, replaced = tables.read_json(file, params)
             case "parquet":
                 frame = tables.read_parquet(file)
             case "ipc":
                 frame = tables.read_ipc(file)
             case "text":
-                frame = tables.read_text(file, self._base(file))
+                frame = tables.read_text(file, self._base(file), params)
             case "database":
                 frame = databases.read_query(file, query)
             case "problem":
-                frame, replaced = problem.read_problem(file)
+                frame, replaced = problem.read_problem(file, params.max_unpacked_mb)
             case "yaml" if is_grammar(file):
                 frame = captions.read_captions(file)
             case "yaml":
@@ -215,10 +289,21 @@ class _Read:
             case _:
                 raise locate.no_reader(file)
         self._n_surrogates += replaced
-        self._files.append(
-            {"file": self._inside(file), "rows": frame.height, **({"group": key.upper()} if key else {})}
-        )
-        return frame
+        noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
+        noted |= {"group": key.upper()} if key else {}
+        self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
+        return _Part(frame, untyped)
+
+    def _note_bad_lines(self, file: Path, bad_lines: list[int]) -> None:
+        if bad_lines:
+            said = (
+                f"line {bad_lines[0]}"
+                if len(bad_lines) == 1
+                else f"{len(bad_lines):,} lines ({listed(bad_lines)})"
+            )
+            self._warnings.append(
+                f"{shown(file)}: {said} skipped, which did not fit (collect.csv.skip_bad_lines)"
+            )
 
     def _base(self, file: Path) -> Path:
         return self._study.data_path if self._study.data_path.is_dir() else file.parent
@@ -234,4 +319,24 @@ class _Read:
         read["files"] = self._files[:100]
         if self._versions:
             read["versions"] = self._versions
+        if self._warnings:
+            read["warnings"] = self._warnings
         return read
+
+
+def _of_parts(
+    parts: list[_Part], name: str, read: Callable[[_Part], pl.Series], label: str, where: str
+) -> pl.Series:
+    """A column of all parts; null where a part lacks it.
+
+    Raises:
+        SourceError: all lack it.
+    """
+    has = [nested.reaches(part.rows.columns, name) for part in parts]
+    if not any(has):
+        names = dict.fromkeys(column for part in parts for column in part.rows.columns)
+        raise columns.no_column(list(names), name, label, where)
+    return pl.concat(
+        read(part) if there else pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
+        for part, there in zip(parts, has, strict=True)
+    )

@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 import polars as pl
 
 from tasks.errors import SourceError
-from tasks.store.sources.tables import plain
+from tasks.store.sources import nested
+from tasks.store.sources.tables import too_large
 from tasks.store.sources.wording import listed, reading, shown
 
-MOST_BYTES = 512 * 2**20
-
+_MB = 2**20
 _PLAIN_OPCODES = frozenset(
     """
     PROTO FRAME STOP MARK POP POP_MARK MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET
@@ -41,13 +41,13 @@ class _PlainUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError("refers to an object outside the file")
 
 
-def read_problem(file: Path) -> tuple[pl.DataFrame, int]:
+def read_problem(file: Path, most_mb: int) -> tuple[pl.DataFrame, int]:
     """Columns text, group (A or B) and part (research, validation), and how many texts lost half a surrogate.
 
     Raises:
         SourceError: the file would run code, is damaged or too large, or holds no A and B samples.
     """
-    loaded = _load(file)
+    loaded = _load(file, most_mb)
     if isinstance(loaded, list | tuple) and len(loaded) == 1:
         loaded = loaded[0]
     if not isinstance(loaded, dict):
@@ -63,23 +63,26 @@ def read_problem(file: Path) -> tuple[pl.DataFrame, int]:
             f"its keys are {listed(loaded)}."
         )
     rows: dict[str, list[Any]] = {"text": [], "group": [], "part": []}
+    n_chars = 0
     for part, samples in parts.items():
         for group, key in (("A", _A), ("B", _B)):
             texts = _texts(file, part, key, samples[key])
+            # One string in the file may stand in a million places.
+            n_chars += sum(len(text or "") + 1 for text in texts)
+            if n_chars > most_mb * _MB:
+                raise too_large(file, most_mb)
             rows["text"] += texts
             rows["group"] += [group] * len(texts)
             rows["part"] += [part] * len(texts)
-    rows["text"], replaced = plain(rows["text"])
-    return pl.DataFrame(rows, schema={"text": pl.String, "group": pl.String, "part": pl.String}), replaced
+    texts_read, replaced = nested.column(file, "text", rows.pop("text"))
+    frame = pl.DataFrame(rows, schema={"group": pl.String, "part": pl.String})
+    return frame.insert_column(0, texts_read.cast(pl.String)), replaced
 
 
-def _load(file: Path) -> Any:
+def _load(file: Path, most_mb: int) -> Any:
     with reading(file, "an OpenD5 problem (pickle)", "Check that it may be read."):
-        size = file.stat().st_size
-        if size > MOST_BYTES:
-            raise SourceError(
-                f"{shown(file)}: wanted a pickle of at most {MOST_BYTES:,} bytes, got {size:,}."
-            )
+        if file.stat().st_size > most_mb * _MB:
+            raise too_large(file, most_mb)
         raw = file.read_bytes()
     try:
         _refuse_programs(file, raw)

@@ -8,9 +8,10 @@ import polars as pl
 from tasks.errors import SourceError
 from tasks.records import Status
 from tasks.store.canonical import canonicalised
-from tasks.store.sources import columns, locate, tables
+from tasks.store.sources import columns, delimited, locate, tables, values
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
+from tasks.study.corpus import Collect
 
 TOLERANCE = 1e-3
 """How far outside 0-1 a score may lie by rounding; it is counted, and clipped when judged."""
@@ -28,7 +29,7 @@ def read_verdicts(study: Study) -> tuple[pl.DataFrame, dict[str, Any]] | None:
     file = locate.verdicts_file(study)
     if file is None:
         return None
-    frame = _table(file)
+    frame = _table(file, study.collect)
     label, where = shown(file), f"studies.{study.name}.verdicts"
     named = "predicate" if "predicate" in frame.columns or "hypothesis" not in frame.columns else "hypothesis"
     predicate = canonicalised(columns.text(frame, named, label, where)).str.strip_chars()
@@ -45,14 +46,14 @@ def read_verdicts(study: Study) -> tuple[pl.DataFrame, dict[str, Any]] | None:
     return verdicts, {"file": label, "rows": frame.height, "n_outside": n_outside}
 
 
-def _table(file: Path) -> pl.DataFrame:
+def _table(file: Path, collect: Collect) -> pl.DataFrame:
     match locate.format_of(file):
         case "csv":
-            return tables.read_csv(file, ["predicate", "hypothesis", "text"])
+            return delimited.typed(tables.read_csv(file, collect)[0], {"predicate", "hypothesis", "text"})
         case "parquet":
             return tables.read_parquet(file)
         case "jsonl":
-            return tables.read_jsonl(file)[0]
+            return tables.read_jsonl(file, collect)[0]
         case _:
             raise SourceError(f"{shown(file)}: wanted recorded verdicts as Parquet, CSV, TSV or JSONL.")
 
@@ -78,7 +79,7 @@ def _status(frame: pl.DataFrame, score: pl.Series, label: str, where: str) -> pl
     ).to_series()
     if "status" not in frame.columns:
         return implied
-    given = frame["status"].cast(pl.String).str.strip_chars()
+    given = values.written(frame["status"], "words", label, where)
     unknown = given.drop_nulls().filter(~given.drop_nulls().is_in(STATUSES)).unique().sort()
     if len(unknown):
         raise SourceError(

@@ -1,100 +1,130 @@
 """Readers of files that hold a table, or one text: CSV, TSV, JSON, Parquet, Arrow, plain text.
 
-A reader gives a frame of plain columns. Nothing is repaired in silence: bytes that are no UTF-8 are an
-error with their offset, and halves of surrogate pairs (which JSON can spell and UTF-8 cannot) become
-U+FFFD and are counted.
+A reader gives a frame. Nothing is repaired in silence: bytes that are not in the encoding are an error with
+their offset, lines of CSV that do not fit are an error with their number or counted, and halves of surrogate
+pairs (which JSON can spell and UTF-8 cannot) become U+FFFD and are counted.
 """
 
 import gzip
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tasks.errors import SourceError
+from tasks.store.sources import delimited, nested
+from tasks.store.sources.nested import scrubbed
 from tasks.store.sources.wording import reading, shown
+from tasks.study.corpus import Collect
 
 SURROGATES = "n_surrogates"
 """Key of `read` that counts values in which half of a surrogate pair was replaced."""
+_MARKED = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_MB = 2**20
+_PLAIN = Collect()
 
 
-def utf8(file: Path) -> str:
+def text_of(file: Path, collect: Collect = _PLAIN) -> str:
     """The whole file as text, unpacked where its name ends in .gz.
 
     Raises:
-        SourceError: it cannot be read, or is no UTF-8.
+        SourceError: it cannot be read, unpacks to too much, or is in another encoding.
     """
     with reading(file, "a text file", "Check that it is whole and may be read."):
-        raw = gzip.decompress(file.read_bytes()) if file.suffix.lower() == ".gz" else file.read_bytes()
+        raw = _unpacked(file, collect.max_unpacked_mb)
+    wanted = "utf-8-sig" if collect.encoding.lower() in {"utf-8", "utf8"} else collect.encoding
     try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        return raw.decode(wanted)
+    except UnicodeError as error:
         # A byte order mark tells UTF-16 for sure; otherwise the old Western encoding is the likeliest.
-        encoding = "UTF-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "WINDOWS-1252"
+        likely = _MARKED.get(raw[:2], "cp1252")
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        advice = (
+            f" Write `collect: {{encoding: {likely}}}`"
+            if likely != collect.encoding
+            else " Name its encoding"
+        )
         raise SourceError(
-            f"{shown(file)}: wanted UTF-8, got byte 0x{raw[error.start]:02x} at offset {error.start}. "
-            f"Convert it, e.g. `iconv -f {encoding} -t UTF-8 {file.name} > utf8-{file.name}`."
+            f"{shown(file)}: wanted {collect.encoding.upper()}, got byte 0x{raw[at : at + 1].hex()} at "
+            f"offset {at}.{advice} under the study if that is what it is in, or save the file as UTF-8."
         ) from None
 
 
-def read_csv(file: Path, as_text: Iterable[str]) -> pl.DataFrame:
-    """Rows of a CSV or TSV file; the columns in `as_text` are never taken for numbers or dates.
+def _unpacked(file: Path, most_mb: int) -> bytes:
+    if file.suffix.lower() != ".gz":
+        return file.read_bytes()
+    with gzip.open(file) as opened:
+        return _at_most(opened, most_mb, file)
+
+
+def _at_most(opened: gzip.GzipFile, most_mb: int, file: Path) -> bytes:
+    """All that comes, counted while it comes."""
+    content = bytearray()
+    while part := opened.read(_MB):
+        content += part
+        if len(content) > most_mb * _MB:
+            raise too_large(file, most_mb)
+    return bytes(content)
+
+
+def too_large(file: Path, most_mb: int) -> SourceError:
+    """The error for a file that unpacks to more than it may."""
+    return SourceError(
+        f"{shown(file)}: unpacks to more than {most_mb:,} MB. If it is as large as that, write "
+        "`collect: {max_unpacked_mb: N}` with a higher number."
+    )
+
+
+def read_csv(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, list[int]]:
+    """Rows of a CSV or TSV file, all cells as text; and the numbers of lines that were skipped.
 
     Raises:
-        SourceError: it is empty, ragged, or quoted in a way that cannot be meant.
+        SourceError: it is empty, or a line has more fields than the header or a quote that is not closed.
     """
-    content = utf8(file)
-    header = content.lstrip("\n\r").partition("\n")[0]
-    separator = _separator(file, header)
-    raw = content.encode()
-    advice = "Check the quotes and that every row has as many fields as the header."
-    with reading(file, f"rows of fields parted by {separator!r}", advice):
-        columns = pl.read_csv(raw, separator=separator, n_rows=0).columns
-        overrides = {name: pl.String for name in as_text if name in columns}
-        return pl.read_csv(raw, separator=separator, infer_schema_length=None, schema_overrides=overrides)
-
-
-def _separator(file: Path, header: str) -> str:
-    """Tab for .tsv; for .csv the mark that the header has most of, a comma where it has none."""
-    if {".tsv", ".tab"} & {s.lower() for s in file.suffixes}:
-        return "\t"
-    return max(",;\t|", key=header.count)
+    options = collect.csv
+    if options.delimiter is None and {".tsv", ".tab"} & {s.lower() for s in file.suffixes}:
+        options = options.model_copy(update={"delimiter": "\t"})
+    table = delimited.read(text_of(file, collect), options, shown(file))
+    return table.rows, table.bad_lines
 
 
 def read_parquet(file: Path) -> pl.DataFrame:
     """Rows of a Parquet file."""
     with reading(file, "Parquet", "Write it again; it looks damaged or cut off."):
-        return pl.read_parquet(file)
+        return pl.read_parquet(file, glob=False)
 
 
 def read_ipc(file: Path) -> pl.DataFrame:
     """Rows of an Arrow (Feather) file."""
-    with reading(file, "an Arrow (Feather) file", "Write it again; it looks damaged or cut off."):
-        return pl.read_ipc(file)
+    # Opened here, as a name is taken for a pattern there.
+    with (
+        reading(file, "an Arrow (Feather) file", "Write it again; it looks damaged or cut off."),
+        file.open("rb") as f,
+    ):
+        return pl.read_ipc(f)
 
 
-def read_jsonl(file: Path) -> tuple[pl.DataFrame, int]:
+def read_jsonl(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, int]:
     """One JSON object per line, and how many strings had half a surrogate pair.
 
     Raises:
         SourceError: a line is no JSON object.
     """
     records = []
-    for number, line in enumerate(utf8(file).split("\n"), start=1):
+    for number, line in enumerate(text_of(file, collect).split("\n"), start=1):
         if line.strip():
             records.append(_loaded(file, line, f"line {number}"))
     return from_objects(file, records)
 
 
-def read_json(file: Path) -> tuple[pl.DataFrame, int]:
+def read_json(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, int]:
     """A JSON array of objects, or one object of equally long arrays.
 
     Raises:
         SourceError: it is neither.
     """
-    content = utf8(file)
+    content = text_of(file, collect)
     if not content.strip():
         raise SourceError(f"{shown(file)}: wanted JSON, the file is empty.")
     loaded = _loaded(file, content, "the file")
@@ -120,10 +150,10 @@ def _loaded(file: Path, content: str, where: str) -> Any:
 
 
 def from_objects(file: Path, records: list[Any]) -> tuple[pl.DataFrame, int]:
-    """Objects as rows of plain columns, and how many strings had half a surrogate pair.
+    """Objects as rows, and how many strings had half a surrogate pair.
 
     Raises:
-        SourceError: there are none, one is no object, or a number is out of range.
+        SourceError: there are none, one is no object, or a value fits no column.
     """
     if not records:
         raise SourceError(f"{shown(file)}: wanted at least one object, the file has none.")
@@ -132,46 +162,17 @@ def from_objects(file: Path, records: list[Any]) -> tuple[pl.DataFrame, int]:
         if not isinstance(record, dict):
             raise SourceError(f"{shown(file)}: wanted objects, row {number} is {type(record).__name__}.")
         names.update(dict.fromkeys(record))
-    columns, replaced = [], 0
-    for name in names:
-        values, n = plain([record.get(name) for record in records])
-        replaced += n
-        columns.append(column(file, scrubbed(name), values))
-    return pl.DataFrame(columns), replaced
+    columns = [nested.column(file, scrubbed(name), [r.get(name) for r in records]) for name in names]
+    if len({column.name for column, _ in columns}) < len(columns):
+        raise SourceError(
+            f"{shown(file)}: two names of columns differ in a broken character only. Rename one."
+        )
+    return pl.DataFrame({column.name: column for column, _ in columns}), sum(n for _, n in columns)
 
 
-def plain(values: list[Any]) -> tuple[list[Any], int]:
-    """Values a column can hold: nested ones as JSON, halves of surrogate pairs replaced and counted."""
-    flat = [json.dumps(v) if isinstance(v, list | dict | tuple) else v for v in values]
-    clean = [scrubbed(v) if isinstance(v, str) else v for v in flat]
-    return clean, sum(a != b for a, b in zip(flat, clean, strict=True))
-
-
-def scrubbed(text: str) -> str:
-    """The text with U+FFFD in place of each half of a surrogate pair."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def column(file: Path, name: str, values: list[Any]) -> pl.Series:
-    """Values as a column; where types are mixed, as text.
-
-    Raises:
-        SourceError: no column type holds them.
-    """
-    kinds = {type(value) for value in values if value is not None}
-    if len(kinds) > 1 and kinds != {int, float}:
-        values = [None if value is None else str(value) for value in values]
-    try:
-        return pl.Series(name, values, strict=kinds != {int, float})
-    except (pl.exceptions.PolarsError, OverflowError, TypeError) as error:
-        raise SourceError(f"{shown(file)}: column {name} cannot be read: {error}.") from None
-
-
-def read_text(file: Path, base: Path) -> pl.DataFrame:
+def read_text(file: Path, base: Path, collect: Collect = _PLAIN) -> pl.DataFrame:
     """One row: the file's text, its path inside the data folder (`file`) and the folder it lies in."""
     inside = file.relative_to(base)
     return pl.DataFrame(
-        {"text": [utf8(file)], "file": [inside.as_posix()], "folder": [inside.parent.as_posix()]}
+        {"text": [text_of(file, collect)], "file": [inside.as_posix()], "folder": [inside.parent.as_posix()]}
     )
