@@ -21,7 +21,7 @@ def prepare(folder: Path) -> None:
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(REPO / name, folder / name)
     (folder / "data" / "labels").mkdir(parents=True)
-    (folder / "data" / "labels" / ".gitkeep").touch()
+    shutil.copy(REPO / "data/labels/.gitkeep", folder / "data/labels")
     dvc(folder, "init", "--no-scm")
 
 
