@@ -8,6 +8,8 @@ label        a blank sheet for people
 show query   what was found: of one study, of all
 explain      the keys of params.yaml
 load         the database anew from Parquet
+new          an entry of params.yaml for a file (guess: what its columns seem to be)
+completion   a script for the shell
 """
 
 import json
