@@ -113,7 +113,7 @@ def _inside(node: Node) -> Iterator[Node]:
 
 
 def _nodes(root: Node) -> Iterator[tuple[Node, bool]]:
-    """Every node once, and whether it is a key."""
+    """Every node once, in reading order, and whether it is a key."""
     seen: set[int] = set()
     queue = [(root, False)]
     while queue:
@@ -123,9 +123,9 @@ def _nodes(root: Node) -> Iterator[tuple[Node, bool]]:
         seen.add(id(node))
         yield node, is_key
         if isinstance(node, MappingNode):
-            queue += [pair for key, value in node.value for pair in ((value, False), (key, True))]
+            queue += [pair for key, value in node.value[::-1] for pair in ((value, False), (key, True))]
         elif not isinstance(node, ScalarNode):
-            queue += [(inner, False) for inner in node.value]
+            queue += [(inner, False) for inner in node.value[::-1]]
 
 
 def _refuse_two_meanings(node: Node, is_key: bool) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import yaml
 
+from tasks.study import NOBODY
 from tests.conftest import PAIR_STUDY, REPO, Project, pair
 from tests.dvc_project import dvc, environment, prepare, ran
 
@@ -16,6 +17,11 @@ def test_no_command_of_dvc_yaml_holds_a_value() -> None:
     stages = yaml.safe_load((REPO / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     commands = [stage.get("do", stage)["cmd"] for stage in stages.values()]
     assert len(commands) == 9 and not [command for command in commands if "$" in command]
+
+
+def test_what_dvc_watches_for_nobodys_labels_is_not_empty() -> None:
+    """It would warn of it for each study and stage that reads labels."""
+    assert (REPO / "data/labels" / NOBODY).stat().st_size > 0
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ def test_merge_keys_and_anchors_are_read_as_dvc_reads_them() -> None:
 
 REFUSED = {
     "date": ("x: 1\na: 2020-01-01\n", 'line 2: 2020-01-01 is a date.*Quote it: "2020-01-01"'),
+    "the first of two": ("a: x\nb: 2020-01-01\nc: 2020-01-02\n", "line 2: 2020-01-01 is a date"),
     "date in a list": ("a: [2020-01-01]", "line 1: 2020-01-01 is a date"),
     "time": ("a: 2020-01-01 10:00:00", "line 1: 2020-01-01 10:00:00 is a date"),
     "leading zero": ("a: 010", 'line 1: 010 may be a code or a number. Quote it: "010"'),
