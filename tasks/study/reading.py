@@ -61,8 +61,8 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
         raise ParamsError(f"studies.{name}.{error}") from None
     if kind not in entry:
         raise ParamsError(
-            f"studies.{name}: wanted the block of its kind, not there. Write `{kind}: {{}}`, or keys under "
-            "it; or put it under `defaults:`."
+            f"studies.{name}: wanted the block of its kind, not there. Write `{kind}:`, with or without keys "
+            "under it; or put it under `defaults:`."
         )
     one_pile = isinstance(given.get("collect"), dict) and not asked.has_groups
     if one_pile and any(given["collect"].get(key) is not None for key in ("group", "a", "b")):
