@@ -11,7 +11,6 @@ from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
@@ -39,7 +38,6 @@ def read(text: str) -> Any:
         NotYaml: it is no YAML, or says something that is read in two ways.
     """
     yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = SafeConstructor
     try:
         root = yaml.compose(text)
         if root is None:
@@ -147,12 +145,12 @@ def _refuse_two_meanings(node: Node, is_key: bool) -> None:
     if node.tag not in _PLAIN:
         raise NotYaml(f"{_line(node)}wanted plain values, got the tag {str(node.tag).rpartition(':')[2]}")
     if isinstance(node, MappingNode):
-        keys = [key for key, _ in node.value if isinstance(key, ScalarNode)]
-        there = [str(key.value) for key in keys]
-        for place, key in enumerate(keys):
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, ScalarNode)):
             # ruamel.yaml passes over one that stands twice beside `<<`.
-            if there[place] in there[:place]:
-                raise NotYaml(f"{_line(key)}`{there[place]}` stands twice")
+            if key.value in seen:
+                raise NotYaml(f"{_line(key)}`{key.value}` stands twice")
+            seen.add(key.value)
 
 
 def _line(node: Node) -> str:
