@@ -58,7 +58,7 @@ def guess(rows: pl.DataFrame, label: str, asked: Mapping[str, str | None]) -> Gu
 
     Raises:
         ParamsError: a column that is asked for is not there.
-        SourceError: no column holds texts.
+        SourceError: no column holds texts, or the group's no plain values.
         CorpusError: no column falls into groups, or the one that is asked for has a single value.
     """
     for name in ("text", "group", "document"):
@@ -125,22 +125,26 @@ def _document(rows: pl.DataFrame, text: str, group: str) -> str | None:
 
 def _plain(rows: pl.DataFrame, text: str) -> list[pl.Series]:
     kinds = (pl.String, pl.Boolean, pl.Date, pl.Categorical, pl.Enum)
-    return [c for c in rows if c.name != text and (c.dtype in kinds or c.dtype.is_integer())]
+    kept = (c for c in rows if c.name != text and (c.dtype in kinds or c.dtype.is_numeric()))
+    return [column.fill_nan(None) if column.dtype.is_float() else column for column in kept]
 
 
 def _values(column: pl.Series, label: str, a: str | None, b: str | None) -> tuple[Any, Any]:
     """Those that are asked for, else the most frequent ones."""
-    counted = (
-        column.drop_nulls().value_counts(sort=True, name="n").sort("n", column.name, descending=[True, False])
-    )
-    values = [v if isinstance(v, str | int | bool) else str(v) for v in counted[column.name].to_list()]
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise SourceError(
+            f"--group {column.name}: wanted plain values in that column of {label}, got {column.dtype}."
+        )
+    column = column.fill_nan(None) if column.dtype.is_float() else column
+    filled = column.drop_nulls().alias("value")
+    counted = filled.value_counts(sort=True, name="n").sort("n", "value", descending=[True, False])
+    values = [_as_written(value) for value in counted["value"].to_list()]
     by_word = {_word(value): value for value in values}
     for name, word in (("a", a), ("b", b)):
         if word is not None and word not in by_word:
             raise ParamsError(
                 f"--{name} {word}: wanted a value of column {column.name!r} of {label}"
-                f"{nearest(word, by_word)}. "
-                f"Its values: {listed(by_word)}."
+                f"{nearest(word, by_word)}. Its values: {listed(by_word)}."
             )
     left = [word for word in by_word if word not in {a, b}]
     first = a if a is not None else (left.pop(0) if left else None)
@@ -153,5 +157,12 @@ def _values(column: pl.Series, label: str, a: str | None, b: str | None) -> tupl
     return by_word[first], by_word[second]
 
 
-def _word(value: str | int | bool) -> str:
+def _as_written(value: Any) -> str | int | float | bool:
+    """As params.yaml writes it: 5.0 is 5, and a date is text."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    return value if isinstance(value, str | int) else str(value)
+
+
+def _word(value: str | int | float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

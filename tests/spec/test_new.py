@@ -66,13 +66,25 @@ def test_what_is_asked_for_is_taken(here: Project, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl"])
 def test_numbers_and_truth_values_are_written_as_such(here: Project, ending: str) -> None:
-    for name, values in {"year": (2019, 2020), "good": (True, False), "code": ("01", "02")}.items():
+    for name, values in {
+        "n": (2019, 2020),
+        "good": (True, False),
+        "code": ("01", "02"),
+        "stars": (0.5, 1.5),
+    }.items():
         rows = pl.DataFrame([{"text": r["review"], name: values[i % 2]} for i, r in enumerate(ROWS)])
         file = here.folder / f"{name}.{ending}"
         rows.write_parquet(file) if ending == "parquet" else rows.write_ndjson(file)
-        assert main(["new", file.name, "--yes"]) == 0
-        read = study.load(name).collect
+        assert main(["new", file.name, "--yes", "--name", f"by-{name}"]) == 0
+        read = study.load(f"by-{name}").collect
         assert {read.a, read.b} == set(values) and isinstance(read.a, type(values[0]))
+
+
+def test_a_group_of_lists_is_refused(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"text": row["review"], "tags": [row["liked"]]} for row in ROWS]
+    pl.DataFrame(rows).write_parquet(here.folder / "tags.parquet")
+    assert main(["new", "tags.parquet", "--group", "tags", "--yes"]) in {10, 11}
+    assert "error: " in capsys.readouterr().err
 
 
 def test_a_folder_of_texts_has_its_folders_as_groups(here: Project) -> None:
