@@ -75,27 +75,6 @@ def parser() -> argparse.ArgumentParser:
     studies = add("studies", "list the studies of params.yaml", study=False, table=True)
     studies.add_argument("--kind", metavar="KIND", help="only those of that kind")
     studies.add_argument("--names", action="store_true", help="only their names, a line each")
-    add("check", "tell what would be used, before anything runs", table=True)
-    cost = add("cost", "preview judgements, calls, tokens and money before spending", table=True)
-    cost.add_argument("--no-judge", action="store_true", help="ask nobody: leave the judge unmeasured")
-    cost.epilog = "Measures the judge first (natstat judge), within the budget of the study."
-    add("judge", "measure the study's judge by questions with known answers", table=True)
-    label = add(
-        "label", "write a blank sheet for people to judge a sample of the confirmation texts", table=True
-    )
-    label.add_argument(
-        "--texts", type=int, default=100, metavar="N", help="about so many texts of each group (default 100)"
-    )
-    label.add_argument("--found", action="store_true", help="only the discoveries, not all frozen predicates")
-    label.epilog = "Writes data/labels/NAME.csv, unless it holds verdicts already."
-    add("show", "print the discoveries of a finished study", table=True)
-    explain = add("explain", "describe the keys of params.yaml", study=False, table=True)
-    explain.add_argument("key", nargs="?", default="", help="a block or key, e.g. score.alpha")
-    query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
-    query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
-    query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
-    query.epilog = "For example: natstat query strongest study=docstrings"
-    add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False, table=True)
     new = add("new", "look at a file and write an entry of params.yaml for it", study=False, table=True)
     new.add_argument(
         "file", nargs="?", metavar="FILE", help="a file, or a folder of files; without it: asked"
@@ -119,6 +98,27 @@ def parser() -> argparse.ArgumentParser:
     )
     completion.set_defaults(parser=whole)
     completion.epilog = 'In bash: eval "$(natstat completion bash)"'
+    add("check", "tell what would be used, before anything runs", table=True)
+    cost = add("cost", "preview judgements, calls, tokens and money before spending", table=True)
+    cost.add_argument("--no-judge", action="store_true", help="ask nobody: leave the judge unmeasured")
+    cost.epilog = "Measures the judge first (natstat judge), within the budget of the study."
+    add("judge", "measure the study's judge by questions with known answers", table=True)
+    label = add(
+        "label", "write a blank sheet for people to judge a sample of the confirmation texts", table=True
+    )
+    label.add_argument(
+        "--texts", type=int, default=100, metavar="N", help="about so many texts of each group (default 100)"
+    )
+    label.add_argument("--found", action="store_true", help="only the discoveries, not all frozen predicates")
+    label.epilog = "Writes data/labels/NAME.csv, unless it holds verdicts already."
+    add("show", "print the discoveries of a finished study", table=True)
+    explain = add("explain", "describe the keys of params.yaml", study=False, table=True)
+    explain.add_argument("key", nargs="?", default="", help="a block or key, e.g. score.alpha")
+    query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
+    query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
+    query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
+    query.epilog = "For example: natstat query strongest study=docstrings"
+    add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False, table=True)
     return whole
 
 

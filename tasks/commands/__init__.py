@@ -2,14 +2,14 @@
 
 stage        a stage, by name
 studies      what params.yaml asks
+new          an entry of params.yaml for a file (guess: what its columns seem to be)
+completion   a script for the shell
 check cost   what a study would use and find, and what it would cost (foresight: what a judge that errs hides)
 judge        what the study's judge is worth at questions with known answers
 label        a blank sheet for people
 show query   what was found: of one study, of all
 explain      the keys of params.yaml
 load         the database anew from Parquet
-new          an entry of params.yaml for a file (guess: what its columns seem to be)
-completion   a script for the shell
 """
 
 import json

@@ -72,7 +72,7 @@ def test_a_default_that_is_set_is_the_default(project: Project, name: str) -> No
     own = BY_DEFAULT["studies"][name]
     unset = {key: default for key, default in keys().items() if value_at(own, key) is None}
     assert len(unset) > 80
-    written = [json.dumps(json.loads(value)).replace('"', "'") for value in unset.values()]
+    written = [json.dumps(json.loads(value), ensure_ascii=False) for value in unset.values()]
     rewritten(
         project.folder,
         [f"++studies.{name}.{key}={value}" for key, value in zip(unset, written, strict=True)],
