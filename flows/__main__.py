@@ -1,10 +1,12 @@
-"""What DVC runs: `python -m flows STAGE --study NAME`.
+"""What DVC runs: `python -m flows STAGE`, with the study's name in DVC_STAGE; by hand `--study NAME` says it.
 
+In a command of dvc.yaml a shell would read the name before anything here could refuse it.
 Without PREFECT_API_URL this is the bare stage and Prefect is not even imported: its start-up would
 cost more than most stages. With it, the stage is a flow run on that server.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -30,8 +32,21 @@ def _parser() -> argparse.ArgumentParser:
         epilog="\n".join(f"  {stage:<10} {STAGE_HELP[stage]}" for stage in paths.STAGES),
     )
     parser.add_argument("stage", choices=paths.STAGES, metavar="STAGE", help="one of the stages below")
-    parser.add_argument("--study", required=True, metavar="NAME", help="an entry of params.yaml")
+    under_dvc = _study_under_dvc()
+    parser.add_argument(
+        "--study",
+        required=under_dvc is None,
+        default=under_dvc,
+        metavar="NAME",
+        help="an entry of params.yaml; under DVC that of the stage it runs",
+    )
     return parser
+
+
+def _study_under_dvc() -> str | None:
+    """The study of the stage that DVC runs: `collect@press`, or `path/dvc.yaml:collect@press`."""
+    _, part, name = os.environ.get("DVC_STAGE", "").partition("@")
+    return name if part else None
 
 
 def _run_on_server(study_name: str, stage: str) -> None:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tasks import paths
 from tasks.errors import ParamsError, SourceError
 from tasks.store.frames import file_hash, hashed
+from tasks.study import dialect
 
 _HOLE = re.compile(r"\$\{([^}]+)\}")
 
@@ -127,10 +126,10 @@ def _at(node: Any, dotted: str) -> Any:
 
 def _yaml(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        return dialect.read(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(
             f"{file.name}: wanted in {file.parent}, not there. Start natstat in the project folder."
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, dialect.NotYaml) as error:
         raise ParamsError(f"{file.name}: cannot be read: {error}.") from None

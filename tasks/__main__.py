@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         description="natstat: what differs between two piles of text, and is it true?",
         epilog="The documentation starts at docs/index.md.",
     )
+    whole.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
 
     def add(
@@ -65,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     for stage in paths.STAGES:
-        added = add(stage, STAGE_HELP[stage], command="stage")
+        added = add(stage, STAGE_HELP[stage], command="stage", table=True)
         added.set_defaults(stage=stage)
         writes = paths.output("NAME", stage).relative_to(paths.root())
         added.epilog = (
@@ -74,12 +75,37 @@ def parser() -> argparse.ArgumentParser:
     studies = add("studies", "list the studies of params.yaml", study=False, table=True)
     studies.add_argument("--kind", metavar="KIND", help="only those of that kind")
     studies.add_argument("--names", action="store_true", help="only their names, a line each")
+    new = add("new", "look at a file and write an entry of params.yaml for it", study=False, table=True)
+    new.add_argument(
+        "file", nargs="?", metavar="FILE", help="a file, or a folder of files; without it: asked"
+    )
+    new.add_argument("--name", metavar="NAME", help="what the study is called (the file's name)")
+    new.add_argument("--goal", metavar="TEXT", help="what is asked")
+    new.add_argument("--text", metavar="COLUMN", help="the column of the texts (that of the longest)")
+    new.add_argument(
+        "--group", metavar="COLUMN", help="the column that tells groups apart; random: by chance"
+    )
+    new.add_argument("--a", metavar="VALUE", help="group A: a value of that column (the most frequent)")
+    new.add_argument("--b", metavar="VALUE", help="group B: another")
+    new.add_argument(
+        "--document", metavar="COLUMN", help="the column of documents; none: each text is its own"
+    )
+    new.add_argument("--yes", action="store_true", help="ask nothing: take what is guessed")
+    new.epilog = "An entry that is there is never changed. Next: natstat check --study NAME"
+    completion = add("completion", "print a script that completes commands and studies", study=False)
+    completion.add_argument(
+        "shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish"
+    )
+    completion.set_defaults(parser=whole)
+    completion.epilog = 'In bash: eval "$(natstat completion bash)"'
     add("check", "tell what would be used, before anything runs", table=True)
     cost = add("cost", "preview judgements, calls, tokens and money before spending", table=True)
     cost.add_argument("--no-judge", action="store_true", help="ask nobody: leave the judge unmeasured")
     cost.epilog = "Measures the judge first (natstat judge), within the budget of the study."
     add("judge", "measure the study's judge by questions with known answers", table=True)
-    label = add("label", "write a blank sheet for people to judge a sample of the confirmation texts")
+    label = add(
+        "label", "write a blank sheet for people to judge a sample of the confirmation texts", table=True
+    )
     label.add_argument(
         "--texts", type=int, default=100, metavar="N", help="about so many texts of each group (default 100)"
     )
@@ -92,8 +118,18 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
     query.epilog = "For example: natstat query strongest study=docstrings"
-    add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False)
+    add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False, table=True)
     return whole
+
+
+class _Version(argparse.Action):
+    """Looked up when it is asked for: `--help` stays instant."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"natstat {version('natstat')}")
+        parser.exit()
 
 
 if __name__ == "__main__":

@@ -14,15 +14,15 @@ import yaml
 from tests.conftest import REPO, Project
 
 
-def prepare(folder: Path) -> None:
-    """Puts there what a clone has beside params.yaml and its data."""
+def prepare(folder: Path, *, scm: bool = False) -> None:
+    """Puts there what a clone has beside params.yaml and its data; with `scm` the folder is under git."""
     for name in ("tasks", "flows"):
         shutil.copytree(REPO / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(REPO / name, folder / name)
     (folder / "data" / "labels").mkdir(parents=True)
-    (folder / "data" / "labels" / ".gitkeep").touch()
-    dvc(folder, "init", "--no-scm")
+    shutil.copy(REPO / "data/labels/.gitkeep", folder / "data/labels")
+    dvc(folder, "init", *([] if scm else ["--no-scm"]))
 
 
 def environment() -> dict[str, str]:

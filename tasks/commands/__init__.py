@@ -2,6 +2,8 @@
 
 stage        a stage, by name
 studies      what params.yaml asks
+new          an entry of params.yaml for a file (guess: what its columns seem to be)
+completion   a script for the shell
 check cost   what a study would use and find, and what it would cost (foresight: what a judge that errs hides)
 judge        what the study's judge is worth at questions with known answers
 label        a blank sheet for people

@@ -7,12 +7,13 @@ that says nothing. Texts are drawn as for a gold judge, by chance alone.
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
 
 from tasks import kinds, paths
+from tasks.commands import output
 from tasks.errors import ParamsError, StoreError
 from tasks.store import frames, labels, sheets
 from tasks.store.sources import hashes
@@ -33,8 +34,9 @@ class Written:
 def run(arguments: argparse.Namespace) -> None:
     """Writes the sheet and says what to do with it."""
     study = load(arguments.study)
-    for line in lines(write(study, arguments.texts, arguments.found), study):
-        print(line)
+    written = write(study, arguments.texts, arguments.found)
+    found = {**asdict(written), "file": shown(written.file)}
+    output(found, lambda _: lines(written, study), arguments.json)
 
 
 def write(study: Study, n_texts: int = 100, found: bool = False) -> Written:

@@ -1,20 +1,23 @@
 """Run one stage of one study."""
 
 import argparse
+import sys
 from typing import Any
 
 from tasks import run as stages
 from tasks import study
+from tasks.commands import output
 from tasks.study import Study
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs it and says what it counted."""
-    run_stage(study.load(arguments.study), arguments.stage)
+    run_stage(study.load(arguments.study), arguments.stage, arguments.json)
 
 
-def run_stage(of: Study, stage: str) -> dict[str, Any]:
+def run_stage(of: Study, stage: str, as_json: bool = False) -> dict[str, Any]:
     """Runs it, says what it counted and gives the manifest."""
     manifest = stages.run(of, stage)
-    print(f"{stage} {of.name}: {stages.summary(manifest)}", flush=True)
+    output(manifest, lambda found: [f"{stage} {of.name}: {stages.summary(found)}"], as_json)
+    sys.stdout.flush()
     return manifest

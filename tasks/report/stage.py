@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from tasks import kinds, paths
 from tasks.errors import StoreError
@@ -29,7 +28,7 @@ from tasks.records import Group
 from tasks.report import counts, filters, trust, walks
 from tasks.report.scale import Scale
 from tasks.store import frames
-from tasks.study import Study
+from tasks.study import Study, dialect
 
 Row = dict[str, Any]
 """One tested predicate: its rows of predicates, scores and discoveries side by side."""
@@ -381,7 +380,7 @@ def entry(study: Study, run: Row, prices: dict[str, Any]) -> str:
     params = {**json.loads(run["params"]), **shown}
     order = [key for key in type(study).model_fields if key in params]
     ordered = {study.name: {key: params[key] for key in order}}
-    return yaml.safe_dump({"studies": ordered}, sort_keys=False, allow_unicode=True, width=88)
+    return dialect.written({"studies": ordered})
 
 
 def _last(value: float) -> float:

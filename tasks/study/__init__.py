@@ -3,6 +3,7 @@
 params   the blocks of a study, key by key (corpus: `collect`; block: what all have in common)
 study    what the blocks mean together
 reading  params.yaml -> a study of its kind
+dialect  YAML as DVC reads it (naming: what a study may be called)
 explain  what a key means, and what is wrong with one
 """
 

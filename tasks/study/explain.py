@@ -42,6 +42,9 @@ def _explained_one(name: str, study: type[BaseModel], error: dict[str, Any]) -> 
     if isinstance(default, tuple) and location[:1] != ["llm"]:
         default = f"[{got}]" if isinstance(got, str | int | float) else list(default)
     advice = f" Write {default}." if default is not None else ""
+    if kind == "string_type" and isinstance(got, bool | int | float):
+        # YAML took a word for a number or truth value: `true` is how it writes one.
+        advice = f' Quote it: "{json.dumps(got)}".'
     # Under `llm` what stands in the wrong place may be a key: never shown.
     came = f"a {type(got).__name__}" if location[:1] == ["llm"] else repr(got)
     return f"{where}: wanted {message}, got {came}.{advice}"

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import yaml
 from pydantic import ValidationError, create_model
 
 from tasks import paths
 from tasks.errors import ParamsError, nearest
+from tasks.study import dialect, naming
 from tasks.study.explain import error_lines
 from tasks.study.study import Study
 
@@ -61,8 +61,8 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
         raise ParamsError(f"studies.{name}.{error}") from None
     if kind not in entry:
         raise ParamsError(
-            f"studies.{name}: wanted the block of its kind, not there. Write `{kind}: {{}}`, or keys under "
-            "it; or put it under `defaults:`."
+            f"studies.{name}: wanted the block of its kind, not there. Write `{kind}:`, with or without keys "
+            "under it; or put it under `defaults:`."
         )
     one_pile = isinstance(given.get("collect"), dict) and not asked.has_groups
     if one_pile and any(given["collect"].get(key) is not None for key in ("group", "a", "b")):
@@ -103,36 +103,18 @@ def _kinds() -> Any:
     return importlib.import_module("tasks.kinds")
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML without keys that stand twice, of which one would silently win."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """The mapping; keys brought by `<<` may be written over.
-
-        Raises:
-            ConstructorError: a key stands twice.
-        """
-        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        twice = sorted({key for key in map(str, keys) if keys.count(key) > 1})
-        # Merging puts the merged keys beside the node's own, so a node is looked at once, before.
-        if twice and not getattr(node, "was_merged", False):
-            raise yaml.constructor.ConstructorError(None, None, f"`{twice[0]}` stands twice", node.start_mark)
-        node.was_merged = True
-        return super().construct_mapping(node, deep)
-
-
 def _studies() -> dict[str, Any]:
     file = paths.params_file()
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a safe loader
+        content = dialect.read(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(
             f"params.yaml: wanted in {file.parent}, not there. Start natstat in the project folder."
         ) from None
+    except dialect.NotYaml as error:
+        raise ParamsError(f"params.yaml: not valid YAML: {error}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ParamsError(f"params.yaml: cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
-        raise ParamsError(f"params.yaml: not valid YAML: {error}") from None
     studies = content.get("studies") if isinstance(content, dict) else None
     if not isinstance(studies, dict):
         raise ParamsError("params.yaml: wanted a `studies:` block with one entry per study.")
@@ -141,4 +123,8 @@ def _studies() -> dict[str, Any]:
         key = sorted(map(str, unknown))[0]
         advice = nearest(key, ["studies", "defaults"]) or "; a study belongs under `studies:`, indented"
         raise ParamsError(f"{key}: unknown key{advice}.")
-    return {str(key): value for key, value in studies.items()}
+    for name in studies:
+        # All of them, whichever is asked for: DVC passes over some, and would make folders for others.
+        if wrong := naming.problem(name):
+            raise ParamsError(f"studies: {wrong}.")
+    return studies

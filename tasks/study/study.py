@@ -4,7 +4,6 @@ Not here:   the blocks themselves (params.py), reading params.yaml (reading.py),
             (`Kind.check`)
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
@@ -12,6 +11,7 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from tasks import paths
+from tasks.study import naming
 from tasks.study.block import Block
 from tasks.study.corpus import Collect
 from tasks.study.params import (
@@ -29,7 +29,7 @@ from tasks.study.params import (
 )
 
 NOBODY = ".gitkeep"
-"""The file of labels of a study that has none: it is there, and empty, so that DVC can watch it."""
+"""The file of labels of a study that has none: it is there so that DVC can watch it."""
 
 
 class Study(Block):
@@ -54,7 +54,7 @@ class Study(Block):
     """What the reader wants to know; relevance is measured against it."""
     user: str | None = None
     """Who reads the result."""
-    collect: Collect
+    collect: Collect = Collect()
     llm: Llm = Llm()
     spend: Spend = Spend()
     embed: Embed = Embed()
@@ -69,10 +69,8 @@ class Study(Block):
     @field_validator("name")
     @classmethod
     def _name_is_a_folder_name(cls, name: str) -> str:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
-            raise ValueError(f"wanted a study name of lower-case letters, digits, - and _, got {name!r}")
-        if name == "labels":
-            raise ValueError("wanted another study name than labels: data/labels holds people's verdicts")
+        if wrong := naming.problem(name):
+            raise ValueError(wrong)
         return name
 
     @model_validator(mode="after")

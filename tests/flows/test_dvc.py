@@ -89,4 +89,4 @@ def test_a_kill_in_the_middle_of_verify_changes_nothing(dvc_project: Project) ->
 
 def test_dvc_lists_eight_stages_per_study() -> None:
     content = yaml.safe_load((REPO / "dvc.yaml").read_text(encoding="utf-8"))
-    assert tuple(content["stages"]) == STAGES
+    assert tuple(name for name, stage in content["stages"].items() if "foreach" in stage) == STAGES

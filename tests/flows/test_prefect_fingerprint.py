@@ -16,7 +16,7 @@ stages:
   collect:
     foreach: ${studies}
     do:
-      cmd: python -m flows collect --study ${key}
+      cmd: python -m flows collect
       deps:
         - ${item.data}
         - tasks/kinds/${item.kind}
@@ -70,7 +70,7 @@ def _set(study: str, key: str, value: object) -> None:
         (lambda: Path("tasks/stats/a.py").rename("tasks/stats/b.py"), True),
         (lambda: Path("rows.csv").unlink(), True),
         (lambda: _set("one", "collect", {"a": 2}), True),
-        (lambda: _write("dvc.yaml", DVC.replace("collect --study", "collect -v --study")), True),
+        (lambda: _write("dvc.yaml", DVC.replace("flows collect", "flows collect -v")), True),
         (lambda: _write("tasks/stats/__pycache__/a.pyc", "compiled"), False),
         (lambda: _write("tasks/kinds/other/__init__.py", "as it is"), False),
         (lambda: _write("tasks/score/stage.py", "as it is"), False),
@@ -127,7 +127,7 @@ def test_every_stage_of_the_project_resolves(project: Project) -> None:
     project.params(news={"data": "news.csv"})
     blocks = {stage: fingerprint.read_block("news", stage) for stage in paths.STAGES}
     for stage, block in blocks.items():
-        assert block.cmd == f"python -m flows {stage} --study news"
+        assert block.cmd == f"python -m flows {stage}"
         assert not any("$" in name for name in (*block.deps, *block.outs, *(n for n, _ in block.params)))
         folder = paths.output("news", stage).relative_to(project.folder)
         assert all(Path(out).is_relative_to(folder) for out in block.outs)

@@ -23,14 +23,14 @@ stages:
   collect:
     foreach: ${studies}
     do:
-      cmd: python -m flows collect --study ${key}
+      cmd: python -m flows collect
       deps: ["@item.data"]
       params: ["studies.@key.collect"]
       outs: ["data/@key/1_texts"]
   verify:
     foreach: ${studies}
     do:
-      cmd: python -m flows verify --study ${key}
+      cmd: python -m flows verify
       deps: ["data/@key/1_texts"]
       outs: ["data/@key/5_verdicts"]
 """.replace("@item.data", "${item.data}").replace("@key", "${key}")

@@ -89,8 +89,9 @@ def test_dvc_asks_for_the_kinds_own_folder_and_block() -> None:
     import yaml
 
     blocks = yaml.safe_load((REPO / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    assert set(blocks) == set(STAGES)
-    for stage, block in blocks.items():
+    assert {name for name, block in blocks.items() if "do" in block} == set(STAGES)
+    for stage in STAGES:
+        block = blocks[stage]
         assert "tasks/kinds/${item.kind}" in block["do"]["deps"], stage
         assert "studies.${key}.${item.kind}" in block["do"]["params"], stage
 
@@ -111,7 +112,7 @@ def test_a_study_without_the_block_of_its_kind_is_told_what_to_write(
     file = Path("params.yaml")
     file.write_text(file.read_text(encoding="utf-8").replace("    corpus_pair: {}\n", ""), encoding="utf-8")
     assert main(["check", "--study", "news"]) == 10
-    assert "Write `corpus_pair: {}`" in capsys.readouterr().err
+    assert "Write `corpus_pair:`, with or without keys" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

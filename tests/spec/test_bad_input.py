@@ -150,6 +150,17 @@ CASES = [
         study={"score": {"alpha": 5}},
     ),
     Case("alpha in words", PARAMS, "score.alpha: wanted .*got 'small'", study={"score": {"alpha": "small"}}),
+    Case(
+        "a number as a column",
+        PARAMS,
+        'collect.document: .*Quote it: "7"',
+        study={"collect": {"document": 7}},
+    ),
+    Case("a truth value as a goal", PARAMS, 'goal: wanted .*Quote it: "true"', study={"goal": True}),
+    Case(
+        "a number among words", PARAMS, 'ignore.*Quote it: "404"', study={"collect": {"ignore": ["a", 404]}}
+    ),
+    Case("a date", PARAMS, "line 2: 2020-01-01 is a date.*Quote it", params="studies:\n  a: 2020-01-01\n"),
     Case("share of 0", PARAMS, "collect.explore_share: wanted", study={"collect": {"explore_share": 0}}),
     Case("negative seed", PARAMS, "studies.news.seed: wanted", study={"seed": -1}),
     Case("no goal", PARAMS, "studies.news.goal: wanted", study={"goal": None}),

@@ -1,6 +1,8 @@
 """What the commands print: the same for programs as for people, and one line where nothing can be told."""
 
+import argparse
 import json
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -8,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tasks.__main__ import main
+from tasks.__main__ import main, parser
 from tasks.commands import show
-from tests.conftest import PAIR_STUDY, Project, pair
+from tests.conftest import PAIR_STUDY, REPO, Project, pair
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,20 @@ class TestBothSayTheSame:
     def test_an_answer_without_rows(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert both(capsys, "query", "strongest", "study=later") == ([], "(no rows)\n")
 
+    def test_a_stage(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found, text = both(capsys, "collect", "--study", "news")
+        assert f"n_rows {found['n_rows']}, n_texts {found['n_texts']}" in text
+
+    def test_load(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found, text = both(capsys, "load")
+        assert found == {"n_studies": 1, "file": "data/discoveries.duckdb"}
+        assert found["file"] in text
+
+    def test_label(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found, text = both(capsys, "label", "--study", "news", "--texts", "5")
+        assert f"{found['n_texts']} texts x {found['n_predicates']} predicates" in text
+        Path(found["file"]).unlink()
+
     def test_what_is_no_number_in_an_answer(self, capsys: pytest.CaptureFixture[str]) -> None:
         found, _ = both(capsys, "query", "select 'nan'::double as x, null as y")
         assert found == [{"x": None, "y": None}]
@@ -170,6 +186,19 @@ def test_a_stage_says_what_it_counted(capsys: pytest.CaptureFixture[str]) -> Non
     assert "3_proposals" in capsys.readouterr().err
     (line,) = said(capsys, "collect", "--study", "news").splitlines()
     assert line.startswith("collect news: ") and "n_texts 600" in line
+
+
+def test_every_command_that_tells_something_takes_json() -> None:
+    commands = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
+    silent = {name for name, one in commands.items() if "--json" not in one.format_help()}
+    assert silent == {"completion"}
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    project = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert capsys.readouterr().out == f"natstat {project['version']}\n"
 
 
 def test_load_says_where_to(there: Path, capsys: pytest.CaptureFixture[str]) -> None:

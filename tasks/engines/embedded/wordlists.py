@@ -4,13 +4,13 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tasks.study import dialect
 
 
 @functools.cache
 def yaml_beside(module: str) -> dict[str, Any]:
     """What the YAML file named as a module (its `__file__`) holds; read once, not to be changed."""
-    content: dict[str, Any] = yaml.safe_load(Path(module).with_suffix(".yaml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = dialect.read(Path(module).with_suffix(".yaml").read_text(encoding="utf-8"))
     return content
 
 

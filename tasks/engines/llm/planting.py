@@ -16,13 +16,13 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-import yaml
 from jaxtyping import Bool, Int
 
 from tasks.engines.roles import unfrozen
 from tasks.errors import CorpusError
 from tasks.records import Predicate
 from tasks.store.frames import hashed
+from tasks.study import dialect
 
 MAX_CHARS = 2000
 """Longer texts are cut before anything is planted: a check is to stay cheap."""
@@ -73,7 +73,7 @@ class Sheet:
 @cache
 def bank() -> tuple[Planted, ...]:
     """All predicates with known answers, read once per process."""
-    content = yaml.safe_load((Path(__file__).parent / "planted.yaml").read_text(encoding="utf-8"))
+    content = dialect.read((Path(__file__).parent / "planted.yaml").read_text(encoding="utf-8"))
     return tuple(
         Planted(row["predicate"], re.compile(row["words"], re.IGNORECASE), tuple(row["sentences"]))
         for row in content

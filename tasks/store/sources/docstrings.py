@@ -16,12 +16,12 @@ from types import ModuleType
 from typing import Any
 
 import polars as pl
-import yaml
 
 from tasks.errors import SourceError, nearest
 from tasks.store.sources.nested import scrubbed
 from tasks.store.sources.tables import text_of
 from tasks.store.sources.wording import shown
+from tasks.study import dialect
 
 _KEYS = ("packages", "examples")
 _PROMPT = re.compile(r"\s*>>>")
@@ -53,9 +53,9 @@ def read_docstrings(file: Path) -> tuple[pl.DataFrame, dict[str, str]]:
 
 def _catalogue(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(text_of(file))
-    except yaml.YAMLError as error:
-        raise SourceError(f"{shown(file)}: not valid YAML: {error}") from None
+        content = dialect.read(text_of(file))
+    except dialect.NotYaml as error:
+        raise SourceError(f"{shown(file)}: not valid YAML: {error}.") from None
     if not isinstance(content, dict) or not isinstance(content.get("packages"), dict):
         raise SourceError(
             f"{shown(file)}: wanted `packages:` with a list of modules and classes for each package."

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tasks.errors import SourceError, nearest
 from tasks.store.sources.tables import text_of
 from tasks.store.sources.wording import listed, shown
+from tasks.study import dialect
 
 MOST = 1_000_000
 """Sentences that a grammar may ask for."""
@@ -57,8 +56,8 @@ class Grammar:
 def is_grammar(file: Path) -> bool:
     """Whether a YAML file is meant as a grammar of captions, however broken."""
     try:
-        content = yaml.safe_load(text_of(file))
-    except yaml.YAMLError:
+        content = dialect.read(text_of(file))
+    except dialect.NotYaml:
         return False
     return isinstance(content, dict) and not {"domains", "templates"}.isdisjoint(map(str, content))
 
@@ -70,9 +69,9 @@ def read_grammar(file: Path) -> Grammar:
         SourceError: it is no YAML, a key or name is unknown, or a value has the wrong shape.
     """
     try:
-        content = yaml.safe_load(text_of(file))
-    except yaml.YAMLError as error:
-        raise SourceError(f"{shown(file)}: not valid YAML: {error}") from None
+        content = dialect.read(text_of(file))
+    except dialect.NotYaml as error:
+        raise SourceError(f"{shown(file)}: not valid YAML: {error}.") from None
     return _Reader(file).grammar(content)
 
 

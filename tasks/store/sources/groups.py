@@ -3,7 +3,7 @@
 Groups come from two sources, from the values of a column, from two SQL filters, or by chance.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,21 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     names = names_of(params)
     read["rows"] = {group: counted.get(group, 0) for group in names}
     return rows.select("text", "group", "document_id"), names, read
+
+
+def all_rows(study: Study) -> tuple[pl.DataFrame, str]:
+    """Every column of every row of a study's data, and how errors call it: before there is a study.
+
+    Raises:
+        SourceError: there is nothing that can be read, or no row.
+    """
+    files, reader = locate.files_of(study, None), _Read(study)
+    parts = [reader.file(file, "", Source(), None).rows for file in files]
+    label = _called(files)
+    rows = columns.stacked(parts, label)
+    if not rows.height:
+        raise SourceError(f"{label}: has columns {listed(rows.columns)}, but no rows.")
+    return rows, label
 
 
 def names_of(params: Collect) -> dict[str, str]:
@@ -138,6 +153,10 @@ def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(coin < 0.5).then(pl.lit("A")).otherwise(pl.lit("B")).alias("group")).to_series()
 
 
+def _called(files: Sequence[Path]) -> str:
+    return shown(files[0]) if len(files) == 1 else f"{len(files)} files such as {shown(files[0])}"
+
+
 @dataclass(frozen=True)
 class _Part:
     """The rows of one file."""
@@ -188,11 +207,11 @@ class _Read:
                 f"studies.{study.name}.collect.query: wanted a DuckDB or SQLite file, got {shown(files[0])}. "
                 "Use where: FILTER for other files."
             )
-        parts = [self._file(file, key, source, query) for file in files]
+        parts = [self.file(file, key, source, query) for file in files]
         if len(files) > 1:
             # Text files name themselves already; rows of several tables can be told apart by their file.
             parts = [part.of_file(self._inside(file)) for part, file in zip(parts, files, strict=True)]
-        label = shown(files[0]) if len(files) == 1 else f"{len(files)} files such as {shown(files[0])}"
+        label = _called(files)
         if formats == {"text"}:
             parts = [_Part(pl.concat([part.rows for part in parts]))]
         if sum(part.rows.height for part in parts) == 0:
@@ -258,7 +277,7 @@ class _Read:
             ]
         )
 
-    def _file(self, file: Path, key: str, source: Source, query: str | None) -> _Part:
+    def file(self, file: Path, key: str, source: Source, query: str | None) -> _Part:
         params = self._study.collect
         replaced, untyped = 0, None
         bad_lines: list[int] = []

@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
-import yaml
 
 from tasks.errors import EngineError
 from tasks.store.frames import hashed
+from tasks.study import dialect
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -62,12 +62,12 @@ def load(name: str, folder: Path = FOLDER) -> Prompt:
     try:
         content = file.read_text(encoding="utf-8").strip()
         parts = _FILE.fullmatch(content)
-        header = yaml.safe_load(parts[1]) if parts else None
+        header = dialect.read(parts[1]) if parts else None
         if parts is None or not isinstance(header, dict) or set(header) != {"version", "purpose"}:
             raise ValueError("wanted a header with version and purpose, `# system` and `# user`")
         version = int(header["version"])
         system, user = (_ENVIRONMENT.from_string(parts[part]) for part in (2, 3))
-    except (OSError, ValueError, TypeError, yaml.YAMLError, jinja2.TemplateSyntaxError) as error:
+    except (OSError, ValueError, TypeError, jinja2.TemplateSyntaxError) as error:
         raise EngineError(f"{file}: no usable prompt: {error}.") from None
     return Prompt(name, version, hashed(content), system, user)
 

@@ -1,0 +1,102 @@
+"""Write an entry of params.yaml for a file, by what its columns seem to be."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks import paths
+from tasks.commands import guess, output
+from tasks.errors import ParamsError
+from tasks.store.sources import groups, read_groups
+from tasks.store.sources.wording import shown
+from tasks.study import adding, naming
+from tasks.study.reading import study_of
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Asks what is not said in the arguments, writes the entry and tells what to run next."""
+    is_asked = not arguments.yes and not arguments.json
+    if is_asked and not sys.stdin.isatty():
+        raise ParamsError(
+            "new: wanted a terminal to ask questions on, got none. Write --yes to take what is guessed."
+        )
+    file = arguments.file or (_asked("file or folder of the texts", "") if is_asked else "")
+    if not file:
+        raise ParamsError("new: wanted a file, got none. Write natstat new FILE.")
+    found = guessed(file, vars(arguments))
+    if is_asked:
+        output(found, lines, False)
+        found["entry"]["goal"] = arguments.goal or _asked("goal: what is asked", found["entry"]["goal"])
+        if _asked("write it to params.yaml? y or n", "y").lower() not in {"y", "yes"}:
+            raise ParamsError("new: nothing was written. Say what is different: natstat new --help.")
+    adding.add(found["name"], found["entry"])
+    if is_asked:
+        output(found, next_lines, False)
+    else:
+        output(found, lambda told: [*lines(told), *next_lines(told)], arguments.json)
+
+
+def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The name and the entry that a study of this file would have; nothing is written.
+
+    Args:
+        file: a file or folder.
+        asked: name, goal, text, group, document, a and b, where they are known.
+
+    Raises:
+        ParamsError: the name is taken, or a column or value that is asked for is not there.
+        SourceError: the file cannot be read, or holds no texts.
+        CorpusError: no column tells groups apart.
+    """
+    place = Path(file).expanduser()
+    name = asked.get("name") or naming.suggested(place.name.partition(".")[0])
+    adding.free_name(name)
+    data = place.absolute()
+    inside = data.is_relative_to(paths.root())
+    entry: dict[str, Any] = {
+        "goal": "",
+        "data": data.relative_to(paths.root()).as_posix() if inside else str(data),
+    }
+    rows, label = groups.all_rows(_study(name, {**entry, "collect": {"group": "random"}}))
+    chosen = guess.guess(rows, label, asked)
+    what = "two random halves" if chosen.group == "random" else f"{chosen.a} and {chosen.b}"
+    entry |= {"goal": asked.get("goal") or f"how {what} differ", "collect": chosen.collect}
+    counts = read_groups(_study(name, entry))[2]["rows"]
+    return {"name": name, "entry": entry, "columns": rows.columns, "n_rows": rows.height, "rows": counts}
+
+
+def _study(name: str, entry: Mapping[str, Any]) -> Any:
+    return study_of(name, adding.whole({**entry, "goal": entry["goal"] or "none yet"}))
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """What was guessed."""
+    collect, counts = found["entry"]["collect"], found["rows"]
+    kept = counts["A"] + counts["B"]
+    a, b = (collect.get(key, "a random half") for key in ("a", "b"))
+    rest = f"; {found['n_rows'] - kept:,} rows in neither" if kept < found["n_rows"] else ""
+    return [
+        f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",
+        f"  text      {collect['text']}",
+        f"  group     {collect['group']}: A is {a} ({counts['A']:,} rows), B is {b} ({counts['B']:,} rows)"
+        f"{rest}",
+        f"  document  {collect.get('document', 'none: each text is its own')}",
+    ]
+
+
+def next_lines(found: Mapping[str, Any]) -> list[str]:
+    """What to run next."""
+    return [
+        f"{shown(paths.params_file())}: study {found['name']} was added. Other columns: edit it there.",
+        f"  natstat check --study {found['name']}",
+        f"  dvc repro report@{found['name']}",
+    ]
+
+
+def _asked(question: str, default: str) -> str:
+    try:
+        return input(f"{question}{f' [{default}]' if default else ''}: ").strip() or default
+    except EOFError:
+        raise ParamsError("new: nothing was written, the questions had no answer.") from None

@@ -1,0 +1,212 @@
+"""`natstat new FILE`: columns are guessed, an entry is added, and nothing else in params.yaml changes."""
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks import study
+from tasks.__main__ import main
+from tasks.study import dialect
+from tests.conftest import REPO, Project, sentences
+
+ROWS = [
+    {"nr": i, "liked": ("yes", "no")[i % 2], "who": f"author {i % 30}", "review": text, "score": i / 7}
+    for i, text in enumerate(sentences(120, 0.3, 0))
+]
+
+
+@pytest.fixture
+def here(project: Project) -> Project:
+    """The project's own params.yaml, and a file beside it."""
+    shutil.copy(REPO / "params.yaml", project.folder)
+    pl.DataFrame(ROWS).write_csv(project.folder / "My Reviews.csv")
+    return project
+
+
+def params(project: Project) -> str:
+    return (project.folder / "params.yaml").read_bytes().decode()
+
+
+def test_a_file_becomes_a_study_that_can_be_checked(
+    here: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = params(here)
+    assert main(["new", "My Reviews.csv", "--yes"]) == 0
+    told = capsys.readouterr().out
+    assert "120 rows, columns nr, liked, who, review, score" in told
+    assert "A is no (60 rows), B is yes (60 rows)" in told
+    assert told.splitlines()[-2] == "  natstat check --study my-reviews"
+    assert params(here).startswith(before.rstrip())
+    assert params(here)[len(before) :] == (
+        "\n  my-reviews:\n    <<: *defaults\n    goal: how no and yes differ\n    data: My Reviews.csv\n"
+        "    collect:\n      text: review\n      document: who\n      group: liked\n"
+        "      a: no\n      b: yes\n"
+    )
+    assert main(["check", "--study", "my-reviews"]) == 0
+
+
+def test_what_is_asked_for_is_taken(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    said = {"name": "mine", "goal": "why: #1?", "document": "none", "a": "yes"}
+    options = [word for key, value in said.items() for word in (f"--{key}", value)]
+    assert main(["new", "My Reviews.csv", *options, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["name"] == "mine" and found["rows"] == {"A": 60, "B": 60}
+    read = study.load("mine")
+    assert (read.goal, read.collect.document) == ("why: #1?", None)
+    assert (read.collect.a, read.collect.b) == ("yes", "no")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_numbers_and_truth_values_are_written_as_such(here: Project, ending: str) -> None:
+    for name, values in {
+        "n": (2019, 2020),
+        "good": (True, False),
+        "code": ("01", "02"),
+        "stars": (0.5, 1.5),
+    }.items():
+        rows = pl.DataFrame([{"text": r["review"], name: values[i % 2]} for i, r in enumerate(ROWS)])
+        file = here.folder / f"{name}.{ending}"
+        rows.write_parquet(file) if ending == "parquet" else rows.write_ndjson(file)
+        assert main(["new", file.name, "--yes", "--name", f"by-{name}"]) == 0
+        read = study.load(f"by-{name}").collect
+        assert {read.a, read.b} == set(values) and isinstance(read.a, type(values[0]))
+
+
+def test_a_group_of_lists_is_refused(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"text": row["review"], "tags": [row["liked"]]} for row in ROWS]
+    pl.DataFrame(rows).write_parquet(here.folder / "tags.parquet")
+    assert main(["new", "tags.parquet", "--group", "tags", "--yes"]) in {10, 11}
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_folder_of_texts_has_its_folders_as_groups(here: Project) -> None:
+    for i, row in enumerate(ROWS[:40]):
+        file = here.folder / "mail" / ("ours", "theirs")[i % 2] / f"{i}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(row["review"], encoding="utf-8")
+    assert main(["new", "mail", "--yes"]) == 0
+    assert (study.load("mail").collect.group, study.load("mail").collect.text) == ("folder", "text")
+
+
+def csv(*rows: str) -> str:
+    return "\n".join(rows) + "\n"
+
+
+BAD: dict[str, tuple[str, list[str], int, str]] = {
+    "no file": ("", ["nix.csv"], 11, "nix.csv is not there"),
+    "empty": ("", ["bad.csv"], 11, "the file is empty"),
+    "only a header": (csv("text,g"), ["bad.csv"], 11, "but no rows"),
+    "no texts": (csv("x,g", *(f"{i},{i % 2}" for i in range(20))), ["bad.csv"], 11, "a column of texts"),
+    "no group": (csv("t,g", *(f"word {i},{i}" for i in range(40))), ["bad.csv"], 12, "--group random"),
+    "one label": (
+        csv("t,g", *(f"word {i},a" for i in range(20))),
+        ["bad.csv", "--group", "g"],
+        12,
+        "wanted two values of column 'g', got a",
+    ),
+    "no such column": ("", ["My Reviews.csv", "--text", "revew"], 10, "did you mean `review`"),
+    "no such value": ("", ["My Reviews.csv", "--a", "maybe"], 10, "Its values: no, yes"),
+    "numbers as text": ("", ["My Reviews.csv", "--text", "score"], 11, "wanted text in column 'score'"),
+    "a name that is there": ("", ["My Reviews.csv", "--name", "captions"], 10, "Write --name captions-2"),
+    "a name that is none": ("", ["My Reviews.csv", "--name", "2020"], 10, "Write e.g. study-2020"),
+    "a format nobody reads": ("x", ["bad.docx"], 11, "wanted a name that ends in"),
+    "nothing": ("", [], 10, "wanted a file"),
+}
+
+
+@pytest.mark.parametrize(("content", "arguments", "code", "words"), BAD.values(), ids=BAD)
+def test_what_cannot_be_a_study_is_one_line_and_nothing_is_written(
+    here: Project,
+    capsys: pytest.CaptureFixture[str],
+    content: str,
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    before = params(here)
+    for name in ("bad.csv", "bad.docx"):
+        (here.folder / name).write_text(content, encoding="utf-8")
+    assert main(["new", *arguments, "--yes"]) == code
+    captured = capsys.readouterr()
+    assert captured.out == "" and words in captured.err and len(captured.err.splitlines()) == 1
+    assert params(here) == before
+
+
+HEAD = "defaults: &d\n  labels: .gitkeep\n  corpus_pair:\n"
+ONE = "  one:\n    <<: *d\n    goal: g\n    data: d.csv\n"
+FILES = {
+    "no study yet": "defaults: &d {labels: .gitkeep, corpus_pair: }\nstudies: {}  # none\n",
+    "wide": f"{HEAD}studies:\n{ONE.replace('  ', '    ')}",
+    "a comment at the end": f"{HEAD}studies:\n{ONE}  # the last\n",
+    "no line end": f"{HEAD}studies:\n{ONE}".rstrip(),
+    "carriage returns": f"{HEAD}studies:\n{ONE}".replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_however_params_yaml_is_written_the_rest_stays(here: Project, content: str) -> None:
+    (here.folder / "params.yaml").write_bytes(content.encode())
+    before = dialect.read(content)
+    assert main(["new", "My Reviews.csv", "--yes"]) == 0
+    after = dialect.read(params(here))
+    added = after["studies"].pop("my-reviews")
+    assert added["data"] == "My Reviews.csv" and added["labels"] == ".gitkeep"
+    assert after == before
+    kept = [line for line in content.splitlines() if line.strip() and "{}  # none" not in line]
+    written = iter(params(here).splitlines())
+    assert all(line in written for line in kept), "in the same order"
+    assert ("\r\n" in params(here)) == ("\r\n" in content)
+
+
+def test_a_file_that_cannot_take_an_entry_is_left_alone(
+    here: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = "{defaults: &d {corpus_pair: , labels: .gitkeep}, studies: {one: {<<: *d, goal: g, data: d}}}\n"
+    (here.folder / "params.yaml").write_text(content, encoding="utf-8")
+    assert main(["new", "My Reviews.csv", "--yes"]) == 10
+    assert "Add this entry by hand:\n  my-reviews:\n" in capsys.readouterr().err
+    assert params(here) == content
+
+
+def asked(project: Project, typed: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What the command says on a terminal where that is typed."""
+    terminal, other_end = pty.openpty()
+    os.write(terminal, typed.encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "tasks", "new", *arguments],
+        cwd=project.folder,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        stdin=other_end,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    os.close(terminal)
+    os.close(other_end)
+    return done
+
+
+def test_on_a_terminal_it_asks(here: Project) -> None:
+    before: Any = params(here)
+    refused = asked(here, "My Reviews.csv\n\nn\n")
+    assert refused.returncode == 10 and "nothing was written" in refused.stderr
+    assert params(here) == before
+    done = asked(here, "what is liked\ny\n", "My Reviews.csv")
+    assert done.returncode == 0, done.stderr
+    assert "text      review" in done.stdout and "natstat check --study my-reviews" in done.stdout
+    assert dialect.read(params(here))["studies"]["my-reviews"]["goal"] == "what is liked"
+
+
+def test_without_a_terminal_it_says_how(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "My Reviews.csv"]) == 10
+    assert "Write --yes" in capsys.readouterr().err
+    assert not list(Path.cwd().glob(".params*"))
