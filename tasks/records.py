@@ -12,6 +12,7 @@ Grade = Literal["exact", "proxy", "theme"]
 Status = Literal["value", "refusal", "unparsable", "absent"]
 Why = Literal[
     "contradicted",
+    "too many gaps",
     "untested",
     "futile",
     "curtailed",

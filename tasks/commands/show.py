@@ -26,11 +26,12 @@ def found_by(study: Study) -> dict[str, Any]:
     """
     recorded, scored = paths.output(study.name, "record"), paths.output(study.name, "score")
     tested = frames.read(recorded, "discoveries.parquet", frames.DISCOVERIES)
-    scores = frames.read(scored, "scores.parquet", frames.SCORES).select("predicate_id", "fragile")
+    scores = frames.read(scored, "scores.parquet", frames.SCORES)
     names = frames.read_manifest(recorded)["names"]
     manifest = frames.read_manifest(scored)
     by_gold = _by_gold(study)
-    kept = tested.filter("is_discovery").join(scores, on="predicate_id", maintain_order="left")
+    fragile = scores.select("predicate_id", "fragile")
+    kept = tested.filter("is_discovery").join(fragile, on="predicate_id", maintain_order="left")
     columns = (
         "predicate_id",
         "predicate",
@@ -50,6 +51,7 @@ def found_by(study: Study) -> dict[str, Any]:
         "study": study.name,
         "n_tested": tested.height,
         "n_contradicted": manifest.get("gold", {}).get("n_contradicted", 0),
+        "n_gapped": scores.filter(why="too many gaps").height,
         "report": str(report),
         "useless": counts.useless(_proposed(study)),
         "walk": walk,
@@ -104,6 +106,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         ]
     if found["n_contradicted"]:
         lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")
+    if found["n_gapped"]:
+        lines.append(
+            f"  {found['n_gapped']} could not be tested: too many of their verdicts were refused or unparsable."
+        )
     if not kept:
         lines.append("  nothing held up on the texts that no proposer had seen.")
     return lines

@@ -346,13 +346,13 @@ class ScoreParams(Block):
 
 
 class Record(Block):
-    """What is remembered, and when recording stops."""
+    """What is remembered, and how many verdicts may be missing."""
 
     n_evidence: int = Field(default=5, ge=0, le=100)
     """Texts kept for and against each predicate."""
     max_refusal_share: float = Field(default=0.2, ge=0, le=1)
-    """A predicate with more refused or unparsable verdicts stops the run; in kinds where they
-    count against it, it alone is untested."""
+    """A predicate with more refused or unparsable verdicts is no discovery (`too many gaps`); where most pairs
+    of all predicates have none, verify ends the study, unless this allows so many."""
 
 
 class Report(Block):
