@@ -51,7 +51,7 @@ class Proposal:
     direction: Group
     """The group in which it is said to hold more often."""
     family: str
-    """Which proposer: words, style, theme, axis, recorded, llm."""
+    """Which proposer: words, style, theme, axis, recorded, llm; user: the user asked for it."""
     grade: Grade
     """exact: the definition is the claim. proxy: a stand-in for it. theme: named by its exemplars."""
     definition: str

@@ -22,6 +22,7 @@ def prepare(folder: Path) -> None:
         shutil.copy(REPO / name, folder / name)
     (folder / "data" / "labels").mkdir(parents=True)
     (folder / "data" / "labels" / ".gitkeep").touch()
+    shutil.copytree(REPO / "hypotheses", folder / "hypotheses")
     dvc(folder, "init", "--no-scm")
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from tasks import paths
+from tasks.study import asked
 from tasks.study.block import Block
 from tasks.study.corpus import Collect
 from tasks.study.params import (
@@ -87,6 +88,34 @@ class Study(Block):
         return self
 
     @model_validator(mode="after")
+    def _asks_something(self) -> "Study":
+        also = self.propose.also
+        if self.propose.only and not also:
+            raise ValueError("wanted sentences under propose.also with `only: true`, which tests them alone")
+        if isinstance(also, str) and not asked.is_a_place_for_them(also):
+            raise ValueError(
+                f"wanted propose.also to be a list of sentences, or a file in the folder {paths.ASKED}/, got "
+                f'{also!r}. Write `["..."]` around a sentence; move a file there, and write '
+                f"`also: {paths.ASKED}/{Path(also).name}`"
+            )
+        return self
+
+    @property
+    def own_sentences(self) -> tuple[asked.Asked, ...]:
+        """Sentences of the user's own.
+
+        Raises:
+            ParamsError: one of them cannot be.
+            SourceError: their file cannot be read.
+        """
+        return asked.sentences(self.name, self.propose)
+
+    @property
+    def most_predicates(self) -> int:
+        """So many predicates are tested at most."""
+        return len(self.own_sentences) if self.propose.only else self.propose.max_predicates
+
+    @model_validator(mode="after")
     def _gold_can_be_asked(self) -> "Study":
         gold, verify = self.gold, self.verify
         if gold.decides and not self.has_gold:
@@ -128,7 +157,8 @@ class Study(Block):
     @property
     def asked_roles(self) -> tuple[RoleName, ...]:
         """The roles in which this study asks a language model."""
-        roles = [role for role in get_args(RoleName) if role != "gold"] if self.engine == "llm" else []
+        unasked = {"gold", *(("proposer",) if self.propose.only else ())}
+        roles = [role for role in get_args(RoleName) if role not in unasked] if self.engine == "llm" else []
         return (*roles, *(("gold",) if self.gold.texts else ()))
 
     @model_validator(mode="after")

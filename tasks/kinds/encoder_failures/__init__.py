@@ -93,6 +93,11 @@ class EncoderFailures(Kind):
             raise ValueError(
                 f"wanted `engine: embedded` or `llm`, no `gold` and `form: one_text` with `kind: {self.name}`"
             )
+        if study.propose.also:
+            raise ValueError(
+                f"wanted no propose.also with `kind: {self.name}`: a failure is named from mined pairs, and "
+                "a sentence about one text says nothing of two"
+            )
         if study.embed.encoder == "none":
             raise ValueError(f"wanted embed.encoder with `kind: {self.name}`: the encoder that is tested")
 
