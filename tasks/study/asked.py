@@ -19,6 +19,14 @@ _DIRECTION = re.compile(r"(?:more (?:often )?in )?([AaBb]):\s+")
 _SUBJECT = re.compile(
     r"(?:(?:the|a|this|each) text|(?:(?:the|those) )?texts? (?:that|which)|texts?)\s+", re.I
 )
+_SINGULAR = {
+    "are": "is", "were": "was", "have": "has", "do": "does", "discuss": "discusses", "express": "expresses",
+    **{verb: f"{verb}s" for verb in (
+        "ask", "begin", "complain", "contain", "describe", "end", "include", "lean", "mention", "praise",
+        "report", "resemble", "say", "show", "sound", "speak", "talk", "tell", "use", "write",
+    )},
+}  # fmt: skip
+"""What a verb of `texts that ...` is where one text is spoken of."""
 _GROUP = re.compile(r"\b(?:group|corpus) [AB]\b")
 PATTERN = re.compile(r"(?:(?:matches|contains|has)(?: the pattern)? )?/(?P<pattern>.+)/(?P<flags>i?)", re.S)
 
@@ -81,7 +89,11 @@ def _asked(where: str, said: str) -> Asked:
     direction: Group | None = None
     if given:
         direction, bare = ("A" if given[1] in "Aa" else "B"), bare[given.end() :]
-    bare = _SUBJECT.sub("", bare, 1)
+    subject = _SUBJECT.match(bare)
+    if subject:
+        verb, blank, rest = bare[subject.end() :].partition(" ")
+        is_plural = subject[0].casefold().split()[-1] in {"that", "which"}
+        bare = (_SINGULAR.get(verb, verb) if is_plural else verb) + blank + rest
     is_pattern = bool(PATTERN.fullmatch(bare))
     # Blanks inside a pattern are part of it.
     sentence = bare if is_pattern else re.sub(r"(?<!\.)\.$", "", " ".join(bare.split()))

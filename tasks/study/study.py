@@ -29,6 +29,7 @@ from tasks.study.params import (
     Verify,
 )
 
+_HALF = 0.5
 NOBODY = ".gitkeep"
 """The file of labels of a study that has none: it is there, and empty, so that DVC can watch it."""
 
@@ -225,6 +226,11 @@ class Study(Block):
     def has_gold(self) -> bool:
         """Whether somebody better than the judge has judged a sample, too."""
         return self.label_file is not None or self.gold.texts > 0
+
+    @property
+    def most_missing(self) -> float:
+        """Share of verdicts, over all predicates, that may be missing; with more nothing is left to test."""
+        return max(_HALF, self.record.max_refusal_share)
 
     @property
     def data_path(self) -> Path:

@@ -12,8 +12,6 @@ from tasks.engines import roles
 from tasks.errors import EngineError
 from tasks.verify.plan import Plan
 
-MOST = 0.5
-"""Share of a predicate's pairs without a verdict, on average, beyond which nothing is left to test."""
 ENOUGH = 100
 """Pairs after which so much is told before the end."""
 
@@ -56,8 +54,9 @@ def _refuse(plan: Plan, counted: pl.DataFrame, whole: bool) -> None:
         return
     # By predicate: a walk asks most about those that it cannot decide, which the refused ones are.
     missing = (asked["refused"] + asked["unparsable"]) / asked["asked"]
-    # Whoever allows more has said so.
-    if float(np.mean(missing.to_numpy())) <= max(MOST, plan.study.record.max_refusal_share):
+    # No param of this stage: whoever allows more after an error starts it again, and whoever allows less
+    # afterwards has it in `why` of each row.
+    if float(np.mean(missing.to_numpy())) <= plan.study.most_missing:
         return
     raise EngineError(
         f"verify {plan.study.name}: wanted verdicts of {plan.predicates[0].judge}, got none on "

@@ -106,8 +106,8 @@ def test_its_direction_is_the_users_or_as_explored(project: Project) -> None:
 def test_a_file_has_a_sentence_a_line(project: Project) -> None:
     place = project.folder / "hypotheses"
     place.mkdir()
-    lines = f"\ufeff# mine\n\n  {COVID}\r\nThe text is longer than 8 words.\ntexts that mention the moon\n"
-    (place / "mine.txt").write_text(lines.replace("mention the", "mentions the"), encoding="utf-8")
+    lines = f"\ufeff# mine\n\n  {COVID}\r\ntexts that are longer than 8 words.\nTexts that mention the moon\n"
+    (place / "mine.txt").write_text(lines, encoding="utf-8")
     prepared(project, "hypotheses/mine.txt", only=True)
     said = [row["predicate"] for row in proposed(project)]
     assert said == ['mentions "covid" or "virus"', "is longer than 8 words", 'mentions "moon"']
