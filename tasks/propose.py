@@ -182,12 +182,14 @@ def meanings(study: Study, texts: pl.DataFrame, recorded: pl.DataFrame | None) -
         ParamsError: the engine cannot judge one of them.
         SourceError: their file cannot be read.
     """
-    asked = study.own_sentences
-    if not asked:
+    if not study.own_sentences:
         return []
-    reader = kinds.load(study.kind).actors(study.engine).reader(study, texts, recorded)
+    return _meanings(study, kinds.load(study.kind).actors(study.engine).reader(study, texts, recorded))
+
+
+def _meanings(study: Study, reader: roles.Reader) -> list[tuple[Asked, Meaning]]:
     found, unread = [], []
-    for one in asked:
+    for one in study.own_sentences:
         try:
             found.append((one, reader.meaning(one)))
         except roles.UnreadError as error:
@@ -216,13 +218,13 @@ def _check_meanings_differ(study: Study, found: Sequence[tuple[Asked, Meaning]])
 def _own(seen: Seen, actors: roles.Engine) -> Proposed:
     """What the user asks, as proposals."""
     study = seen.study
+    if not study.own_sentences:
+        return Proposed([], {}, ())
     folder = paths.output(study.name, "collect")
     is_replayed = (folder / "recorded.parquet").is_file()
     recorded = frames.read(folder, "recorded.parquet", frames.RECORDED) if is_replayed else None
-    asked = [one for one, _ in meanings(study, seen.texts, recorded)]
-    if not asked:
-        return Proposed([], {}, ())
     reader = actors.reader(study, seen.texts, recorded)
+    asked = [one for one, _ in _meanings(study, reader)]
     shown = roles.Exploration(seen.texts, seen.vectors["embeddings"], seen.confirm_documents, seen.encoder)
     proposals = reader.read(asked, shown, np.random.default_rng([study.seed, 3]))
     return Proposed(proposals, {"n_asked": len(proposals)}, tuple(reader.calls))

@@ -7,15 +7,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from tasks import paths
 from tasks.errors import ParamsError, SourceError
 from tasks.records import Group
-from tasks.study.params import Propose
 
 MAX_CHARS, MAX_CHARS_PATTERN = 200, 1_000
 """A longer sentence says several things at once."""
-_DIRECTION = re.compile(r"(?:more (?:often )?in )?([AaBb]):\s+")
+_DIRECTION = re.compile(r"(?:more (?:often )?in )?([AB]):\s+", re.I)
 _SUBJECT = re.compile(
     r"(?:(?:the|a|this|each) text|(?:(?:the|those) )?texts? (?:that|which)|texts?)\s+", re.I
 )
@@ -31,6 +33,31 @@ _GROUP = re.compile(r"\b(?:group|corpus) [AB]\b")
 PATTERN = re.compile(r"(?:(?:matches|contains|has)(?: the pattern)? )?/(?P<pattern>.+)/(?P<flags>i?)", re.S)
 
 
+def _as_lines(also: Any) -> Any:
+    """`- a: mentions refund` is a mapping to YAML, and a sentence of A."""
+    if isinstance(also, list | tuple):
+        return tuple(map(_as_line, also))
+    if not isinstance(also, str):
+        raise ValueError(f'wanted a list of sentences, or a file of them, got {also!r}. Write `["..."]`')
+    return also
+
+
+def _as_line(one: Any) -> Any:
+    if isinstance(one, str):
+        return one
+    if not isinstance(one, dict):
+        raise ValueError(f"wanted sentences, got {one!r}. Put a sentence in quotes")
+    (key, sentence), *more = one.items() or [("", "")]
+    if more or not isinstance(sentence, str) or str(key).lower() not in _SIDES:
+        raise ValueError(f"wanted sentences, got the mapping {one}. Put a sentence with a colon in quotes")
+    return f"{key}: {sentence}"
+
+
+_SIDES = {"a", "b", "more in a", "more in b"}
+Sentences = Annotated[Annotated[tuple[str, ...], Field(strict=False)] | str, BeforeValidator(_as_lines)]
+"""Under `propose.also`: a list, or the name of a file."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """A sentence of the user's."""
@@ -43,26 +70,27 @@ class Asked:
     """As it was written."""
 
 
-def sentences(name: str, propose: Propose) -> tuple[Asked, ...]:
+def sentences(name: str, also: tuple[str, ...] | str, most: int) -> tuple[Asked, ...]:
     """What the user asks, in that order; nothing where nothing is asked.
 
     Args:
         name: of the study.
-        propose: its block.
+        also: they, or the file that has them.
+        most: so many are tested.
 
     Raises:
         ParamsError: one says nothing, is too long or stands twice; or they are more than are tested.
         SourceError: their file is not there, or is no text.
     """
     where = f"studies.{name}.propose.also"
-    lines = _lines(where, propose.also) if isinstance(propose.also, str) else propose.also
+    lines = _lines(where, also) if isinstance(also, str) else also
     found = tuple(_asked(where, line) for line in lines)
-    if isinstance(propose.also, str) and not found:
-        raise ParamsError(f"{where}: wanted a sentence a line in {propose.also}, got none. Write some.")
+    if isinstance(also, str) and not found:
+        raise ParamsError(f"{where}: wanted a sentence a line in {also}, got none. Write some.")
     _check_each_stands_once(where, found)
-    if len(found) > propose.max_predicates:
+    if len(found) > most:
         raise ParamsError(
-            f"{where}: wanted at most {propose.max_predicates} sentences, got {len(found)}. Raise "
+            f"{where}: wanted at most {most} sentences, got {len(found)}. Raise "
             "propose.max_predicates, or leave some out: all are tested."
         )
     return found

@@ -7,9 +7,10 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from tasks.study import hosts
+from tasks.study.asked import Sentences
 from tasks.study.block import Block, Share
 
 
@@ -244,34 +245,10 @@ def _is_own(base_url: str) -> bool:
     return hosts.is_own(urlsplit(base_url).hostname or "")
 
 
-def _as_lines(also: Any) -> Any:
-    """`- a: mentions refund` is a mapping to YAML, and a sentence of A."""
-    if isinstance(also, list | tuple):
-        return tuple(map(_as_line, also))
-    if not isinstance(also, str):
-        raise ValueError(f'wanted a list of sentences, or a file of them, got {also!r}. Write `["..."]`')
-    return also
-
-
-def _as_line(one: Any) -> Any:
-    if isinstance(one, str):
-        return one
-    if not isinstance(one, dict):
-        raise ValueError(f"wanted sentences, got {one!r}. Put a sentence in quotes")
-    (key, sentence), *more = one.items() or [("", "")]
-    if more or not isinstance(sentence, str) or str(key).lower() not in _SIDES:
-        raise ValueError(f"wanted sentences, got the mapping {one}. Put a sentence with a colon in quotes")
-    return f"{key}: {sentence}"
-
-
-_SIDES = {"a", "b", "more in a", "more in b"}
-Sentences = Annotated[tuple[str, ...], Field(strict=False)]
-
-
 class Propose(Block):
     """What the proposer may suggest."""
 
-    also: Annotated[Sentences | str, BeforeValidator(_as_lines)] = ()
+    also: Sentences = ()
     """Sentences of your own to test: a list, or a text file in `hypotheses/` with one a line. `a: ...` and
     `b: ...` say where more is expected."""
     only: bool = False

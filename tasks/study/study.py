@@ -109,7 +109,7 @@ class Study(Block):
             ParamsError: one of them cannot be.
             SourceError: their file cannot be read.
         """
-        return asked.sentences(self.name, self.propose)
+        return asked.sentences(self.name, self.propose.also, self.propose.max_predicates)
 
     @property
     def most_predicates(self) -> int:

@@ -20,6 +20,7 @@ from tasks.engines.embedded.forms import Part
 from tasks.engines.embedded.judging import EmbeddedJudge
 from tasks.engines.embedded.measures import MEASURES
 from tasks.engines.embedded.programs import programs
+from tasks.engines.embedded.proposing import check_encoder
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Meaning, UnreadError
 from tasks.records import Call, Grade, Proposal
@@ -68,6 +69,8 @@ class EmbeddedReader:
         order = exploration.texts["text_id"].arg_sort()
         texts, embeddings = exploration.texts[order], exploration.embeddings[order.to_numpy()]
         parts = [self._part(one) for one in asked]
+        if any(part["kind"] == "similarity" for part in parts):
+            check_encoder(exploration, encoders.load(self._study))
         said = [forms.phrase(part) for part in parts]
         written = [definitions.written(self._fitted(part, embeddings)) for part in parts]
         predicates = [
@@ -114,8 +117,9 @@ class EmbeddedReader:
             held = {code for code in self._languages if code in languages.LANGUAGES} | {part["code"]}
             return {**part, "among": sorted(held if len(held) > 1 else languages.LANGUAGES)}
         if part["kind"] == "sentiment":
-            there = set(" ".join(tokens.joined_all(self._texts["text"].to_list())).split())
-            left_out = sorted(self._names & tone.known_words() & there)
+            listed = self._names & tone.known_words()
+            joined = tokens.joined_all(self._texts["text"].to_list())
+            left_out = sorted({word for text in joined for word in listed.intersection(text.split())})
             return {**part, "without": left_out} if left_out else part
         if part["kind"] == "style" and "more_than" not in part:
             listed = {word.casefold() for word in programs()[part["program"]].words}
