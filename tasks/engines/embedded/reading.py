@@ -117,9 +117,9 @@ class EmbeddedReader:
             held = {code for code in self._languages if code in languages.LANGUAGES} | {part["code"]}
             return {**part, "among": sorted(held if len(held) > 1 else languages.LANGUAGES)}
         if part["kind"] == "sentiment":
-            listed = self._names & tone.known_words()
+            tones = self._names & tone.known_words()
             joined = tokens.joined_all(self._texts["text"].to_list())
-            left_out = sorted({word for text in joined for word in listed.intersection(text.split())})
+            left_out = sorted({word for text in joined for word in tones.intersection(text.split())})
             return {**part, "without": left_out} if left_out else part
         if part["kind"] == "style" and "more_than" not in part:
             listed = {word.casefold() for word in programs()[part["program"]].words}
