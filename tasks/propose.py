@@ -161,7 +161,8 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
         found = own
     else:
         found = kind.propose(seen, actors, np.random.default_rng([study.seed, 1]), search)
-        found = _with_own(own, found, study.propose.max_predicates)
+        # Recorded predicates are tested all, however many.
+        found = _with_own(own, found, max(study.propose.max_predicates, len(found.proposals)))
     if not found.proposals:
         raise CorpusError(_nothing(seen, found.noted, actors.NOTHING))
     strangers = sorted({i for p in found.proposals for i in p.example_ids} - set(seen.texts["text_id"]))
