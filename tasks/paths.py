@@ -5,6 +5,9 @@ from pathlib import Path
 
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score", "record", "report")
 
+ASKED = "hypotheses"
+"""Folder of the users' own sentences, which DVC watches; tracked by git."""
+
 _FOLDERS = {
     "collect": "1_texts",
     "embed": "2_embeddings",

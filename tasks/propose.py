@@ -1,16 +1,17 @@
 """Look at the exploration half and suggest hypotheses.
 
-Reads:      1_texts, 2_embeddings
+Reads:      1_texts, 2_embeddings; a file of the user's sentences, where one is named
 Writes:     3_proposals/proposals.parquet: one row per proposal, best first; calls.parquet if paid; tables
             of the study's kind
 Guarantees: the proposer is handed rows of the exploration half only; every example it names is one; into
             how many shards a search is cut changes nothing, and a killed one loses a shard at most; a
-            language model that is no better than chance at questions with known answers is not let judge
+            language model that is no better than chance at questions with known answers is not let judge;
+            what the user asks goes first, and none of it is dropped
 Not here:   anything that looks at the confirmation half, and any claim about significance
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ import polars as pl
 
 from tasks import kinds, paths, progress
 from tasks.engines import roles
-from tasks.errors import CorpusError, SplitError
+from tasks.engines.roles import Meaning
+from tasks.errors import CorpusError, ParamsError, SplitError
 from tasks.kinds import Proposed, Search, Seen
-from tasks.store import calls, frames
+from tasks.store import calls, canonical, frames
 from tasks.study import Study
+from tasks.study.asked import PATTERN, Asked
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def _finish(study: Study, inputs: _Inputs) -> dict[str, Any]:
         "n_proposals": len(families),
         "n_by_family": {family: families.count(family) for family in sorted(set(families))},
         **found.noted,
+        **_asked(inputs.seen.study, found),
         **({"judge": checked.told} if checked else {}),
         **(calls.totals(paid) if paid.height else {}),
     }
@@ -127,6 +131,13 @@ def _finish(study: Study, inputs: _Inputs) -> dict[str, Any]:
     if inputs.search:
         inputs.search.clear()
     return manifest
+
+
+def _asked(study: Study, found: Proposed) -> dict[str, Any]:
+    """The user's own words beside what is judged in their place; what they ask goes first."""
+    asked = zip(study.own_sentences, found.proposals, strict=False)
+    told = [{"said": one.said, "predicate": proposal.predicate} for one, proposal in asked]
+    return {"asked": told} if told else {}
 
 
 def _checked(seen: Seen) -> roles.Checked | None:
@@ -145,13 +156,101 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
     """
     study, kind = seen.study, kinds.load(seen.study.kind)
     actors = kind.actors(study.engine)
-    found = kind.propose(seen, actors, np.random.default_rng([study.seed, 1]), search)
+    own = _own(seen, actors)
+    if study.propose.only:
+        found = own
+    else:
+        found = kind.propose(seen, actors, np.random.default_rng([study.seed, 1]), search)
+        # Recorded predicates are tested all, however many.
+        found = _with_own(own, found, max(study.propose.max_predicates, len(found.proposals)))
     if not found.proposals:
         raise CorpusError(_nothing(seen, found.noted, actors.NOTHING))
     strangers = sorted({i for p in found.proposals for i in p.example_ids} - set(seen.texts["text_id"]))
     if strangers:
         raise SplitError(f"proposals name texts outside the exploration half: {', '.join(strangers[:5])}.")
     return found
+
+
+def meanings(study: Study, texts: pl.DataFrame, recorded: pl.DataFrame | None) -> list[tuple[Asked, Meaning]]:
+    """Each sentence of the user's, with what the study's engine makes of it.
+
+    Args:
+        study: whose they are.
+        texts: rows of the exploration half.
+        recorded: rows of frames.RECORDED, where verdicts were brought along.
+
+    Raises:
+        ParamsError: the engine cannot judge one of them.
+        SourceError: their file cannot be read.
+    """
+    if not study.own_sentences:
+        return []
+    return _meanings(study, kinds.load(study.kind).actors(study.engine).reader(study, texts, recorded))
+
+
+def _meanings(study: Study, reader: roles.Reader) -> list[tuple[Asked, Meaning]]:
+    found, unread = [], []
+    for said in study.own_sentences:
+        one = _in_one_form(said)
+        try:
+            found.append((one, reader.meaning(one)))
+        except roles.UnreadError as error:
+            unread.append(f"`{one.said}`: {error}")
+    if unread:
+        raise ParamsError(
+            f"studies.{study.name}.propose.also: wanted sentences that `engine: {study.engine}` can judge, "
+            f"got {'; '.join(unread)}. {reader.forms}."
+        )
+    _check_meanings_differ(study, found)
+    return found
+
+
+def _in_one_form(asked: Asked) -> Asked:
+    """As texts are, so that what is typed in another way is found, too."""
+    form = canonical.pattern if PATTERN.fullmatch(asked.sentence) else canonical.canonical
+    return replace(asked, sentence=form(asked.sentence))
+
+
+def _check_meanings_differ(study: Study, found: Sequence[tuple[Asked, Meaning]]) -> None:
+    said: dict[str, str] = {}
+    for one, meaning in found:
+        if meaning.predicate in said:
+            raise ParamsError(
+                f"studies.{study.name}.propose.also: wanted each sentence once, got "
+                f"`{said[meaning.predicate]}` and `{one.said}`, both judged as "
+                f"`{meaning.predicate}`. Leave one out."
+            )
+        said[meaning.predicate] = one.said
+
+
+def _own(seen: Seen, actors: roles.Engine) -> Proposed:
+    """What the user asks, as proposals."""
+    study = seen.study
+    if not study.own_sentences:
+        return Proposed([], {}, ())
+    folder = paths.output(study.name, "collect")
+    is_replayed = (folder / "recorded.parquet").is_file()
+    recorded = frames.read(folder, "recorded.parquet", frames.RECORDED) if is_replayed else None
+    reader = actors.reader(study, seen.texts, recorded)
+    asked = [one for one, _ in _meanings(study, reader)]
+    shown = roles.Exploration(seen.texts, seen.vectors["embeddings"], seen.confirm_documents, seen.encoder)
+    proposals = reader.read(asked, shown, np.random.default_rng([study.seed, 3]))
+    return Proposed(proposals, {"n_asked": len(proposals)}, tuple(reader.calls))
+
+
+def _with_own(own: Proposed, found: Proposed, most: int) -> Proposed:
+    """What the user asks, and then what is proposed and does not repeat it, at most so many in all."""
+    definitions = {one.definition for one in own.proposals}
+    sentences = {one.predicate.casefold() for one in own.proposals}
+    fresh = [
+        one
+        for one in found.proposals
+        if one.definition not in definitions and one.predicate.casefold() not in sentences
+    ]
+    noted = {**found.noted, **own.noted}
+    if own.proposals:
+        noted["n_asked_and_proposed"] = len(found.proposals) - len(fresh)
+    return Proposed([*own.proposals, *fresh][:most], noted, (*own.calls, *found.calls), found.tables)
 
 
 def _nothing(seen: Seen, noted: Mapping[str, float | Mapping[str, int]], advice: str) -> str:

@@ -4,8 +4,7 @@ Reads:      1_texts, 2_embeddings (to order the evidence), 4_predicates, 5_verdi
             of 3_proposals and 5_verdicts, and other studies' discoveries in data/discoveries.duckdb
 Writes:     7_discoveries/{discoveries,evidence,runs}.parquet, calls.parquet where rating is paid, and
             data/discoveries.duckdb by run_id
-Guarantees: nothing unfrozen, out of range or too full of refusals is recorded; the database can be
-            rebuilt from the Parquet
+Guarantees: nothing unfrozen or out of range is recorded; the database can be rebuilt from the Parquet
 Not here:   estimates, tests or any choice of what counts as a discovery
 """
 
@@ -61,9 +60,7 @@ def run(study: Study) -> dict[str, Any]:
     run_id = this_run["run_id"].item()
     cost_usd = calls.cost_usd_by_predicate(paid, study.spend.prices)
     discoveries = discovery_rows(this_run, predicates, scores, ratings, rated_by, cost_usd, judges)
-    # Where gaps speak against a predicate they make no discovery, and the kind says what they leave.
-    most = study.record.max_refusal_share if kind.gaps == "left out" else 1.0
-    expectations.check_record(predicates, expectations.summarise(verdicts), discoveries, most)
+    expectations.check_record(predicates, expectations.summarise(verdicts), discoveries)
     tested = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
     judged, embeddings = kind.evidence(study, texts, tested)
     evidence = evidence_rows(study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge)

@@ -12,6 +12,7 @@ Grade = Literal["exact", "proxy", "theme"]
 Status = Literal["value", "refusal", "unparsable", "absent"]
 Why = Literal[
     "contradicted",
+    "too many gaps",
     "untested",
     "futile",
     "curtailed",
@@ -50,7 +51,7 @@ class Proposal:
     direction: Group
     """The group in which it is said to hold more often."""
     family: str
-    """Which proposer: words, style, theme, axis, recorded, llm."""
+    """Which proposer: words, style, theme, axis, recorded, llm; user: the user asked for it."""
     grade: Grade
     """exact: the definition is the claim. proxy: a stand-in for it. theme: named by its exemplars."""
     definition: str

@@ -22,6 +22,7 @@ def prepare(folder: Path, *, scm: bool = False) -> None:
         shutil.copy(REPO / name, folder / name)
     (folder / "data" / "labels").mkdir(parents=True)
     shutil.copy(REPO / "data/labels/.gitkeep", folder / "data/labels")
+    shutil.copytree(REPO / "hypotheses", folder / "hypotheses")
     dvc(folder, "init", *([] if scm else ["--no-scm"]))
 
 

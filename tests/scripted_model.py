@@ -34,6 +34,8 @@ class Plan:
     """What is suggested where no pair is shown."""
     refuses: tuple[str, ...] = ()
     """Names of failures, or parts of them, that no pairs are written for."""
+    refuses_to_judge: tuple[str, ...] = ()
+    """Predicates that are refused of every text, whatever else is asked in the same call."""
     careless: bool = False
     """Whether failures and new pairs are too many, some pairs empty, equal, mirrored, long or marked up."""
     verdict: str = ""
@@ -126,6 +128,8 @@ def refusal(plan: Plan, question: Question) -> str:
     if question.task in {"pair", "pairs"}:
         name = question.failure["name"]
         return "refusal" if any(part in name for part in plan.refuses) else ""
+    if any(one["predicate"] in plan.refuses_to_judge for one in question.predicates):
+        return "refusal"
     if not plan.refusals or question.task not in {"verdicts", "comparison", "comparisons", "yes_or_no"}:
         return ""
     for row in question.texts:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks import embed, kinds
-from tasks.collect.stage import collected
+from tasks import embed, kinds, propose
+from tasks.collect.stage import Collected, collected
 from tasks.commands import foresight, output
 from tasks.commands.foresight import BASE_SHARE
 from tasks.engines import languages
@@ -46,6 +46,7 @@ def preview(study: Study) -> dict[str, Any]:
         embed.open_all(study)
     units = kind.units(study, found.texts)
     told = {} if kind.tests_encoders else reading(study, found.texts["text"].to_list())
+    told |= {"asked": asked(study, found)}
     return {"kind": study.kind, **told, **found.manifest, **kind.forecast(study), **power(study, units)}
 
 
@@ -53,6 +54,31 @@ def reading(study: Study, texts: Sequence[str]) -> dict[str, Any]:
     """Languages of the texts (shares, 0-1), and a warning where the encoder does not read them."""
     held = languages.shares(texts)
     return {"languages": held, "unread": languages.warning(held, study.embed.encoder)}
+
+
+def asked(study: Study, found: Collected) -> list[dict[str, str | None]]:
+    """Sentences of the user's, and how each will be judged.
+
+    Raises:
+        ParamsError: one of them cannot be judged.
+        SourceError: their file cannot be read.
+    """
+    explored = found.texts.filter(pl.col("half") == "explore")
+    return [
+        {"said": one.said, "direction": one.direction, "predicate": meaning.predicate, "judged": meaning.how}
+        for one, meaning in propose.meanings(study, explored, found.recorded)
+    ]
+
+
+def asked_lines(found: Mapping[str, Any]) -> list[str]:
+    """The same as a person reads it."""
+    rows = found.get("asked", [])
+    return ["  asked by you:"] * bool(rows) + [
+        f"    {one['said']}"
+        + ("" if one["said"] == one["predicate"] else f"  ->  {one['predicate']}")
+        + f"  ({one['judged']})"
+        for one in rows
+    ]
 
 
 def power(study: Study, units: pl.DataFrame) -> dict[str, Any]:
@@ -83,7 +109,7 @@ def smallest_effect(study: Study, n_a: int, n_b: int) -> dict[str, float | None]
     found = share_difference_detectable_fisher(
         n_a,
         n_b,
-        alpha=[alpha, alpha / study.propose.max_predicates],
+        alpha=[alpha, alpha / study.most_predicates],
         min_effect=study.score.min_effect,
     )
     alone, of_many = (None if np.isnan(d) else round(float(d), 4) for d in found)
@@ -96,7 +122,7 @@ def outlook(study: Study, held_out: pl.DataFrame) -> dict[str, Any]:
     A predicate holds in a tenth of the texts of one group and is the only one that is there, among as many as
     may be proposed. `smallest_effect` is found in 4 of 5 walks; None where the largest is not.
     """
-    n_predicates = study.propose.max_predicates
+    n_predicates = study.most_predicates
     least = study.score.min_effect or LEAST_EFFECT
     asked = [multiple * least for multiple in MULTIPLES]
     ladder = _ladder(study)
@@ -126,7 +152,7 @@ def _simulated(study: Study, held_out: pl.DataFrame, effects: Sequence[float], b
         held_out["document_id"].rank("dense").to_numpy().astype(np.int64),
         effects,
         Rule(plan.alpha, plan.min_effect, plan.control, plan.futility, level=study.score.level),
-        study.propose.max_predicates,
+        study.most_predicates,
         plan.look_every,
         base_share,
         seed=study.seed,
@@ -152,7 +178,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     )
     sizes = kinds.load(found["kind"]).size_lines(found)
     unread = [found["unread"]] if found.get("unread") else []
-    return [*useless_lines(found), *found["warnings"], *unread, head, *sizes, *power_lines(found)]
+    asks = asked_lines(found)
+    return [*useless_lines(found), *found["warnings"], *unread, head, *sizes, *asks, *power_lines(found)]
 
 
 def power_lines(found: Mapping[str, Any]) -> list[str]:

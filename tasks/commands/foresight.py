@@ -155,7 +155,7 @@ def is_useless(found: Mapping[str, Any]) -> bool:
 
 
 def _levels(study: Study) -> list[float]:
-    return [study.score.alpha, study.score.alpha / study.propose.max_predicates]
+    return [study.score.alpha, study.score.alpha / study.most_predicates]
 
 
 def _named(found: np.ndarray) -> dict[str, float | None]:

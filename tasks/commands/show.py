@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from tasks import paths, study
 from tasks.commands import output
 from tasks.errors import MissingStageError
@@ -26,11 +28,12 @@ def found_by(study: Study) -> dict[str, Any]:
     """
     recorded, scored = paths.output(study.name, "record"), paths.output(study.name, "score")
     tested = frames.read(recorded, "discoveries.parquet", frames.DISCOVERIES)
-    scores = frames.read(scored, "scores.parquet", frames.SCORES).select("predicate_id", "fragile")
+    scores = frames.read(scored, "scores.parquet", frames.SCORES)
     names = frames.read_manifest(recorded)["names"]
     manifest = frames.read_manifest(scored)
     by_gold = _by_gold(study)
-    kept = tested.filter("is_discovery").join(scores, on="predicate_id", maintain_order="left")
+    fragile = scores.select("predicate_id", "fragile")
+    kept = tested.filter("is_discovery").join(fragile, on="predicate_id", maintain_order="left")
     columns = (
         "predicate_id",
         "predicate",
@@ -50,6 +53,8 @@ def found_by(study: Study) -> dict[str, Any]:
         "study": study.name,
         "n_tested": tested.height,
         "n_contradicted": manifest.get("gold", {}).get("n_contradicted", 0),
+        "asked": _asked(tested, scores),
+        "n_gapped": scores.filter(why="too many gaps").height,
         "report": str(report),
         "useless": counts.useless(_proposed(study)),
         "walk": walk,
@@ -65,6 +70,7 @@ def found_by(study: Study) -> dict[str, Any]:
                 "more_in": names[row["direction"]],
                 "is_fragile": row["fragile"],
                 "is_blind": row["family"] == "blind",
+                "is_asked": row["family"] == "user",
                 "gold": by_gold.get(row["predicate_id"]),
             }
             for row in sorted(kept.iter_rows(named=True), key=by_certainty)
@@ -95,18 +101,37 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
             f"q={small(row['q'])}  "
             f"{row['more_in']}: {row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
-            f"{' (expected without data)' if row['is_blind'] else ''}{_gold_words(row['gold'])}"
+            f"{' (expected without data)' if row['is_blind'] else ''}"
+            f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}"
         )
         folded = [one for one in kept if one["group_id"] == row["predicate_id"] and one is not row]
         lines += [
             f"    {one['conservative_validity']:+.2f} on nearly the same texts: {one['predicate']}"
+            f"{' (asked by you)' if one['is_asked'] else ''}"
             for one in folded
         ]
     if found["n_contradicted"]:
         lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")
+    lines += [
+        f"  asked by you, no discovery ({one['why']}): {one['predicate']}"
+        for one in found["asked"]
+        if not one["is_discovery"]
+    ]
+    if found["n_gapped"]:
+        lines.append(
+            f"  {found['n_gapped']} could not be tested: too many verdicts were refused or unparsable."
+        )
     if not kept:
         lines.append("  nothing held up on the texts that no proposer had seen.")
     return lines
+
+
+def _asked(tested: pl.DataFrame, scores: pl.DataFrame) -> list[dict[str, Any]]:
+    """What came of the sentences that the user asked to be tested."""
+    columns = ("predicate_id", "predicate", "direction", "validity", "lo", "hi", "q", "is_discovery")
+    asked = tested.filter(family="user").select(columns)
+    why = scores.select("predicate_id", "why")
+    return asked.join(why, on="predicate_id", maintain_order="left").to_dicts()
 
 
 def right(measured: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Who proposes, judges, rates and encodes: the protocols, and loading an engine by name.
 
 An engine is a package `tasks/engines/<name>` whose `__init__` defines `proposer(study)`,
-`judge(study)`, `rater(study)` and, where it can write texts, `generator(study)`;
-nothing heavy is imported until one is called.
+`judge(study)`, `rater(study)`, `reader(study, texts, recorded)` and, where it can write texts,
+`generator(study)`; nothing heavy is imported until one is called.
 """
 
 import importlib
@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from tasks.records import Call, Predicate, Proposal
 from tasks.study import Study
+from tasks.study.asked import Asked
 
 VALUE, REFUSAL, UNPARSABLE, ABSENT = range(4)
 STATUSES = ("value", "refusal", "unparsable", "absent")
@@ -102,6 +103,54 @@ class Proposer(Protocol):
 
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals from the exploration half, best first, at most study.propose.max_predicates."""
+        ...
+
+
+OWN = "user"
+"""The family of a sentence that the user asked to be tested."""
+
+
+class UnreadError(Exception):
+    """Why a sentence of the user's cannot be judged by an engine; the whole message is the caller's."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an engine makes of a sentence of the user's."""
+
+    predicate: str
+    """Completing 'the text ...', as it will be frozen."""
+    how: str
+    """How it will be judged, in a few words."""
+
+
+class Reader(Protocol):
+    """Makes sentences of the user's own testable."""
+
+    forms: str
+    """The sentences it can read, for whoever wrote another one."""
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The paid answers that directions rest on; empty where nothing is paid."""
+        ...
+
+    def meaning(self, asked: Asked) -> Meaning:
+        """What the sentence says, and who judges it; nothing is asked and nothing encoded.
+
+        Raises:
+            UnreadError: it cannot be judged.
+        """
+        ...
+
+    def read(
+        self, asked: Sequence[Asked], exploration: Exploration, rng: np.random.Generator
+    ) -> list[Proposal]:
+        """Each as a proposal of the family OWN, in that order; its direction is the user's, or as measured.
+
+        Raises:
+            UnreadError: one cannot be judged.
+        """
         ...
 
 
@@ -211,6 +260,16 @@ class Engine(Protocol):
 
     def judge(self, study: Study) -> Judge:
         """Its judge for this study."""
+        ...
+
+    def reader(self, study: Study, texts: pl.DataFrame, recorded: pl.DataFrame | None) -> Reader:
+        """Who reads the user's own sentences.
+
+        Args:
+            study: whose they are.
+            texts: rows of the exploration half.
+            recorded: rows of frames.RECORDED, where verdicts were brought along.
+        """
         ...
 
     def rater(self, study: Study) -> Rater:

@@ -145,16 +145,47 @@ def less_unknown(table: pl.DataFrame, known: Bool[np.ndarray, " predicate"]) -> 
     )
 
 
+def less_gapped(
+    table: pl.DataFrame, is_gapped: Bool[np.ndarray, " predicate"], wanted: ScoreParams, control: str
+) -> pl.DataFrame:
+    """What the judge of a walk was asked about in vain too often is no discovery; others stand without it.
+
+    A set from which one is struck is no longer one that the guarantee applies to: q is made anew.
+    """
+    if not is_gapped.any():
+        return table
+    left = less_unknown(table, ~is_gapped)
+    named = left["is_discovery"].to_numpy()
+    q = evalues_adjusted(np.log(left["e_value"].to_numpy()), named, control)
+    stands = pl.Series(~named | (q <= wanted.alpha))
+    return left.with_columns(
+        pl.Series("q", np.where(named, q, left["q"].to_numpy())), pl.col("fragile", "is_discovery") & stands
+    )
+
+
 def with_why(
     table: pl.DataFrame,
     towards_a: Bool[np.ndarray, " predicate"],
     bearing: Sequence[str] | None,
     wanted: ScoreParams,
+    is_gapped: Bool[np.ndarray, " predicate"] | None = None,
 ) -> pl.DataFrame:
-    """Adds `why` each is no discovery: the first condition that failed; NULL of discoveries."""
+    """Adds `why` each is no discovery: the first condition that failed; NULL of discoveries.
+
+    Args:
+        table: as `decided_fixed` or `decided_sequential` gives it.
+        towards_a: the frozen directions.
+        bearing: what gold verdicts say of each; None without any.
+        wanted: what counts as a discovery.
+        is_gapped: of which the judge was asked in vain too often; None: of none.
+    """
     effect = effect_towards(table["validity"].to_numpy(), towards_a)
     reasons: list[Why | None] = [
-        None if is_discovery else _why(p, q, float(effect[i]), decision, of, wanted)
+        None
+        if is_discovery
+        else "too many gaps"
+        if is_gapped is not None and is_gapped[i]
+        else _why(p, q, float(effect[i]), decision, of, wanted)
         for i, (p, q, decision, is_discovery, of) in enumerate(
             zip(
                 table["p"],

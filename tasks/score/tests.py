@@ -37,7 +37,8 @@ def decide(judged: Judged, walk: Walk | None = None, n_looks: int | None = None)
     """
     found = _fixed(judged) if walk is None else _sequential(judged, walk, n_looks)
     wanted = judged.study.score
-    return replace(found, table=discoveries.with_why(found.table, judged.towards_a, found.bearing, wanted))
+    table = discoveries.with_why(found.table, judged.towards_a, found.bearing, wanted, judged.is_gapped)
+    return replace(found, table=table)
 
 
 def fixed_estimates(judged: Judged) -> pl.DataFrame:
@@ -45,12 +46,20 @@ def fixed_estimates(judged: Judged) -> pl.DataFrame:
     level = judged.study.score.level
     alone = judge_estimates(judged, level)
     fixed = gold_estimates(judged, level) if judged.study.gold.decides else None
-    return alone if fixed is None else corrected.corrected_estimates(judged, alone, fixed)
+    return alone if fixed is None else _told(corrected.corrected_estimates(judged, alone, fixed), judged)
 
 
 def judge_estimates(judged: Judged, level: float) -> pl.DataFrame:
-    """What the judge's verdicts alone say."""
-    return kinds.load(judged.study.kind).estimates(judged, level)
+    """What the judge's verdicts alone say; nothing of predicates with too many gaps."""
+    return _told(kinds.load(judged.study.kind).estimates(judged, level), judged)
+
+
+def _told(estimates: pl.DataFrame, judged: Judged) -> pl.DataFrame:
+    nothing = {"validity": float("nan"), "lo": -1.0, "hi": 1.0, "p": 1.0}
+    is_gapped = pl.Series(judged.is_gapped)
+    return estimates.with_columns(
+        pl.when(is_gapped).then(value).otherwise(pl.col(name)).alias(name) for name, value in nothing.items()
+    )
 
 
 def gold_estimates(judged: Judged, level: float) -> Corrected | None:
@@ -68,17 +77,18 @@ def _fixed(judged: Judged) -> Outcome:
     bearing = discoveries.bearings(fixed, q, towards_a, own, wanted)
     if not judged.study.gold.decides:
         return Outcome(discoveries.less_contradicted(own, bearing), fixed, q, bearing)
-    estimates = corrected.corrected_estimates(judged, alone, fixed)
+    estimates = _told(corrected.corrected_estimates(judged, alone, fixed), judged)
     return Outcome(discoveries.decided_fixed(estimates, towards_a, wanted), fixed, q, bearing)
 
 
 def _sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outcome:
     study, wanted = judged.study, judged.study.score
+    gapped = (judged.is_gapped, wanted, study.verify.sequential.control)
     level, decides = (1 + wanted.level) / 2, study.gold.decides
     walk.replay(judged.score, judged.status, judged.gold if decides else None, n_looks)
     alone, fixed = judge_estimates(judged, level), gold_estimates(judged, level)
     if fixed is None:
-        return Outcome(discoveries.decided_sequential(walk, alone))
+        return Outcome(discoveries.less_gapped(discoveries.decided_sequential(walk, alone), *gapped))
     fixed = corrected_whatever_refused(fixed, judged, level)
     stopped = corrected_at_stop(fixed, judged, walk, wanted.level, steadier=not decides)
     if decides:
@@ -86,9 +96,10 @@ def _sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outcome:
         ends = replace(stopped, lo=fixed.lo, hi=fixed.hi, method=fixed.method)
         table = discoveries.decided_sequential(walk, corrected.corrected_estimates(judged, alone, ends))
         table = discoveries.less_unknown(table, ~np.isnan(fixed.validity))
+        table = discoveries.less_gapped(table, *gapped)
         bearing = [discoveries.SUPPORTED if found else discoveries.OPEN for found in table["is_discovery"]]
         return Outcome(table, _with_decided_figures(stopped, table), table["q"].to_numpy(), bearing)
-    own = discoveries.decided_sequential(walk, alone)
+    own = discoveries.less_gapped(discoveries.decided_sequential(walk, alone), *gapped)
     q = discoveries.corrected_q(stopped, judged.towards_a, wanted, study.verify.sequential.control)
     bearing = discoveries.bearings(stopped, q, judged.towards_a, own, wanted)
     return Outcome(discoveries.less_contradicted(own, bearing), stopped, q, bearing)

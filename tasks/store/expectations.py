@@ -87,8 +87,6 @@ def summarise(verdicts: pl.LazyFrame) -> pl.DataFrame:
         .agg(
             pl.len().alias("n"),
             valued.sum().alias("n_value"),
-            status.is_in(["refusal", "unparsable"]).sum().alias("n_missing"),
-            (status == "absent").sum().alias("n_absent"),
             (~status.is_in(list(get_args(Status)))).fill_null(True).sum().alias("n_unknown_status"),
             (valued & (score.is_null() | score.is_nan())).sum().alias("n_value_without_score"),
             (~valued & score.is_not_null()).sum().alias("n_score_without_value"),
@@ -101,16 +99,13 @@ def summarise(verdicts: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def check_record(
-    predicates: pl.DataFrame, verdicts: pl.DataFrame, discoveries: pl.DataFrame, max_refusal_share: float
-) -> None:
+def check_record(predicates: pl.DataFrame, verdicts: pl.DataFrame, discoveries: pl.DataFrame) -> None:
     """Passes when what was tested is what was frozen, and every figure is one that can be.
 
     Args:
         predicates: the frozen ones, rows of frames.PREDICATES.
         verdicts: what `summarise` gives.
         discoveries: rows of frames.DISCOVERIES, one per tested predicate.
-        max_refusal_share: the largest share of refused or unparsable verdicts of a predicate.
 
     Raises:
         GuardError: an expectation was not met.
@@ -129,20 +124,15 @@ def check_record(
             expect.ExpectColumnValuesToBeInSet(column="grade", value_set=list(get_args(Grade))),
         ],
     )
-    _check_verdicts(suite, expect, verdicts, frozen, max_refusal_share)
+    _check_verdicts(suite, expect, verdicts, frozen)
     _check_figures(suite, expect, discoveries, frozen)
 
 
-def _check_verdicts(
-    suite: "_Suite", expect: Any, verdicts: pl.DataFrame, frozen: list[str], max_refusal_share: float
-) -> None:
+def _check_verdicts(suite: "_Suite", expect: Any, verdicts: pl.DataFrame, frozen: list[str]) -> None:
     between = expect.ExpectColumnValuesToBeBetween
     never = ("n_unknown_status", "n_value_without_score", "n_score_without_value", "n_twice")
     suite.check(
-        # Of those asked: a pair that was never judged dilutes nothing.
-        verdicts.with_columns(
-            (pl.col("n_missing") / (pl.col("n") - pl.col("n_absent")).clip(1)).alias("share_refused")
-        ),
+        verdicts,
         "predicate_id",
         [
             expect.ExpectColumnValuesToBeInSet(column="predicate_id", value_set=frozen),
@@ -150,7 +140,6 @@ def _check_verdicts(
             *[between(column=column, min_value=0, max_value=0) for column in never],
             between(column="score_min", min_value=0, max_value=1),
             between(column="score_max", min_value=0, max_value=1),
-            between(column="share_refused", min_value=0, max_value=max_refusal_share),
         ],
     )
 

@@ -1,6 +1,7 @@
 """A study: what is asked, as params.yaml says it.
 
 params   the blocks of a study, key by key (corpus: `collect`; block: what all have in common)
+asked    sentences of the user's own
 study    what the blocks mean together
 reading  params.yaml -> a study of its kind
 dialect  YAML as DVC reads it (naming: what a study may be called)

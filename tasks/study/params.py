@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from tasks.study import hosts
+from tasks.study.asked import Sentences
 from tasks.study.block import Block, Share
 
 
@@ -247,8 +248,13 @@ def _is_own(base_url: str) -> bool:
 class Propose(Block):
     """What the proposer may suggest."""
 
+    also: Sentences = ()
+    """Sentences of your own to test: a list, or a text file in `hypotheses/` with one a line. `a: ...` and
+    `b: ...` say where more is expected."""
+    only: bool = False
+    """Whether these alone are tested, and nothing else is proposed."""
     max_predicates: int = Field(default=20, ge=1)
-    """Most predicates that are frozen and tested."""
+    """Most predicates that are frozen and tested, those of `also` first."""
     families: tuple[Literal["words", "style", "theme", "axis"], ...] = Field(
         default=("words", "style", "theme", "axis"), min_length=1, strict=False
     )
@@ -346,13 +352,13 @@ class ScoreParams(Block):
 
 
 class Record(Block):
-    """What is remembered, and when recording stops."""
+    """What is remembered, and how many verdicts may be missing."""
 
     n_evidence: int = Field(default=5, ge=0, le=100)
     """Texts kept for and against each predicate."""
     max_refusal_share: float = Field(default=0.2, ge=0, le=1)
-    """A predicate with more refused or unparsable verdicts stops the run; in kinds where they
-    count against it, it alone is untested."""
+    """A predicate with more refused or unparsable verdicts is no discovery (`too many gaps`); where most
+    pairs of all have none, verify ends the study, unless this allows so many."""
 
 
 class Report(Block):

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from tasks import paths
-from tasks.study import naming
+from tasks.study import asked, naming
 from tasks.study.block import Block
 from tasks.study.corpus import Collect
 from tasks.study.params import (
@@ -28,6 +28,7 @@ from tasks.study.params import (
     Verify,
 )
 
+_HALF = 0.5
 NOBODY = ".gitkeep"
 """The file of labels of a study that has none: it is there so that DVC can watch it."""
 
@@ -85,6 +86,34 @@ class Study(Block):
         return self
 
     @model_validator(mode="after")
+    def _asks_something(self) -> "Study":
+        also = self.propose.also
+        if self.propose.only and not also:
+            raise ValueError("wanted sentences under propose.also with `only: true`, which tests them alone")
+        if isinstance(also, str) and not asked.is_a_place_for_them(also):
+            raise ValueError(
+                f"wanted propose.also to be a list of sentences, or a file in the folder {paths.ASKED}/, got "
+                f'{also!r}. Write `["..."]` around a sentence; move a file there, and write '
+                f"`also: {paths.ASKED}/{Path(also).name}`"
+            )
+        return self
+
+    @property
+    def own_sentences(self) -> tuple[asked.Asked, ...]:
+        """Sentences of the user's own.
+
+        Raises:
+            ParamsError: one of them cannot be.
+            SourceError: their file cannot be read.
+        """
+        return asked.sentences(self.name, self.propose.also, self.propose.max_predicates)
+
+    @property
+    def most_predicates(self) -> int:
+        """So many predicates are tested at most."""
+        return len(self.own_sentences) if self.propose.only else self.propose.max_predicates
+
+    @model_validator(mode="after")
     def _gold_can_be_asked(self) -> "Study":
         gold, verify = self.gold, self.verify
         if gold.decides and not self.has_gold:
@@ -126,7 +155,8 @@ class Study(Block):
     @property
     def asked_roles(self) -> tuple[RoleName, ...]:
         """The roles in which this study asks a language model."""
-        roles = [role for role in get_args(RoleName) if role != "gold"] if self.engine == "llm" else []
+        unasked = {"gold", *(("proposer",) if self.propose.only else ())}
+        roles = [role for role in get_args(RoleName) if role not in unasked] if self.engine == "llm" else []
         return (*roles, *(("gold",) if self.gold.texts else ()))
 
     @model_validator(mode="after")
@@ -193,6 +223,11 @@ class Study(Block):
     def has_gold(self) -> bool:
         """Whether somebody better than the judge has judged a sample, too."""
         return self.label_file is not None or self.gold.texts > 0
+
+    @property
+    def most_missing(self) -> float:
+        """Share of verdicts, over all predicates, that may be missing; with more nothing is left to test."""
+        return max(_HALF, self.record.max_refusal_share)
 
     @property
     def data_path(self) -> Path:

@@ -73,6 +73,12 @@ class Judged:
         return np.asarray((self.status == roles.REFUSAL) | (self.status == roles.UNPARSABLE))
 
     @cached_property
+    def is_gapped(self) -> Bool[np.ndarray, " predicate"]:
+        """Predicates about which the judge was asked in vain too often (max_refusal_share)."""
+        asked = (self.status != roles.ABSENT).sum(axis=0).clip(1)
+        return np.asarray(self.in_vain.sum(axis=0) / asked > self.study.record.max_refusal_share)
+
+    @cached_property
     def own(self) -> Int[np.ndarray, " row"] | None:
         """Of rows that are each for one predicate, its column; None where all are for all."""
         if "predicate_id" not in self.rows.columns:

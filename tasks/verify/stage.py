@@ -7,7 +7,8 @@ Writes:     5_verdicts/part-*.parquet: one row per predicate and confirmation te
             the pairs that were written to test them
 Guarantees: exploration and confirmation share no text, or nothing is judged; only what was frozen is
             judged, by the judge it was frozen with; a missing verdict is a row, and so is a pair that a
-            sequential plan did not ask about; what the gold judge reads is drawn by chance alone
+            sequential plan did not ask about; what the gold judge reads is drawn by chance alone; a judge
+            that says nothing of most pairs ends the study here
 Not here:   proposing, changing a threshold, any test; how a part is judged (part.py)
 """
 
@@ -31,7 +32,7 @@ from tasks.verdicts.judged import with_gaps
 from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, n_pairs
 from tasks.verdicts.planned import check_plan
 from tasks.verdicts.walk import DECISIONS, Walk
-from tasks.verify import part
+from tasks.verify import gaps, part
 from tasks.verify.plan import Plan, judged_files
 from tasks.verify.rows import verdict_frame
 
@@ -108,6 +109,8 @@ def _run_shard(plan: Plan, shard: int) -> None:
         _walked(plan, _looked)
     elif not plan.file("part", shard).is_file():
         part.judge_part(plan, shard, plan.predicates, plan.held_out[plan.shard(shard)])
+    if not plan.walks:
+        gaps.check_parts(plan)
 
 
 def _walked(plan: Plan, look: _Look) -> tuple[Walk, roles.Judgements]:
@@ -129,6 +132,7 @@ def _walked(plan: Plan, look: _Look) -> tuple[Walk, roles.Judgements]:
             status[np.ix_(rows, at)] = codes.to_numpy().reshape(at.size, rows.size).T
             taken = with_gaps(score[rows], status[rows], in_a[rows], plan.kind.gaps)
             walk.take(taken, status[rows], _gold_of(plan, walk.n_looks, rows))
+            gaps.check_status(plan, status, whole=not walk.going.any())
             advance(note=lambda: f"{walk.going.sum()} of {walk.going.size} predicates undecided")
     return walk, roles.Judgements(score, status)
 
@@ -206,6 +210,7 @@ def _check_shards(plan: Plan) -> None:
         raise MissingStageError(
             f"{plan.parts}: {n_there} of {plan.n_shards} shards are judged. Rerun verify."
         )
+    gaps.check_parts(plan, whole=True)
     if plan.gold_judge and plan.study.gold.choose == "uncertain":
         part.ask_gold_where_unsure(plan)
 

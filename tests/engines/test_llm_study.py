@@ -9,7 +9,10 @@ import polars as pl
 import pytest
 
 from tasks import paths
+from tasks.commands import show
+from tasks.errors import EngineError
 from tasks.store import frames
+from tasks.study import load
 from tests import loopback
 from tests.conftest import SHARED, Project, shared_file
 from tests.llm_study import (
@@ -129,6 +132,47 @@ def test_log_probabilities_give_graded_scores(project: Project, server: Server) 
     assert values["score"].n_unique() > 100
     assert ((values["score"] >= 0.5) == (wanted(PLAN, values) == 1)).all()
     assert discoveries()['mentions "covid"']["is_discovery"]
+
+
+@pytest.mark.parametrize("plan", ["fixed", "sequential"])
+def test_a_predicate_that_is_always_refused_is_a_row_and_the_others_are_found(
+    plan: str, project: Project, server: Server
+) -> None:
+    alone = {"predicates_per_call": 1, "plan": plan, "sequential": {"min_effect": 0.02}}
+    server.change(Plan(hypotheses=HYPOTHESES, refuses_to_judge=(NULL[0],)))
+    prepared(project, server, n=100, verify=alone, propose={"judged": 0})
+    project.run("news")
+    found = discoveries()
+    assert {p for p, row in found.items() if row["is_discovery"]} == set(PLANTED)
+    scores = frames.read(paths.output("news", "score"), "scores.parquet", frames.SCORES)
+    ids = {row["predicate_id"]: p for p, row in found.items()}
+    why = {ids[row["predicate_id"]]: row["why"] for row in scores.iter_rows(named=True)}
+    assert why[NULL[0]] == "too many gaps" and "too many gaps" not in [why[p] for p in NULL[1:]]
+    assert (found[NULL[0]]["validity"], found[NULL[0]]["q"]) == (None, 1.0)
+    page = (paths.reports() / "news" / "index.html").read_text(encoding="utf-8")
+    assert "more than record.max_refusal_share allows" in page
+    told = show.found_by(load("news"))
+    assert told["n_gapped"] == 1 and any("1 could not be tested" in line for line in show.lines(told))
+
+
+@pytest.mark.parametrize("plan", ["fixed", "sequential"])
+def test_a_judge_that_refuses_nearly_all_ends_the_study_in_verify_after_few_calls(
+    plan: str, project: Project, server: Server
+) -> None:
+    alone = {"predicates_per_call": 1, "plan": plan, "sequential": {"min_effect": 0.02}, "shard_size": 16}
+    server.change(Plan(hypotheses=HYPOTHESES, refuses_to_judge=(*PLANTED, *NULL[:-1])))
+    prepared(project, server, n=100, verify=alone, propose={"judged": 0})
+    project.run("news", *paths.STAGES[:4])
+    before = server.stats()["calls"]
+    with pytest.raises(EngineError, match=r"got none on \d+ of 1\d\d pairs .* Name another judge") as caught:
+        project.run("news", "verify")
+    assert not caught.value.retryable
+    asked = server.stats()["calls"]
+    assert asked - before < 500
+    # Asking again is no way out, and costs nothing.
+    with pytest.raises(EngineError, match="Name another judge"):
+        project.run("news", "verify")
+    assert server.stats()["calls"] == asked
 
 
 def test_fences_thoughts_and_a_server_without_schemas_change_nothing(

@@ -18,6 +18,7 @@ from tasks.kinds.encoder_failures.embedded.inflection import plural
 from tasks.kinds.encoder_failures.embedded.wording import Wording
 from tasks.kinds.encoder_failures.roles import Source
 from tasks.score.discoveries import holds, q_of
+from tasks.score.tests import decide
 from tasks.study.reading import study_of
 from tasks.verdicts.judged import Judged, with_gaps
 from tests.spec.test_verify import predicate
@@ -111,7 +112,7 @@ def test_a_failure_that_too_few_pairs_could_be_read_for_is_untested_alone() -> N
     score = np.where(own & ~gap, (texts["group"] == "A").to_numpy()[:, None].astype(float), np.nan)
     in_a = (texts["group"] == "A").to_numpy()
     of = Judged(STUDY, texts, frozen, with_gaps(score, status, in_a, "against"), status)
-    first, *others = KIND.estimates(of, 0.95).iter_rows(named=True)
+    first, *others = decide(of).table.iter_rows(named=True)
     assert np.isnan(first["validity"])
-    assert (first["lo"], first["hi"], first["p"]) == (-1, 1, 1)
-    assert all(row["validity"] == 1 and row["p"] < 0.001 for row in others)
+    assert (first["lo"], first["hi"], first["p"], first["why"]) == (-1, 1, 1, "too many gaps")
+    assert all(row["validity"] == 1 and row["is_discovery"] for row in others)

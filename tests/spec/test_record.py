@@ -10,7 +10,7 @@ import pytest
 
 from tasks import paths
 from tasks.engines.embedded.judging import EmbeddedJudge
-from tasks.errors import GuardError
+from tasks.errors import EngineError
 from tasks.record import evidence_rows, run_row
 from tasks.records import Call, Predicate
 from tasks.store import calls, duck, frames
@@ -203,19 +203,34 @@ def test_the_price_of_answers_is_on_the_run_its_predicates_and_its_page(planted:
     )
 
 
-def test_too_many_refusals_stop_the_recording_and_leave_nothing(project: Project) -> None:
-    recorded = [
-        {**row, "predicate": "holds", "score": None, "status": "refusal"}
-        if i % 3 == 0
-        else {**row, "predicate": "holds", "score": 1.0, "status": "value"}
+def recorded_with_gaps(project: Project, every: int, refused: int) -> None:
+    """Verdicts of two predicates; of one, so many of every so many are refused."""
+    rows = [
+        {**row, "predicate": name, "score": None, "status": "refusal"}
+        if name == "refused" and i % every < refused
+        else {**row, "predicate": name, "score": float("covid" in row["text"]), "status": "value"}
+        for name in ("refused", "holds")
         for i, row in enumerate(pair(100, 0.5, 0.1))
     ]
-    pl.DataFrame(recorded, infer_schema_length=None).write_parquet("news.parquet")
-    study = {**PAIR_STUDY, "engine": "replay", "verdicts": "news.parquet"}
-    project.params(news=study)
-    with pytest.raises(GuardError, match="refus"):
+    pl.DataFrame(rows, infer_schema_length=None).write_parquet("news.parquet")
+    project.params(news={**PAIR_STUDY, "engine": "replay", "verdicts": "news.parquet"})
+
+
+def test_too_many_refusals_are_a_row_and_no_end_of_the_study(project: Project) -> None:
+    recorded_with_gaps(project, every=3, refused=2)
+    project.run("news")
+    folder = paths.output("news", "record")
+    rows = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
+    assert dict(rows.select("predicate", "is_discovery").iter_rows()) == {"holds": True, "refused": False}
+
+
+def test_where_most_is_refused_the_study_ends_before_it_is_scored(project: Project) -> None:
+    recorded_with_gaps(project, every=1, refused=1)
+    kept = pl.read_parquet("news.parquet").filter(predicate="refused")
+    kept.write_parquet("news.parquet")
+    with pytest.raises(EngineError, match="too few are left to test anything"):
         project.run("news")
-    assert not (project.folder / "data/news/7_discoveries").exists()
+    assert not (project.folder / "data/news/5_verdicts").exists()
     assert not (project.folder / "data/discoveries.duckdb").exists()
 
 

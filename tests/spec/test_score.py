@@ -185,8 +185,23 @@ def test_what_may_not_be_named_lowers_no_bar_for_others() -> None:
 
 def test_without_a_verdict_in_a_group_a_predicate_is_untested() -> None:
     matrix = np.column_stack([column(50, 50, 30, 10), np.r_[np.full(50, np.nan), np.zeros(50)]])
-    found, lost = scored(matrix, 50, 50, [predicate("x"), predicate("y")])
+    status = np.where(np.isnan(matrix), roles.ABSENT, roles.VALUE).astype(np.uint8)
+    judged = Judged(STUDY, held_out(50, 50), [predicate("x"), predicate("y")], matrix, status)
+    found, lost = score_judged(judged).scores
     assert (found.why, lost.why) == (None, "untested")
+
+
+def test_a_predicate_that_is_refused_too_often_is_no_discovery_whatever_is_left_of_it() -> None:
+    seldom, often = column(100, 100, 60, 10), column(100, 100, 60, 10)
+    seldom[60:80], often[60:102] = np.nan, np.nan
+    kept, lost, flat = scored(
+        np.column_stack([seldom, often, column(100, 100, 20, 20)]), 100, 100, [predicate(x) for x in "xyz"]
+    )
+    assert kept.is_discovery and (lost.is_discovery, lost.why) == (False, "too many gaps")
+    assert (lost.p, lost.q, lost.lo, lost.hi, lost.n_refused) == (1, 1, -1, 1, 42)
+    assert np.isnan(lost.validity)
+    # It counts among the tested all the same.
+    assert kept.q == pytest.approx(3 * kept.p) and flat.why == "not significant"
 
 
 def test_shuffled_groups_keep_sizes_and_whole_documents() -> None:

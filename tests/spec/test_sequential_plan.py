@@ -314,7 +314,7 @@ def test_a_predicate_judged_on_every_text_has_the_interval_of_the_last_look() ->
 def test_missing_verdicts_make_a_discovery_fragile() -> None:
     source, matrix = drawn(300, [0.35, 0.35], [0.05, 0.05])
     status = np.zeros(matrix.shape, dtype=np.uint8)
-    gone = np.random.default_rng(1).random(600) < 0.3
+    gone = np.random.default_rng(1).random(600) < 0.18
     matrix[gone, 1], status[gone, 1] = np.nan, roles.UNPARSABLE
     _, (whole, holed) = scored(matrix, status, source, [predicate("x"), predicate("y")])
     assert (whole.decision, whole.fragile) == ("confirmed", False)

@@ -6,12 +6,15 @@ proposing.py   harvest every family, gate, choose, name
   anchored.py   topics of the bank (bank.py) and tone axes (axes.py): proxies
   themes.py     discriminative prototypes, named by their words
   select.py     the gate on the exploration half, and the choice
+reading.py    sentences of the user's own, by forms (forms.py, forms.yaml)
 judging.py    every predicate by its own definition (definitions.py, similarity.py)
 rating.py     relevance and novelty, measured
 wordlists.py  reads the lists: a YAML file beside the module that uses it
 """
 
-from tasks.engines.roles import Judge, Proposer, Rater
+import polars as pl
+
+from tasks.engines.roles import Judge, Proposer, Rater, Reader
 from tasks.study import Study
 
 CANNOT_FIND = (
@@ -35,6 +38,13 @@ def proposer(study: Study) -> Proposer:
     from tasks.engines.embedded.proposing import EmbeddedProposer
 
     return EmbeddedProposer(study)
+
+
+def reader(study: Study, texts: pl.DataFrame, recorded: pl.DataFrame | None) -> Reader:
+    """Reads what can be said in words, patterns, measures, languages, tones and topics."""
+    from tasks.engines.embedded.reading import EmbeddedReader
+
+    return EmbeddedReader(study, texts)
 
 
 def judge(study: Study) -> Judge:

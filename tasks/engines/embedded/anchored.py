@@ -66,12 +66,8 @@ def tones(
         lean: how much better A sounds by its words (tone.lean).
         encoder: made the embeddings.
     """
-    sides = [side for axis in axes().values() for side in (axis.high_examples, axis.low_examples)]
-    encoded = encoder.encode([sentence for side in sides for sentence in side]).astype(np.float64)
-    ends = np.cumsum([len(side) for side in sides])
-    poles = np.stack([part.mean(axis=0) for part in np.split(encoded, ends[:-1])])
-    other = poles.reshape(-1, 2, poles.shape[1])[:, ::-1].reshape(poles.shape)
-    phrases = [f"leans towards {pole}" for axis in axes().values() for pole in (axis.high, axis.low)]
+    poles, other = pole_vectors(encoder)
+    phrases = [f"leans towards {pole}" for pole in pole_names()]
     names = [name for name in axes() for _ in range(2)]
     along = poles - other
     middle = ((poles + other) / 2 * along).sum(axis=1)
@@ -84,6 +80,20 @@ def tones(
         return bool(inside.mean() >= AT_POLE and outside.size and outside.mean() <= OFF_POLE)
 
     return _harvest(contrast, embeddings, along, phrases, names, "axis", encoder.name, fits)
+
+
+def pole_names() -> list[str]:
+    """What a tone is called at each pole, the high one of an axis before the low one."""
+    return [pole for axis in axes().values() for pole in (axis.high, axis.low)]
+
+
+def pole_vectors(encoder: Encoder) -> tuple[Float[np.ndarray, "pole dim"], Float[np.ndarray, "pole dim"]]:
+    """The mean of each pole's examples, in the order of pole_names(), and that of the pole across from it."""
+    sides = [side for axis in axes().values() for side in (axis.high_examples, axis.low_examples)]
+    encoded = encoder.encode([sentence for side in sides for sentence in side]).astype(np.float64)
+    ends = np.cumsum([len(side) for side in sides])
+    poles = np.stack([part.mean(axis=0) for part in np.split(encoded, ends[:-1])])
+    return poles, poles.reshape(-1, 2, poles.shape[1])[:, ::-1].reshape(poles.shape)
 
 
 def topic_lean(contrast: Contrast, counted: grams.Grams) -> Float[np.ndarray, " topic"]:
@@ -100,6 +110,11 @@ def topic_vectors(encoder: Encoder) -> Float[np.ndarray, "topic dim"]:
     """Embeddings of the bank, in its order."""
     result: Float[np.ndarray, "topic dim"] = encoder.encode(bank.anchors()).astype(np.float64)
     return result
+
+
+def top(phrase: str, share: float) -> str:
+    """A phrase about the texts that project furthest, of which there are so many."""
+    return f"{phrase} (top {share:.0%})".replace("%", " %")
 
 
 def _harvest(
@@ -121,7 +136,7 @@ def _harvest(
     for i, phrase in enumerate(phrases):
         for share in TOP_SHARES:
             cut = similarity.threshold(projection[:, i], share)
-            found.append((f"{phrase} (top {share:.0%})".replace("%", " %"), {
+            found.append((top(phrase, share), {
                 "kind": "similarity", "basis": basis, "anchor": anchors[i],
                 "encoder": encoder_name, "vector": vectors[i].tolist(), "threshold": cut,
             }))  # fmt: skip

@@ -1,6 +1,7 @@
 """Reading a predicate's definition: JSON that says completely how the predicate is judged.
 
 {"kind": "words", "terms": ["covid", "pandemic"]}
+{"kind": "pattern", "pattern": "(?i)refund(s|ed)?"}
 {"kind": "style", "program": "url"}            {"kind": "style", "program": "words", "more_than": 18}
 {"kind": "sentiment", "pole": "positive", "least": 0.05}
 {"kind": "language", "code": "fr", "among": ["en", "fr"]}
@@ -15,6 +16,8 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import polars as pl
 
 from tasks.engines.embedded import tokens
 from tasks.engines.embedded.measures import MEASURES
@@ -61,7 +64,8 @@ def _refused(predicate: str, wanted: str, got: str) -> EngineError:
     )
 
 
-def _words(definition: Definition) -> str:
+def words_fault(definition: Definition) -> str:
+    """What is wrong with a definition of words; empty where it can be judged."""
     terms = definition.get("terms")
     fine = (
         isinstance(terms, list)
@@ -73,6 +77,21 @@ def _words(definition: Definition) -> str:
 
 def _canonical(term: str) -> bool:
     return all(word and tokens.joined(word) == f" {word} " for word in term.split(" "))
+
+
+def pattern_fault(pattern: Any) -> str:
+    """What is wrong with a regular expression; empty where it can be searched for."""
+    if not isinstance(pattern, str):
+        return "it is no text"
+    try:
+        pl.Series([""]).str.contains(pattern)
+    except pl.exceptions.PolarsError as error:
+        return str(error).partition("\n\n")[0].rpartition("error: ")[2].strip() or "no regular expression"
+    return ""
+
+
+def _pattern(definition: Definition) -> str:
+    return "pattern: a regular expression" if pattern_fault(definition.get("pattern")) else ""
 
 
 def _style(definition: Definition) -> str:
@@ -118,7 +137,8 @@ def _number(value: Any) -> bool:
 
 
 _CHECKS: dict[str, Callable[[Definition], str]] = {
-    "words": _words,
+    "words": words_fault,
+    "pattern": _pattern,
     "style": _style,
     "sentiment": _sentiment,
     "language": _language,

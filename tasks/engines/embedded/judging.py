@@ -73,6 +73,8 @@ class EmbeddedJudge:
         definition = definitions.read(predicate.definition, predicate.predicate)
         if definition["kind"] == "words":
             return words.spans(definition["terms"], text)
+        if definition["kind"] == "pattern":
+            return style.spans_of(definition["pattern"], text)
         if definition["kind"] == "style":
             return style.spans(definition, text)
         return tone.spans(definition, text) if definition["kind"] == "sentiment" else []
@@ -87,6 +89,8 @@ def _holds(
     kind = definition["kind"]
     if kind == "words":
         return words.holds(definition["terms"], joined)
+    if kind == "pattern":
+        return texts.str.contains(definition["pattern"]).to_numpy()
     if kind == "style":
         return style.holds(definition, texts)
     if kind == "sentiment":

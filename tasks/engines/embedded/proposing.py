@@ -52,11 +52,8 @@ class EmbeddedProposer:
         if not 0 < (texts["group"] == "A").sum() < texts.height:
             return []
         encoder = encoders.load(self._study) if embeddings.shape[1] else None
-        if encoder and exploration.encoder and encoder.name != exploration.encoder:
-            raise EngineError(
-                f"texts were embedded by {exploration.encoder}, but `embed.encoder` is now {encoder.name}.",
-                hint="Embed again: dvc repro --force --single-item embed@NAME.",
-            )
+        if encoder:
+            check_encoder(exploration, encoder)
         look = _Look(texts, embeddings, encoder, self._study.score.min_effect, names.of_groups(self._study))
         self.noted = look.n_unread
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
@@ -64,6 +61,19 @@ class EmbeddedProposer:
             harvests, look.contrast, params.max_predicates, params.max_phi, params.gate_z, look.naming()
         )
         return [look.proposal(candidate) for candidate in chosen]
+
+
+def check_encoder(exploration: Exploration, encoder: Encoder) -> None:
+    """Refuses an encoder that did not make the embeddings.
+
+    Raises:
+        EngineError: another one did.
+    """
+    if exploration.encoder and encoder.name != exploration.encoder:
+        raise EngineError(
+            f"texts were embedded by {exploration.encoder}, but `embed.encoder` is now {encoder.name}.",
+            hint="Embed again: dvc repro --force --single-item embed@NAME.",
+        )
 
 
 class _Look:

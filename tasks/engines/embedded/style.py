@@ -94,8 +94,13 @@ def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
             kept[start + 1 : end] = False
             position = end
         text, place = "".join([*parts, text[position:]]), place[kept]
-    found = _trimmed(text, _marked(text, program.without(definition.get("without", ()))))
+    found = spans_of(program.without(definition.get("without", ())), text)
     return [(int(place[start]), int(place[end - 1]) + 1) for start, end in found]
+
+
+def spans_of(pattern: str, text: str) -> list[tuple[int, int]]:
+    """Where a pattern matches, without the blanks at the ends."""
+    return _trimmed(text, _marked(text, pattern))
 
 
 def _trimmed(text: str, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

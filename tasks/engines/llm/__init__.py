@@ -1,5 +1,6 @@
 """A language model as engine: any server that speaks OpenAI's chat completions.
 
+reading.py     sentences of the user's own
 proposing.py   rounds of samples and hypotheses, rewritten into predicates of one text
   sampling.py   which texts of the exploration half are shown
   wording.py    which sentences can be judged on one text, and which say the same
@@ -18,7 +19,7 @@ schemas.py     what may be answered
 
 import polars as pl
 
-from tasks.engines.roles import Checked, Generator, GoldJudge, Judge, Proposer, Rater
+from tasks.engines.roles import Checked, Generator, GoldJudge, Judge, Proposer, Rater, Reader
 from tasks.study import Study
 
 CANNOT_FIND = (
@@ -41,6 +42,13 @@ def proposer(study: Study) -> Proposer:
     from tasks.engines.llm.proposing import LlmProposer
 
     return LlmProposer(study)
+
+
+def reader(study: Study, texts: pl.DataFrame, recorded: pl.DataFrame | None) -> Reader:
+    """Takes the user's sentences as they are."""
+    from tasks.engines.llm.reading import LlmReader
+
+    return LlmReader(study)
 
 
 def judge(study: Study) -> Judge:

@@ -53,10 +53,11 @@ class Load:
 def of_texts(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame) -> list[Load]:
     """All that a study of two groups of texts asks for with `engine: llm`, but for its gold judge."""
     explored = texts.filter(pl.col("half") == "explore")
+    proposed = [] if study.propose.only else [*proposing(study, explored, names), *ranking(study, explored)]
     return [
-        *proposing(study, explored, names),
-        *ranking(study, explored),
-        judging(study, study.propose.max_predicates, units),
+        *proposed,
+        *reading(study, explored),
+        judging(study, study.most_predicates, units),
         *ratings(study, names),
     ]
 
@@ -109,6 +110,15 @@ def ranking(study: Study, explored: pl.DataFrame) -> list[Load]:
     return [judging(study, lot, sample, "propose") for lot in lots]
 
 
+def reading(study: Study, explored: pl.DataFrame) -> list[Load]:
+    """Verdicts on exploration texts that say which way the user's own sentences lean."""
+    asked, n = study.own_sentences, sampling.n_judged(study)
+    if not asked or not n:
+        return []
+    sample = explored.group_by("group", maintain_order=True).head(n)
+    return [judging(study, len(asked), sample, "propose")]
+
+
 def judging(
     study: Study, n_predicates: int, texts: pl.DataFrame, stage: str = "verify", role: RoleName = "judge"
 ) -> Load:
@@ -156,7 +166,7 @@ def ratings(
     guess, rate = asked or rating.LlmRater.prompts()
     n = rating.N_GUESSES // 2
     guessed = schemas.GroupGuesses(more_in_a=[SENTENCE] * n, more_in_b=[SENTENCE] * n)
-    ids = prompts.item_ids([str(i) for i in range(min(rating.PER_CALL, study.propose.max_predicates))])
+    ids = prompts.item_ids([str(i) for i in range(min(rating.PER_CALL, study.most_predicates))])
     name = max(names.values(), key=len)
     rows = [{"id": id_, "predicate": SENTENCE, "more_in": name} for id_ in ids]
     rated = schemas.PredicateRating(relevance=0, novelty=0, significance=0)
@@ -169,7 +179,7 @@ def ratings(
         0,
         {"study": about, "known": prompts.lines(known), "hypotheses": prompts.lines(rows)},
     )
-    n_batches = -(-study.propose.max_predicates // rating.PER_CALL)
+    n_batches = -(-study.most_predicates // rating.PER_CALL)
     return [
         load_of("record", "rater", guess, guessed, 0, {"study": about, "n": n}),
         *[batch] * n_batches,
@@ -178,7 +188,7 @@ def ratings(
 
 def gold(study: Study, chosen: pl.DataFrame) -> list[Load]:
     """What the gold judge reads: these texts, drawn as verify draws them."""
-    n_predicates = study.propose.max_predicates
+    n_predicates = study.most_predicates
     if study.gold.choose == "random":
         return [judging(study, n_predicates, chosen, role="gold")]
     # Each predicate draws texts of its own: no two need share a call.

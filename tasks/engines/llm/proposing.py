@@ -183,6 +183,4 @@ class _Look:
 
     def sample(self, n: int) -> list[int]:
         """Rows of n random texts of each group, or of all it has."""
-        order = self.rng.permutation(self.texts.height)
-        in_a = (self.texts["group"] == "A").to_numpy()[order]
-        return sorted(int(row) for row in (*order[in_a][:n], *order[~in_a][:n]))
+        return sampling.random_rows(self.texts, n, self.rng)

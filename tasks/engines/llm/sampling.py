@@ -50,14 +50,27 @@ class Sizes:
 def sizes(study: Study) -> Sizes:
     """As the study says, or by the size of its models: a small one reads less at once, and slower."""
     params, (proposer, *_) = study.propose, study.llm.endpoints("proposer")
-    judges = study.llm.endpoints("judge")
     default = SMALL if proposer.is_small else LARGE
-    n_judged = (SMALL if any(judge.is_small for judge in judges) else LARGE).judged
     return Sizes(
         default.rounds if params.rounds == "auto" else params.rounds,
         affordable(default.samples if params.samples == "auto" else params.samples),
-        n_judged if params.judged == "auto" else params.judged,
+        n_judged(study),
     )
+
+
+def n_judged(study: Study) -> int:
+    """Exploration texts of each group that are judged, as the study says or by the size of its judges."""
+    judged, judges = study.propose.judged, study.llm.endpoints("judge")
+    return (
+        (SMALL if any(judge.is_small for judge in judges) else LARGE).judged if judged == "auto" else judged
+    )
+
+
+def random_rows(texts: pl.DataFrame, n: int, rng: np.random.Generator) -> list[int]:
+    """Rows of n random texts of each group, or of all it has."""
+    order = rng.permutation(texts.height)
+    in_a = (texts["group"] == "A").to_numpy()[order]
+    return sorted(int(row) for row in (*order[in_a][:n], *order[~in_a][:n]))
 
 
 LARGE, SMALL = Sizes(3, 25, 100), Sizes(2, 16, 24)

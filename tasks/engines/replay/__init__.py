@@ -6,6 +6,7 @@ recorded is `absent`: not asked, hence neither a value nor a refusal; it is coun
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -15,10 +16,11 @@ from jaxtyping import Float
 
 from tasks import paths
 from tasks.engines import roles
-from tasks.errors import EngineError
+from tasks.errors import EngineError, nearest
 from tasks.records import Predicate, Proposal
 from tasks.store import frames
 from tasks.study import Study
+from tasks.study.asked import Asked
 
 CANNOT_FIND = ()
 NOTHING = "Check the file named by verdicts."
@@ -33,6 +35,11 @@ def proposer(study: Study) -> "Recorded":
 def judge(study: Study) -> "Recorded":
     """Looks verdicts up."""
     return Recorded(study)
+
+
+def reader(study: Study, texts: pl.DataFrame, recorded: pl.DataFrame | None) -> "RecordedReader":
+    """Finds the user's sentences among those recorded."""
+    return RecordedReader(study, recorded)
 
 
 def rater(study: Study) -> "Unrated":
@@ -58,6 +65,10 @@ class Recorded:
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Every recorded predicate; direction as on the exploration half (A where there is none)."""
+        return self.proposals(exploration, self._verdicts["predicate"].unique().sort().to_list())
+
+    def proposals(self, exploration: roles.Exploration, predicates: Sequence[str]) -> list[Proposal]:
+        """Some of the recorded predicates."""
         seen = exploration.texts.select("text_hash", "group").join(
             self._verdicts, on="text_hash", how="inner"
         )
@@ -73,7 +84,7 @@ class Recorded:
                 explore_effect=effect.get(predicate, 0.0),
                 explore_z=0.0,
             )
-            for predicate in self._verdicts["predicate"].unique().sort()
+            for predicate in predicates
         ]
 
     def judge(
@@ -111,6 +122,48 @@ class Recorded:
     def spans(self, predicate: Predicate, text: str) -> list[tuple[int, int]]:
         """None: a recorded verdict does not say what it rests on."""
         return []
+
+
+class RecordedReader:
+    """Takes a sentence whose verdicts are recorded; all others have none."""
+
+    calls = ()
+    forms = "With `engine: replay` a sentence is one of those recorded"
+
+    def __init__(self, study: Study, recorded: pl.DataFrame | None) -> None:
+        self._study = study
+        known = [] if recorded is None else recorded["predicate"].unique().sort().to_list()
+        self._known = {_spelled(predicate): predicate for predicate in reversed(known)}
+
+    def meaning(self, asked: Asked) -> roles.Meaning:
+        """The recorded predicate of that spelling.
+
+        Raises:
+            UnreadError: there is none.
+        """
+        found = self._known.get(_spelled(asked.sentence)) or self._known.get(_spelled(asked.said))
+        if found is None:
+            close = nearest(asked.sentence, self._known.values())
+            raise roles.UnreadError(f"no verdict of it is recorded in {self._study.verdicts}{close}")
+        return roles.Meaning(found, f"by the verdicts recorded in {self._study.verdicts}")
+
+    def read(
+        self, asked: Sequence[Asked], exploration: roles.Exploration, rng: np.random.Generator
+    ) -> list[Proposal]:
+        """Each as it is recorded, asked by the user.
+
+        Raises:
+            UnreadError: of one there are no verdicts.
+        """
+        found = Recorded(self._study).proposals(exploration, [self.meaning(one).predicate for one in asked])
+        return [
+            replace(proposal, family=roles.OWN, direction=one.direction or proposal.direction)
+            for proposal, one in zip(found, asked, strict=True)
+        ]
+
+
+def _spelled(sentence: str) -> str:
+    return " ".join(sentence.casefold().split())
 
 
 class Unrated:

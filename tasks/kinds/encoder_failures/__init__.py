@@ -93,6 +93,11 @@ class EncoderFailures(Kind):
             raise ValueError(
                 f"wanted `engine: embedded` or `llm`, no `gold` and `form: one_text` with `kind: {self.name}`"
             )
+        if study.propose.also:
+            raise ValueError(
+                f"wanted no propose.also with `kind: {self.name}`: a failure is named from mined pairs, and "
+                "a sentence about one text says nothing of two"
+            )
         if study.embed.encoder == "none":
             raise ValueError(f"wanted embed.encoder with `kind: {self.name}`: the encoder that is tested")
 
@@ -153,23 +158,6 @@ class EncoderFailures(Kind):
         """The block, and the models that write."""
         asked = study.llm.model_dump_json() if study.engine == "llm" else ""
         return own(study).model_dump_json(exclude={"transfer"}), asked
-
-    def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
-        """Share that fails minus that of controls; nothing of a failure that too few pairs could be read for.
-
-        What is refused counts against a failure, so that no share of it makes a discovery; beyond
-        record.max_refusal_share it says nothing either way, and the failure is untested.
-        """
-        from tasks.engines import roles
-
-        found = super().estimates(judged, level)
-        asked = (judged.status != roles.ABSENT).sum(axis=0).clip(1)
-        is_told = pl.Series(judged.in_vain.sum(axis=0) / asked <= judged.study.record.max_refusal_share)
-        nothing = {"validity": float("nan"), "lo": -1.0, "hi": 1.0, "p": 1.0}
-        return found.with_columns(
-            pl.when(is_told).then(pl.col(name)).otherwise(value).alias(name)
-            for name, value in nothing.items()
-        )
 
     def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
         """Baselines, the confirmed failures on other encoders, and a search for their twins."""
