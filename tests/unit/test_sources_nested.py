@@ -101,6 +101,8 @@ def test_paths_reach_in(project: Project, name: str) -> None:
         ),
         ({"text": "messages.content"}, r"wanted 'content' in messages of .*lists: write a place"),
         ({"text": "messages.9.content"}, r"wanted '9' in messages"),
+        ({"text": "content"}, r"wanted a column 'content' in .*; is it messages.-1.content\?"),
+        ({"text": "messages.0.content", "document": "label"}, r"; is it meta.label\?"),
         ({"text": "message.body"}, r"wanted a column 'message.body'"),
         ({"text": "messages.0.content", "document": "meta"}, r"wanted plain ids in column 'meta'"),
         (

@@ -24,17 +24,18 @@ def column_named(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.S
         SourceError: there is none, or there are two.
     """
     if not nested.reaches(frame.columns, name):
-        raise no_column(frame.columns, name, label, where)
+        raise no_column([frame], name, label, where)
     if f"{name}_duplicated_0" in frame.columns:
         raise SourceError(f"{where}: wanted one column {name!r} in {label}, there are two. Rename one.")
     return nested.reached(frame, name, label, where)
 
 
-def no_column(names: Sequence[str], name: str, label: str, where: str) -> SourceError:
-    """The error for a column that is not there."""
-    return SourceError(
-        f"{where}: wanted a column {name!r} in {label}{nearest(name, names)}. Its columns: {listed(names)}."
-    )
+def no_column(frames: Sequence[pl.DataFrame], name: str, label: str, where: str) -> SourceError:
+    """The error for a column that is in none of the frames."""
+    names = list(dict.fromkeys(column for frame in frames for column in frame.columns))
+    path = next(filter(None, (nested.inside(frame, name) for frame in frames)), None)
+    advice = f"; is it {path}?" if path else nearest(name, names)
+    return SourceError(f"{where}: wanted a column {name!r} in {label}{advice}. Its columns: {listed(names)}.")
 
 
 def text(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.Series:

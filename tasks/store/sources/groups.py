@@ -353,8 +353,7 @@ def _of_parts(
     """
     has = [nested.reaches(part.rows.columns, name) for part in parts]
     if not any(has):
-        names = dict.fromkeys(column for part in parts for column in part.rows.columns)
-        raise columns.no_column(list(names), name, label, where)
+        raise columns.no_column([part.rows for part in parts], name, label, where)
     return pl.concat(
         read(part) if there else pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
         for part, there in zip(parts, has, strict=True)

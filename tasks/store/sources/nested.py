@@ -116,6 +116,16 @@ def _head(names: list[str], path: str) -> str | None:
     return next((head for head in heads if head in names), None)
 
 
+def inside(frame: pl.DataFrame, name: str) -> str | None:
+    """The path to what is called so inside a list or object."""
+    for column in frame:
+        value = next((v for v in _values(column.head(1)) if v), None) if is_nested(column) else None
+        last = value[-1] if isinstance(value, list) else value
+        if isinstance(last, dict) and name in last:
+            return f"{column.name}.-1.{name}" if isinstance(value, list) else f"{column.name}.{name}"
+    return None
+
+
 def reached(frame: pl.DataFrame, path: str, label: str, where: str) -> pl.Series:
     """What the path names; null in rows where nothing is there.
 
