@@ -79,6 +79,11 @@ def timings() -> Path:
     return cache() / "timings.jsonl"
 
 
+def past_runs() -> Path:
+    """Every run that was ever recorded, as Parquet: what the team's memory is rebuilt from."""
+    return data() / ".runs"
+
+
 def discoveries_db() -> Path:
     """The team's memory over all studies and runs."""
     return data() / "discoveries.duckdb"
