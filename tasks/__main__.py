@@ -92,6 +92,8 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
     query.epilog = "For example: natstat query strongest study=docstrings"
+    clean = add("clean", "delete what natstat made and can make again: results, reports, caches", study=False)
+    clean.epilog = "Your own files, labels, answers of language models and past runs (data/.runs) stay."
     add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False)
     return whole
 

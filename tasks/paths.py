@@ -36,6 +36,11 @@ def reports() -> Path:
     return root() / "reports"
 
 
+def stage_folders() -> tuple[str, ...]:
+    """What stages' folders within a study's are called."""
+    return tuple(_FOLDERS.values())
+
+
 def output(study: str, stage: str) -> Path:
     """The folder a stage writes, e.g. `data/press/5_verdicts` or `reports/press`."""
     return reports() / study if stage == "report" else data() / study / _FOLDERS[stage]
