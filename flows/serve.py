@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 from flows import settings
 from tasks import paths
 from tasks.__main__ import exit_code
-from tasks.errors import EngineError, StoreError
+from tasks.errors import EngineError
+from tasks.store import disk
 
 if TYPE_CHECKING:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -137,9 +138,7 @@ def _server(port: int, url: str) -> Iterator[None]:
                 command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
             )
     except OSError as error:
-        raise StoreError(
-            f"{log}: cannot be written: {error.strerror}. Free space or permissions, then rerun."
-        ) from error
+        raise disk.unwritable(log, error) from error
     try:
         _wait_until_healthy(server, url, log)
         yield

@@ -7,7 +7,8 @@ modules that import Prefect (pipeline, stages, artifacts) are imported after.
 import os
 
 from tasks import paths
-from tasks.errors import EngineError, StoreError
+from tasks.errors import EngineError
+from tasks.store import disk
 
 API_URL = "PREFECT_API_URL"
 
@@ -27,9 +28,7 @@ def apply() -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"{home}: cannot be written: {error.strerror}. Free space or permissions, then rerun."
-        ) from error
+        raise disk.unwritable(home, error) from error
     chosen = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -70,11 +70,39 @@ def reported(place: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritable(place, error) from error
+
+
+@contextmanager
+def writing_parquet() -> Iterator[None]:
+    """Gives Polars' errors the number that the disk gave: it keeps the words alone.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    try:
+        yield
     except pl.exceptions.PolarsError as error:
-        # Polars has words for a full disk and no error of its own; any other of its errors is a bug of ours.
-        if not (is_full(error) or is_closed(error)):
+        full = is_full(error) or "transport error" in str(error)
+        number = errno.EACCES if is_closed(error) else errno.ENOSPC if full else errno.EIO
+        raise OSError(number, os.strerror(number)) from error
+
+
+@contextmanager
+def damage_reported(place: Path) -> Iterator[None]:
+    """Turns what Polars says of a damaged file that is read only while its rows are used into one error.
+
+    Raises:
+        StoreError: a Parquet file there is damaged.
+    """
+    try:
+        yield
+    except pl.exceptions.ComputeError as error:
+        if not str(error).lower().startswith(("parquet:", "file out of specification")):
             raise
-        raise unwritable(place, error) from error
+        raise StoreError(
+            f"{place}: wanted sound Parquet, got: {told(error)}. Delete the folder of the stage "
+            "before, or all of them, and run `dvc repro`."
+        ) from error
 
 
 @contextmanager

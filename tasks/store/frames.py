@@ -257,7 +257,9 @@ def writing(folder: Path) -> Iterator[Path]:
 
 def write(frame: pl.DataFrame, file: Path, schema: pl.Schema) -> None:
     """Writes rows as Parquet, bytes decided by the rows alone."""
-    conform(frame, schema).write_parquet(file, compression="zstd", statistics=True)
+    rows = conform(frame, schema)
+    with disk.writing_parquet():
+        rows.write_parquet(file, compression="zstd", statistics=True)
 
 
 def read(folder: Path, name: str, schema: pl.Schema) -> pl.DataFrame:
@@ -321,12 +323,16 @@ def scan_verdicts(folder: Path) -> pl.LazyFrame:
 
     Raises:
         MissingStageError: verify has not run.
+        StoreError: a file is cut off, or may not be read.
     """
     files = sorted(folder.glob("part-*.parquet"))
     if not files:
         raise MissingStageError(
             f"{folder}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
         )
+    for file in files:
+        with disk.reading(file):
+            pl.read_parquet_schema(file)
     return pl.scan_parquet(files, glob=False)
 
 
