@@ -11,6 +11,8 @@ from tasks.errors import EngineError
 from tasks.store import disk
 
 API_URL = "PREFECT_API_URL"
+ORIGINS = "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"
+"""Web pages that a server answers: Prefect's default is every one."""
 
 
 def server_is_configured() -> bool:
@@ -33,6 +35,7 @@ def apply() -> None:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        ORIGINS: "http://127.0.0.1",
         "PREFECT_HOME": str(home),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
         # On a busy machine the default of 20 s is too short.
