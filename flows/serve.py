@@ -6,6 +6,7 @@ data/.cache/prefect.
 
 import argparse
 import asyncio
+import atexit
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -128,9 +129,8 @@ def _schedules_set_in_ui(deployment: str) -> "list[DeploymentScheduleCreate]":
     ]
 
 
-@contextmanager
-def for_this_run() -> Iterator[None]:
-    """A server without a page, on a free port, that ends with the run; the environment names it meanwhile.
+def start_for_this_process() -> None:
+    """Starts a server without a page, on a free port, that ends with the process; the environment names it.
 
     Raises:
         EngineError: it does not come up.
@@ -139,12 +139,11 @@ def for_this_run() -> Iterator[None]:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
     url = f"http://{HOST}:{port}"
+    running = ExitStack()
+    atexit.register(running.close)
+    signal.signal(signal.SIGTERM, _interrupt)  # or it would outlive this process
+    running.enter_context(_server(port, url, {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}))
     os.environ[settings.API_URL] = f"{url}/api"
-    try:
-        with _server(port, url, {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}):
-            yield
-    finally:
-        del os.environ[settings.API_URL]
 
 
 @contextmanager

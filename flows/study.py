@@ -35,17 +35,12 @@ def _run(name: str, force: bool) -> None:
     settings.apply()
     if settings.server_is_configured():
         settings.require_server()
-        _start(name, force)
-        return
-    from flows import serve
+    else:
+        from flows import serve
 
-    print("Starting Prefect for this run (10-25 s; `make ui` keeps one running).", file=sys.stderr)
-    # A server of our own, not the one that Prefect would start: that one answers every web page.
-    with serve.for_this_run():
-        _start(name, force)
-
-
-def _start(name: str, force: bool) -> None:
+        print("Starting Prefect for this run (10-25 s; `make ui` keeps one running).", file=sys.stderr)
+        # A server of our own, not the one that Prefect would start: that one answers every web page.
+        serve.start_for_this_process()
     from flows import pipeline
 
     print(f"report: {pipeline.start_study(name, force=force)}")

@@ -15,7 +15,7 @@ T = TypeVar("T")
 SHOW_AFTER_S = 2.0
 """Work that is sooner over has no bar."""
 DRAW_EVERY_S = 0.1
-LINE_EVERY_S = 30.0
+LINE_EVERY_S = 60.0
 """How often a bar is a line in a log."""
 _BAR = "{desc}{note} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 _LINE = "{desc}{note}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-_UNSAFE = re.compile(
+UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 
 def plain(text: str, encoding: str = "utf-8") -> str:
     """The text as it may be printed there."""
-    safe = _UNSAFE.sub(lambda found: _escaped(found[0]), text)
+    safe = UNSAFE.sub(lambda found: _escaped(found[0]), text)
     try:
         safe.encode(encoding)
     except UnicodeEncodeError:
