@@ -86,6 +86,7 @@ def on_a_full_disk(finished: Path, tmp_path: Path) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare")
 def test_every_stage_on_a_full_disk_is_one_line_and_goes_on_when_there_is_space(
     finished: Path, tmp_path: Path
