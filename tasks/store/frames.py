@@ -374,15 +374,16 @@ def group_names(study: str) -> dict[str, str]:
     return names
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """What a stage counted.
+def read_manifest(folder: Path, name: str = "manifest") -> dict[str, Any]:
+    """What a stage counted, of `name`.json.
 
     Raises:
         MissingStageError: the stage has not run.
+        StoreError: the file is damaged, or may not be read.
     """
-    file = folder / "manifest.json"
+    file = folder / f"{name}.json"
     with disk.reading(file):
-        loaded = json.loads(file.read_text(encoding="utf-8"))
+        loaded: Any = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(loaded, dict):
             raise ValueError("no object")
     return loaded
