@@ -55,6 +55,7 @@ bench: install ## measure every speed claim (last line of each: JSON)
 ui: install ## start the Prefect UI with a deployment per study
 	python -m flows.serve
 
-clean: ## delete study results, reports, caches and the environment (not answers, not labels)
-	rm -rf $(VENV) data/.cache data/discoveries.duckdb .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find data reports -mindepth 1 -maxdepth 1 -type d ! -path data/labels -exec rm -rf {} +
+# Needs no package: where .venv is broken or gone, the system's Python does it.
+clean: ## delete study results, reports, caches and the environment (not your files, answers, labels, past runs)
+	@if $(VENV)/bin/python -c '' 2>/dev/null; then $(VENV)/bin/python -m tasks clean; else $(PYTHON) -m tasks clean; fi
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

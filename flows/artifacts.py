@@ -11,13 +11,12 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.runtime import flow_run
 
-from tasks import paths
+from tasks import paths, terminal
 from tasks.report.stage import by_certainty
 from tasks.store import frames
 from tasks.study import Study
 
 MAX_CHARS = 160
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _MARKUP = re.compile(
     r"[\\`*\[\]<~@]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=//)|\bwww\.|^[-+>#=]|^\d+[.)]", re.IGNORECASE
 )
@@ -92,7 +91,7 @@ def discovery_rows(study: str) -> tuple[list[dict[str, Any]], int]:
 
 def plain(text: str) -> str:
     """Text from a corpus on one short line, without effect in a UI that renders every cell as Markdown."""
-    line = " ".join(_UNSEEN.sub(" ", text).split())
+    line = " ".join(terminal.UNSAFE.sub(" ", text).split())
     if len(line) > MAX_CHARS:
         line = line[: MAX_CHARS - 1] + "…"
     return _MARKUP.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", line)

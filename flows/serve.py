@@ -6,6 +6,7 @@ data/.cache/prefect.
 
 import argparse
 import asyncio
+import atexit
 import os
 import signal
 import socket
@@ -15,20 +16,22 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from flows import settings
+from flows import guard, settings
 from tasks import paths
 from tasks.__main__ import exit_code
-from tasks.errors import EngineError, StoreError
+from tasks.errors import EngineError
+from tasks.store import disk
 
 if TYPE_CHECKING:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
 
-HOST = "127.0.0.1"
+HOST = guard.HOST
 START_S = 180.0
 STOP_S = 15.0
 RUNS_AT_ONCE = 2
@@ -126,20 +129,41 @@ def _schedules_set_in_ui(deployment: str) -> "list[DeploymentScheduleCreate]":
     ]
 
 
+def start_for_this_process() -> None:
+    """Starts a server without a page, on a free port, that ends with the process; the environment names it.
+
+    Raises:
+        EngineError: it does not come up.
+    """
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    url = f"http://{HOST}:{port}"
+    running = ExitStack()
+    atexit.register(running.close)
+    signal.signal(signal.SIGTERM, _interrupt)  # or it would outlive this process
+    running.enter_context(_server(port, url, {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1"}))
+    os.environ[settings.API_URL] = f"{url}/api"
+
+
 @contextmanager
-def _server(port: int, url: str) -> Iterator[None]:
+def _server(port: int, url: str, options: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
     """A Prefect server in a process group of its own: Ctrl-C must end the deployments first, then it."""
     log = Path(os.environ["PREFECT_HOME"]) / "server.log"
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    command = [sys.executable, "-m", "flows.guard", "--port", str(port)]
+    origins = {settings.ORIGINS: f"{url},http://localhost:{port}"}
     try:
         with log.open("w", encoding="utf-8") as output:
             server = subprocess.Popen(  # noqa: S603 - our own interpreter and a checked number
-                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, **origins, **options},
             )
     except OSError as error:
-        raise StoreError(
-            f"{log}: cannot be written: {error.strerror}. Free space or permissions, then rerun."
-        ) from error
+        raise disk.unwritable(log, error) from error
     try:
         _wait_until_healthy(server, url, log)
         yield

@@ -7,9 +7,12 @@ modules that import Prefect (pipeline, stages, artifacts) are imported after.
 import os
 
 from tasks import paths
-from tasks.errors import EngineError, StoreError
+from tasks.errors import EngineError
+from tasks.store import disk
 
 API_URL = "PREFECT_API_URL"
+ORIGINS = "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"
+"""Web pages that a server answers: Prefect's default is every one."""
 
 
 def server_is_configured() -> bool:
@@ -27,13 +30,12 @@ def apply() -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"{home}: cannot be written: {error.strerror}. Free space or permissions, then rerun."
-        ) from error
+        raise disk.unwritable(home, error) from error
     chosen = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        ORIGINS: "http://127.0.0.1",
         "PREFECT_HOME": str(home),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
         # On a busy machine the default of 20 s is too short.

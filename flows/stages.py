@@ -22,7 +22,8 @@ from tasks.study import Study, load
 
 SHARDS_AT_ONCE = 2
 RETRY_DELAYS_S = (2.0, 10.0)
-_PASSING = {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ENOSPC, errno.ESTALE, errno.ETIMEDOUT}
+_PASSING = {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
+"""Errors of a disk that may be gone the next time; a full one is not emptied by waiting."""
 
 
 class Left(TypedDict):

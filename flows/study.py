@@ -1,6 +1,6 @@
 """A whole study in one process: `python -m flows.study NAME [--force]`.
 
-With PREFECT_API_URL the run shows on that server; without it Prefect brings its own for this run.
+With PREFECT_API_URL the run shows on that server; without it one is started for this run.
 """
 
 import argparse
@@ -36,7 +36,11 @@ def _run(name: str, force: bool) -> None:
     if settings.server_is_configured():
         settings.require_server()
     else:
+        from flows import serve
+
         print("Starting Prefect for this run (10-25 s; `make ui` keeps one running).", file=sys.stderr)
+        # A server of our own, not the one that Prefect would start: that one answers every web page.
+        serve.start_for_this_process()
     from flows import pipeline
 
     print(f"report: {pipeline.start_study(name, force=force)}")

@@ -1,12 +1,16 @@
 """The command line: `natstat COMMAND`, or `python -m tasks COMMAND`. The parser, nothing else."""
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from tasks import paths
-from tasks.errors import NatstatError
+from tasks import paths, terminal
+from tasks.errors import NatstatError, StoreError
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+OF_DISK = FULL | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENAMETOOLONG}
 
 STAGE_HELP = {
     "collect": "read sources, merge duplicates, split by document",
@@ -22,7 +26,8 @@ STAGE_HELP = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit code (tasks/errors.py draws them)."""
-    arguments = parser().parse_args(argv)
+    with terminal.guarded():
+        arguments = parser().parse_args(argv)
     # Each command is a module of its name, imported only when it is called.
     command = importlib.import_module(f"tasks.commands.{arguments.command}")
     return exit_code(lambda: command.run(arguments))
@@ -30,18 +35,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def exit_code(run: Callable[[], None]) -> int:
     """Runs a command: a user's error is one line and its exit code, a bug is a traceback."""
-    try:
-        run()
-    except NatstatError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted; rerun to go on where it stopped.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
+    with terminal.guarded():
+        try:
+            run()
+            sys.stdout.flush()  # what is still in the buffer may meet a full disk or a closed pipe
+        except NatstatError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
+        except KeyboardInterrupt:
+            print("interrupted; rerun to go on where it stopped.", file=sys.stderr)
+            return 130
+        except BrokenPipeError:
+            terminal.give_up_output()
+            return 141
+        except OSError as error:
+            # Whatever it was about to do: this is the user's disk, not a bug.
+            if error.errno not in OF_DISK:
+                raise
+            if error.errno in FULL:
+                terminal.give_up_output()  # it may be what is full
+            print(f"error: {_of_disk(error)}", file=sys.stderr)
+            return StoreError.exit_code
     return 0
+
+
+def _of_disk(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    do = "Free space" if error.errno in FULL else "Give read and write permission there"
+    return f"{place}{error.strerror}. {do}, then rerun."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -118,6 +139,13 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
     query.epilog = "For example: natstat query strongest study=docstrings"
+    clean = add(
+        "clean",
+        "delete what natstat made and can make again: results, reports, caches",
+        study=False,
+        table=True,
+    )
+    clean.epilog = "Your own files, labels, answers of language models and past runs (data/.runs) stay."
     add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False, table=True)
     return whole
 

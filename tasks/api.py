@@ -240,10 +240,13 @@ class OpenStudy:
         return frames.read(paths.output(self.name, stage), f"{name}.parquet", getattr(frames, name.upper()))
 
     def _manifests(self) -> dict[str, dict[str, Any]]:
+        from tasks.store import frames
+
         # The figures of a report are what other stages call their manifest.
         names = {stage: "metrics" if stage == "report" else "manifest" for stage in self._there()}
-        files = {stage: paths.output(self.name, stage) / f"{name}.json" for stage, name in names.items()}
-        return {stage: json.loads(file.read_text(encoding="utf-8")) for stage, file in files.items()}
+        return {
+            stage: frames.read_manifest(paths.output(self.name, stage), name) for stage, name in names.items()
+        }
 
     def _there(self) -> list[str]:
         return [stage for stage in paths.STAGES if _left_by(self.name, stage).is_file()]

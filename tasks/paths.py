@@ -39,6 +39,11 @@ def reports() -> Path:
     return root() / "reports"
 
 
+def stage_folders() -> tuple[str, ...]:
+    """What stages' folders within a study's are called."""
+    return tuple(_FOLDERS.values())
+
+
 def output(study: str, stage: str) -> Path:
     """The folder a stage writes, e.g. `data/press/5_verdicts` or `reports/press`."""
     return reports() / study if stage == "report" else data() / study / _FOLDERS[stage]
@@ -80,6 +85,11 @@ def lock(study: str, stage: str) -> Path:
 def timings() -> Path:
     """One JSON line per stage run: wall time and peak memory (not tracked: never the same twice)."""
     return cache() / "timings.jsonl"
+
+
+def past_runs() -> Path:
+    """Every run that was ever recorded, as Parquet: what the team's memory is rebuilt from."""
+    return data() / ".runs"
 
 
 def discoveries_db() -> Path:

@@ -8,12 +8,14 @@ from typing import Any, Protocol, TextIO, TypeVar, cast
 
 from tqdm import tqdm
 
+from tasks import terminal
+
 T = TypeVar("T")
 
 SHOW_AFTER_S = 2.0
 """Work that is sooner over has no bar."""
 DRAW_EVERY_S = 0.1
-LINE_EVERY_S = 30.0
+LINE_EVERY_S = 60.0
 """How often a bar is a line in a log."""
 _BAR = "{desc}{note} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 _LINE = "{desc}{note}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
@@ -54,13 +56,15 @@ class _Screen:
         self._lock = threading.Lock()
         self._n_bars = 0
         self._terminal: TextIO = sys.stderr
+        self._kept: TextIO = sys.stderr
         self._line = ""
 
     def join(self) -> TextIO:
         """The terminal, for one bar more."""
         with self._lock:
             if not self._n_bars:
-                self._terminal, sys.stderr = sys.stderr, cast(TextIO, self)
+                self._kept, sys.stderr = sys.stderr, cast(TextIO, self)
+                self._terminal = terminal.unfiltered(self._kept)
             self._n_bars += 1
             return self._terminal
 
@@ -69,7 +73,7 @@ class _Screen:
         with self._lock:
             self._n_bars -= 1
             if not self._n_bars:
-                sys.stderr = self._terminal
+                sys.stderr = self._kept
                 sys.stderr.write(self._line)
                 self._line = ""
 
@@ -82,7 +86,7 @@ class _Screen:
         """Keeps what is no whole line yet: bars are drawn in the line below."""
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
-            _Bar.write(line, file=self._terminal)
+            _Bar.write(terminal.plain(line, self._terminal.encoding or "utf-8"), file=self._terminal)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:

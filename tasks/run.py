@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from tasks import paths
 from tasks.errors import ParamsError, StoreError
+from tasks.store import disk
 from tasks.study import Study
 
 WAIT_FOR_TWIN_S = 6 * 3600
@@ -52,12 +53,11 @@ def alone(study: Study, stage: str) -> Iterator[None]:
             f"{stage} of {study.name}: still locked by another process. Stop that one."
         ) from None
     except OSError as error:
-        raise StoreError(
-            f"{file.parent}: cannot be written: {error.strerror}. Free space or permissions, then rerun."
-        ) from None
+        raise disk.unwritable(file.parent, error) from error
     started = time.perf_counter()
     try:
-        yield
+        with disk.damage_reported(paths.data() / study.name):
+            yield
         _note(study, stage, time.perf_counter() - started)
     finally:
         lock.release()
@@ -85,5 +85,9 @@ def _note(study: Study, stage: str, wall_s: float) -> None:
     if sys.platform == "darwin":
         peak_mb /= 1024
     line = {"study": study.name, "stage": stage, "wall_s": round(wall_s, 3), "peak_mb": round(peak_mb)}
-    with paths.timings().open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    try:
+        with paths.timings().open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+    except OSError as error:
+        # What was measured is worth less than what was finished.
+        print(f"warning: {paths.timings()}: cannot be written: {error.strerror}.", file=sys.stderr)

@@ -10,6 +10,7 @@ label        a blank sheet for people
 show query   what was found: of one study, of all
 explain      the keys of params.yaml
 load         the database anew from Parquet
+clean        away with what natstat made
 """
 
 import json

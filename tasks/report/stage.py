@@ -36,6 +36,7 @@ Row = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_FINDINGS, MAX_TEXTS = 100, 600
 """Findings whose texts are shown, and texts in all: the page stays under 2 MB. The rest is in the tables."""
+_ANGLES = str.maketrans("<>", "\u2039\u203a")
 MAX_FOREST_NULL = 12
 """Hypotheses drawn on the first screen where none held."""
 
@@ -229,10 +230,14 @@ def _shift(row: Row) -> float:
 
 
 def forest(rows: Sequence[Row]) -> list[Row]:
-    """Every tested predicate with its interval, for `dvc plots`."""
+    """Every tested predicate with its interval, for `dvc plots`.
+
+    DVC pastes them into the script of a page of its own: a `<` of a corpus could end that script there,
+    whatever JSON does about it, so it is another sign.
+    """
     return [
         {
-            "predicate": filters.neutral(row["predicate"]),
+            "predicate": filters.neutral(row["predicate"]).translate(_ANGLES),
             **{name: _rounded(row[name]) for name in ("validity", "lo", "hi", "q")},
             "is_discovery": row["is_discovery"],
         }

@@ -1,7 +1,8 @@
 """The team's memory: every run of every study, in one DuckDB file that SQL can ask.
 
-Loaded from the recorded Parquet, idempotently by run_id; what earlier runs found stays. A change is
-made in a copy that then takes the file's place, so analysts may keep it open (read-only) meanwhile.
+Loaded from the recorded Parquet, idempotently by run_id; what earlier runs found stays, and is kept as
+Parquet, too (past_runs.py). A change is made in a copy that then takes the file's place, so analysts may keep
+it open (read-only) meanwhile. A damaged file is kept aside and built anew.
 `texts` and `verdicts` are views on the Parquet of all studies that are there.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,8 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from tasks import paths
-from tasks.errors import MissingStageError, ParamsError, StoreError, nearest
-from tasks.store import answers, calls, frames, tables
+from tasks.errors import MissingStageError, NatstatError, ParamsError, StoreError, nearest
+from tasks.store import answers, calls, disk, frames, past_runs, tables
 from tasks.study.params import Price
 
 if TYPE_CHECKING:
@@ -46,26 +48,25 @@ def record(study: str) -> None:
         StoreError: the database cannot be written.
     """
     with _changed() as connection:
-        _load_study(connection, study)
+        past_runs.keep(connection, {_load_study(connection, study)})
 
 
 def load_all() -> int:
     """Loads what every study recorded, and says how many studies that were.
 
-    Runs that no Parquet holds any more stay, if the file that remembers them can be read.
+    Runs that no study's folder holds any more stay: in the file, or from their own Parquet.
 
     Raises:
         MissingStageError: no study has been recorded.
         StoreError: the database cannot be written, or a study's Parquet is damaged.
     """
     studies = _recorded()
-    if not studies:
+    if not studies and not past_runs.are_there():
         raise MissingStageError(
             f"{paths.data()}: wanted a study with recorded discoveries, there is none. Run `dvc repro`."
         )
     with _changed() as connection:
-        for study in studies:
-            _load_study(connection, study)
+        past_runs.keep(connection, {_load_study(connection, study) for study in studies})
     return len(studies)
 
 
@@ -138,30 +139,49 @@ def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
         try:
             answer = connection.sql(sql, params=bound) if bound else connection.sql(sql)
             found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
-        except duckdb.IOException as error:  # a view whose Parquet is gone or damaged
-            raise StoreError(f"query: {_first_line(error)}. Run `natstat load`.") from None
-        except (duckdb.BinderException, duckdb.CatalogException) as error:
-            old = " Was the database made by an earlier release? Run `dvc repro`." if name in _names() else ""
-            raise ParamsError(f"query {name.strip().splitlines()[0]}: {_first_line(error)}.{old}") from None
         except duckdb.Error as error:
-            raise ParamsError(f"query {name.strip().splitlines()[0]}: {_first_line(error)}.") from None
+            raise _no_answer(name, error) from None
     return found
+
+
+def _no_answer(name: str, error: Exception) -> NatstatError:
+    import duckdb
+
+    of_disk = (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException)
+    if isinstance(error, of_disk) or "corrupt" in str(error).lower():  # the file, or a view's Parquet
+        return StoreError(f"query: {disk.told(error)}. {_advice(error)}")
+    by_earlier = isinstance(error, duckdb.BinderException | duckdb.CatalogException) and name in _names()
+    old = " Was the database made by an earlier release? Run `natstat load`." if by_earlier else ""
+    return ParamsError(f"query {name.strip().splitlines()[0]}: {disk.told(error)}.{old}")
 
 
 def _names() -> list[str]:
     return sorted(file.stem for file in _QUESTIONS.glob("*.sql"))
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".!")
-
-
 def _recorded() -> list[str]:
+    """Studies in the order in which they were recorded, as far as their files tell."""
+    files = {
+        folder.name: paths.output(folder.name, "record") / "runs.parquet"
+        for folder in paths.data().glob("[!.]*")
+    }
     return sorted(
-        folder.name
-        for folder in paths.data().glob("*")
-        if (paths.output(folder.name, "record") / "runs.parquet").is_file()
+        (study for study, file in files.items() if file.is_file()),
+        key=lambda study: (files[study].stat().st_mtime, study),
     )
+
+
+def _is_held(error: Exception) -> bool:
+    return "could not set lock" in str(error).lower()
+
+
+def _advice(error: Exception) -> str:
+    """What to do about a file that cannot be read."""
+    if _is_held(error):
+        return "Close it there."
+    if disk.is_full(error) or disk.is_closed(error):
+        return disk.advice(error)
+    return "Run `natstat load`: it keeps a damaged file aside and builds it anew."
 
 
 @contextmanager
@@ -179,12 +199,10 @@ def _opened(file: Path, *, read_only: bool = False) -> Iterator["DuckDBPyConnect
             connection = duckdb.connect(str(file), read_only=read_only, config=_CONFIG)
             break
         except duckdb.Error as error:
-            held = "could not set lock" in str(error).lower()
-            if held and time.monotonic() < deadline:
+            if _is_held(error) and time.monotonic() < deadline:
                 time.sleep(0.2)
                 continue
-            advice = "Close it there." if held else "Run `natstat load`."
-            raise StoreError(f"{file}: cannot be opened: {_first_line(error)}. {advice}") from None
+            raise StoreError(f"{file}: cannot be opened: {disk.told(error)}. {_advice(error)}") from error
     try:
         yield connection
     finally:
@@ -197,55 +215,88 @@ def _changed() -> Iterator["DuckDBPyConnection"]:
     import duckdb
 
     file = paths.discoveries_db()
-    copy = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     lock = paths.cache() / "locks" / "duckdb.lock"
+    copy = file.with_name(f".{file.name}.tmp")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=_WAIT_S):
-            _copy(file, copy)
+            copy = disk.copy_beside(file)
+            is_damaged = _copy(file, copy)
             with _opened(copy) as connection:
                 connection.begin()
                 tables.create(connection)
+                restored = past_runs.restore(connection)
                 yield connection
                 tables.create_views(connection)
                 connection.commit()
                 connection.execute("CHECKPOINT")
             _put(copy, file)
+            if is_damaged:
+                print(_rebuilt(restored), file=sys.stderr)
     except Timeout:
         raise StoreError(
             f"{file}: another process has been writing it for {_WAIT_S:.0f} s. Stop that one."
         ) from None
     except (OSError, duckdb.Error) as error:
-        raise StoreError(
-            f"{file}: cannot be written: {_first_line(error)}. Free space or permissions."
-        ) from error
+        raise disk.unwritable(file, error) from error
     finally:
         for left in (copy, _wal(copy)):
-            left.unlink(missing_ok=True)
+            disk.remove(left)
 
 
-def _copy(file: Path, copy: Path) -> None:
-    """Copies the database as it stands; one that cannot be opened is kept aside and begun anew."""
+def _rebuilt(n_runs: int) -> str:
+    return (
+        f"{paths.discoveries_db().name}: built anew with the {n_runs} runs in {paths.past_runs().name} and "
+        "what each study recorded last. Lost are only runs that neither holds: those that an earlier "
+        "release of natstat recorded and a later run of their study replaced."
+    )
+
+
+def _copy(file: Path, copy: Path) -> bool:
+    """Copies the database as it stands; a damaged one is kept aside, and gives True.
+
+    Raises:
+        StoreError: there is no room for the copy, or the file may not be read.
+    """
     if not file.is_file():
-        return
-    shutil.copyfile(file, copy)
-    if _wal(file).is_file():  # another program was stopped while it changed the file
-        shutil.copyfile(_wal(file), _wal(copy))
+        return False
+    with disk.reported(copy):
+        shutil.copyfile(file, copy)
+        if _wal(file).is_file():  # another program was stopped while it changed the file
+            shutil.copyfile(_wal(file), _wal(copy))
+    damage = _damage(copy)
+    if damage is None:
+        return False
+    copy.unlink()
+    _wal(copy).unlink(missing_ok=True)
+    aside = next(
+        a for n in range(1, 10_000) if not (a := file.with_name(f"{file.name}.unreadable-{n}")).exists()
+    )
+    shutil.copyfile(file, aside)
+    print(f"warning: {file}: damaged ({damage}); kept as {aside.name}.", file=sys.stderr)
+    return True
+
+
+def _damage(copy: Path) -> str | None:
+    """What is wrong with the copy, every row of which is read; None where nothing is.
+
+    Raises:
+        StoreError: it is no damage: the disk is full, or it may not be read.
+    """
+    import duckdb
+
     try:
         with _opened(copy) as connection:
             connection.sql("SELECT count(*) FROM runs").fetchall()
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file raises
-        copy.unlink()
-        _wal(copy).unlink(missing_ok=True)
-        aside = next(
-            a for n in range(1, 10_000) if not (a := file.with_name(f"{file.name}.unreadable-{n}")).exists()
-        )
-        shutil.copyfile(file, aside)
-        print(
-            f"warning: {file}: cannot be read ({_first_line(error)}); kept as {aside.name} and begun anew. "
-            "`natstat load` loads what the studies recorded.",
-            file=sys.stderr,
-        )
+            for (table,) in connection.sql("SELECT table_name FROM duckdb_tables()").fetchall():
+                connection.sql(f'SELECT max(hash(t)) FROM "{table}" AS t').fetchall()  # noqa: S608
+            connection.execute("CHECKPOINT")
+    except (StoreError, duckdb.Error) as error:
+        if disk.is_full(error) or disk.is_closed(error):
+            raise disk.unwritable(copy, error) from error
+        cause = error.__cause__ if isinstance(error, StoreError) else error
+        return disk.told(cause or error)
+    return None
 
 
 def _put(copy: Path, file: Path) -> None:
@@ -264,20 +315,19 @@ def _wal(file: Path) -> Path:
     return file.with_name(f"{file.name}.wal")
 
 
-def _load_study(connection: "DuckDBPyConnection", study: str) -> None:
+def _load_study(connection: "DuckDBPyConnection", study: str) -> str:
+    """Loads the run that the study's folder holds, its newest from now on, and gives its id."""
     folder = paths.output(study, "record")
     runs = frames.read(folder, "runs.parquet", frames.RUNS)
     discoveries = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
     run_id: str = runs["run_id"].item()
-    written = datetime.fromtimestamp((folder / "runs.parquet").stat().st_mtime, UTC).replace(tzinfo=None)
-    now = datetime.now(UTC).replace(tzinfo=None)
-    known = connection.execute("SELECT min(found_at) FROM runs WHERE run_id = ?", [run_id]).fetchone()
-    found_at = pl.lit(known[0] if known and known[0] else written, pl.Datetime("us")).alias("found_at")
     manifest = frames.read_manifest(folder)
-    is_written = pl.lit(manifest.get("is_written"), pl.Boolean)
-    _replace(connection, "runs", run_id, runs.with_columns(found_at, recorded_at=now, is_written=is_written))
-    _replace(connection, "discoveries", run_id, discoveries.with_columns(found_at))
-    _replace(connection, "evidence", run_id, frames.read(folder, "evidence.parquet", frames.EVIDENCE))
+    found, recorded = _when(connection, folder, study, run_id)
+    is_written = pl.lit(manifest.get("is_written"), pl.Boolean).alias("is_written")
+    _replace = partial(tables.replace, connection)
+    _replace("runs", run_id, runs.with_columns(*found, *recorded, is_written))
+    _replace("discoveries", run_id, discoveries.with_columns(found))
+    _replace("evidence", run_id, frames.read(folder, "evidence.parquet", frames.EVIDENCE))
     collected = paths.output(study, "collect")
     if (collected / "texts.parquet").is_file():
         asked = tables.asked_texts(frames.read(collected, "texts.parquet", frames.TEXTS))
@@ -289,12 +339,36 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> None:
     ):
         rows = frames.read(paths.output(study, stage), f"{table}.parquet", schema)
         if _made(rows, discoveries):
-            _replace(connection, table, run_id, rows.select(*of_run, *schema.names()))
+            _replace(table, run_id, rows.select(*of_run, *schema.names()))
     paid = calls.read(study)
     # A stage that ran again since may rest on other answers.
     if manifest.get("calls") == calls.totals(paid):
         prices = {model: Price(**price) for model, price in manifest["prices"].items()}
-        _replace(connection, "llm_calls", run_id, _with_ledger(paid, prices).select(*of_run, pl.all()))
+        _replace("llm_calls", run_id, _with_ledger(paid, prices).select(*of_run, pl.all()))
+    return run_id
+
+
+def _when(
+    connection: "DuckDBPyConnection", folder: Path, study: str, run_id: str
+) -> tuple[list[pl.Expr], list[pl.Expr]]:
+    """Columns that say when the run was first and last recorded: times for people, numbers for the order."""
+    known = connection.execute("SELECT found_at, found_nr FROM runs WHERE run_id = ?", [run_id]).fetchone()
+    newest = connection.execute(
+        "SELECT run_id, recorded_nr FROM runs WHERE study = ? ORDER BY recorded_nr DESC, run_id LIMIT 1",
+        [study],
+    ).fetchone()
+    number = newest[1] if newest and newest[0] == run_id else past_runs.next_number(connection)
+    written = datetime.fromtimestamp((folder / "runs.parquet").stat().st_mtime, UTC).replace(tzinfo=None)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    at, first = known or (written, number)
+
+    def column(name: str, value: datetime | int, dtype: pl.DataType) -> pl.Expr:
+        return pl.lit(value, dtype).alias(name)
+
+    return (
+        [column("found_at", at, pl.Datetime("us")), column("found_nr", first, pl.Int64())],
+        [column("recorded_at", now, pl.Datetime("us")), column("recorded_nr", number, pl.Int64())],
+    )
 
 
 def _with_ledger(paid: pl.DataFrame, prices: calls.Prices) -> pl.DataFrame:
@@ -311,10 +385,3 @@ def _made(rows: pl.DataFrame, discoveries: pl.DataFrame) -> bool:
     """Whether the discoveries were made from these rows, or the stage has run again since."""
     shared = [name for name in rows.columns if name in discoveries.columns]
     return rows.select(shared).sort("predicate_id").equals(discoveries.select(shared).sort("predicate_id"))
-
-
-def _replace(connection: "DuckDBPyConnection", table: str, run_id: str, rows: pl.DataFrame) -> None:
-    connection.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])  # noqa: S608 - our own names
-    connection.register("incoming", rows)
-    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608
-    connection.unregister("incoming")

@@ -6,7 +6,6 @@ there is whole. Parquet bytes depend on the rows alone.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from jaxtyping import Float
 
 from tasks import paths, records
 from tasks.errors import MissingStageError, StoreError
+from tasks.store import disk
 
 _TYPES: dict[Any, pl.DataType] = {
     str: pl.String(),
@@ -243,24 +243,23 @@ def writing(folder: Path) -> Iterator[Path]:
     Raises:
         StoreError: the place cannot be written (permission, full disk).
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary = disk.copy_beside(folder)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: cannot be written: {error.strerror or error}. Free space or permissions, then rerun."
-        ) from error
+        with disk.reported(folder):
+            disk.remove(temporary)
+            temporary.mkdir(parents=True)
+            yield temporary
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.rename(folder)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        disk.remove(temporary)
 
 
 def write(frame: pl.DataFrame, file: Path, schema: pl.Schema) -> None:
     """Writes rows as Parquet, bytes decided by the rows alone."""
-    conform(frame, schema).write_parquet(file, compression="zstd", statistics=True)
+    rows = conform(frame, schema)
+    with disk.writing_parquet():
+        rows.write_parquet(file, compression="zstd", statistics=True)
 
 
 def read(folder: Path, name: str, schema: pl.Schema) -> pl.DataFrame:
@@ -271,17 +270,21 @@ def read(folder: Path, name: str, schema: pl.Schema) -> pl.DataFrame:
         StoreError: the file is damaged or of another version.
     """
     file = folder / name
-    if not file.is_file():
-        raise MissingStageError(
-            f"{file}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
-        )
-    try:
-        frame = pl.read_parquet(file, glob=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise StoreError(f"{file}: damaged ({error}). Delete it and rerun its stage.") from None
+    frame = read_any(file)
     if frame.schema != schema:
         raise StoreError(f"{file}: written by another version of natstat. Rerun its stage.")
     return frame
+
+
+def read_any(file: Path) -> pl.DataFrame:
+    """Rows of a file, whatever its columns are.
+
+    Raises:
+        MissingStageError: the stage that writes it has not run.
+        StoreError: the file is damaged, or may not be read.
+    """
+    with disk.reading(file):
+        return pl.read_parquet(file, glob=False)
 
 
 def write_file_whole(frame: pl.DataFrame, file: Path, schema: pl.Schema) -> None:
@@ -290,17 +293,14 @@ def write_file_whole(frame: pl.DataFrame, file: Path, schema: pl.Schema) -> None
     Raises:
         StoreError: the place cannot be written.
     """
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary = disk.copy_beside(file)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write(frame, temporary, schema)
-        temporary.replace(file)
-    except OSError as error:
-        raise StoreError(
-            f"{file}: cannot be written: {error.strerror or error}. Free space or permissions, then rerun."
-        ) from error
+        with disk.reported(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write(frame, temporary, schema)
+            temporary.replace(file)
     finally:
-        temporary.unlink(missing_ok=True)
+        disk.remove(temporary)
 
 
 def read_embeddings(folder: Path, n_texts: int, view: str = "embeddings") -> Float[np.ndarray, "text dim"]:
@@ -311,11 +311,8 @@ def read_embeddings(folder: Path, n_texts: int, view: str = "embeddings") -> Flo
         StoreError: they belong to other texts.
     """
     file = folder / f"{view}.npy"
-    if not file.is_file():
-        raise MissingStageError(
-            f"{file}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
-        )
-    vectors: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+    with disk.reading(file):
+        vectors: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
     if vectors.ndim != 2 or vectors.shape[0] != n_texts:
         raise StoreError(f"{file}: has shape {vectors.shape}, wanted {n_texts} rows. Rerun embed.")
     return vectors
@@ -326,12 +323,16 @@ def scan_verdicts(folder: Path) -> pl.LazyFrame:
 
     Raises:
         MissingStageError: verify has not run.
+        StoreError: a file is cut off, or may not be read.
     """
     files = sorted(folder.glob("part-*.parquet"))
     if not files:
         raise MissingStageError(
             f"{folder}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
         )
+    for file in files:
+        with disk.reading(file):
+            pl.read_parquet_schema(file)
     return pl.scan_parquet(files, glob=False)
 
 
@@ -373,17 +374,16 @@ def group_names(study: str) -> dict[str, str]:
     return names
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """What a stage counted.
+def read_manifest(folder: Path, name: str = "manifest") -> dict[str, Any]:
+    """What a stage counted, of `name`.json.
 
     Raises:
         MissingStageError: the stage has not run.
+        StoreError: the file is damaged, or may not be read.
     """
-    file = folder / "manifest.json"
-    try:
-        loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MissingStageError(
-            f"{file}: wanted from an earlier stage, not there. Run `dvc repro` or the stages before."
-        ) from None
+    file = folder / f"{name}.json"
+    with disk.reading(file):
+        loaded: Any = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(loaded, dict):
+            raise ValueError("no object")
     return loaded

@@ -1,6 +1,5 @@
 """What a run's confirmation texts had answered before it, by the team's memory (docs/decisions/0008)."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -10,7 +9,8 @@ from tasks.store import past, tables
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_LATEST = datetime(9999, 1, 1)
+_LATEST = 2**62
+"""The number of a run that has none yet."""
 _USE = """
 WITH
 this AS (SELECT * FROM holdout_runs WHERE run_id = $run_id),
@@ -19,7 +19,7 @@ before AS (
     FROM this
     JOIN holdout_splits AS s USING (split_hash)
     JOIN holdout_runs AS h ON h.split_hash = s.other
-    WHERE (h.found_at, h.run_id) < (this.found_at, this.run_id) AND h.asks
+    WHERE (h.found_nr, h.run_id) < (this.found_nr, this.run_id) AND h.asks
 ),
 own AS (SELECT text_hash FROM asked_texts JOIN this USING (split_hash)),
 again AS (
@@ -39,7 +39,7 @@ FROM this
 def use(run: pl.DataFrame, discoveries: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:
     """What this run's confirmation texts had answered before it was first recorded, by any study.
 
-    Later runs are left out, so that a rerun finds the same. A damaged database remembers nothing.
+    Later runs are left out, so that a rerun finds the same.
 
     Args:
         run: of frames.RUNS, the one row.
@@ -51,30 +51,18 @@ def use(run: pl.DataFrame, discoveries: pl.DataFrame, texts: pl.DataFrame) -> di
         an earlier release did not remember which), is_repeat (this run answers nothing that was not answered
         the same), and the alpha it would have were the error level shared among all.
     """
-    import duckdb
-
-    asked = tables.asked_texts(texts)
-    try:
-        with past.copied() as connection:
-            return _use(connection, run, discoveries, asked)
-    except duckdb.Error:
-        with duckdb.connect() as connection:
-            return _use(connection, run, discoveries, asked)
+    with past.copied() as connection:
+        return _use(connection, run, discoveries, tables.asked_texts(texts))
 
 
 def _use(
     connection: "DuckDBPyConnection", run: pl.DataFrame, discoveries: pl.DataFrame, asked: pl.DataFrame
 ) -> dict[str, Any]:
-    tables.create(connection)
     run_id = run["run_id"].item()
-    known = connection.execute("SELECT min(found_at) FROM runs WHERE run_id = ?", [run_id]).fetchone()
-    found_at = pl.lit(known[0] if known and known[0] else _LATEST, pl.Datetime("us")).alias("found_at")
+    known = connection.execute("SELECT min(found_nr) FROM runs WHERE run_id = ?", [run_id]).fetchone()
+    found_nr = pl.lit(known[0] if known and known[0] else _LATEST, pl.Int64).alias("found_nr")
     for table, rows in (("runs", run), ("discoveries", discoveries)):
-        connection.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])  # noqa: S608 - our own names
-        connection.register("incoming", rows.with_columns(found_at))
-        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608
-        connection.unregister("incoming")
+        tables.replace(connection, table, run_id, rows.with_columns(found_nr))
     tables.put_asked(connection, asked, run["split_hash"].item())
-    connection.execute(tables.HOLDOUT_RUNS)
     use: dict[str, Any] = connection.sql(_USE, params={"run_id": run_id}).pl().row(0, named=True)
     return use

@@ -5,14 +5,14 @@ in an old encoding, write TRUE in their own language, and take a cell that start
 id of digits for a number. All of that is met here, and nothing else.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from tasks.errors import SourceError, StoreError, nearest
+from tasks.errors import SourceError, nearest
+from tasks.store import disk
 from tasks.store.canonical import canonicalised
 from tasks.store.sources import delimited
 from tasks.store.sources.tables import read_parquet
@@ -168,15 +168,14 @@ def write(frame: pl.DataFrame, file: Path) -> None:
     """
     guarded = pl.col(pl.String).str.replace_all(_FORMULA, "$1$2'$3").str.replace(_GAP, "'$1")
     cells = frame.with_columns(guarded)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary = disk.copy_beside(file)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        cells.write_csv(temporary, include_bom=True, quote_style="always")
-        temporary.replace(file)
-    except OSError as error:
-        raise StoreError(f"{shown(file)}: cannot be written: {error.strerror or error}.") from error
+        with disk.reported(shown(file)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            cells.write_csv(temporary, include_bom=True, quote_style="always")
+            temporary.replace(file)
     finally:
-        temporary.unlink(missing_ok=True)
+        disk.remove(temporary)
 
 
 def unguarded(cells: pl.Series) -> pl.Series:

@@ -18,10 +18,13 @@ def _schema(*parts: Mapping[str, Any]) -> pl.Schema:
 
 
 _RUN = {"run_id": pl.String, "study": pl.String}
-_FOUND = {"found_at": pl.Datetime("us")}
-"""UTC; when the run was first recorded."""
+_FOUND = {"found_at": pl.Datetime("us"), "found_nr": pl.Int64}
+"""When the run was first recorded: UTC by the machine's clock, which may be wrong, and by number."""
+_RECORDED = {"recorded_at": pl.Datetime("us"), "recorded_nr": pl.Int64, "is_written": pl.Boolean}
+"""Of a run that was left for another and came back, `recorded_nr` is the higher one. Numbers decide what is
+older and newer (`past_runs.next_number`); times are for people."""
 TABLES: dict[str, pl.Schema] = {
-    "runs": _schema(frames.RUNS, _FOUND, {"recorded_at": pl.Datetime("us"), "is_written": pl.Boolean}),
+    "runs": _schema(frames.RUNS, _FOUND, _RECORDED),
     "predicates": _schema(_RUN, frames.PREDICATES),
     "scores": _schema(_RUN, frames.SCORES),
     "discoveries": _schema(frames.DISCOVERIES, _FOUND),
@@ -55,17 +58,17 @@ SELECT study, kind, engine, goal, run_id, n_texts, n_predicates, n_discoveries,
         WHEN count(runs.cost_usd) OVER of_study = count(*) OVER of_study
         THEN greatest(max(runs.cost_usd) OVER of_study, coalesce(paid.cost_usd, 0))
     END AS cost_usd,
-    recorded_at
+    recorded_at, recorded_nr
 FROM runs
 LEFT JOIN paid USING (study)
 WINDOW of_study AS (PARTITION BY study)
-QUALIFY row_number() OVER (PARTITION BY study ORDER BY recorded_at DESC, run_id) = 1
+QUALIFY row_number() OVER (PARTITION BY study ORDER BY recorded_nr DESC, run_id) = 1
 """
 # Confirmation texts may be asked again and again (docs/decisions/0008). A run asks when it answers what no
 # earlier run on the same split answered the same; the n-th to ask any of its texts would have the share
 # 1 / (n (n + 1)) of its alpha, and over the runs that asked a text all shares together never exceed one.
 # Of runs of an earlier release the split alone is known.
-HOLDOUT_RUNS = """
+_HOLDOUT_RUNS = """
 CREATE OR REPLACE VIEW holdout_splits AS
 SELECT asked_texts.split_hash, of_other.split_hash AS other, count(*) AS n_shared
 FROM asked_texts JOIN asked_texts AS of_other USING (text_hash)
@@ -79,7 +82,7 @@ answers AS (
     SELECT run_id, row_number() OVER same = 1 AS is_new
     FROM discoveries
     WINDOW same AS (
-        PARTITION BY split_hash, predicate_id, p, q, is_discovery ORDER BY found_at, run_id
+        PARTITION BY split_hash, predicate_id, p, q, is_discovery ORDER BY found_nr, run_id
     )
 ),
 asked AS (SELECT run_id, bool_or(is_new) AS asks FROM answers GROUP BY run_id),
@@ -101,14 +104,29 @@ numbered AS (
             SELECT count(*)
             FROM tested AS earlier
             JOIN holdout_splits AS s ON s.other = earlier.split_hash AND s.split_hash = tested.split_hash
-            WHERE earlier.asks AND (earlier.found_at, earlier.run_id) <= (tested.found_at, tested.run_id)
+            WHERE earlier.asks AND (earlier.found_nr, earlier.run_id) <= (tested.found_nr, tested.run_id)
         ) AS nth
     FROM tested
 )
-SELECT run_id, study, split_hash, found_at, n_predicates, asks, nth,
+SELECT run_id, study, split_hash, found_at, found_nr, n_predicates, asks, nth,
     (params ->> '$.score.alpha')::DOUBLE AS alpha,
     alpha / (nth * (nth + 1)) AS shared_alpha
 FROM numbered
+"""
+
+# Runs of an earlier release have times alone: they are numbered once, and every later run comes after them.
+_NUMBER = """
+UPDATE runs SET found_nr = known + of_run.found_nr, recorded_nr = known + n + of_run.recorded_nr
+FROM (
+    SELECT run_id, count(*) OVER () AS n,
+        (SELECT coalesce(max(recorded_nr), 0) FROM runs) AS known,
+        row_number() OVER (ORDER BY found_at, run_id) AS found_nr,
+        row_number() OVER (ORDER BY recorded_at, run_id) AS recorded_nr
+    FROM runs WHERE recorded_nr IS NULL
+) AS of_run
+WHERE runs.run_id = of_run.run_id;
+UPDATE discoveries SET found_nr = runs.found_nr
+FROM runs WHERE runs.run_id = discoveries.run_id AND discoveries.found_nr IS NULL
 """
 
 
@@ -134,12 +152,26 @@ def create(connection: "DuckDBPyConnection") -> None:
         connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
         for name, dtype in schema.items():
             connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {_TYPES[dtype]}')
+    connection.execute(_NUMBER)
+
+
+def replace(connection: "DuckDBPyConnection", table: str, run_id: str, rows: pl.DataFrame) -> None:
+    """Makes these a run's rows of a table."""
+    connection.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])  # noqa: S608 - our own names
+    connection.register("incoming", rows)
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")  # noqa: S608
+    connection.unregister("incoming")
+
+
+def create_run_views(connection: "DuckDBPyConnection") -> None:
+    """Makes those of what was recorded alone."""
+    connection.execute(_STUDIES)
+    connection.execute(_HOLDOUT_RUNS)
 
 
 def create_views(connection: "DuckDBPyConnection") -> None:
     """Makes the views anew: which studies there are may have changed."""
-    connection.execute(_STUDIES)
-    connection.execute(HOLDOUT_RUNS)
+    create_run_views(connection)
     _create_view(connection, "texts", f"{paths.output('*', 'collect').name}/texts.parquet", frames.TEXTS)
     _create_view(
         connection, "verdicts", f"{paths.output('*', 'verify').name}/part-*.parquet", frames.VERDICTS

@@ -1,5 +1,6 @@
 """What one run of verify judges, and where its finished parts lie."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +12,9 @@ from jaxtyping import Float
 
 from tasks import kinds, paths
 from tasks.engines import roles
+from tasks.errors import MissingStageError, StoreError
 from tasks.records import Call, Predicate
-from tasks.store import frames, labels
+from tasks.store import disk, frames, labels
 from tasks.store.version import code_version
 from tasks.study import Study
 from tasks.verdicts import bets, gold_draw
@@ -146,13 +148,31 @@ class Plan:
             str(self.study.seed),
             code_version(),
         )
-        return paths.parts(self.study.name, "verify", fingerprint)
+        folder = paths.parts(self.study.name, "verify", fingerprint)
+        _drop_damaged(folder)
+        return folder
 
     def keep_calls(self, name: str, part: int, calls: Sequence[Call]) -> None:
         """Leaves what a part has cost; nothing where nothing was paid."""
         if calls:
             rows = frames.from_records(calls, frames.CALLS)
             frames.write_file_whole(rows, self.file(name, part), frames.CALLS)
+
+
+def _drop_damaged(folder: Path) -> None:
+    """Takes away the parts of which a file cannot be read: they are judged again."""
+    for file in sorted(folder.glob("*.parquet")):
+        try:
+            frames.read_any(file)
+        except MissingStageError:
+            continue  # gone with another file of its part
+        except StoreError as error:
+            if disk.is_closed(error):
+                raise
+            number = file.stem.rsplit("-", 1)[-1]
+            for of_part in folder.glob(f"*-{number}.parquet"):
+                of_part.unlink()
+            print(f"verify: {file.name} of an unfinished run is damaged: judged again.", file=sys.stderr)
 
 
 def judged_files(study: Study) -> list[Path]:

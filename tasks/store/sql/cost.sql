@@ -25,4 +25,4 @@ SELECT
 FROM runs
 LEFT JOIN asked USING (run_id)
 WHERE $study IN ('', study)
-ORDER BY study, found_at, run_id
+ORDER BY study, found_nr, run_id

@@ -7,7 +7,7 @@ first_found AS (
     SELECT * FROM discoveries
     WHERE is_discovery AND $study IN ('', study)
     QUALIFY row_number() OVER (
-        PARTITION BY study, predicate, direction ORDER BY found_at, run_id
+        PARTITION BY study, predicate, direction ORDER BY found_nr, run_id
     ) = 1
 )
 SELECT
@@ -28,5 +28,5 @@ FROM first_found AS f
 JOIN discoveries AS again
     ON again.predicate = f.predicate
     AND again.run_id <> f.run_id
-    AND again.found_at > f.found_at
-ORDER BY f.predicate, f.study, again.found_at, again.study, again.run_id
+    AND again.found_nr > f.found_nr
+ORDER BY f.predicate, f.study, again.found_nr, again.study, again.run_id

@@ -26,8 +26,8 @@ asked AS (
         split_hash,
         study,
         count(*) AS n_runs,
-        arg_max(alpha, (found_at, run_id)) AS alpha,
-        arg_max(n_predicates, (found_at, run_id)) AS n_newest
+        arg_max(alpha, (found_nr, run_id)) AS alpha,
+        arg_max(n_predicates, (found_nr, run_id)) AS n_newest
     FROM holdout_runs
     GROUP BY split_hash, study
 ),

@@ -13,6 +13,6 @@ WHERE
     )
 WINDOW found AS (PARTITION BY study, predicate, direction)
 QUALIFY
-    row_number() OVER (PARTITION BY study, predicate, direction ORDER BY found_at DESC, run_id) = 1
+    row_number() OVER (PARTITION BY study, predicate, direction ORDER BY found_nr DESC, run_id) = 1
 ORDER BY abs(validity) DESC, study, predicate
 LIMIT $limit::BIGINT
