@@ -86,6 +86,24 @@ def parser() -> argparse.ArgumentParser:
     label.add_argument("--found", action="store_true", help="only the discoveries, not all frozen predicates")
     label.epilog = "Writes data/labels/NAME.csv, unless it holds verdicts already."
     add("show", "print the discoveries of a finished study", table=True)
+    texts = add("texts", "print the confirmation texts for which a predicate holds", table=True)
+    texts.add_argument(
+        "--predicate",
+        metavar="ID",
+        help="its id, the beginning of it, or its number in the report; without: a list",
+    )
+    texts.add_argument(
+        "--verdict", choices=("yes", "no", "invalid", "all"), help="only those (default yes; all as CSV)"
+    )
+    texts.add_argument("--group", choices=("A", "B"), help="only texts of that group")
+    texts.add_argument(
+        "--search", metavar="WORDS", help="only texts with these words, upper and lower case alike"
+    )
+    texts.add_argument("--limit", type=int, metavar="N", help="most texts (default 20; as JSON or CSV all)")
+    texts.add_argument(
+        "--csv", nargs="?", const="-", metavar="FILE", help="as CSV, to FILE or standard output"
+    )
+    texts.epilog = "For example: natstat texts --study docstrings --predicate 1 --csv verdicts.csv"
     explain = add("explain", "describe the keys of params.yaml", study=False, table=True)
     explain.add_argument("key", nargs="?", default="", help="a block or key, e.g. score.alpha")
     query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)

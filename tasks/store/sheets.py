@@ -165,17 +165,20 @@ def write(frame: pl.DataFrame, file: Path) -> None:
     Raises:
         StoreError: the place cannot be written.
     """
-    guarded = pl.col(pl.String).str.replace_all(_FORMULA, "$1$2'$3").str.replace(_GAP, "'$1")
-    cells = frame.with_columns(guarded)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        cells.write_csv(temporary, include_bom=True, quote_style="always")
+        guarded(frame).write_csv(temporary, include_bom=True, quote_style="always")
         temporary.replace(file)
     except OSError as error:
         raise StoreError(f"{shown(file)}: cannot be written: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def guarded(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with no cell that would run as a formula."""
+    return frame.with_columns(pl.col(pl.String).str.replace_all(_FORMULA, "$1$2'$3").str.replace(_GAP, "'$1"))
 
 
 def unguarded(cells: pl.Series) -> pl.Series:
