@@ -8,6 +8,7 @@ id of digits for a number. All of that is met here, and nothing else.
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -173,7 +174,8 @@ def write(frame: pl.DataFrame, file: Path) -> None:
     except OSError as error:
         raise StoreError(f"{shown(file)}: cannot be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def guarded(frame: pl.DataFrame) -> pl.DataFrame:
