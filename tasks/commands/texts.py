@@ -256,7 +256,7 @@ def write_csv(rows: pl.DataFrame, place: str) -> None:
             f"{shown(file)}: is there and is no CSV of verdicts, nothing was written. Name another file."
         )
     sheets.write(cells, file)
-    print(f"{shown(file)}: {rows.height:,} verdicts")
+    output([shown(file), rows.height], lambda told: [f"{told[0]}: {told[1]:,} verdicts"], as_json=False)
 
 
 def _is_ours(file: Path) -> bool:
