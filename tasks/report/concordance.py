@@ -58,23 +58,25 @@ def section(study: Study, rows: Sequence[Row], found: Sequence[Row]) -> dict[str
 
 def fitting(tested: verdicts.Tested) -> pl.DataFrame:
     """The rows under test that fit into MAX_BYTES, in the order of their ids, texts as the page has them."""
-    texts = tested.rows.select("text_id", "text", "group", "document_id", "n_merged").sort("text_id")
-    whole = [filters.neutral(unicodedata.normalize("NFC", text)) for text in texts["text"]]
-    cut = [filters.clip(text, MAX_CHARS) for text in whole]
+    columns = ("text_id", "text", "group", "document_id", "n_merged")
+    turn = pl.int_range(pl.len()).over("group")
+    ordered = tested.rows.select(columns).sort("text_id").sort(turn, "group", maintain_order=True)
     beside = _PER_TEXT + tested.predicates.height + _PER_SCORE * len(tested.graded())
-    size = pl.Series([len(escaped(text).encode("utf-8", "replace")) + beside for text in cut], dtype=pl.Int64)
-    ids = pl.col("text_id").str.len_bytes() + pl.col("document_id").str.len_bytes()
-    return (
-        texts.with_columns(
-            text=pl.Series(cut, dtype=pl.String),
-            is_cut=pl.Series(whole, dtype=pl.String).str.len_chars() > MAX_CHARS,
-            size=size + texts.select(ids).to_series(),
-            turn=pl.int_range(pl.len()).over("group"),
-        )
-        .sort("turn", "group")
-        .filter(pl.col("size").cum_sum() <= MAX_BYTES)
-        .sort("text_id")
-    )
+    left, kept = MAX_BYTES, []
+    for row in ordered.iter_rows(named=True):
+        whole = filters.neutral(unicodedata.normalize("NFC", row["text"]))
+        shown = {
+            **row,
+            "document_id": filters.neutral(row["document_id"]),
+            "text": filters.clip(whole, MAX_CHARS),
+            "is_cut": len(whole) > MAX_CHARS,
+        }
+        parts = (escaped(shown[name]) for name in ("text", "text_id", "document_id"))
+        left -= beside + sum(len(part.encode("utf-8", "replace")) for part in parts)
+        if left < 0:
+            break
+        kept.append(shown)
+    return pl.DataFrame(kept, schema={**ordered.schema, "is_cut": pl.Boolean}).sort("text_id")
 
 
 def embedded(
@@ -108,8 +110,7 @@ def embedded(
         "columns": verdicts.COLUMNS,
         "predicates": predicates,
         "group": "".join(texts["group"]),
-        **{name: texts[name].to_list() for name in ("text", "text_id", "n_merged")},
-        "document_id": [filters.neutral(one) for one in texts["document_id"]],
+        **{name: texts[name].to_list() for name in ("text", "text_id", "document_id", "n_merged")},
     }
 
 
