@@ -65,6 +65,10 @@ def _of_disk(error: OSError) -> str:
     return f"{place}{error.strerror}. {do}, then rerun."
 
 
+_Add = Callable[..., argparse.ArgumentParser]
+"""Adds a command by its name."""
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands with their arguments."""
     whole = argparse.ArgumentParser(
@@ -86,6 +90,21 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command or name)
         return added
 
+    _add_stages(add)
+    _add_beginning(add)
+    _add_before_a_run(add)
+    _add_findings(add)
+    _add_upkeep(add)
+    completion = add("completion", "print a script that completes commands and studies", study=False)
+    completion.add_argument(
+        "shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish"
+    )
+    completion.set_defaults(parser=whole)
+    completion.epilog = 'In bash: eval "$(natstat completion bash)"'
+    return whole
+
+
+def _add_stages(add: _Add) -> None:
     for stage in paths.STAGES:
         added = add(stage, STAGE_HELP[stage], command="stage", table=True)
         added.set_defaults(stage=stage)
@@ -93,6 +112,9 @@ def parser() -> argparse.ArgumentParser:
         added.epilog = (
             f"Writes {writes}. It runs alone: `dvc repro {stage}@NAME` runs what is stale before it, too."
         )
+
+
+def _add_beginning(add: _Add) -> None:
     studies = add("studies", "list the studies of params.yaml", study=False, table=True)
     studies.add_argument("--kind", metavar="KIND", help="only those of that kind")
     studies.add_argument("--names", action="store_true", help="only their names, a line each")
@@ -113,12 +135,11 @@ def parser() -> argparse.ArgumentParser:
     )
     new.add_argument("--yes", action="store_true", help="ask nothing: take what is guessed")
     new.epilog = "An entry that is there is never changed. Next: natstat check --study NAME"
-    completion = add("completion", "print a script that completes commands and studies", study=False)
-    completion.add_argument(
-        "shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish"
-    )
-    completion.set_defaults(parser=whole)
-    completion.epilog = 'In bash: eval "$(natstat completion bash)"'
+    explain = add("explain", "describe the keys of params.yaml", study=False, table=True)
+    explain.add_argument("key", nargs="?", default="", help="a block or key, e.g. score.alpha")
+
+
+def _add_before_a_run(add: _Add) -> None:
     add("check", "tell what would be used, before anything runs", table=True)
     cost = add("cost", "preview judgements, calls, tokens and money before spending", table=True)
     cost.add_argument("--no-judge", action="store_true", help="ask nobody: leave the judge unmeasured")
@@ -132,13 +153,35 @@ def parser() -> argparse.ArgumentParser:
     )
     label.add_argument("--found", action="store_true", help="only the discoveries, not all frozen predicates")
     label.epilog = "Writes data/labels/NAME.csv, unless it holds verdicts already."
+
+
+def _add_findings(add: _Add) -> None:
     add("show", "print the discoveries of a finished study", table=True)
-    explain = add("explain", "describe the keys of params.yaml", study=False, table=True)
-    explain.add_argument("key", nargs="?", default="", help="a block or key, e.g. score.alpha")
+    texts = add("texts", "print the confirmation texts for which a predicate holds", table=True)
+    texts.add_argument(
+        "--predicate",
+        metavar="ID",
+        help="its id, the beginning of it, or its number in the report; without: a list",
+    )
+    texts.add_argument(
+        "--verdict", choices=("yes", "no", "invalid", "all"), help="only those (default yes; all as CSV)"
+    )
+    texts.add_argument("--group", choices=("A", "B"), help="only texts of that group")
+    texts.add_argument(
+        "--search", metavar="WORDS", help="only texts with these words, upper and lower case alike"
+    )
+    texts.add_argument("--limit", type=int, metavar="N", help="most texts (default 20; as JSON or CSV all)")
+    texts.add_argument(
+        "--csv", nargs="?", const="-", metavar="FILE", help="as CSV, to FILE or standard output"
+    )
+    texts.epilog = "For example: natstat texts --study docstrings --predicate 1 --csv verdicts.csv"
     query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
     query.epilog = "For example: natstat query strongest study=docstrings"
+
+
+def _add_upkeep(add: _Add) -> None:
     clean = add(
         "clean",
         "delete what natstat made and can make again: results, reports, caches",
@@ -147,7 +190,6 @@ def parser() -> argparse.ArgumentParser:
     )
     clean.epilog = "Your own files, labels, answers of language models and past runs (data/.runs) stay."
     add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False, table=True)
-    return whole
 
 
 class _Version(argparse.Action):

@@ -307,8 +307,8 @@ class Report:
         # In a frame without an address a bare #place would lead to the notebook.
         page = page.replace('<a href="#', '<a href="about:srcdoc#')
         return (
-            f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" width="100%" height="800" '
-            'style="border: 0"></iframe>'
+            f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts allow-downloads" width="100%" '
+            'height="800" style="border: 0"></iframe>'
         )
 
 

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import EngineError, NatstatError
+from tasks.kinds.rows import holds
 from tasks.records import Predicate
 from tasks.store import calls, duck, expectations, frames, holdout
 from tasks.store.version import code_version
@@ -273,8 +274,7 @@ def evidence_rows(
     supports = pl.col("group") == pl.col("direction")
     held = (
         verdicts.join(wanted.lazy(), on="predicate_id")
-        # Graded, a half says neither: a tie of two texts, a judge that cannot tell.
-        .filter((pl.col("score") >= pl.col("least")).fill_null(pl.col("score") > 0.5))
+        .filter(holds("least"))
         .join(
             confirm.lazy().select("text_id", "document_id", "group", "n_merged").with_row_index("row"),
             on="text_id",

@@ -8,6 +8,7 @@ check cost   what a study would use and find, and what it would cost (foresight:
 judge        what the study's judge is worth at questions with known answers
 label        a blank sheet for people
 show query   what was found: of one study, of all
+texts        the confirmation texts with their verdicts
 explain      the keys of params.yaml
 load         the database anew from Parquet
 clean        away with what natstat made

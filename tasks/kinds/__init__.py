@@ -244,7 +244,7 @@ class Kind:
         """The rows each predicate is tested on; of rows that are yet to be written as much as is known.
 
         Columns group and document_id (what makes one document) at least; `predicate_id` where a row is for
-        one predicate alone [formalise, verify, score, record, check, cost].
+        one predicate alone [formalise, verify, score, record, report, check, cost].
         """
         from tasks.kinds import rows
 

@@ -74,6 +74,14 @@ def pair_texts(texts: pl.DataFrame, seed: int, most: int | None = None) -> pl.Da
     )
 
 
+def holds(threshold: str) -> pl.Expr:
+    """Whether `score` says yes: at the threshold in that column, or above a half where it is null.
+
+    Graded, a half says neither: a tie of two texts, a judge that cannot tell.
+    """
+    return (pl.col("score") >= pl.col(threshold)).fill_null(pl.col("score") > 0.5)
+
+
 def evidence(study: Study, texts: pl.DataFrame) -> tuple[pl.DataFrame, Float[np.ndarray, "text dim"]]:
     """The confirmation half with its vectors."""
     confirms = texts["half"] == "confirm"

@@ -1,12 +1,12 @@
 """Write the page a person reads, and the figures `dvc metrics` and `dvc plots` show.
 
-Reads:      1_texts (counts only), 4_predicates, 6_scores, 7_discoveries; of 3_proposals the manifest; of
-            5_verdicts that where two texts were compared; of 6_scores also paths.parquet where the plan was
-            sequential, groups.parquet where it was not, judges.parquet with gold verdicts, agreement.parquet
-            of a panel; what the study's kind shows of its own tables
+Reads:      1_texts, 4_predicates, 5_verdicts, 6_scores, 7_discoveries; of 3_proposals the manifest; of
+            6_scores also paths.parquet where the plan was sequential, groups.parquet where it was not,
+            judges.parquet with gold verdicts, agreement.parquet of a panel; with `labels` the file in
+            data/labels; what the study's kind shows of its own tables
 Writes:     reports/<study>/{index.html, metrics.json, forest.json}
-Guarantees: one file that needs no network and no script; corpora are escaped and neutralised;
-            equal input gives equal bytes
+Guarantees: one file that needs no network, and a script only to sort and to search; corpora are escaped and
+            neutralised; equal input gives equal bytes
 Not here:   estimates, tests, or any choice of what counts as a discovery
 """
 
@@ -25,7 +25,7 @@ import polars as pl
 from tasks import kinds, paths
 from tasks.errors import StoreError
 from tasks.records import Group
-from tasks.report import counts, filters, trust, walks
+from tasks.report import concordance, counts, filters, trust, verdicts, walks
 from tasks.report.scale import Scale
 from tasks.store import frames
 from tasks.study import Study, dialect
@@ -272,10 +272,12 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
         share=lambda value: filters.share(value, decimals),
         **{name: getattr(filters, name) for name in filters.PLAIN},
     )
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    names = ("report.js", "texts.js") if study.report.texts else ("report.js",)
+    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
     return environment.get_template("report.html").render(
         **results(study, inputs, kind),
         **background(study, inputs),
+        **concordance.section(study, inputs.rows, findings(inputs.rows)),
         figures=figures,
         script=script,
         # The page's policy lets this script run and no other, whatever a corpus holds.
@@ -287,8 +289,7 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     """What held and what did not, as the template shows it."""
     min_effect = inputs.recorded["min_effect"]
     found = findings(inputs.rows)
-    rejected = [row for row in inputs.rows if not row["is_discovery"]]
-    rejected.sort(key=lambda row: (_last(row["q"]), _last(row["p"]), row["predicate_id"]))
+    rejected = verdicts.rejected(inputs.rows)
     first = found or rejected[:MAX_FOREST_NULL]
     corrected = trust.corrected_rows(inputs.rows)
     listed = rejected[: study.report.n_rejected]
@@ -386,10 +387,6 @@ def entry(study: Study, run: Row, prices: dict[str, Any]) -> str:
     order = [key for key in type(study).model_fields if key in params]
     ordered = {study.name: {key: params[key] for key in order}}
     return dialect.written({"studies": ordered})
-
-
-def _last(value: float) -> float:
-    return value if math.isfinite(value) else math.inf
 
 
 def _size(value: float) -> float:

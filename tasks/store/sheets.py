@@ -166,16 +166,19 @@ def write(frame: pl.DataFrame, file: Path) -> None:
     Raises:
         StoreError: the place cannot be written.
     """
-    guarded = pl.col(pl.String).str.replace_all(_FORMULA, "$1$2'$3").str.replace(_GAP, "'$1")
-    cells = frame.with_columns(guarded)
     temporary = disk.copy_beside(file)
     try:
         with disk.reported(shown(file)):
             file.parent.mkdir(parents=True, exist_ok=True)
-            cells.write_csv(temporary, include_bom=True, quote_style="always")
+            guarded(frame).write_csv(temporary, include_bom=True, quote_style="always")
             temporary.replace(file)
     finally:
         disk.remove(temporary)
+
+
+def guarded(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with no cell that would run as a formula."""
+    return frame.with_columns(pl.col(pl.String).str.replace_all(_FORMULA, "$1$2'$3").str.replace(_GAP, "'$1"))
 
 
 def unguarded(cells: pl.Series) -> pl.Series:

@@ -370,3 +370,6 @@ class Report(Block):
     """Texts shown for and against each discovery."""
     n_rejected: int = Field(default=50, ge=0)
     """Rejected predicates listed."""
+    texts: bool = True
+    """Whether the page carries the confirmation texts, as far as they fit, to be searched; false leaves only
+    those that `n_evidence` shows."""

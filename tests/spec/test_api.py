@@ -224,7 +224,7 @@ def test_the_report_is_shown_in_a_frame_of_its_own(finished: Project) -> None:
     tags = Tags(shown)
     ((tag, attributes),) = tags.found
     assert (tag, tags.text) == ("iframe", "")
-    assert attributes["sandbox"] == "allow-scripts", (
+    assert attributes["sandbox"] == "allow-scripts allow-downloads", (
         "neither the notebook's origin nor a way out of the frame"
     )
     assert str(attributes["srcdoc"]).replace('href="about:srcdoc#', 'href="#') == page
@@ -234,7 +234,11 @@ def test_the_report_is_shown_in_a_frame_of_its_own(finished: Project) -> None:
 def test_the_page_in_the_frame_is_the_report(finished: Project) -> None:
     ((_, attributes),) = Tags(api.open(NAME).report._repr_html_()).found
     page = Node(str(attributes["srcdoc"]))
-    assert len(page.nodes("script")) == 1 and not page.nodes("img")
+    assert [node.attrs for node in page.nodes("script")] == [
+        {"type": "application/json", "id": "texts-data"},
+        {},
+    ], "one that runs"
+    assert not page.nodes("img")
     links = [node.attrs["href"] for node in page.nodes("a")]
     assert links and all(link.startswith("about:srcdoc#") for link in links), "a bare # leads to the notebook"
 

@@ -33,6 +33,7 @@ from tasks.study.reading import study_of
 from tasks.verify import stage as verify
 from tests.captions_study import Texts, Words, captions_study, made, open_made
 from tests.conftest import STAGES, Project
+from tests.spec.report_made import Node
 from tests.tiny_clip import save_tiny_clip
 from tests.tiny_encoder import save_tiny_encoder
 
@@ -751,3 +752,20 @@ def test_the_bundled_encoder_confuses_roles_and_no_paraphrase_is_named(
     # It takes paraphrases for the same, and rightly so.
     same = [edit(left, right).same_meaning for *_, (left, right) in _with_texts(mined)]
     assert same.count(True) >= 3
+
+
+def test_all_pairs_of_a_failure_can_be_listed(there: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    predicate_id = _predicates()[0].predicate_id
+    assert main(["texts", "--study", NAME, "--predicate", predicate_id, "--verdict", "all", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    own = _judged().filter(predicate_id=predicate_id)
+    assert {row["text"] for row in told["texts"]} == set(own["text"]), "both texts of its own pairs"
+    assert told["predicates"][0]["n_texts"] == own.height
+    assert {row["group_name"] for row in told["texts"]} == {"new pairs", "controls"}
+    assert main(["texts", "--study", NAME, "--predicate", predicate_id, "--limit", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert f"of {own.height} pairs" in printed
+    page = Node((paths.output(NAME, "report") / "index.html").read_text(encoding="utf-8"))
+    block = json.loads("".join(map(str, page.one("script", id="texts-data").children)))
+    (of,) = (one for one in block["predicates"] if one["id"] == predicate_id)
+    assert len(of["verdicts"].replace(" ", "")) == own.height, "a pair for another failure is not its own"

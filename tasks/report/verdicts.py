@@ -1,0 +1,160 @@
+"""Every verdict beside its text: what `natstat texts` lists and the page's search looks through."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from tasks import kinds, paths
+from tasks.errors import FrozenError, StoreError
+from tasks.kinds.rows import holds
+from tasks.records import Predicate
+from tasks.store import frames, labels
+from tasks.study import Study
+
+Row = Mapping[str, Any]
+YES, NO, ABSENT = "yes", "no", "absent"
+COLUMNS = (
+    "predicate_id",
+    "predicate",
+    "text_id",
+    "document_id",
+    "group",
+    "group_name",
+    "verdict",
+    "score",
+    "gold",
+    "n_merged",
+    "text",
+)
+"""Of a verdict in a list: `verdict` is yes, no, refusal or unparsable, `gold` the score of a better judge."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The texts that a study's predicates were tested on, and where their verdicts are."""
+
+    study: Study
+    names: Mapping[str, str]
+    """What A and B are called."""
+    rows: pl.DataFrame
+    """Rows under test; `predicate_id` where each is for one predicate alone."""
+    predicates: pl.DataFrame
+    """Rows of frames.PREDICATES."""
+
+    def of(self, predicate_ids: Sequence[str], text_ids: pl.Series | None = None) -> pl.DataFrame:
+        """Verdicts by COLUMNS, a row for each predicate and text, those never asked for among them.
+
+        In the order of the predicates, highest scores first, among equals texts that stand for most rows.
+
+        Args:
+            predicate_ids: whose.
+            text_ids: about which texts; all without them.
+
+        Raises:
+            FrozenError: a verdict is about a text that was not held out.
+        """
+        wanted = pl.DataFrame({"predicate_id": predicate_ids}, schema={"predicate_id": pl.String})
+        said = frames.scan_verdicts(paths.output(self.study.name, "verify"))
+        said = said.join(wanted.lazy(), on="predicate_id", how="semi")
+        if text_ids is not None:
+            said = said.join(text_ids.to_frame("text_id").lazy(), on="text_id", how="semi")
+        about = self.predicates.select("predicate_id", "predicate", "threshold")
+        order = wanted.join(about, on="predicate_id", how="left", maintain_order="left").with_row_index("at")
+        named = pl.col("group").replace_strict(self.names, return_dtype=pl.String)
+        found = (
+            self._with_texts(said.collect())
+            .join(order, on="predicate_id")
+            .join(self._gold(), how="left", on=labels.PAIR)
+        )
+        yes_or_no = pl.when(holds("threshold")).then(pl.lit(YES)).otherwise(pl.lit(NO))
+        return (
+            found.with_columns(
+                group_name=named,
+                verdict=pl.when(status="value").then(yes_or_no).otherwise("status"),
+            )
+            .sort(
+                "at", "score", "n_merged", "text_id", descending=[False, True, True, False], nulls_last=True
+            )
+            .select(COLUMNS)
+        )
+
+    def graded(self) -> set[str]:
+        """Predicates with scores between 0 and 1, of which yes and no do not say all."""
+        said = frames.scan_verdicts(paths.output(self.study.name, "verify"))
+        between = said.filter(pl.col("score").is_between(0, 1, closed="none"))
+        return set(between.select(pl.col("predicate_id").unique()).collect()["predicate_id"])
+
+    def _with_texts(self, said: pl.DataFrame) -> pl.DataFrame:
+        columns = ["text_id", "text", "group", "document_id", "n_merged"]
+        if "predicate_id" in self.rows.columns:
+            # A row for one predicate alone has no verdict of another.
+            return said.join(self.rows.select("predicate_id", *columns), on=labels.PAIR)
+        found = said.join(self.rows.select(columns), on="text_id", how="left")
+        if found["group"].has_nulls():
+            raise FrozenError(
+                f"{paths.output(self.study.name, 'verify')}: verdicts on texts that are not held out. "
+                "Rerun verify."
+            )
+        return found
+
+    def _gold(self) -> pl.DataFrame:
+        """What a better judge said; nothing where nobody was asked."""
+        file = paths.output(self.study.name, "verify") / "gold.parquet"
+        if self.study.label_file is not None:
+            frozen = [Predicate(**row) for row in self.predicates.iter_rows(named=True)]
+            gold = labels.read(self.study, self.rows, frozen)
+        elif self.study.gold.texts and file.is_file():
+            gold = frames.read(file.parent, file.name, frames.GOLD)
+        else:
+            gold = pl.DataFrame(schema=frames.GOLD)
+        return gold.select(*labels.PAIR, pl.col("score").alias("gold"))
+
+
+def read(study: Study) -> Tested:
+    """What was tested, and on what.
+
+    Raises:
+        MissingStageError: a stage before the report has not run.
+        FrozenError: the verdicts are about other predicates than the frozen ones.
+        StoreError: what was recorded is about others.
+    """
+    record, verify = (paths.output(study.name, stage) for stage in ("record", "verify"))
+    recorded = frames.read(record, "discoveries.parquet", frames.DISCOVERIES)
+    predicates = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)
+    if frames.read_manifest(verify)["frozen_hash"] != frames.frozen_hash(predicates):
+        raise FrozenError(f"{verify}: verdicts of other predicates than the frozen ones. Rerun verify.")
+    if set(recorded["predicate_id"]) != set(predicates["predicate_id"]):
+        raise StoreError(f"{record}: wanted the frozen predicates, got others. Rerun score and record.")
+    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
+    rows = kinds.tested(kinds.load(study.kind), study, texts, verify)
+    return Tested(study, frames.read_manifest(record)["names"], rows, predicates)
+
+
+def rejected(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is no discovery, closest first."""
+    return sorted(
+        (row for row in rows if not row["is_discovery"]),
+        key=lambda row: (_last(row["q"]), _last(row["p"]), row["predicate_id"]),
+    )
+
+
+def numbers(found: Sequence[Row], others: Sequence[Row]) -> dict[str, str]:
+    """The number of each predicate as the page counts: findings 1, 2, ..., what is folded under the second
+    2.1, 2.2, ..., then those rejected.
+
+    Args:
+        found: findings, with `number` and `members`.
+        others: what is no discovery, closest first.
+    """
+    told: dict[str, str] = {}
+    for row in found:
+        told[row["predicate_id"]] = str(row["number"])
+        told |= {one["predicate_id"]: f"{row['number']}.{i}" for i, one in enumerate(row["members"], 1)}
+    return told | {row["predicate_id"]: str(i) for i, row in enumerate(others, len(found) + 1)}
+
+
+def _last(value: float | None) -> float:
+    return value if value is not None and math.isfinite(value) else math.inf
