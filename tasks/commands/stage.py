@@ -16,5 +16,5 @@ def run(arguments: argparse.Namespace) -> None:
 def run_stage(of: Study, stage: str) -> dict[str, Any]:
     """Runs it, says what it counted and gives the manifest."""
     manifest = stages.run(of, stage)
-    print(f"{stage} {of.name}: {stages.summary(manifest)}", flush=True)
+    print(stages.line(of.name, stage, manifest), flush=True)
     return manifest

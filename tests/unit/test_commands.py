@@ -50,7 +50,8 @@ class TestBothSayTheSame:
         assert [one["name"] for one in found] == ["news", "later"]
         for one, line in zip(found, text.splitlines(), strict=True):
             assert line.split()[:3] == [one["name"], one["kind"], one["engine"]]
-            assert line.endswith(" ".join(one["goal"].split()))
+            assert " ".join(one["goal"].split()) in line
+            assert line.endswith(one["report"] or " ".join(one["goal"].split()))
 
     def test_check(self, capsys: pytest.CaptureFixture[str]) -> None:
         found, text = both(capsys, "check", "--study", "news")
