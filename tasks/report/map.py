@@ -9,6 +9,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import polars as pl
@@ -143,11 +144,11 @@ def labels(points: Sequence[Point], width: float, height: float, most: int) -> l
     written: list[Row] = []
     seen: set[tuple[str, ...]] = set()
     # Both extremes twice for each that both share: they are what the map is read for.
-    for turn in zip(in_a[::2], in_b[::2], in_a[1::2], in_b[1::2], in_both, strict=False):
+    for turn in zip_longest(in_a[::2], in_b[::2], in_a[1::2], in_b[1::2], in_both):
         for point in turn:
             if len(written) == most:
                 return written
-            if point.terms in seen:
+            if point is None or point.terms in seen:
                 continue
             seen.add(point.terms)
             placed = _place(point, width, height, taken)

@@ -152,7 +152,7 @@ def test_the_page_draws_it_from_the_exploration_half_and_escapes_it(project: Pro
     points = section.one("svg").nodes("circle")
     told = [point.one("title") for point in points]
     (bold,) = (of for of in told if "bold" in str(of.children[0]).split("\n")[0].split(", "))
-    assert str(bold.children[0]).split("\n")[0] == "b, bold, claims"
+    assert str(bold.children[0]).split("\n")[0] == "b, bold, claims, w0, w1, w2, w63, w64, w65"
     assert "of <i>new</i> (21 of 210 texts); " in str(bold.children[0])
     assert all(re.fullmatch(r"\d+\.\d\d%", point.attrs["cx"] or "") for point in points)
     assert "A map of terms" in page.one("nav").text
