@@ -91,14 +91,14 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"({walk['share_judged']:.0%})"
         )
     for row in kept:
-        number = f"  {row['number']:>2}"
         if "." in row["number"]:
             lines.append(
-                f"{number}  {row['conservative_validity']:+.2f} on nearly the same texts: {row['predicate']}"
+                f"      {row['number']}  {row['conservative_validity']:+.2f} on nearly the same texts: "
+                f"{row['predicate']}"
             )
             continue
         lines.append(
-            f"{number}  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
+            f"{row['number']:>4}  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
             f"q={small(row['q'])}  "
             f"{row['more_in']}: {row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
             f"{' (expected without data)' if row['is_blind'] else ''}{_gold_words(row['gold'])}"

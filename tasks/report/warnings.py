@@ -94,8 +94,10 @@ def _shown(kept: float) -> str:
 
 
 def _kept(of: Mapping[str, Any]) -> float | None:
-    rates = [of.get("sensitivity"), of.get("specificity")]
-    return None if None in rates else sum(rates) - 1
+    sensitivity, specificity = of.get("sensitivity"), of.get("specificity")
+    if sensitivity is None or specificity is None:
+        return None
+    return float(sensitivity + specificity - 1)
 
 
 def _of_size(split: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[str]:
