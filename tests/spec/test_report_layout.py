@@ -4,6 +4,7 @@ Where there is no Chromium these are skipped.
 """
 
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -71,6 +72,35 @@ def test_long_names_stay_inside_a_telephone(project: Project) -> None:
     for page in pages.values():
         shown = {one.text[-1] for one in Node(page).one("header").nodes("bdi", class_="name")}
         assert shown == {"1", "2"}, "long names that differ at their ends are told apart"
+
+
+CLICK = """<script>addEventListener("load", () => {
+  const heard = [], labels = [...document.querySelectorAll("#map text.term")];
+  const click = () => labels.find((one) => one.firstChild.data === "cases")
+    .dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  document.addEventListener("input", (event) => heard.push(event.target.value));
+  click();
+  const nobody = [...heard];
+  const texts = document.createElement("section"), search = document.createElement("input");
+  [texts.id, search.id] = ["texts", "texts-search"];
+  texts.append(search);
+  document.querySelector("main").append(texts);
+  click();
+  document.title = JSON.stringify([nobody, heard, document.getElementById("map-told").textContent]);
+});</script>"""
+
+
+def test_a_click_on_a_word_of_the_map_looks_it_up_where_texts_are(project: Project) -> None:
+    said = [f"covid cases {i}" for i in range(12)] + ["other words"] * 12
+    page = put(project, [held("is")], said=said + [f"w{i} x{i}" for i in range(9)])
+    assert 'id="texts-search"' not in page
+    file = project.folder / "click.html"
+    opened = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+    file.write_text(opened.replace("</body>", f"{CLICK}</body>"), encoding="utf-8")
+    dumped = chromium("--dump-dom", "--virtual-time-budget=2000", f"file://{file}")
+    nobody, heard, told = json.loads(html.unescape(dumped.split("<title>")[1].split("</title>")[0]))
+    assert (nobody, heard) == ([], ["cases"]), "equal counts are one point, which goes by its first word"
+    assert told.startswith("cases, covid\n40% of 2020 (84 of 210 texts); 37% of 2019 (")
 
 
 def test_forty_findings_with_all_that_can_be_told_print_on_four_pages(project: Project) -> None:
