@@ -104,6 +104,8 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     found = findings(inputs.rows)
     rejected = [row for row in inputs.rows if not row["is_discovery"]]
     rejected.sort(key=lambda row: (_last(row["q"]), _last(row["p"]), row["predicate_id"]))
+    # They go on where findings end: whatever was tested has a number.
+    rejected = [{**row, "number": number} for number, row in enumerate(rejected, start=len(found) + 1)]
     first = found or rejected[:MAX_FOREST_NULL]
     corrected = trust.corrected_rows(inputs.rows)
     listed = rejected[: study.report.n_rejected]

@@ -77,6 +77,10 @@ def test_every_place_numbers_findings_alike(project: Project, capsys: pytest.Cap
     table = page.one("section", id="figures").one("tbody").nodes("tr")
     wanted = {"1": COVID, "1.1": "mentions covid19", "2": CRIME, "3": "is stray"}
     assert {row.nodes("td")[0].text: row.one("th").one("bdi").text for row in table} == wanted
+    rejected = page.one("section", id="rejected").one("tbody").nodes("tr")
+    assert [(row.nodes("td")[0].text, row.one("th").text) for row in rejected] == [
+        ("4", "is the opposite"), ("5", "is long"),
+    ]  # fmt: skip
     assert "1 finding (number 2)" in page.one("section", id="findings").text
     assert page.one("details", id="finding-2").one("h3").text == CRIME
     capsys.readouterr()
