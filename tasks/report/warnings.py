@@ -11,9 +11,11 @@ FEW_DOCUMENTS = 50
 """Of a group in the confirmation half: with fewer only large differences are found."""
 MANY = 0.05
 """Share of texts that were cut, or of verdicts that are none, from which on it is told."""
+MOST = 0.5
+"""Share of texts that are near-duplicates from which on it is told."""
 LEAST_KEPT = 0.5
 """Of a true difference: what a judge's verdicts must show of it (sensitivity + specificity - 1)."""
-MOST_CHARS = 220
+MOST_CHARS = 150
 _SENTENCE = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^".]|\.(?!\s)|")+')
 """Up to the first full stop that is in no quotation."""
 
@@ -56,6 +58,7 @@ def warnings(
         *(Warned(text, "trust") for text in _of_judge(proposed, scored)),
         *(Warned(text, "data") for text in collected.get("warnings", [])),
         *(Warned(text, "data") for text in collected.get("notes", [])),
+        *(Warned(text, "data") for text in _of_copies(collected)),
         *([Warned(unread, "data")] if unread else []),
         *([] if is_written else (Warned(text, "data") for text in _of_size(split, names))),
         *(Warned(text, "data") for text in _of_cut(collected, verified)),
@@ -98,6 +101,15 @@ def _kept(of: Mapping[str, Any]) -> float | None:
     if sensitivity is None or specificity is None:
         return None
     return float(sensitivity + specificity - 1)
+
+
+def _of_copies(collected: Mapping[str, Any]) -> Iterator[str]:
+    copied = collected.get("near_duplicates") or {}
+    if copied.get("share", 0) >= MOST:
+        yield (
+            f"{copied['share']:.0%} of the texts are near-duplicates of others: {collected['n_texts']:,} "
+            f"texts count as {collected['n_documents']:,} documents"
+        )
 
 
 def _of_size(split: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[str]:

@@ -61,6 +61,11 @@ def test_nothing_is_said_where_all_is_well() -> None:
             "60% of the texts vary one pattern",
             "data",
         ),
+        (
+            {"collected": {"n_documents": 170, "near_duplicates": {"share": 0.5}}},
+            "50% of the texts are near-duplicates of others: 1,000 texts count as 170 documents",
+            "data",
+        ),
         ({"unread": "the encoder `x` reads English. Set it"}, "the encoder `x` reads English", "data"),
         (
             {"split": [{**SPLIT[0], "n_documents": 12}, SPLIT[1]]},
@@ -102,6 +107,7 @@ def test_nothing_is_said_where_all_is_well() -> None:
         "gold",
         "leak",
         "pattern",
+        "copies",
         "unread",
         "few",
         "cut",
