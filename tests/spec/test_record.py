@@ -222,7 +222,7 @@ def test_too_many_refusals_stop_the_recording_and_leave_nothing(project: Project
 def test_measured_novelty_is_told_with_the_evidence_and_in_no_column(project: Project) -> None:
     from tests.spec.report_made import Node, held, put
 
-    told = held('mentions "covid"', novelty=2.0, novelty_blind=0.4, novelty_past=None)
+    told = held('mentions "covid"', novelty=2.0, novelty_blind=0.4, novelty_past=None, rated_by="llm: x")
     page = Node(
         put(
             project,
