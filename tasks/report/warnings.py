@@ -11,7 +11,7 @@ FEW_DOCUMENTS = 50
 """Of a group in the confirmation half: with fewer only large differences are found."""
 MANY = 0.05
 """Share of texts that were cut, or of verdicts that are none, from which on it is told."""
-MOST = 0.5
+MOST = 0.9
 """Share of texts that are near-duplicates from which on it is told."""
 LEAST_KEPT = 0.5
 """Of a true difference: what a judge's verdicts must show of it (sensitivity + specificity - 1)."""

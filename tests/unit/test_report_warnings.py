@@ -62,8 +62,8 @@ def test_nothing_is_said_where_all_is_well() -> None:
             "data",
         ),
         (
-            {"collected": {"n_documents": 170, "near_duplicates": {"share": 0.5}}},
-            "50% of the texts are near-duplicates of others: 1,000 texts count as 170 documents",
+            {"collected": {"n_documents": 170, "near_duplicates": {"share": 0.93}}},
+            "93% of the texts are near-duplicates of others: 1,000 texts count as 170 documents",
             "data",
         ),
         ({"unread": "the encoder `x` reads English. Set it"}, "the encoder `x` reads English", "data"),
