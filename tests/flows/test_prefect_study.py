@@ -53,12 +53,13 @@ def test_flow_and_bare_stages_give_equal_bytes(
     assert _bytes("news") == bare
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown] == list(STAGES)
+    assert shown[-1].endswith("; report: reports/news/index.html")
 
     with _artifact("news-discoveries") as artifact:
         table = json.loads(str(artifact.data))
         assert artifact.description.endswith("Report: reports/news/index.html")
         assert "Goal: what changed in the news from year to year" in artifact.description
-    assert list(table[0]) == ["V", "interval", "q", "more often in", "predicate"]
+    assert list(table[0]) == ["#", "V", "interval", "q", "more often in", "predicate"]
     assert table[0]["more often in"] == "2020"
     assert 0.2 < float(table[0]["V"]) < 0.4
 
