@@ -7,6 +7,7 @@ is then tested on texts that gave no hint (docs/decisions/0024).
 import polars as pl
 
 from tasks.engines.embedded import tokens
+from tasks.store import frames
 
 MOST_TERMS = 2_000
 MOST_TELLING = 1_000
@@ -55,7 +56,7 @@ def counted(texts: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
         pl.col("n_a") / sizes["A"] + pl.col("n_b") / sizes["B"], "term", descending=[True, False]
     )
     chosen = pl.concat([telling, frequent.head(MOST_TERMS - MOST_TELLING)])
-    return chosen.select(SCHEMA.names()).cast(dict(SCHEMA)), sizes
+    return frames.conform(chosen, SCHEMA), sizes
 
 
 def _z(size_a: int, size_b: int) -> pl.Expr:
