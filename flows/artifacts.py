@@ -12,7 +12,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.runtime import flow_run
 
 from tasks import paths, terminal
-from tasks.report.stage import by_certainty
+from tasks.report.findings import findings
 from tasks.store import frames
 from tasks.study import Study
 
@@ -36,7 +36,7 @@ def progress(study: str, stage: str, n_shards: int) -> Iterator[Callable[[int], 
             type="progress",
             key=key(study, stage, "progress"),
             data=0 if n_shards else 100,
-            description=f"{stage} of {study}: {n_shards} shards",
+            description=f"{stage} of {study}: {n_shards} shards. {_report(study)}",
         )
         yield lambda n_finished: client.update_artifact(
             artifact_id, ArtifactUpdate(data=round(100 * n_finished / n_shards, 1))
@@ -47,10 +47,8 @@ def show_discoveries(study: Study) -> None:
     """Leaves the study's discoveries as a table artifact of the running flow."""
     rows, n_tested = discovery_rows(study.name)
     found = f"{len(rows)} findings (paraphrases folded)" if rows else "No discovery"
-    report = paths.output(study.name, "report") / "index.html"
     description = (
-        f"{found} among {n_tested} tested hypotheses. Goal: {plain(study.goal)}. "
-        f"Report: {report.relative_to(paths.root())}"
+        f"{found} among {n_tested} tested hypotheses. Goal: {plain(study.goal)}. {_report(study.name)}"
     )
     table = rows or [{"predicate": "nothing held up on the texts that no proposer had seen"}]
     with get_client(sync_client=True) as client:
@@ -61,6 +59,10 @@ def show_discoveries(study: Study) -> None:
             data=json.dumps(table, ensure_ascii=False),
             description=description,
         )
+
+
+def _report(study: str) -> str:
+    return f"Report: {paths.report_page(study).relative_to(paths.root())}"
 
 
 def _leave(client: SyncPrefectClient, **artifact: Any) -> UUID:
@@ -74,9 +76,9 @@ def discovery_rows(study: str) -> tuple[list[dict[str, Any]], int]:
     folder = paths.output(study, "record")
     tested = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
     names = frames.read_manifest(folder)["names"]
-    found = tested.filter(tested["is_discovery"] & (tested["group_id"] == tested["predicate_id"]))
     rows = [
         {
+            "#": row["number"],
             "V": f"{row['conservative_validity']:+.3f}",
             "interval": f"{row['lo']:+.3f} to {row['hi']:+.3f}",
             "q": f"{row['q']:.2g}",
@@ -84,7 +86,7 @@ def discovery_rows(study: str) -> tuple[list[dict[str, Any]], int]:
             # Last: a long one would push the figures out of sight.
             "predicate": plain(row["predicate"]),
         }
-        for row in sorted(found.iter_rows(named=True), key=by_certainty)
+        for row in findings(tested.to_dicts())
     ]
     return rows, tested.height
 

@@ -12,7 +12,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows import artifacts, stages
 from tasks import paths, study
 from tasks.errors import NatstatError
-from tasks.run import alone, summary
+from tasks.run import alone, line
 
 
 @flow(
@@ -34,7 +34,7 @@ def run_study(name: str, force: bool = False) -> str:
         for stage in paths.STAGES:
             _report(name, stage, stages.run(name, stage, force=force))
         artifacts.show_discoveries(loaded)
-    return str((paths.output(name, "report") / "index.html").relative_to(paths.root()))
+    return str(paths.report_page(name).relative_to(paths.root()))
 
 
 @flow(
@@ -69,9 +69,9 @@ def _without_heartbeat() -> Any:
 
 
 def _report(name: str, stage: str, manifest: dict[str, Any]) -> None:
-    line = f"{stage} {name}: {summary(manifest)}"
-    print(line, flush=True)
-    get_run_logger().info("%s", line)
+    told = line(name, stage, manifest)
+    print(told, flush=True)
+    get_run_logger().info("%s", told)
 
 
 class _OneLine(logging.Filter):

@@ -49,6 +49,11 @@ def output(study: str, stage: str) -> Path:
     return reports() / study if stage == "report" else data() / study / _FOLDERS[stage]
 
 
+def report_page(study: str) -> Path:
+    """The page a person reads."""
+    return output(study, "report") / "index.html"
+
+
 def labels() -> Path:
     """Verdicts of people: written by hand, so no stage output, and kept in git."""
     return data() / "labels"

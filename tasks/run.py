@@ -79,6 +79,13 @@ def summary(manifest: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in plain.items())
 
 
+def line(study: str, stage: str, manifest: dict[str, Any]) -> str:
+    """What a stage says when it is done; at the end of a study also where its page is, or will be."""
+    page = paths.report_page(study).relative_to(paths.root())
+    told = {"record": f"; report writes {page}", "report": f"; report: {page}"}.get(stage, "")
+    return f"{stage} {study}: {summary(manifest)}{told}"
+
+
 def _note(study: Study, stage: str, wall_s: float) -> None:
     """Appends to the untracked timings file, which benchmarks read."""
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux

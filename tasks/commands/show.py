@@ -10,7 +10,7 @@ from tasks import paths, study
 from tasks.commands import output
 from tasks.errors import MissingStageError
 from tasks.report import counts
-from tasks.report.stage import by_certainty
+from tasks.report.findings import findings
 from tasks.store import frames
 from tasks.study import Study
 
@@ -33,7 +33,7 @@ def found_by(study: Study) -> dict[str, Any]:
     manifest = frames.read_manifest(scored)
     by_gold = _by_gold(study)
     fragile = scores.select("predicate_id", "fragile")
-    kept = tested.filter("is_discovery").join(fragile, on="predicate_id", maintain_order="left")
+    kept = findings(tested.join(fragile, on="predicate_id", maintain_order="left").to_dicts())
     columns = (
         "predicate_id",
         "predicate",
@@ -47,7 +47,7 @@ def found_by(study: Study) -> dict[str, Any]:
         "group_id",
         "grade",
     )
-    report = (paths.output(study.name, "report") / "index.html").relative_to(paths.root())
+    report = paths.report_page(study.name).relative_to(paths.root())
     walk = {name: manifest[name] for name in ("n_judged", "n_grid", "share_judged") if name in manifest}
     return {
         "study": study.name,
@@ -66,6 +66,7 @@ def found_by(study: Study) -> dict[str, Any]:
         },
         "discoveries": [
             {
+                "number": str(row["number"]),
                 **{name: row[name] for name in columns},
                 "more_in": names[row["direction"]],
                 "is_fragile": row["fragile"],
@@ -73,7 +74,8 @@ def found_by(study: Study) -> dict[str, Any]:
                 "is_asked": row["family"] == "user",
                 "gold": by_gold.get(row["predicate_id"]),
             }
-            for row in sorted(kept.iter_rows(named=True), key=by_certainty)
+            for head in kept
+            for row in (head, *head["members"])
         ],
     }
 
@@ -95,21 +97,19 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"({walk['share_judged']:.0%})"
         )
     for row in kept:
-        if row["group_id"] != row["predicate_id"]:
+        if "." in row["number"]:
+            lines.append(
+                f"      {row['number']}  {row['conservative_validity']:+.2f} on nearly the same texts: "
+                f"{row['predicate']}{' (asked by you)' if row['is_asked'] else ''}"
+            )
             continue
         lines.append(
-            f"  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
+            f"{row['number']:>4}  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
             f"q={small(row['q'])}  "
             f"{row['more_in']}: {row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
             f"{' (expected without data)' if row['is_blind'] else ''}"
             f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}"
         )
-        folded = [one for one in kept if one["group_id"] == row["predicate_id"] and one is not row]
-        lines += [
-            f"    {one['conservative_validity']:+.2f} on nearly the same texts: {one['predicate']}"
-            f"{' (asked by you)' if one['is_asked'] else ''}"
-            for one in folded
-        ]
     if found["n_contradicted"]:
         lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")
     lines += [

@@ -18,6 +18,6 @@ def run(arguments: argparse.Namespace) -> None:
 def run_stage(of: Study, stage: str, as_json: bool = False) -> dict[str, Any]:
     """Runs it, says what it counted and gives the manifest."""
     manifest = stages.run(of, stage)
-    output(manifest, lambda found: [f"{stage} {of.name}: {stages.summary(found)}"], as_json)
+    output(manifest, lambda found: [stages.line(of.name, stage, found)], as_json)
     sys.stdout.flush()
     return manifest

@@ -13,7 +13,7 @@ from tasks import kinds, paths, study
 from tasks.commands import output
 from tasks.errors import ParamsError, StoreError, nearest
 from tasks.report import filters, verdicts
-from tasks.report.stage import by_certainty, findings
+from tasks.report.findings import by_certainty, numbers
 from tasks.store import frames, sheets
 from tasks.store.sources.wording import shown
 from tasks.study import Study
@@ -108,7 +108,7 @@ def listed(asked: Study) -> list[dict[str, Any]]:
     """
     recorded = frames.read(paths.output(asked.name, "record"), "discoveries.parquet", frames.DISCOVERIES)
     rows = sorted(recorded.iter_rows(named=True), key=by_certainty)
-    number = verdicts.numbers(findings(rows), verdicts.rejected(rows))
+    number = numbers(rows)
     of = {row["predicate_id"]: row for row in rows}
     columns = ("predicate_id", "predicate", "direction", "is_discovery")
     return [{"number": number[one], **{name: of[one][name] for name in columns}} for one in number]

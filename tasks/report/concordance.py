@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from tasks.report import filters, verdicts
+from tasks.report.findings import numbers
 from tasks.study import Study
 
 Row = dict[str, Any]
@@ -30,13 +31,12 @@ _PER_TEXT, _PER_SCORE = 12, 5
 _ESCAPED = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
-def section(study: Study, rows: Sequence[Row], found: Sequence[Row]) -> dict[str, Any]:
+def section(study: Study, rows: Sequence[Row]) -> dict[str, Any]:
     """What the template shows: under `concordance` the block and its counts; None where it is not wanted.
 
     Args:
         study: whose `report.texts` says whether it is.
         rows: all tested predicates.
-        found: findings, numbered, with members.
     """
     if not study.report.texts:
         return {"concordance": None}
@@ -44,7 +44,7 @@ def section(study: Study, rows: Sequence[Row], found: Sequence[Row]) -> dict[str
 
     tested = verdicts.read(study)
     texts = fitting(tested)
-    shown = embedded(tested, texts, rows, found)
+    shown = embedded(tested, texts, rows)
     return {
         "concordance": {
             "json": markupsafe.Markup(escaped(shown)),  # noqa: S704 - escaped as JSON within a script
@@ -79,11 +79,9 @@ def fitting(tested: verdicts.Tested) -> pl.DataFrame:
     return pl.DataFrame(kept, schema={**ordered.schema, "is_cut": pl.Boolean}).sort("text_id")
 
 
-def embedded(
-    tested: verdicts.Tested, texts: pl.DataFrame, rows: Sequence[Row], found: Sequence[Row]
-) -> dict[str, Any]:
+def embedded(tested: verdicts.Tested, texts: pl.DataFrame, rows: Sequence[Row]) -> dict[str, Any]:
     """The texts and, for each predicate, a sign for each text; scores only where they say more than that."""
-    number = verdicts.numbers(found, verdicts.rejected(rows))
+    number = numbers(rows)
     is_found = {row["predicate_id"] for row in rows if row["is_discovery"]}
     ids, at = list(number), texts.select("text_id").with_row_index("column")
     said = tested.of(ids, texts["text_id"]).join(at, on="text_id")

@@ -8,7 +8,7 @@ from typing import Any
 
 MAX_CHARS = 320
 """Characters shown of a text, around its first match."""
-PLAIN = ("percent", "pvalue", "count", "cost", "figure", "clip", "pieces")
+PLAIN = ("percent", "pvalue", "count", "cost", "figure", "clip", "short", "pieces")
 """Filters that are the same in every report; the others depend on how many digits it can claim."""
 
 
@@ -88,6 +88,15 @@ def clip(text: str, most: int = 240) -> str:
     return text if len(text) <= most else text[: _boundary(text, most - 1)].rstrip() + "…"
 
 
+def short(name: str, most: int = 60) -> str:
+    """The name, or its beginning and its end: long names of one kind differ at either."""
+    if len(name) <= most:
+        return name
+    tail = most // 3
+    head, end = name[: _whole(name, most - 1 - tail)], name[_whole(name, len(name) - tail) :]
+    return f"{head.rstrip()}…{end.lstrip()}"
+
+
 def pieces(text: str, spans: str = "[]", most: int = MAX_CHARS) -> list[tuple[str, bool]]:
     """The text cut at its matched parts, as (part, is_match); long texts only around the first match.
 
@@ -127,8 +136,11 @@ def _boundary(text: str, at: int) -> int:
     """The end of the last word before `at` if one is near, else a place that splits no visible character."""
     near = max(0, at - 24)
     space = max(text.rfind(" ", near, at), text.rfind("\n", near, at))
-    if space > 0:
-        return space + 1
+    return space + 1 if space > 0 else _whole(text, at)
+
+
+def _whole(text: str, at: int) -> int:
+    """The nearest place before `at` that splits no visible character."""
     while at > 0 and (
         unicodedata.combining(text[at]) or text[at] in "\u200d\ufe0f" or text[at - 1] == "\u200d"
     ):

@@ -1,6 +1,5 @@
 """Every verdict beside its text: what `natstat texts` lists and the page's search looks through."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -131,30 +130,3 @@ def read(study: Study) -> Tested:
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     rows = kinds.tested(kinds.load(study.kind), study, texts, verify)
     return Tested(study, frames.read_manifest(record)["names"], rows, predicates)
-
-
-def rejected(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is no discovery, closest first."""
-    return sorted(
-        (row for row in rows if not row["is_discovery"]),
-        key=lambda row: (_last(row["q"]), _last(row["p"]), row["predicate_id"]),
-    )
-
-
-def numbers(found: Sequence[Row], others: Sequence[Row]) -> dict[str, str]:
-    """The number of each predicate as the page counts: findings 1, 2, ..., what is folded under the second
-    2.1, 2.2, ..., then those rejected.
-
-    Args:
-        found: findings, with `number` and `members`.
-        others: what is no discovery, closest first.
-    """
-    told: dict[str, str] = {}
-    for row in found:
-        told[row["predicate_id"]] = str(row["number"])
-        told |= {one["predicate_id"]: f"{row['number']}.{i}" for i, one in enumerate(row["members"], 1)}
-    return told | {row["predicate_id"]: str(i) for i, row in enumerate(others, len(found) + 1)}
-
-
-def _last(value: float | None) -> float:
-    return value if value is not None and math.isfinite(value) else math.inf

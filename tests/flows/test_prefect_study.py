@@ -53,12 +53,13 @@ def test_flow_and_bare_stages_give_equal_bytes(
     assert _bytes("news") == bare
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown] == list(STAGES)
+    assert shown[-1].endswith("; report: reports/news/index.html")
 
     with _artifact("news-discoveries") as artifact:
         table = json.loads(str(artifact.data))
         assert artifact.description.endswith("Report: reports/news/index.html")
         assert "Goal: what changed in the news from year to year" in artifact.description
-    assert list(table[0]) == ["V", "interval", "q", "more often in", "predicate"]
+    assert list(table[0]) == ["#", "V", "interval", "q", "more often in", "predicate"]
     assert table[0]["more often in"] == "2020"
     assert 0.2 < float(table[0]["V"]) < 0.4
 
@@ -119,15 +120,25 @@ def test_only_leaders_of_discoveries_are_listed_surest_first(project: Project) -
             "is_discovery": False,
             "predicate": "rejected",
         },
+        {
+            "predicate_id": "5",
+            "group_id": "4",
+            "lo": 0.05,
+            "validity": 0.4,
+            "is_discovery": True,
+            "predicate": "held without its leader",
+        },
     ]
     table = pl.DataFrame([{**blank, **common, **row} for row in rows], schema=frames.DISCOVERIES)
     with frames.writing(paths.output("news", "record")) as folder:
         frames.write(table, folder / "discoveries.parquet", frames.DISCOVERIES)
         frames.write_manifest(folder, {"names": {"A": "2020", "B": "2019"}})
     found, n_tested = discovery_rows("news")
-    assert n_tested == 4
-    assert [row["predicate"] for row in found] == ["surer", "larger"]
+    assert n_tested == 5
+    told = [(row["#"], row["predicate"]) for row in found]
+    assert told == [(1, "surer"), (2, "larger"), (3, "held without its leader")]
     assert found[0] == {
+        "#": 1,
         "predicate": "surer",
         "more often in": "2020",
         "V": "+0.200",

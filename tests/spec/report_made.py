@@ -221,6 +221,9 @@ def put(
     record: Mapping[str, Any] | None = None,
     score: Mapping[str, Any] | None = None,
     proposed: Mapping[str, Any] | None = None,
+    verified: Mapping[str, Any] | None = None,
+    collected: Mapping[str, Any] | None = None,
+    said: Sequence[str] = ("x",),
     **study: Any,
 ) -> str:
     """Writes everything report reads, runs it, and gives the page."""
@@ -231,9 +234,17 @@ def put(
     project.params(news=entry)
     whole = [{**run_row(rows), **row} for row in rows]
     texts = [
-        {"text_id": name, "text_hash": name, "text": "x", "group": name[1], "document_id": name, "half": half}
+        {
+            "text_id": f"{half[0]}{group}{i}",
+            "text_hash": f"{half[0]}{group}{i}",
+            "text": said[(i + (group == "B")) % len(said)],
+            "group": group,
+            "document_id": f"{half[0]}{group}{i}",
+            "half": half,
+        }
         for half in ("explore", "confirm")
-        for name in [f"{half[0]}A{i}" for i in range(210)] + [f"{half[0]}B{i}" for i in range(190)]
+        for group, n in (("A", 210), ("B", 190))
+        for i in range(n)
     ]
     baseline = {"baseline": "longer than 40 characters", "validity": -0.03, "lo": -0.06, "hi": 0.0, "p": 0.05}
     tables: dict[str, dict[str, Any]] = {
@@ -255,12 +266,13 @@ def put(
         "min_effect": 0.02,
     }
     manifests = {
-        "collect": COLLECTED,
+        "collect": {**COLLECTED, **(collected or {})},
         "score": score or {"null_shuffles": 100, "null_runs_with_discovery": 3, "null_most": 11},
         "record": {**recorded, **figures, **(record or {})},
         "propose": dict(proposed or {}),
+        "verify": dict(verified or {}),
     }
-    for stage, files in {"propose": {}, **tables}.items():
+    for stage, files in {"propose": {}, "verify": {}, **tables}.items():
         folder = paths.output("news", stage)
         folder.mkdir(parents=True, exist_ok=True)
         frames.write_manifest(folder, manifests.get(stage, {}))

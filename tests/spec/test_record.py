@@ -237,7 +237,7 @@ def test_where_most_is_refused_the_study_ends_before_it_is_scored(project: Proje
 def test_measured_novelty_is_told_with_the_evidence_and_in_no_column(project: Project) -> None:
     from tests.spec.report_made import Node, held, put
 
-    told = held('mentions "covid"', novelty=2.0, novelty_blind=0.4, novelty_past=None)
+    told = held('mentions "covid"', novelty=2.0, novelty_blind=0.4, novelty_past=None, rated_by="llm: x")
     page = Node(
         put(
             project,

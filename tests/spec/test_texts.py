@@ -20,6 +20,7 @@ from tasks.__main__ import main
 from tasks.commands import texts as command
 from tasks.report import concordance, verdicts
 from tasks.report import stage as report
+from tasks.report.findings import numbers
 from tasks.store import frames
 from tasks.study import load
 from tests.conftest import PAIR_STUDY, Project, pair, sentences
@@ -163,10 +164,15 @@ def test_a_sequential_plan_judged_some_and_says_so(there: Path, capsys: pytest.C
 
 
 def test_numbers_are_those_of_the_page() -> None:
-    leader = {"predicate_id": "a", "number": 1, "members": [{"predicate_id": "b"}, {"predicate_id": "c"}]}
-    other = {"predicate_id": "d", "number": 2, "members": []}
-    told = verdicts.numbers([leader, other], [{"predicate_id": "e"}])
-    assert told == {"a": "1", "b": "1.1", "c": "1.2", "d": "2", "e": "3"}
+    held = {"direction": "A", "hi": 1.0, "q": 0.01, "p": 0.01}
+    rows = [
+        {"predicate_id": "a", "group_id": "a", "is_discovery": True, "lo": 0.5, **held},
+        {"predicate_id": "b", "group_id": "a", "is_discovery": True, "lo": 0.4, **held},
+        {"predicate_id": "c", "group_id": "a", "is_discovery": True, "lo": 0.3, **held},
+        {"predicate_id": "d", "group_id": "d", "is_discovery": True, "lo": 0.2, **held},
+        {"predicate_id": "e", "group_id": "e", "is_discovery": False, "lo": 0.0, **held},
+    ]
+    assert numbers(rows) == {"a": "1", "b": "1.1", "c": "1.2", "d": "2", "e": "3"}
 
 
 PREDICATES = [

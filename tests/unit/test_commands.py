@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tasks import run
 from tasks.__main__ import main, parser
 from tasks.commands import show
 from tests.conftest import PAIR_STUDY, REPO, Project, pair
@@ -52,7 +53,14 @@ class TestBothSayTheSame:
         assert [one["name"] for one in found] == ["news", "later"]
         for one, line in zip(found, text.splitlines(), strict=True):
             assert line.split()[:3] == [one["name"], one["kind"], one["engine"]]
-            assert line.endswith(" ".join(one["goal"].split()))
+            assert " ".join(one["goal"].split()) in line
+            assert line.endswith(one["report"] or " ".join(one["goal"].split()))
+        assert [one["report"] for one in found] == ["reports/news/index.html", None], "once there is one"
+
+    def test_the_last_stages_name_the_report(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert said(capsys, "report", "--study", "news").endswith("; report: reports/news/index.html\n")
+        told = [run.line("news", stage, {"n": 5}) for stage in ("score", "record")]
+        assert told == ["score news: n 5", "record news: n 5; report writes reports/news/index.html"]
 
     def test_check(self, capsys: pytest.CaptureFixture[str]) -> None:
         found, text = both(capsys, "check", "--study", "news")

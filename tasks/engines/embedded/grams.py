@@ -10,13 +10,12 @@ from jaxtyping import Bool, Float, Int
 
 from tasks.engines.embedded import tokens
 from tasks.engines.embedded.rules import Rules
+from tasks.engines.embedded.tokens import WORD
 
 MAX_TOKENS = 8_000_000
 """Longer corpora are counted on the first words of each text (the judge reads all of it)."""
 MAX_TERMS = 30_000
 _LONGEST = 3
-_WORD = rf"^[\w\p{{M}}{tokens.EMOJI}]"
-"""What is no break."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def _coded(
         .explode("word")
     )
     counted = (
-        tokens.filter(pl.col("word").str.contains(_WORD))
+        tokens.filter(pl.col("word").str.contains(WORD))
         .group_by("word")
         .agg(n=pl.col("text").n_unique(), n_a=pl.col("text").filter(pl.col("in_a")).n_unique())
         .sort("word")

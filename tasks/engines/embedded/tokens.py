@@ -23,6 +23,8 @@ EMOJI = (
     "\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff"
 )
 """For a class of characters: with which an emoji begins."""
+WORD = rf"^[\w\p{{M}}{EMOJI}]"
+"""How what is no break begins, for polars."""
 # Vowel signs and accents that Python's \w leaves out though they stand inside words.
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"

@@ -1,4 +1,4 @@
-// Sorting for the table of figures, and open folds for print; the page reads the same without it.
+// Sorting for the table of figures, and the evidence opened for print; the page reads the same without it.
 document.querySelectorAll("table.sortable th button").forEach((button) => {
   button.addEventListener("click", () => {
     const head = button.closest("th"), body = button.closest("table").tBodies[0];
@@ -13,4 +13,4 @@ document.querySelectorAll("table.sortable th button").forEach((button) => {
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
   });
 });
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+addEventListener("beforeprint", () => document.querySelectorAll("details.finding").forEach((d) => (d.open = true)));
