@@ -189,7 +189,7 @@ def test_shards_are_tasks_with_progress(toy: StandIns) -> None:
         (lambda: EngineError("no such model"), 1),
         (lambda: SourceError("rows.txt: wanted rows, got none."), 1),
         (lambda: StoreError("damaged"), 1),
-        (lambda: _caused(OSError(28, "No space left")), 3),
+        (lambda: _caused(OSError(28, "No space left")), 1),
         (lambda: _caused(PermissionError(13, "Permission denied")), 1),
     ],
 )

@@ -23,9 +23,9 @@ def _limit(n_runs: int) -> int:
 def _runs_with_discovery(project: Project, seeds: range, study: dict) -> int:
     found = 0
     for seed in seeds:
-        project.params(null={**study, "seed": seed})
-        project.run("null", "collect", "embed", "propose", "formalise", "verify", "score")
-        scores = pl.read_parquet(project.folder / "data/null/6_scores/scores.parquet")
+        project.params(halves={**study, "seed": seed})
+        project.run("halves", "collect", "embed", "propose", "formalise", "verify", "score")
+        scores = pl.read_parquet(project.folder / "data/halves/6_scores/scores.parquet")
         found += bool(scores["is_discovery"].any())
     return found
 
