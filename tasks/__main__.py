@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from tasks import paths, terminal
-from tasks.errors import NatstatError, StoreError
+from tasks.errors import CLOSED, FULL, NatstatError, StoreError
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-OF_DISK = FULL | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENAMETOOLONG}
+OF_DISK = FULL | CLOSED | {errno.EIO, errno.EMFILE, errno.ENAMETOOLONG}
 
 STAGE_HELP = {
     "collect": "read sources, merge duplicates, split by document",

@@ -17,8 +17,14 @@ traceback (`tasks/__main__.py`); anything outside this tree is a bug and prints 
 """
 
 import difflib
+import errno
 from collections.abc import Iterable
 from typing import ClassVar
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What an operating system says of a disk, a quota or a limit of size without room."""
+CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""What it says of a missing permission."""
 
 
 class NatstatError(Exception):

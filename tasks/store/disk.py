@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks.errors import MissingStageError, StoreError
+from tasks.errors import CLOSED, FULL, MissingStageError, StoreError
 
 _HOST = re.sub(r"[^\w-]", "-", platform.node()) or "unnamed"
 _COPY = re.compile(r"\..+\.(\d+)(?:@([\w-]+))?\.tmp(?:\.wal)?")
@@ -28,8 +28,6 @@ _FULL = re.compile(
 _CLOSED = re.compile(
     r"permission denied|read-only file system|readonly database|operation not permitted", re.I
 )
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def is_full(error: BaseException) -> bool:
