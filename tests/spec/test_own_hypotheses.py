@@ -71,7 +71,9 @@ def test_they_go_first_and_come_through_to_the_end(
     assert main(["show", "--study", "news"]) == 0
     said = capsys.readouterr().out
     assert f"{asked[COVID]} (asked by you)" in said
-    assert 'asked by you, no discovery (not significant): mentions "moon"' in said
+    one = found['mentions "moon"']
+    figures = f"{one['validity']:+.2f} [{one['lo']:+.2f}, {one['hi']:+.2f}]"
+    assert f'asked by you, no discovery (not significant): {figures} mentions "moon"' in said
     assert main(["query", "asked", "study=news"]) == 0
     assert "matches /spring holida./" in capsys.readouterr().out
 
