@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import CorpusError, ParamsError, SourceError, nearest
+from tasks.store.sources import nested
 from tasks.store.sources.wording import listed
 
 MOST_GROUPS = 20
@@ -30,24 +31,53 @@ class Guess:
     def collect(self) -> dict[str, Any]:
         """As the block of a study says it."""
         named = {"text": self.text, "document": self.document, "group": self.group, "a": self.a, "b": self.b}
+        if self._is_truth:
+            named |= {"a_name": self._called(self.a), "b_name": self._called(self.b)}
         return {key: value for key, value in named.items() if value is not None}
+
+    @property
+    def _is_truth(self) -> bool:
+        """Whether A and B are true and false, which tell a reader nothing."""
+        return {_word(self.a).lower(), _word(self.b).lower()} == {"true", "false"}
+
+    def _called(self, value: Any) -> str:
+        word = _word(value)
+        if not self._is_truth:
+            return word
+        return self.group if word.lower() == "true" else f"not {self.group}"
+
+    @property
+    def what(self) -> str:
+        """Both groups, as a sentence names them."""
+        if self.group == "random":
+            return "two random halves"
+        return f"{self._called(self.a)} and {self._called(self.b)}"
 
 
 def guess(rows: pl.DataFrame, label: str, asked: Mapping[str, str | None]) -> Guess:
     """What a study of these rows would be; what is asked for (text, group, document, a, b) is taken.
 
+    What is nested in a column is looked through as columns are, and called by its path.
+
     Raises:
         ParamsError: a column that is asked for is not there.
-        SourceError: no column holds texts, or the group's no plain values.
+        SourceError: no column holds texts, the group's no plain values, or a path leads to nothing.
         CorpusError: no column falls into groups, or the one that is asked for has a single value.
     """
+    whole, rows = rows, nested.opened(rows)
     for name in ("text", "group", "document"):
         column = asked.get(name)
-        if column is not None and column not in {*rows.columns, *_NO_COLUMN[name]}:
+        if column is None or column in {*rows.columns, *_NO_COLUMN[name]}:
+            continue
+        if not nested.reaches(whole.columns, column):
             raise ParamsError(
                 f"--{name} {column}: wanted a column of {label}{nearest(column, rows.columns)}. "
                 f"Its columns: {listed(rows.columns)}."
             )
+        found = nested.reached(whole, column, label, f"--{name}")
+        if name == "text" and nested.is_nested(found):
+            raise nested.no_text(found, column, label, f"--{name}")
+        rows = rows.with_columns(found)
     text = asked.get("text") or _text(rows, label)
     group = asked.get("group") or _group(rows, text, label)
     document = asked.get("document") or _document(rows, text, group)

@@ -43,7 +43,7 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         file: a file or folder.
-        asked: name, goal, text, group, document, a and b, where they are known.
+        asked: name, goal, encoding, text, group, document, a and b, where they are known.
 
     Raises:
         ParamsError: the name is taken, or a column or value that is asked for is not there.
@@ -59,10 +59,13 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         "goal": "",
         "data": data.relative_to(paths.root()).as_posix() if inside else str(data),
     }
-    rows, label = groups.all_rows(_study(name, {**entry, "collect": {"group": "random"}}))
+    read = {"encoding": asked["encoding"]} if asked.get("encoding") else {}
+    rows, label = groups.all_rows(_study(name, {**entry, "collect": {**read, "group": "random"}}))
     chosen = guess.guess(rows, label, asked)
-    what = "two random halves" if chosen.group == "random" else f"{chosen.a} and {chosen.b}"
-    entry |= {"goal": asked.get("goal") or f"how {what} differ", "collect": chosen.collect}
+    entry |= {
+        "goal": asked.get("goal") or f"how {chosen.what} differ",
+        "collect": {**read, **chosen.collect},
+    }
     counts = read_groups(_study(name, entry))[2]["rows"]
     return {"name": name, "entry": entry, "columns": rows.columns, "n_rows": rows.height, "rows": counts}
 
@@ -75,7 +78,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     """What was guessed."""
     collect, counts = found["entry"]["collect"], found["rows"]
     kept = counts["A"] + counts["B"]
-    a, b = (collect.get(key, "a random half") for key in ("a", "b"))
+    a, b = (collect.get(f"{key}_name", collect.get(key, "a random half")) for key in ("a", "b"))
     rest = f"; {found['n_rows'] - kept:,} rows in neither" if kept < found["n_rows"] else ""
     return [
         f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",

@@ -113,7 +113,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     if found["n_contradicted"]:
         lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")
     lines += [
-        f"  asked by you, no discovery ({one['why']}): {one['predicate']}"
+        f"  asked by you, no discovery ({one['why']}): {_measured(one)}{one['predicate']}"
         for one in found["asked"]
         if not one["is_discovery"]
     ]
@@ -132,6 +132,12 @@ def _asked(tested: pl.DataFrame, scores: pl.DataFrame) -> list[dict[str, Any]]:
     asked = tested.filter(family="user").select(columns)
     why = scores.select("predicate_id", "why")
     return asked.join(why, on="predicate_id", maintain_order="left").to_dicts()
+
+
+def _measured(one: Mapping[str, Any]) -> str:
+    if one["why"] == "untested":
+        return ""
+    return f"{one['validity']:+.2f} [{one['lo']:+.2f}, {one['hi']:+.2f}] "
 
 
 def right(measured: Mapping[str, Any]) -> str:

@@ -114,6 +114,13 @@ def test_words_of_group_names() -> None:
     assert names.of_groups(study(**blocks)) == {"united", "delta", "rest"}
 
 
+def test_how_many_words_are_left_out_is_no_word_of_them() -> None:
+    said = tone.phrase(
+        {"pole": "positive", "least": 0.05, "without": ["ace", "hope", "joy", "love", "trust"]}
+    )
+    assert said.endswith('without "ace", "hope", "joy" and 2 more)')
+
+
 def test_a_tone_is_summed_without_what_is_left_out() -> None:
     joined = tokens.joined_all(["united and lovely", "united"])
     assert tone.compound(joined)[1] > 0 and tone.compound(joined, ["united"])[1] == 0

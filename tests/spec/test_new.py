@@ -96,6 +96,55 @@ def test_a_folder_of_texts_has_its_folders_as_groups(here: Project) -> None:
     assert (study.load("mail").collect.group, study.load("mail").collect.text) == ("folder", "text")
 
 
+CHATS = [
+    {
+        "id": row["nr"],
+        "meta": {"model": row["liked"], "tags": ["a", "b"], "a.b": row["nr"] % 2},
+        "messages": [{"role": "user", "content": row["who"]}, {"role": "model", "content": row["review"]}],
+    }
+    for row in ROWS
+]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_what_is_nested_is_found_by_its_path(
+    here: Project, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    if ending == "jsonl":
+        (here.folder / "chats.jsonl").write_text("\n".join(map(json.dumps, CHATS)), encoding="utf-8")
+    else:
+        pl.DataFrame(CHATS).write_parquet(here.folder / "chats.parquet")
+    assert main(["new", f"chats.{ending}", "--yes"]) == 0
+    told = capsys.readouterr().out
+    assert "text      messages.-1.content\n" in told and "group     meta.model: A is no (60 rows)" in told
+    assert main(["new", f"chats.{ending}", "--name", "two", "--document", "messages.0.content", "--yes"]) == 0
+    read = study.load("two").collect
+    assert (read.text, read.document) == ("messages.-1.content", "messages.0.content")
+    assert main(["check", "--study", "two"]) == 0
+    assert "120 rows give" in capsys.readouterr().out
+    assert main(["new", f"chats.{ending}", "--name", "three", "--text", "messages", "--yes"]) == 11
+    assert "Write text: messages.-1.content" in capsys.readouterr().err
+    assert main(["new", f"chats.{ending}", "--name", "three", "--group", "meta.modle", "--yes"]) == 11
+    assert "did you mean `model`" in capsys.readouterr().err
+
+
+def test_a_file_in_another_encoding_is_read_by_its_name(
+    here: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{i};{bool(i % 2)};schön, gewiß {i}" for i in range(60)]
+    (here.folder / "alt.csv").write_bytes("\n".join(["nr;is new;text", *rows]).encode("cp1252"))
+    assert main(["new", "alt.csv", "--yes"]) == 11
+    assert "--encoding cp1252" in capsys.readouterr().err
+    assert main(["new", "alt.csv", "--encoding", "cp1252", "--yes"]) == 0
+    read = study.load("alt")
+    assert (read.collect.encoding, read.collect.group, read.collect.text) == ("cp1252", "is new", "text")
+    # A reader of "true" would not know what is true.
+    assert {read.collect.a_name, read.collect.b_name} == {"is new", "not is new"}
+    assert read.goal == "how not is new and is new differ"
+    assert "A is not is new (30 rows)" in capsys.readouterr().out
+    assert main(["check", "--study", "alt"]) == 0
+
+
 def csv(*rows: str) -> str:
     return "\n".join(rows) + "\n"
 

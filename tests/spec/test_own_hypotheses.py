@@ -71,7 +71,9 @@ def test_they_go_first_and_come_through_to_the_end(
     assert main(["show", "--study", "news"]) == 0
     said = capsys.readouterr().out
     assert f"{asked[COVID]} (asked by you)" in said
-    assert 'asked by you, no discovery (not significant): mentions "moon"' in said
+    one = found['mentions "moon"']
+    figures = f"{one['validity']:+.2f} [{one['lo']:+.2f}, {one['hi']:+.2f}]"
+    assert f'asked by you, no discovery (not significant): {figures} mentions "moon"' in said
     assert main(["query", "asked", "study=news"]) == 0
     assert "matches /spring holida./" in capsys.readouterr().out
 
@@ -199,6 +201,18 @@ def test_check_says_how_each_is_judged(project: Project, capsys: pytest.CaptureF
     assert 'mentions covid or virus  ->  mentions "covid" or "virus"  (by these words, as they stand)' in said
     assert "/spring holida./  ->  matches /spring holida./  (by this pattern)" in said
     assert json.loads(json.dumps(check.preview(load("news"))["asked"]))[2]["direction"] == "B"
+
+
+def test_check_warns_of_words_that_its_dictionary_lacks(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chinese = [f"第{i}家酒店性价比高，服务也很好，早餐不错，下次还会再来住" for i in range(40)]
+    project.table("news.parquet", [{"text": t, "year": 2019 + i % 2} for i, t in enumerate(chinese)])
+    project.params(news=asking(["mentions 性价比 or 服务", "mentions 酒店"]) | {"collect": LOOSE})
+    assert main(["check", "--study", "news"]) == 0
+    said = capsys.readouterr().out
+    assert "in part overlooked: /性价比/ finds all)" in said
+    assert 'mentions "酒店"  (by these words, as they stand)' in said
 
 
 def test_an_encoders_failures_are_no_place_for_them(

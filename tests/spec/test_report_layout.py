@@ -74,6 +74,26 @@ def test_long_names_stay_inside_a_telephone(project: Project) -> None:
         assert shown == {"1", "2"}, "long names that differ at their ends are told apart"
 
 
+HEADERS = """<script>addEventListener("load", () => {
+  const headers = [...document.querySelectorAll("#data thead th")];
+  const words = headers.filter((one) => /^\\w+$/.test(one.textContent));
+  document.title = Math.max(...words.map((one) => {
+    const around = document.createRange();
+    around.selectNodeContents(one);
+    return around.getClientRects().length;
+  }));
+});</script>"""
+
+
+def test_no_word_of_a_header_is_broken_in_print(project: Project) -> None:
+    page = long_study(project, "gpt-3.5-turbo-1106_concise_")
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+    page = page.replace("@media print", "@media all").replace("</body>", f"{HEADERS}</body>")
+    (project.folder / "page.html").write_text(page, encoding="utf-8")
+    shown = chromium("--dump-dom", "--window-size=760,900", f"file://{project.folder}/page.html")
+    assert "<title>1</title>" in shown
+
+
 CLICK = """<script>addEventListener("load", () => {
   const heard = [], labels = [...document.querySelectorAll("#map text.term")];
   const click = () => labels.find((one) => one.firstChild.data === "cases")

@@ -53,7 +53,8 @@ def test_a_sentence_is_read_as_the_engine_would_say_it(sentence: str, says: str)
 @pytest.mark.parametrize(
     ("sentence", "why"),
     [
-        ("is sarcastic", "no form that can be judged"),
+        ("is sarcastic", "no form that can be judged without a language model$"),
+        ("contains lists", "did you mean `contains a bulleted list` or `contains a numbered list`"),
         ("is written in haste", "no form"),
         ("mentions prices more often", "no form"),
         ("mentions that the delivery was late", "no form"),

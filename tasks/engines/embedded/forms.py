@@ -70,7 +70,14 @@ def part_of(sentence: str) -> Part:
         found = form(sentence)
         if found is not None:
             return found
-    raise UnreadError("it is in no form that can be judged without a language model")
+    raise UnreadError(f"it is in no form that can be judged without a language model{_narrower(sentence)}")
+
+
+def _narrower(sentence: str) -> str:
+    """Sentences of the engine that say all that this one says, and more, as a question."""
+    said = set(plain(sentence).split())
+    found = [p.phrase for p in programs().values() if said and said < set(plain(p.phrase).split())]
+    return f"; did you mean {' or '.join(f'`{phrase}`' for phrase in found[:3])}?" if found else ""
 
 
 def phrase(part: Mapping[str, Any]) -> str:

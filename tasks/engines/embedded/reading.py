@@ -38,6 +38,16 @@ _HOW = {
 }
 
 
+def _where_cut(part: Mapping[str, Any]) -> str:
+    """A warning of words, in a script that writes no spaces, that the dictionary of words lacks."""
+    terms = [term.split(" ") for term in part.get("terms", ())]
+    cut = ["".join(term) for term in terms if len(term) > 1 and all(map(tokens.is_spaceless, term))]
+    if not cut:
+        return ""
+    # What is cut into several may be cut in another way beside other characters.
+    return f"; no word of the dictionary, so in part overlooked: /{'|'.join(cut)}/ finds all"
+
+
 class EmbeddedReader:
     """Judges offline what can be written as words, pattern, measure, language, tone or topic."""
 
@@ -55,7 +65,7 @@ class EmbeddedReader:
             UnreadError: it is in no form that can be judged, or not of these texts.
         """
         part = self._part(asked)
-        return Meaning(forms.phrase(part), _HOW[part["kind"]])
+        return Meaning(forms.phrase(part), _HOW[part["kind"]] + _where_cut(part))
 
     def read(
         self, asked: Sequence[Asked], exploration: roles.Exploration, rng: np.random.Generator

@@ -50,14 +50,19 @@ def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the text ...'."""
     strongly = "strongly " if definition["least"] == THRESHOLDS[1] else ""
     carried = f", mostly {tokens.listed(definition['carried_by'])}" if definition.get("carried_by") else ""
-    left_out = definition.get("without", ())
-    left_out = f", without {tokens.listed(_shortened(left_out))}" if left_out else ""
+    left_out = _left_out(definition.get("without", ()))
     return f"leans {strongly}towards a {definition['pole']} tone (by VADER's word list{carried}{left_out})"
 
 
-def _shortened(words: Sequence[str]) -> list[str]:
-    more = len(words) - N_CARRIERS
-    return [*words[:N_CARRIERS], *([f"{more} more"] if more > 0 else [])]
+def _left_out(words: Sequence[str]) -> str:
+    if not words:
+        return ""
+    named, more = words[:N_CARRIERS], len(words) - N_CARRIERS
+    if more <= 0:
+        return f", without {tokens.listed(named)}"
+    # How many are not named stands in no quotes: it is no word of the list.
+    said = ", ".join(tokens.listed([word]) for word in named)
+    return f", without {said} and {more} more"
 
 
 def holds(definition: Mapping[str, Any], joined: Sequence[str]) -> Bool[np.ndarray, " text"]:

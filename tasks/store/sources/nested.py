@@ -7,6 +7,7 @@ from the end: `message.body`, `messages.-1.content`. A column that is called so 
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ _PACKED = pl.Struct({_FIELD: pl.String})
 _PLACE = re.compile(r"-?\d+")
 _JSON_CELL = r"(?s)^\s*(?:\{.*\}|\[.*\])\s*$"
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|[^\W\d]\w*(?:\.-?\w+)+")
+_LOOKED_AT = 100
+_MOST_PATHS = 200
 _SAID_FIRST = ("content", "text", "body", "value")
 """Keys that mostly hold what is said."""
 
@@ -124,6 +127,42 @@ def inside(frame: pl.DataFrame, name: str) -> str | None:
         if isinstance(last, dict) and name in last:
             return f"{column.name}.-1.{name}" if isinstance(value, list) else f"{column.name}.{name}"
     return None
+
+
+def opened(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns of values; in place of a nested one, the values that paths lead to in it.
+
+    Of a list of objects that is what stands last in it. Keys are looked for in the first rows.
+    """
+    columns: list[pl.Series] = []
+    for column in frame:
+        columns += _opened(column) if is_nested(column) else [column]
+    return pl.DataFrame(columns)
+
+
+def _opened(column: pl.Series) -> list[pl.Series]:
+    values = _values(column)
+    seen = [value for value in values if value is not None][:_LOOKED_AT]
+    paths = list(dict.fromkeys(path for value in seen for path in _paths(value)))[:_MOST_PATHS]
+    found = [
+        _as_column(".".join((column.name, *path)), [_at(value, list(path)) for value in values])
+        for path in paths
+        if path
+    ]
+    return [values for values in found if not is_nested(values)]
+
+
+def _paths(value: Any) -> Iterator[tuple[str, ...]]:
+    """To all values in an object that can be named; in a list to those of the object that stands last."""
+    if isinstance(value, dict):
+        for key, held in value.items():
+            if key and "." not in key:
+                yield from ((key, *path) for path in _paths(held))
+    elif isinstance(value, list):
+        if value and isinstance(value[-1], dict):
+            yield from (("-1", *path) for path in _paths(value[-1]))
+    elif value is not None:
+        yield ()
 
 
 def reached(frame: pl.DataFrame, path: str, label: str, where: str) -> pl.Series:

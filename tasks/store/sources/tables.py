@@ -41,13 +41,13 @@ def text_of(file: Path, collect: Collect = _PLAIN) -> str:
         likely = _MARKED.get(raw[:2], "cp1252")
         at = error.start if isinstance(error, UnicodeDecodeError) else 0
         advice = (
-            f" Write `collect: {{encoding: {likely}}}`"
+            f" Write `collect: {{encoding: {likely}}}` under the study (`natstat new`: --encoding {likely})"
             if likely != collect.encoding
             else " Name its encoding"
         )
         raise SourceError(
             f"{shown(file)}: wanted {collect.encoding.upper()}, got byte 0x{raw[at : at + 1].hex()} at "
-            f"offset {at}.{advice} under the study if that is what it is in, or save the file as UTF-8."
+            f"offset {at}.{advice} if that is what it is in, or save the file as UTF-8."
         ) from None
 
 
