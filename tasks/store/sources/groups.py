@@ -311,7 +311,7 @@ class _Read:
         noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
         noted |= {"group": key.upper()} if key else {}
         self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
-        return _Part(frame, untyped)
+        return _Part(columns.named(frame, shown(file)), untyped)
 
     def _note_bad_lines(self, file: Path, bad_lines: list[int]) -> None:
         if bad_lines:
@@ -351,10 +351,19 @@ def _of_parts(
     Raises:
         SourceError: all lack it.
     """
-    has = [nested.reaches(part.rows.columns, name) for part in parts]
-    if not any(has):
-        raise columns.no_column([part.rows for part in parts], name, label, where)
+    read_parts: list[pl.Series | None] = []
+    nowhere: nested.NothingThereError | None = None
+    for part in parts:
+        try:
+            read_parts.append(read(part) if nested.reaches(part.rows.columns, name) else None)
+        except nested.NothingThereError as error:
+            nowhere = nowhere or error
+            read_parts.append(None)
+    if all(column is None for column in read_parts):
+        raise nowhere or columns.no_column([part.rows for part in parts], name, label, where)
     return pl.concat(
-        read(part) if there else pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
-        for part, there in zip(parts, has, strict=True)
+        pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
+        if column is None
+        else column
+        for part, column in zip(parts, read_parts, strict=True)
     )

@@ -18,11 +18,15 @@ from tasks.store.sources.wording import listed, shown
 _FIELD = "as JSON"
 _PACKED = pl.Struct({_FIELD: pl.String})
 """Lists and objects of JSON, one a cell."""
-_PLACE = re.compile(r"-?\d+")
+_PLACE = re.compile(r"-?\d{1,9}")
 _JSON_CELL = r"(?s)^\s*(?:\{.*\}|\[.*\])\s*$"
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|[^\W\d]\w*(?:\.-?\w+)+")
 _SAID_FIRST = ("content", "text", "body", "value")
 """Keys that mostly hold what is said."""
+
+
+class NothingThereError(SourceError):
+    """A path leads to nothing in any row of a file."""
 
 
 def column(file: Path, name: str, values: list[Any]) -> tuple[pl.Series, int]:
@@ -130,7 +134,8 @@ def reached(frame: pl.DataFrame, path: str, label: str, where: str) -> pl.Series
     """What the path names; null in rows where nothing is there.
 
     Raises:
-        SourceError: the path leads to nothing in any row, or into something that is not nested.
+        NothingThereError: the path leads to nothing in any row.
+        SourceError: it leads into something that is not nested.
     """
     if path in frame.columns:
         return frame[path]
@@ -154,18 +159,24 @@ def reached(frame: pl.DataFrame, path: str, label: str, where: str) -> pl.Series
 def _walked(column: pl.Series, steps: list[str]) -> pl.Series:
     for n, step in enumerate(steps):
         dtype = column.dtype
+        if n and dtype == pl.String:
+            return _nothing(column)
         if dtype == _PACKED or not isinstance(dtype, pl.Struct | pl.List):
             cells = [_at(value, steps[n:]) for value in _values(column)]
             return _as_column(column.name, cells)
         if isinstance(dtype, pl.Struct):
             if step not in {field.name for field in dtype.fields}:
-                return pl.Series([None], dtype=pl.String).new_from_index(0, len(column))
+                return _nothing(column)
             column = column.struct.field(step)
         elif _PLACE.fullmatch(step):
             column = column.list.get(int(step), null_on_oob=True)
         else:
-            return pl.Series([None], dtype=pl.String).new_from_index(0, len(column))
+            return _nothing(column)
     return column
+
+
+def _nothing(column: pl.Series) -> pl.Series:
+    return pl.Series([None], dtype=pl.String).new_from_index(0, len(column))
 
 
 def _as_column(name: str, cells: list[Any]) -> pl.Series:
@@ -193,7 +204,9 @@ def _at(value: Any, steps: list[str]) -> Any:
     return value
 
 
-def _leads_nowhere(column: pl.Series, head: str, steps: list[str], label: str, where: str) -> SourceError:
+def _leads_nowhere(
+    column: pl.Series, head: str, steps: list[str], label: str, where: str
+) -> NothingThereError:
     """The error that names the step at which a path ends, and what could be written there."""
     values, walked = [value for value in _values(column) if value is not None], head
     for step in steps:
@@ -201,11 +214,11 @@ def _leads_nowhere(column: pl.Series, head: str, steps: list[str], label: str, w
         if all(value is None for value in following):
             keys = list(dict.fromkeys(key for value in values if isinstance(value, dict) for key in value))
             there = f"its keys: {listed(keys)}" if keys else f"it holds {_kind(values)}"
-            return SourceError(
+            return NothingThereError(
                 f"{where}: wanted {step!r} in {walked} of {label}{nearest(step, keys)}; {there}."
             )
         values, walked = [value for value in following if value is not None], f"{walked}.{step}"
-    return SourceError(f"{where}: {walked} of {label} is empty in every row.")
+    return NothingThereError(f"{where}: {walked} of {label} is empty in every row.")
 
 
 def _kind(values: list[Any]) -> str:
@@ -243,9 +256,10 @@ def with_paths(frame: pl.DataFrame, condition: str, label: str, where: str) -> t
 
     def named(found: re.Match[str]) -> str:
         path = found[0].strip('"')
-        if found[0].startswith("'") or path in frame.columns or _head(frame.columns, path) is None:
+        if found[0].startswith("'") or not reaches(frame.columns, path):
             return found[0]
-        added[path] = reached(frame, path, label, where)
+        if path not in frame.columns:
+            added[path] = reached(frame, path, label, where)
         return f'"{path}"'
 
     condition = _TOKEN.sub(named, condition)

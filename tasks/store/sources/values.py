@@ -109,7 +109,10 @@ def _of_iso(texts: pl.Series) -> pl.Series:
         return texts
     part = texts.str.extract_groups(_DATETIME).struct
     day, minute, second, zone = (part.field(str(i)) for i in range(1, 5))
-    second, offset = second.fill_null("00"), zone.fill_null("Z").str.replace("Z", "+0000").str.replace(":", "")
+    second, offset = (
+        second.fill_null("00"),
+        zone.fill_null("Z").str.replace("Z", "+0000").str.replace(":", ""),
+    )
     # To the second: a fraction is kept digit by digit.
     whole = day + "T" + minute + ":" + second.str.slice(0, 2) + offset
     read = whole.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", strict=False)
