@@ -142,6 +142,8 @@ def _refuse_two_meanings(node: Node, is_key: bool) -> None:
             f'{_line(node)}{as_written} may be a code or a number. Quote it: "{as_written}", or write '
             "the number in plain digits"
         )
+    if any("\ud800" <= c <= "\udfff" for c in as_written):
+        raise NotYaml(f"{_line(node)}got half a character (\\ud800 to \\udfff), which no file can hold")
     if node.tag not in _PLAIN:
         raise NotYaml(f"{_line(node)}wanted plain values, got the tag {str(node.tag).rpartition(':')[2]}")
     if isinstance(node, MappingNode):

@@ -66,6 +66,7 @@ REFUSED = {
     "runs code": ("a: !!python/object/apply:os.mkdir [it-ran]", "line 1: wanted plain values"),
     "bytes": ("a: !!binary aGk=", "wanted plain values, got the tag binary"),
     "set": ("a: !!set {x, y}", "wanted plain values"),
+    "half a character": ('x: 1\na: "b\\ud800"', "line 2: got half a character"),
     "no truth value": ("a: !!bool maybe", "cannot be read"),
     "thousands of digits": (f"a: {'9' * 5000}", "cannot be read"),
     "inside of itself": ("a: &a [*a]", "an alias stands inside"),

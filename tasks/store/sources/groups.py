@@ -351,19 +351,13 @@ def _of_parts(
     Raises:
         SourceError: all lack it.
     """
-    read_parts: list[pl.Series | None] = []
-    nowhere: nested.NothingThereError | None = None
-    for part in parts:
-        try:
-            read_parts.append(read(part) if nested.reaches(part.rows.columns, name) else None)
-        except nested.NothingThereError as error:
-            nowhere = nowhere or error
-            read_parts.append(None)
-    if all(column is None for column in read_parts):
-        raise nowhere or columns.no_column([part.rows for part in parts], name, label, where)
+    reached = [nested.reaches(part.rows.columns, name) for part in parts]
+    if not any(reached):
+        raise columns.no_column([part.rows for part in parts], name, label, where)
+    has = [there and not nested.ends(part.rows, name) for part, there in zip(parts, reached, strict=True)]
+    # Where it ends in all of them, the first that is read says so.
+    has = has if any(has) else reached
     return pl.concat(
-        pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
-        if column is None
-        else column
-        for part, column in zip(parts, read_parts, strict=True)
+        read(part) if there else pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
+        for part, there in zip(parts, has, strict=True)
     )

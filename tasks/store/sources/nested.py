@@ -25,10 +25,6 @@ _SAID_FIRST = ("content", "text", "body", "value")
 """Keys that mostly hold what is said."""
 
 
-class NothingThereError(SourceError):
-    """A path leads to nothing in any row of a file."""
-
-
 def column(file: Path, name: str, values: list[Any]) -> tuple[pl.Series, int]:
     """Values as a column, as text where types are mixed; and how many had half a surrogate pair replaced.
 
@@ -134,13 +130,11 @@ def reached(frame: pl.DataFrame, path: str, label: str, where: str) -> pl.Series
     """What the path names; null in rows where nothing is there.
 
     Raises:
-        NothingThereError: the path leads to nothing in any row.
-        SourceError: it leads into something that is not nested.
+        SourceError: the path leads to nothing in any row, or into something that is not nested.
     """
     if path in frame.columns:
         return frame[path]
-    head = _head(frame.columns, path) or path
-    column, steps = frame[head], path[len(head) + 1 :].split(".")
+    head, column, steps = _taken_apart(frame, path)
     if isinstance(column.dtype, pl.String) and not is_json(column):
         raise SourceError(
             f"{where}: wanted lists or objects in column {head!r} of {label} to reach {path} in, got text."
@@ -154,6 +148,21 @@ def reached(frame: pl.DataFrame, path: str, label: str, where: str) -> pl.Series
     if found.null_count() == len(found) and column.null_count() < len(column):
         raise _leads_nowhere(column, head, steps, label, where)
     return found.alias(path)
+
+
+def ends(frame: pl.DataFrame, path: str) -> bool:
+    """Whether a path into lists or objects leads to nothing in any row of those that have some."""
+    if path in frame.columns or not reaches(frame.columns, path):
+        return False
+    _, column, steps = _taken_apart(frame, path)
+    is_open = is_nested(column) or (column.dtype == pl.String and is_json(column))
+    return is_open and _walked(column, steps).null_count() == len(column) > column.null_count()
+
+
+def _taken_apart(frame: pl.DataFrame, path: str) -> tuple[str, pl.Series, list[str]]:
+    """The column a path begins with, by name, and the steps into it."""
+    head = _head(frame.columns, path) or path
+    return head, frame[head], path[len(head) + 1 :].split(".")
 
 
 def _walked(column: pl.Series, steps: list[str]) -> pl.Series:
@@ -204,9 +213,7 @@ def _at(value: Any, steps: list[str]) -> Any:
     return value
 
 
-def _leads_nowhere(
-    column: pl.Series, head: str, steps: list[str], label: str, where: str
-) -> NothingThereError:
+def _leads_nowhere(column: pl.Series, head: str, steps: list[str], label: str, where: str) -> SourceError:
     """The error that names the step at which a path ends, and what could be written there."""
     values, walked = [value for value in _values(column) if value is not None], head
     for step in steps:
@@ -214,11 +221,11 @@ def _leads_nowhere(
         if all(value is None for value in following):
             keys = list(dict.fromkeys(key for value in values if isinstance(value, dict) for key in value))
             there = f"its keys: {listed(keys)}" if keys else f"it holds {_kind(values)}"
-            return NothingThereError(
+            return SourceError(
                 f"{where}: wanted {step!r} in {walked} of {label}{nearest(step, keys)}; {there}."
             )
         values, walked = [value for value in following if value is not None], f"{walked}.{step}"
-    return NothingThereError(f"{where}: {walked} of {label} is empty in every row.")
+    return SourceError(f"{where}: {walked} of {label} is empty in every row.")
 
 
 def _kind(values: list[Any]) -> str:

@@ -74,7 +74,8 @@ def _of_floats(column: pl.Series, label: str, where: str) -> pl.Series:
     if len(rounded):
         raise SourceError(
             f"{where}: wanted exact numbers in column {column.name!r} of {label}, got {rounded[0]:.0f} as a "
-            f"{column.dtype}, which rounds numbers of over {digits} digits. Save the column as integers or text."
+            f"{column.dtype}, which rounds numbers of over {digits} digits. Save the column as integers or "
+            "text."
         )
     whole = pl.select(pl.when(is_whole).then(numbers)).to_series().cast(pl.Int64).cast(pl.String)
     return pl.select(pl.coalesce(whole, numbers.cast(pl.String))).to_series()
