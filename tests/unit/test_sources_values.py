@@ -128,6 +128,12 @@ def query_for(name: str) -> dict[str, str]:
     return {"query": "select * from t"} if name.endswith(("sqlite", "duckdb")) else {}
 
 
+@pytest.mark.parametrize("said", ["1e-5", "1e-05", "0.00001"])
+def test_a_small_number_is_found_however_it_is_written(project: Project, said: str) -> None:
+    (project.folder / "f.csv").write_text(f"text,label\ntext a,{said}\ntext b,0.001\n")
+    assert labelled("f.csv", 1e-5, 0.001) == {"text a": "A", "text b": "B"}
+
+
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize(
     ("values", "a", "b"),

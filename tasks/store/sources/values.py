@@ -12,8 +12,10 @@
 In CSV, where nothing has a type, a column of numbers alone holds numbers, unless one begins with a zero.
 """
 
+import math
 import re
 from datetime import date, datetime
+from decimal import Decimal
 
 import polars as pl
 
@@ -156,7 +158,11 @@ def forms(value: Label) -> list[str]:
     if isinstance(value, int):
         return [str(value)]
     if isinstance(value, float):
-        return [str(int(value)) if value.is_integer() else str(pl.Series([value]).cast(pl.String)[0])]
+        if value.is_integer():
+            return [str(int(value))]
+        said = repr(value)
+        plain = f"{Decimal(said):f}" if math.isfinite(value) else said
+        return [str(pl.Series([value]).cast(pl.String)[0]), said, said.replace("e-0", "e-"), plain]
     return [_as_date(value)] if isinstance(value, date) else _forms_of_text(value)
 
 
