@@ -138,7 +138,7 @@ def test_preview_tells_the_same_and_writes_nothing(planted: Project) -> None:
     assert sorted(p.name for p in planted.folder.iterdir()) == ["news.parquet", "params.yaml"]
     effect, judged = seen.pop("smallest_effect"), seen.pop("judge")
     assert (seen.pop("kind"), seen.pop("base_share")) == ("corpus_pair", 0.1)
-    assert (seen.pop("languages"), seen.pop("unread")) == ({"en": 1.0}, "")
+    assert (seen.pop("languages"), seen.pop("unread"), seen.pop("asked")) == ({"en": 1.0}, "", [])
     assert 0 < effect["alone"] < effect["of_many"] < 0.5
     assert judged["alone"] > effect["alone"]  # a judge that errs hides small differences
     assert collect.run(load("news")) == seen
