@@ -7,8 +7,10 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import CorpusError, ParamsError, SourceError, nearest
-from tasks.store.sources import nested
+from tasks.store import canonical
+from tasks.store.sources import columns, nested, values
 from tasks.store.sources.wording import listed
+from tasks.study.corpus import REST
 
 MOST_GROUPS = 20
 """Values of a column that still is taken for one of groups."""
@@ -31,27 +33,13 @@ class Guess:
     def collect(self) -> dict[str, Any]:
         """As the block of a study says it."""
         named = {"text": self.text, "document": self.document, "group": self.group, "a": self.a, "b": self.b}
-        if self._is_truth:
-            named |= {"a_name": self._called(self.a), "b_name": self._called(self.b)}
+        # True and false tell a reader nothing.
+        if {str(value).lower() for value in (self.a, self.b)} == {"true", "false"}:
+            named |= {"a_name": self._as_said(self.a), "b_name": self._as_said(self.b)}
         return {key: value for key, value in named.items() if value is not None}
 
-    @property
-    def _is_truth(self) -> bool:
-        """Whether A and B are true and false, which tell a reader nothing."""
-        return {_word(self.a).lower(), _word(self.b).lower()} == {"true", "false"}
-
-    def _called(self, value: Any) -> str:
-        word = _word(value)
-        if not self._is_truth:
-            return word
-        return self.group if word.lower() == "true" else f"not {self.group}"
-
-    @property
-    def what(self) -> str:
-        """Both groups, as a sentence names them."""
-        if self.group == "random":
-            return "two random halves"
-        return f"{self._called(self.a)} and {self._called(self.b)}"
+    def _as_said(self, value: Any) -> str:
+        return self.group if str(value).lower() == "true" else f"not {self.group}"
 
 
 def guess(rows: pl.DataFrame, label: str, asked: Mapping[str, str | None]) -> Guess:
@@ -64,10 +52,11 @@ def guess(rows: pl.DataFrame, label: str, asked: Mapping[str, str | None]) -> Gu
         SourceError: no column holds texts, the group's no plain values, or a path leads to nothing.
         CorpusError: no column falls into groups, or the one that is asked for has a single value.
     """
+    asked = {name: canonical.nfc(said) for name, said in asked.items() if isinstance(said, str)}
     whole, rows = rows, nested.opened(rows)
     for name in ("text", "group", "document"):
         column = asked.get(name)
-        if column is None or column in {*rows.columns, *_NO_COLUMN[name]}:
+        if not column or column in {*rows.columns, *_NO_COLUMN[name]}:
             continue
         if not nested.reaches(whole.columns, column):
             raise ParamsError(
@@ -77,11 +66,14 @@ def guess(rows: pl.DataFrame, label: str, asked: Mapping[str, str | None]) -> Gu
         found = nested.reached(whole, column, label, f"--{name}")
         if name == "text" and nested.is_nested(found):
             raise nested.no_text(found, column, label, f"--{name}")
-        rows = rows.with_columns(found)
-    text = asked.get("text") or _text(rows, label)
+        rows = rows.with_columns(found.alias(column))
+    text = asked.get("text") or _text(rows.drop(asked.get("group") or [], strict=False), label)
     group = asked.get("group") or _group(rows, text, label)
     document = asked.get("document") or _document(rows, text, group)
-    a, b = (None, None) if group == "random" else _values(rows[group], label, asked.get("a"), asked.get("b"))
+    a, b = None, None
+    if group != "random":
+        held = columns.column_named(rows, group, label, f"--group {group}")
+        a, b = _values(held, label, asked.get("a"), asked.get("b"))
     return Guess(text, group, a, b, None if document in _NO_COLUMN["document"] else document)
 
 
@@ -109,7 +101,8 @@ def _group(rows: pl.DataFrame, text: str, label: str) -> str:
     found = {}
     for column in _plain(rows, text):
         n, filled = column.drop_nulls().n_unique(), column.len() - column.null_count()
-        if 2 <= n <= min(MOST_GROUPS, filled / 2) and filled >= rows.height / 2:
+        is_chance = column.name in _NO_COLUMN["group"]
+        if not is_chance and 2 <= n <= min(MOST_GROUPS, filled / 2) and filled >= rows.height / 2:
             found[column.name] = n
     if not found:
         raise CorpusError(
@@ -140,39 +133,35 @@ def _plain(rows: pl.DataFrame, text: str) -> list[pl.Series]:
 
 
 def _values(column: pl.Series, label: str, a: str | None, b: str | None) -> tuple[Any, Any]:
-    """Those that are asked for, else the most frequent ones."""
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        raise SourceError(
-            f"--group {column.name}: wanted plain values in that column of {label}, got {column.dtype}."
-        )
-    column = column.fill_nan(None) if column.dtype.is_float() else column
-    filled = column.drop_nulls().alias("value")
-    counted = filled.value_counts(sort=True, name="n").sort("n", "value", descending=[True, False])
-    values = [_as_written(value) for value in counted["value"].to_list()]
-    by_word = {_word(value): value for value in values}
-    for name, word in (("a", a), ("b", b)):
-        if word is not None and word not in by_word:
+    """Those that are asked for, else the most frequent ones, as the group's labels are read."""
+    labels = values.written(column, "values", label, f"--group {column.name}")
+    counted = labels.drop_nulls().alias("value").value_counts(sort=True, name="n")
+    words = counted.sort("n", "value", descending=[True, False])["value"].to_list()
+    known = {}
+    for name, said in (("a", a), ("b", b)):
+        known[name] = next((form for form in values.forms(said) if form in words), None) if said else None
+        if said and known[name] is None:
             raise ParamsError(
-                f"--{name} {word}: wanted a value of column {column.name!r} of {label}"
-                f"{nearest(word, by_word)}. Its values: {listed(by_word)}."
+                f"--{name} {said}: wanted a value of column {column.name!r} of {label}"
+                f"{nearest(said, words)}. Its values: {listed(words)}."
             )
-    left = [word for word in by_word if word not in {a, b}]
-    first = a if a is not None else (left.pop(0) if left else None)
-    second = b if b is not None else (left.pop(0) if left else None)
+    left = [word for word in words if word not in known.values()]
+    first, second = (known[name] or (left.pop(0) if left else None) for name in ("a", "b"))
     if first is None or second is None or first == second:
         raise CorpusError(
-            f"{label}: wanted two values of column {column.name!r}, got {listed(by_word)}. Name another with "
+            f"{label}: wanted two values of column {column.name!r}, got {listed(words)}. Name another with "
             "--group, or write --group random for random halves."
         )
-    return by_word[first], by_word[second]
+    return _as_written(first, column.dtype), _as_written(second, column.dtype)
 
 
-def _as_written(value: Any) -> str | int | float | bool:
+def _as_written(word: str, dtype: pl.DataType) -> Any:
     """As params.yaml writes it: 5.0 is 5, and a date is text."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    return value if isinstance(value, str | int) else str(value)
-
-
-def _word(value: str | int | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if dtype == pl.Boolean:
+        return word == "true"
+    if dtype.is_integer():
+        return int(word)
+    if dtype.is_float():
+        return int(word) if word.lstrip("-").isdecimal() else float(word)
+    # The bare word means all others.
+    return [REST] if word == REST else word

@@ -59,15 +59,21 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         "goal": "",
         "data": data.relative_to(paths.root()).as_posix() if inside else str(data),
     }
-    read = {"encoding": asked["encoding"]} if asked.get("encoding") else {}
-    rows, label = groups.all_rows(_study(name, {**entry, "collect": {**read, "group": "random"}}))
+    encoded = {"encoding": asked["encoding"]} if asked.get("encoding") else {}
+    rows, label = groups.all_rows(_study(name, {**entry, "collect": {**encoded, "group": "random"}}))
     chosen = guess.guess(rows, label, asked)
-    entry |= {
-        "goal": asked.get("goal") or f"how {chosen.what} differ",
-        "collect": {**read, **chosen.collect},
+    entry["collect"] = {**encoded, **chosen.collect}
+    _, names, read = read_groups(_study(name, entry))
+    what = "two random halves" if chosen.group == "random" else f"{names['A']} and {names['B']}"
+    entry["goal"] = asked.get("goal") or f"how {what} differ"
+    return {
+        "name": name,
+        "entry": entry,
+        "names": names,
+        "columns": rows.columns,
+        "n_rows": rows.height,
+        "rows": read["rows"],
     }
-    counts = read_groups(_study(name, entry))[2]["rows"]
-    return {"name": name, "entry": entry, "columns": rows.columns, "n_rows": rows.height, "rows": counts}
 
 
 def _study(name: str, entry: Mapping[str, Any]) -> Any:
@@ -76,15 +82,14 @@ def _study(name: str, entry: Mapping[str, Any]) -> Any:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """What was guessed."""
-    collect, counts = found["entry"]["collect"], found["rows"]
+    collect, counts, names = found["entry"]["collect"], found["rows"], found["names"]
     kept = counts["A"] + counts["B"]
-    a, b = (collect.get(f"{key}_name", collect.get(key, "a random half")) for key in ("a", "b"))
     rest = f"; {found['n_rows'] - kept:,} rows in neither" if kept < found["n_rows"] else ""
     return [
         f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",
         f"  text      {collect['text']}",
-        f"  group     {collect['group']}: A is {a} ({counts['A']:,} rows), B is {b} ({counts['B']:,} rows)"
-        f"{rest}",
+        f"  group     {collect['group']}: A is {names['A']} ({counts['A']:,} rows), "
+        f"B is {names['B']} ({counts['B']:,} rows){rest}",
         f"  document  {collect.get('document', 'none: each text is its own')}",
     ]
 

@@ -125,16 +125,68 @@ def composed(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def pattern(source: str) -> str:
-    """A regular expression that finds in texts of this form what was meant to be found in any."""
-    stands = _stands()
-    return "".join(
-        re.escape(stands[c][1]) if c in stands and stands[c][0] in _SEEN else c for c in nfc(source)
-    )
+    """A regular expression that finds in texts of this form what was meant to be found in any.
+
+    A range of signs of one kind, such as all hyphens, also means what stands for them.
+    """
+    source, made, depth, at = nfc(source), "", 0, 0
+    while found := (_IN_BRACKETS if depth else _OUT_OF_BRACKETS).match(source, at):
+        unit, at = found[0], found.end()
+        if depth:
+            made += _of_range(unit[0], unit[2]) if found.lastgroup else _meant(unit, 1)
+        else:
+            meant = _meant(unit)
+            is_one = meant == unit or len(meant.replace("\\", "")) == 1
+            made += meant if is_one or source[at : at + 1] not in {*"*+?{"} else f"(?:{meant})"
+        depth = max(depth + unit.startswith("[") - (unit == "]"), 0)
+    return made
+
+
+def _meant(unit: str, most: int | None = None) -> str:
+    """A character of a pattern, or an escaped one, or what stands for it, if that has at most so many."""
+    kind, instead = _stands().get(unit[-1], ("", ""))
+    if kind not in _SEEN or (most and len(set(instead)) > most):
+        return unit
+    return re.escape(instead[:most])
+
+
+def _of_range(first: str, last: str) -> str:
+    """A range inside of brackets, and what stands for its members."""
+    kind = _kind(first)
+    if kind not in _SEEN or kind != _kind(last):
+        return f"{first}-{last}"
+    members = map(chr, range(ord(first), ord(last) + 1))
+    added = dict.fromkeys(_meant(c, 1) for c in members if c in _stands() and _kind(c) == kind)
+    return f"{first}-{last}{''.join(added)}"
+
+
+def _kind(character: str) -> str:
+    """The kind of change it undergoes; that of the other dashes for a dash that stays."""
+    return "dashes" if character in _DASHES.values() else _stands().get(character, ("", ""))[0]
 
 
 def nfc(text: str) -> str:
     """The text composed, and nothing else: for a condition or a pattern."""
+    if len(text) > _LONG_RUN:
+        text = _long_runs().sub(_in_order, text)
     return unicodedata.normalize("NFC", text)
+
+
+_LONG_RUN = 100
+
+
+@functools.cache
+def _long_runs() -> re.Pattern[str]:
+    """Many marks on one letter, whose order takes the library the square of their number."""
+    every = map(chr, range(0x300, 0x1F000))
+    marks = [c for c in every if unicodedata.combining(unicodedata.normalize("NFD", c)[0])]
+    return re.compile(f"[{''.join(marks)}]{{{_LONG_RUN},}}")
+
+
+def _in_order(found: re.Match[str]) -> str:
+    """The marks in the order that the standard gives them."""
+    each = "".join(unicodedata.normalize("NFD", mark) for mark in found[0])
+    return "".join(sorted(each, key=unicodedata.combining))
 
 
 def _nfc(column: pl.Series) -> pl.Series:
@@ -199,6 +251,9 @@ _SEEN = ("spaces", "quotes", "dashes", "ellipses", "ligatures", "widths")
 """Of these, what a reader sees, and so may look for."""
 _LISTED = re.compile(f"({_REGION})|\r\n|[{''.join(_CLASSES.values())}]")
 _DOUBTFUL = re.compile(f"[{_JOINERS}{_SELECTORS}]")
+_OUT_OF_BRACKETS = re.compile(r"\\.|\[\^?\]?|.", re.S)
+_IN_BRACKETS = re.compile(rf"(?P<range>[^\\\[\]]-[^\\\[\]])|{_OUT_OF_BRACKETS.pattern}", re.S)
+"""What a pattern is made of: an escape, the opening of brackets, a range, any other character."""
 _SELECTOR, _JOINER = re.compile(f"[{_SELECTORS}]"), re.compile(f"[{_JOINERS}]+")
 
 

@@ -8,7 +8,7 @@ from tasks import paths
 from tasks.errors import ParamsError, StoreError
 from tasks.study import dialect, naming, reading
 
-_DEFAULTS = re.compile(r"^defaults:[ \t]*&([^\s\[\]{},]+)", re.MULTILINE)
+_DEFAULTS = re.compile(r"^\ufeff?defaults:[ \t]*&([^\s\[\]{},]+)", re.MULTILINE)
 _STUDIES = re.compile(r"^studies:[ \t]*(?:\{[ \t]*\})?[ \t]*(#.*)?$", re.MULTILINE)
 _STUDY = re.compile(r"^( +)[^\s#]", re.MULTILINE)
 
@@ -33,8 +33,7 @@ def free_name(name: str) -> None:
 
 def whole(entry: Mapping[str, Any]) -> dict[str, Any]:
     """The entry with what `defaults:` of params.yaml gives it."""
-    content = dialect.read(_text())
-    return {**(content.get("defaults") or {}), **entry}
+    return {**_defaults(dialect.read(_text())), **entry}
 
 
 def add(name: str, entry: Mapping[str, Any]) -> None:
@@ -99,5 +98,10 @@ def _read(text: str) -> Any:
 
 def _expected(text: str, name: str, entry: Mapping[str, Any]) -> Any:
     content = dialect.read(text)
-    given = {**(content.get("defaults") or {}), **entry}
-    return {**content, "studies": {**content["studies"], name: given}}
+    studies = {**(content["studies"] or {}), name: {**_defaults(content), **entry}}
+    return {**content, "studies": studies}
+
+
+def _defaults(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = content.get("defaults")
+    return found if isinstance(found, dict) else {}

@@ -1,6 +1,7 @@
 """The block `collect` of a study: which rows there are, how they fall into A and B, what is one text."""
 
 import codecs
+import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -59,6 +60,10 @@ class Csv(Block):
     """Leave out, and count, lines with more fields than the header or a quote that is not closed."""
 
 
+Column = Annotated[str, AfterValidator(lambda name: unicodedata.normalize("NFC", name))]
+"""The name of a column, or a path into one; accents may be typed in one part or two."""
+
+
 class Source(Block):
     """One group's own source, where A and B come from different files or queries."""
 
@@ -68,9 +73,9 @@ class Source(Block):
     """SQL, where the file is a DuckDB or SQLite database."""
     where: str | None = None
     """SQL filter on the rows."""
-    text: str | None = None
+    text: Column | None = None
     """Column that holds the text, or a path into one; collect.text without it."""
-    document: str | None = None
+    document: Column | None = None
     """Column of the document, or a path into one; collect.document without it."""
 
 
@@ -152,11 +157,11 @@ class Collect(Block):
     """SQL, where the file is a DuckDB or SQLite database."""
     where: str | None = None
     """SQL filter that rows of both groups must meet."""
-    text: str = "text"
+    text: Column = "text"
     """Column that holds the text, or a path into one: `message.body`, `messages.-1.content`."""
-    document: str | None = None
+    document: Column | None = None
     """Column (or path) of the document a text belongs to; without it each text is its own document."""
-    group: str | None = None
+    group: Column | None = None
     """Column (or path) whose values `a` and `b` name the groups; `random` draws halves by document."""
     a: Group | None = None
     """Group A: a source, a value of `group`, a list of values, `rest` (all other values), or a SQL filter."""

@@ -25,6 +25,8 @@ _DATE, _INT, _FLOAT, _STR, _MERGE = (
 )
 _MAY_BE_A_CODE = re.compile(r"[-+]?0[0-9xob]|.*_")
 """What 010, 0x1F and 1_000 mean depends on who reads them."""
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
+"""What no name of a file can hold."""
 
 
 class NotYaml(ValueError):
@@ -141,6 +143,10 @@ def _refuse_two_meanings(node: Node, is_key: bool) -> None:
         raise NotYaml(
             f'{_line(node)}{as_written} may be a code or a number. Quote it: "{as_written}", or write '
             "the number in plain digits"
+        )
+    if _NO_CHARACTER.search(as_written):
+        raise NotYaml(
+            f"{_line(node)}wanted characters, got \\0 or half of one (\\ud800 to \\udfff). Leave it out"
         )
     if node.tag not in _PLAIN:
         raise NotYaml(f"{_line(node)}wanted plain values, got the tag {str(node.tag).rpartition(':')[2]}")

@@ -115,7 +115,9 @@ def _studies() -> dict[str, Any]:
         raise ParamsError(f"params.yaml: not valid YAML: {error}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ParamsError(f"params.yaml: cannot be read: {error}.") from None
-    studies = content.get("studies") if isinstance(content, dict) else None
+    studies = content.get("studies", "") if isinstance(content, dict) else ""
+    # A block without entries has none.
+    studies = {} if studies is None else studies
     if not isinstance(studies, dict):
         raise ParamsError("params.yaml: wanted a `studies:` block with one entry per study.")
     unknown = set(content) - {"studies", "defaults"}

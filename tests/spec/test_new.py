@@ -14,6 +14,7 @@ import pytest
 
 from tasks import study
 from tasks.__main__ import main
+from tasks.store.sources import read_groups
 from tasks.study import dialect
 from tests.conftest import REPO, Project, sentences
 
@@ -78,6 +79,47 @@ def test_numbers_and_truth_values_are_written_as_such(here: Project, ending: str
         assert main(["new", file.name, "--yes", "--name", f"by-{name}"]) == 0
         read = study.load(f"by-{name}").collect
         assert {read.a, read.b} == set(values) and isinstance(read.a, type(values[0]))
+
+
+LABELS: dict[str, tuple[pl.Series, Any, Any, int]] = {
+    "the word for all others": (pl.Series(["other", "rest"] * 30), "other", ["rest"], 60),
+    "blanks around": (pl.Series(["Yes ", "Yes", "no"] * 20), "Yes", "no", 60),
+    "accents": (pl.Series(["e\u0301", "\u00e9", "o"] * 20), "\u00e9", "o", 60),
+    "blanks alone": (pl.Series([" ", " ", "x", "y"] * 15), "x", "y", 30),
+    "not to be printed": (pl.Series(["\x07a", "b\u2028c"] * 30), "a", "b\nc", 60),
+    "floats of 32 bits": (pl.Series([0.1, 2.0] * 30, dtype=pl.Float32), 0.1, 2, 60),
+    "signs of YAML": (pl.Series(["=", "<<"] * 30), "<<", "=", 60),
+}
+
+
+@pytest.mark.parametrize(("column", "a", "b", "n"), LABELS.values(), ids=LABELS)
+def test_groups_are_read_as_collect_reads_them(
+    here: Project, column: pl.Series, a: Any, b: Any, n: int
+) -> None:
+    rows = pl.DataFrame(ROWS).head(60).select("review", column.alias("label"))
+    rows.write_parquet(here.folder / "f.parquet")
+    assert main(["new", "f.parquet", "--name", "made", "--group", "label", "--yes"]) == 0
+    entry, made = dialect.read(params(here))["studies"]["made"], study.load("made")
+    assert (entry["collect"]["a"], entry["collect"]["b"]) == (a, b)
+    assert sum(read_groups(made)[2]["rows"].values()) == n
+
+
+def test_a_column_called_random_is_not_taken_for_chance(
+    here: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pl.DataFrame(ROWS).select("review", pl.col("liked").alias("random"))
+    rows.write_csv(here.folder / "f.csv")
+    assert main(["new", "f.csv", "--yes"]) == 12
+    assert "wanted a column with 2 to 20 values" in capsys.readouterr().err
+
+
+def test_paths_reach_into_what_is_nested(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"m": {"t": row["review"], "g": row["liked"]}, "by": row["who"]} for row in ROWS]
+    (here.folder / "talk.json").write_text(json.dumps(rows))
+    assert main(["new", "talk.json", "--text", "m.t", "--group", "m.g", "--yes"]) == 0
+    assert main(["check", "--study", "talk"]) == 0
+    assert main(["new", "talk.json", "--name", "t2", "--text", "m.u", "--group", "m.g", "--yes"]) == 11
+    assert "wanted 'u' in m of talk.json" in capsys.readouterr().err
 
 
 def test_a_group_of_lists_is_refused(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,6 +235,8 @@ HEAD = "defaults: &d\n  labels: .gitkeep\n  corpus_pair:\n"
 ONE = "  one:\n    <<: *d\n    goal: g\n    data: d.csv\n"
 FILES = {
     "no study yet": "defaults: &d {labels: .gitkeep, corpus_pair: }\nstudies: {}  # none\n",
+    "an empty block": f"{HEAD}studies:\n",
+    "byte order mark": f"\ufeff{HEAD}studies:\n{ONE}",
     "wide": f"{HEAD}studies:\n{ONE.replace('  ', '    ')}",
     "a comment at the end": f"{HEAD}studies:\n{ONE}  # the last\n",
     "no line end": f"{HEAD}studies:\n{ONE}".rstrip(),
@@ -208,11 +252,17 @@ def test_however_params_yaml_is_written_the_rest_stays(here: Project, content: s
     after = dialect.read(params(here))
     added = after["studies"].pop("my-reviews")
     assert added["data"] == "My Reviews.csv" and added["labels"] == ".gitkeep"
-    assert after == before
+    assert after == {**before, "studies": before["studies"] or {}}
     kept = [line for line in content.splitlines() if line.strip() and "{}  # none" not in line]
     written = iter(params(here).splitlines())
     assert all(line in written for line in kept), "in the same order"
     assert ("\r\n" in params(here)) == ("\r\n" in content)
+
+
+def test_defaults_that_are_none_are_told(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    (here.folder / "params.yaml").write_text("defaults: &d [1]\nstudies:\n", encoding="utf-8")
+    assert main(["new", "My Reviews.csv", "--yes"]) == 10
+    assert "wanted the block of its kind" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_take_an_entry_is_left_alone(

@@ -1,6 +1,7 @@
 """The one form of a text, rule by rule, and the standard's own tables beside ranges that are written down."""
 
 import time
+import unicodedata
 
 import polars as pl
 import pytest
@@ -112,6 +113,39 @@ def test_a_phrase_or_pattern_to_ignore_is_found_however_it_is_encoded() -> None:
     for entry in (*phrases, *patterns):
         assert masked(texts, Collect(ignore=(entry,)))[1] == {entry: 1}
     assert masked(pl.Series(["abc"]), Collect(ignore=("/…/",)))[1] == {"/…/": 0}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found", "not_found"),
+    [
+        pytest.param("[‐-―]", "e‐mail", "email", id="range of dashes"),
+        pytest.param("[‐-—]x", "‑x", "ax", id="range to a dash that stays"),
+        pytest.param("[‘-”]", "’tis", "tis", id="range of quotes"),
+        pytest.param("[^‘-”a]", "b", "“a”", id="all but a range"),
+        pytest.param("[０-９]+", "room ７", "room", id="range of digits"),
+        pytest.param("[a-]x", "-x", "bx", id="hyphen at the end"),
+        pytest.param("[]‐]x", "‐x", "ax", id="bracket in brackets"),
+        pytest.param("[a&&[^‑]]‑", "a‑", "‑‑", id="brackets in brackets"),
+        pytest.param(r"\“a\”", "“a”", "a", id="escaped"),
+        pytest.param("^(a…)$|^b…{2}$", "b……", "b….", id="sign that becomes several, repeated"),
+        pytest.param("A-‐", "A-‐", "A", id="no range out of brackets"),
+    ],
+)
+def test_a_pattern_means_what_it_meant_before_signs_were_made_one(
+    pattern: str, found: str, not_found: str
+) -> None:
+    texts = canonical.canonicalised(pl.Series([found, not_found]))
+    assert texts.str.contains(canonical.pattern(pattern)).to_list() == [True, False]
+
+
+def test_a_long_run_of_accents_takes_no_time() -> None:
+    accents = ("\u0323\u0301", "\u0f73", "\u0344\u0316")
+    for accent in accents:
+        short = "a" + accent * 120 + "b" + accent * 20
+        assert canonical.nfc(short) == unicodedata.normalize("NFC", short)
+        begun = time.perf_counter()
+        canonical.canonical("a" + accent * 50_000)
+        assert time.perf_counter() - begun < 2
 
 
 def test_plain_texts_cost_next_to_nothing_beside_the_folding_of_duplicates() -> None:

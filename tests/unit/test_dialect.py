@@ -66,6 +66,8 @@ REFUSED = {
     "runs code": ("a: !!python/object/apply:os.mkdir [it-ran]", "line 1: wanted plain values"),
     "bytes": ("a: !!binary aGk=", "wanted plain values, got the tag binary"),
     "set": ("a: !!set {x, y}", "wanted plain values"),
+    "half a character": ('x: 1\na: "b\\ud800"', "line 2: wanted characters, got .* half of one"),
+    "no character": ('a: "b\\0"', "line 1: wanted characters"),
     "no truth value": ("a: !!bool maybe", "cannot be read"),
     "thousands of digits": (f"a: {'9' * 5000}", "cannot be read"),
     "inside of itself": ("a: &a [*a]", "an alias stands inside"),

@@ -135,6 +135,22 @@ def test_encodings(project: Project, encoding: str, name: str) -> None:
             read_groups(study(name, **{**collect, "encoding": "utf-8"}))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "U8", "utf-16", "utf-16-le", "utf-32-be"])
+@pytest.mark.parametrize("name", ["f.csv", "f.json", "f.txt"])
+def test_a_byte_order_mark_is_no_part_of_the_text(project: Project, encoding: str, name: str) -> None:
+    content = {"f.csv": "text,g\ncafé,A\n", "f.json": '[{"text": "café"}]', "f.txt": "café"}[name]
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    Path(name).write_text(mark + content, encoding=encoding)
+    rows, _, _ = read_groups(study(name, group="random", encoding=encoding))
+    assert rows["text"].to_list() == ["café"]
+
+
+def test_half_a_character_is_none(project: Project) -> None:
+    Path("f.csv").write_bytes(b"text,g\n+2AA-,A\n")
+    with pytest.raises(SourceError, match=r"f.csv: wanted UTF-7, got "):
+        read_groups(study("f.csv", group="random", encoding="utf-7"))
+
+
 def test_an_encoding_that_does_not_fit(project: Project) -> None:
     Path("f.csv").write_bytes("text,g\ncafé,A\n".encode("cp1252"))
     with pytest.raises(SourceError, match=r"wanted ASCII, got byte 0xe9 at offset 10"):

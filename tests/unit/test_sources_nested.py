@@ -1,6 +1,7 @@
 """Dotted paths into lists and objects, and what is said where they are taken for text."""
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,59 @@ def test_what_to_write_is_told(project: Project, name: str, collect: dict[str, s
     WRITERS[name](project.folder / name)
     with pytest.raises(SourceError, match=wanted):
         groups(name, **query_for(name), group="random", **collect)
+
+
+def test_text_inside_is_no_object(project: Project) -> None:
+    rows = [{"text": "a", "meta": {"raw": said}} for said in ("hello", '{"x": "there"}', None)]
+    for name in ("f.parquet", "f.jsonl"):
+        frame = pl.DataFrame(rows)
+        frame.write_parquet(name) if name.endswith("parquet") else frame.write_ndjson(name)
+        with pytest.raises(SourceError, match=rf"wanted 'x' in meta.raw of {name}; it holds text"):
+            groups(name, text="meta.raw.x", group="random")
+
+
+def test_a_place_beyond_all_counting_is_none(project: Project) -> None:
+    (project.folder / "f.jsonl").write_text('{"m": ["a"]}\n')
+    with pytest.raises(SourceError, match=r"wanted '9+' in m of f.jsonl; it holds lists"):
+        groups("f.jsonl", text="m." + "9" * 5000, group="random")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_a_file_without_the_place_has_nothing_there(project: Project, ending: str) -> None:
+    for name, rows in {"a": [{"x": 1}], "b": [{"label": "q"}, {"label": "r"}]}.items():
+        (project.folder / "parts").mkdir(exist_ok=True)
+        frame = pl.DataFrame({"text": [f"{name} {i}" for i in range(len(rows))], "meta": rows})
+        frame.write_parquet(f"parts/{name}.parquet") if ending == "parquet" else frame.write_ndjson(
+            f"parts/{name}.jsonl"
+        )
+    wanted = {"b 0": "A", "b 1": "B"}
+    assert groups("parts", group="meta.label", a="q", b="r") == wanted
+    assert groups("parts", a="meta.label = 'q'", b="meta.label = 'r'") == wanted
+    with pytest.raises(SourceError, match=r"wanted 'lable' in meta of 2 files"):
+        groups("parts", group="meta.lable", a="q", b="r")
+
+
+@pytest.mark.parametrize("name", ["f.parquet", "f.jsonl", "f.csv"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_of_columns_are_composed_alike(project: Project, name: str, form: Any) -> None:
+    there, asked = (unicodedata.normalize(one, "größe") for one in ("NFD", form))
+    frame = pl.DataFrame({"text": ["a", "b"], there: ["x", "y"]})
+    {"parquet": frame.write_parquet, "jsonl": frame.write_ndjson, "csv": frame.write_csv}[name[2:]](name)
+    assert groups(name, group=asked, a="x", b="y") == {"a": "A", "b": "B"}
+    assert groups(name, a=f"{asked} = 'x'", b=f"{asked} = 'y'") == {"a": "A", "b": "B"}
+
+
+def test_names_that_are_written_alike_are_told(project: Project) -> None:
+    pl.DataFrame({"text": ["a"], "e\u0301": [1], "\u00e9": [2]}).write_parquet("f.parquet")
+    with pytest.raises(SourceError, match=r"f.parquet: wanted one column 'é', two are written alike"):
+        groups("f.parquet", group="random")
+
+
+def test_a_column_that_is_called_like_a_path_comes_first_in_sql(project: Project) -> None:
+    pl.DataFrame({"text": ["a", "b"], "m.x": ["p", "q"], "m": [{"x": "q"}, {"x": "p"}]}).write_parquet(
+        "f.parquet"
+    )
+    assert groups("f.parquet", a="m.x = 'p'", b="m.x = 'q'") == {"a": "A", "b": "B"}
 
 
 def test_objects_among_texts_are_no_text(project: Project) -> None:

@@ -57,6 +57,14 @@ def table(values: list[Any], dtype: Any = None) -> pl.DataFrame:
         (pl.Series(["2020-01-01 00:00:00", "2020-01-02T10:30"]), ["2020-01-01", "2020-01-02T10:30:00"]),
         (pl.Series(["2020-01-01T02:00:00+02:00", "2020-01-01T00:00:00Z"]), ["2020-01-01", "2020-01-01"]),
         (pl.Series(["2020-02-30 00:00"]), ["2020-02-30 00:00"]),
+        (
+            pl.Series(["2020-01-02 10:30:00", "n/a", "2020-01-02"]),
+            ["2020-01-02T10:30:00", "n/a", "2020-01-02"],
+        ),
+        (
+            pl.Series(["2020-01-02T10:30:00.123456780+0100", "2020-01-02 09:30:00.123456789Z"]),
+            ["2020-01-02T09:30:00.12345678", "2020-01-02T09:30:00.123456789"],
+        ),
         (pl.Series(["b", "a"], dtype=pl.Categorical), ["b", "a"]),
         (pl.Series([None, None]), [None, None]),
     ],
@@ -81,11 +89,14 @@ def test_what_has_no_type_is_numbers_where_all_of_it_is(cells: list[Any], wanted
     assert written(column, "ids", "file", "where", untyped=True).to_list() == wanted
 
 
-def test_a_float_that_has_rounded_ids_is_refused() -> None:
-    with pytest.raises(
-        SourceError, match=r"wanted exact numbers .* as a Float64, which rounds .* Save the column"
-    ):
-        written(pl.Series("user", [float(SNOWFLAKE), None]), "ids", "file", "where")
+@pytest.mark.parametrize(
+    ("dtype", "rounded", "digits"), [(pl.Float64, SNOWFLAKE, 15), (pl.Float32, 16_777_217, 7)]
+)
+def test_a_float_that_has_rounded_ids_is_refused(dtype: Any, rounded: int, digits: int) -> None:
+    column = pl.Series("user", [rounded, rounded - 1, None]).cast(dtype)
+    wanted = rf"wanted exact numbers .* as a {dtype}, which rounds numbers of over {digits} digits. Save the"
+    with pytest.raises(SourceError, match=wanted):
+        written(column, "ids", "file", "where")
 
 
 def to_sqlite(frame: pl.DataFrame, file: Path) -> None:
@@ -115,6 +126,12 @@ WRITERS: dict[str, Callable[[pl.DataFrame, Path], object]] = {
 
 def query_for(name: str) -> dict[str, str]:
     return {"query": "select * from t"} if name.endswith(("sqlite", "duckdb")) else {}
+
+
+@pytest.mark.parametrize("said", ["1e-5", "1e-05", "0.00001"])
+def test_a_small_number_is_found_however_it_is_written(project: Project, said: str) -> None:
+    (project.folder / "f.csv").write_text(f"text,label\ntext a,{said}\ntext b,0.001\n")
+    assert labelled("f.csv", 1e-5, 0.001) == {"text a": "A", "text b": "B"}
 
 
 @pytest.mark.parametrize("name", WRITERS)

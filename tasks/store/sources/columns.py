@@ -17,6 +17,19 @@ _STRPTIME = re.compile(r"(?i)strptime\([^()]*\)")
 _ISO_LITERAL = re.compile(r"'\d{4}-\d{2}(?:-\d{2})?\b")
 
 
+def named(frame: pl.DataFrame, label: str) -> pl.DataFrame:
+    """The rows with the accents in names of columns composed, as a study has them.
+
+    Raises:
+        SourceError: two names then are one.
+    """
+    names = [canonical.nfc(name) for name in frame.columns]
+    twins = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []
+    if twins:
+        raise SourceError(f"{label}: wanted one column {twins[0]!r}, two are written alike. Rename one.")
+    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+
+
 def column_named(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.Series:
     """The column of that name, or what a dotted path reaches.
 
@@ -119,9 +132,9 @@ def matching(frame: pl.DataFrame, condition: str, label: str, where: str) -> pl.
     Raises:
         SourceError: it is no SQL, names no column, or is neither true nor false.
     """
-    frame, condition = nested.with_paths(frame, condition, label, where)
     # However both are composed.
-    frame, condition = canonical.composed(nested.flat(frame)), canonical.nfc(condition)
+    frame, condition = nested.with_paths(frame, canonical.nfc(condition), label, where)
+    frame = canonical.composed(nested.flat(frame))
     try:
         _check_parses(condition)
         try:

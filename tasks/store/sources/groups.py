@@ -311,7 +311,7 @@ class _Read:
         noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
         noted |= {"group": key.upper()} if key else {}
         self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
-        return _Part(frame, untyped)
+        return _Part(columns.named(frame, shown(file)), untyped)
 
     def _note_bad_lines(self, file: Path, bad_lines: list[int]) -> None:
         if bad_lines:
@@ -351,9 +351,12 @@ def _of_parts(
     Raises:
         SourceError: all lack it.
     """
-    has = [nested.reaches(part.rows.columns, name) for part in parts]
-    if not any(has):
+    reached = [nested.reaches(part.rows.columns, name) for part in parts]
+    if not any(reached):
         raise columns.no_column([part.rows for part in parts], name, label, where)
+    has = [there and not nested.ends(part.rows, name) for part, there in zip(parts, reached, strict=True)]
+    # Where it ends in all of them, the first that is read says so.
+    has = has if any(has) else reached
     return pl.concat(
         read(part) if there else pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
         for part, there in zip(parts, has, strict=True)

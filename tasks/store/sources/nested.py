@@ -19,7 +19,7 @@ from tasks.store.sources.wording import listed, shown
 _FIELD = "as JSON"
 _PACKED = pl.Struct({_FIELD: pl.String})
 """Lists and objects of JSON, one a cell."""
-_PLACE = re.compile(r"-?\d+")
+_PLACE = re.compile(r"-?\d{1,9}")
 _JSON_CELL = r"(?s)^\s*(?:\{.*\}|\[.*\])\s*$"
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|[^\W\d]\w*(?:\.-?\w+)+")
 _LOOKED_AT = 100
@@ -173,8 +173,7 @@ def reached(frame: pl.DataFrame, path: str, label: str, where: str) -> pl.Series
     """
     if path in frame.columns:
         return frame[path]
-    head = _head(frame.columns, path) or path
-    column, steps = frame[head], path[len(head) + 1 :].split(".")
+    head, column, steps = _taken_apart(frame, path)
     if isinstance(column.dtype, pl.String) and not is_json(column):
         raise SourceError(
             f"{where}: wanted lists or objects in column {head!r} of {label} to reach {path} in, got text."
@@ -190,21 +189,42 @@ def reached(frame: pl.DataFrame, path: str, label: str, where: str) -> pl.Series
     return found.alias(path)
 
 
+def ends(frame: pl.DataFrame, path: str) -> bool:
+    """Whether a path into lists or objects leads to nothing in any row of those that have some."""
+    if path in frame.columns or not reaches(frame.columns, path):
+        return False
+    _, column, steps = _taken_apart(frame, path)
+    is_open = is_nested(column) or (column.dtype == pl.String and is_json(column))
+    return is_open and _walked(column, steps).null_count() == len(column) > column.null_count()
+
+
+def _taken_apart(frame: pl.DataFrame, path: str) -> tuple[str, pl.Series, list[str]]:
+    """The column a path begins with, by name, and the steps into it."""
+    head = _head(frame.columns, path) or path
+    return head, frame[head], path[len(head) + 1 :].split(".")
+
+
 def _walked(column: pl.Series, steps: list[str]) -> pl.Series:
     for n, step in enumerate(steps):
         dtype = column.dtype
+        if n and dtype == pl.String:
+            return _nothing(column)
         if dtype == _PACKED or not isinstance(dtype, pl.Struct | pl.List):
             cells = [_at(value, steps[n:]) for value in _values(column)]
             return _as_column(column.name, cells)
         if isinstance(dtype, pl.Struct):
             if step not in {field.name for field in dtype.fields}:
-                return pl.Series([None], dtype=pl.String).new_from_index(0, len(column))
+                return _nothing(column)
             column = column.struct.field(step)
         elif _PLACE.fullmatch(step):
             column = column.list.get(int(step), null_on_oob=True)
         else:
-            return pl.Series([None], dtype=pl.String).new_from_index(0, len(column))
+            return _nothing(column)
     return column
+
+
+def _nothing(column: pl.Series) -> pl.Series:
+    return pl.Series([None], dtype=pl.String).new_from_index(0, len(column))
 
 
 def _as_column(name: str, cells: list[Any]) -> pl.Series:
@@ -282,9 +302,10 @@ def with_paths(frame: pl.DataFrame, condition: str, label: str, where: str) -> t
 
     def named(found: re.Match[str]) -> str:
         path = found[0].strip('"')
-        if found[0].startswith("'") or path in frame.columns or _head(frame.columns, path) is None:
+        if found[0].startswith("'") or not reaches(frame.columns, path):
             return found[0]
-        added[path] = reached(frame, path, label, where)
+        if path not in frame.columns:
+            added[path] = reached(frame, path, label, where)
         return f'"{path}"'
 
     condition = _TOKEN.sub(named, condition)

@@ -33,9 +33,11 @@ def text_of(file: Path, collect: Collect = _PLAIN) -> str:
     """
     with reading(file, "a text file", "Check that it is whole and may be read."):
         raw = _unpacked(file, collect.max_unpacked_mb)
-    wanted = "utf-8-sig" if collect.encoding.lower() in {"utf-8", "utf8"} else collect.encoding
     try:
-        return raw.decode(wanted)
+        # Whatever the encoding, a byte order mark is no part of the text, nor is half a character.
+        text = raw.decode(collect.encoding).removeprefix("\ufeff")
+        text.encode()
+        return text
     except UnicodeError as error:
         # A byte order mark tells UTF-16 for sure; otherwise the old Western encoding is the likeliest.
         likely = _MARKED.get(raw[:2], "cp1252")

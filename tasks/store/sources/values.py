@@ -6,13 +6,16 @@
     dates           2020-01-01, and so is a datetime at midnight
     datetimes       2020-01-01T10:00:00, in UTC where a zone is given
     times           10:00:00
-    text            in its one form (store/canonical.py), without white space around: 01 and 1 are two
+    text            in its one form (store/canonical.py), without white space around: 01 and 1 are two; a
+                datetime as ISO 8601 writes it is that datetime
 
 In CSV, where nothing has a type, a column of numbers alone holds numbers, unless one begins with a zero.
 """
 
+import math
 import re
 from datetime import date, datetime
+from decimal import Decimal
 
 import polars as pl
 
@@ -23,10 +26,11 @@ from tasks.study.corpus import Label
 _DECIMAL = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?$"
 _DAY, _CLOCK = r"(\d{4}-\d{2}-\d{2})", r"(\d{2}:\d{2})(?::(\d{2}(?:\.\d{1,9})?))?"
 _DATE = rf"^{_DAY}$"
-ISO = rf"^{_DAY}(?:[T ]{_CLOCK}(Z|[+-]\d{{2}}:?\d{{2}})?)?$"
+_TIME = rf"[T ]{_CLOCK}(Z|[+-]\d{{2}}:?\d{{2}})?"
+_DATETIME, ISO = rf"^{_DAY}{_TIME}$", rf"^{_DAY}(?:{_TIME})?$"
 """A date or datetime as ISO 8601 writes it."""
-_EXACT_FLOAT = 2**53
-"""From here on a float no longer tells a whole number from the next."""
+_EXACT, _EXACT_32 = (2**53, 15), (2**24, 7)
+"""From where on a float no longer tells a whole number from the next, and the digits that it surely has."""
 
 
 def written(column: pl.Series, what: str, label: str, where: str, *, untyped: bool = False) -> pl.Series:
@@ -60,20 +64,20 @@ def _text_of(column: pl.Series, label: str, where: str) -> pl.Series | None:
     if isinstance(dtype, pl.Date | pl.Datetime | pl.Time):
         return _of_moments(column)
     if isinstance(dtype, pl.String | pl.Categorical | pl.Enum | pl.Null):
-        texts = canonicalised(column.cast(pl.String)).str.strip_chars()
-        read = dates(texts)
-        return texts if read is None or read.dtype == pl.Date else _of_datetimes(read)
+        return _of_iso(canonicalised(column.cast(pl.String)).str.strip_chars())
     return None
 
 
 def _of_floats(column: pl.Series, label: str, where: str) -> pl.Series:
     numbers = column.fill_nan(None)
     is_whole = (numbers.is_finite() & (numbers == numbers.floor())).fill_null(False)
-    rounded = numbers.filter(is_whole & (numbers.abs() >= _EXACT_FLOAT))
+    most, digits = _EXACT_32 if column.dtype == pl.Float32 else _EXACT
+    rounded = numbers.filter(is_whole & (numbers.abs() >= most))
     if len(rounded):
         raise SourceError(
             f"{where}: wanted exact numbers in column {column.name!r} of {label}, got {rounded[0]:.0f} as a "
-            f"{column.dtype}, which rounds numbers of over 15 digits. Save the column as integers or text."
+            f"{column.dtype}, which rounds numbers of over {digits} digits. Save the column as integers or "
+            "text."
         )
     whole = pl.select(pl.when(is_whole).then(numbers)).to_series().cast(pl.Int64).cast(pl.String)
     return pl.select(pl.coalesce(whole, numbers.cast(pl.String))).to_series()
@@ -100,6 +104,24 @@ def _of_datetimes(column: pl.Series) -> pl.Series:
     if column.dtype.time_zone is not None:  # type: ignore[attr-defined]
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return _without_zeros(column.dt.to_string("%Y-%m-%dT%H:%M:%S%.9f")).str.strip_suffix("T00:00:00")
+
+
+def _of_iso(texts: pl.Series) -> pl.Series:
+    """Each datetime that is written as ISO 8601 has it in the one form; other text as it stands."""
+    if not texts.str.contains(_DATETIME).any():
+        return texts
+    part = texts.str.extract_groups(_DATETIME).struct
+    day, minute, second, zone = (part.field(str(i)) for i in range(1, 5))
+    second, offset = (
+        second.fill_null("00"),
+        zone.fill_null("Z").str.replace("Z", "+0000").str.replace(":", ""),
+    )
+    # To the second: a fraction is kept digit by digit.
+    whole = day + "T" + minute + ":" + second.str.slice(0, 2) + offset
+    read = whole.str.to_datetime("%Y-%m-%dT%H:%M:%S%z", time_unit="us", strict=False)
+    made = read.dt.to_string("%Y-%m-%dT%H:%M:%S") + second.str.slice(2)
+    # Null where there is no such day.
+    return pl.select(pl.coalesce(_without_zeros(made).str.strip_suffix("T00:00:00"), texts)).to_series()
 
 
 def _without_zeros(numbers: pl.Series) -> pl.Series:
@@ -136,16 +158,19 @@ def forms(value: Label) -> list[str]:
     if isinstance(value, int):
         return [str(value)]
     if isinstance(value, float):
-        return [str(int(value)) if value.is_integer() else str(pl.Series([value]).cast(pl.String)[0])]
+        if value.is_integer():
+            return [str(int(value))]
+        said = repr(value)
+        plain = f"{Decimal(said):f}" if math.isfinite(value) else said
+        return [str(pl.Series([value]).cast(pl.String)[0]), said, said.replace("e-0", "e-"), plain]
     return [_as_date(value)] if isinstance(value, date) else _forms_of_text(value)
 
 
 def _forms_of_text(value: str) -> list[str]:
     exact = canonical(value).strip()
     texts = pl.Series([exact])
-    read = dates(texts)
-    if read is not None:
-        return [exact, str(pl.Series(_of_datetimes(read.cast(pl.Datetime)))[0])]
+    if re.match(_DATETIME, exact):
+        return [str(_of_iso(texts)[0])]
     if re.match(_DECIMAL, exact):
         return [exact, str(_without_zeros(texts)[0])]
     return [exact, exact.lower()] if exact.lower() in {"true", "false"} else [exact]
