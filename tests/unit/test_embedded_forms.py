@@ -27,6 +27,8 @@ from tasks.engines.roles import UnreadError
         ('contains the word "refund"', 'mentions "refund"'),
         ('says "don’t panic"', 'mentions "don’t panic"'),
         ("mentions C++", 'mentions "c ++"'),
+        ("mentions money", 'mentions "money"'),
+        ("mentions an amount of money", "contains an amount of money"),
         ("mentions asks or 'no'", 'mentions "asks" or "no"'),
         ("mentions 'is late', \"don't\"", 'mentions "is late" or "don\'t"'),
         ("/refund(s|ed)?/", "matches /refund(s|ed)?/"),
