@@ -319,6 +319,7 @@ class TestThePage:
             assert (sign == "1") == ("covid outbreak" in text)
         section = Node(written("index.html")).one("section", id="texts")
         assert f"All {texts.height} confirmation texts" in section.text
+        assert "other texts must test it" in section.text
         assert section.one("input", id="texts-search").attrs["type"] == "search"
 
     def test_nothing_in_a_text_acts_on_it(self) -> None:
@@ -329,7 +330,9 @@ class TestThePage:
         raw = "".join(map(str, data.children))
         assert not set("<>&\u2028\u2029\u202e\x1b\x9b") & set(raw)
         assert any(text.startswith("</script><img onerror=alert(1)>") for text in block_of(page)["text"])
-        wanted = "\n".join((report.TEMPLATES / name).read_text("utf-8") for name in ("report.js", "texts.js"))
+        wanted = "\n".join(
+            (report.TEMPLATES / name).read_text("utf-8") for name in (*report.SCRIPTS, report.SEARCH)
+        )
         assert script.children == [wanted]
         assert base64.b64encode(hashlib.sha256(wanted.encode()).digest()).decode() in page
         assert "innerHTML" not in wanted and "insertAdjacentHTML" not in wanted

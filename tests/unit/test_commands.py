@@ -209,6 +209,12 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"natstat {project['version']}\n"
 
 
+def test_a_stage_tells_counts_and_names_and_no_flag(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(capsys, "record", "--study", "news")
+    assert "run_id" in told and "n_judgements" in told
+    assert "is_written" not in told, "which is about the texts, and reads as if nothing had been written"
+
+
 def test_load_says_where_to(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "load") == "loaded 1 run of 1 study into data/discoveries.duckdb\n"
 
