@@ -1,9 +1,13 @@
 """The only place that knows folder names. Everything is relative to the folder of params.yaml."""
 
 import os
+import re
 from pathlib import Path
 
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score", "record", "report")
+
+COPY = re.compile(r"\..+\.(\d+)(?:@([\w-]+))?\.tmp(?:\.wal)?")
+"""What a copy is called that is still being written, with the number and the machine of its writer."""
 
 ASKED = "hypotheses"
 """Folder of the users' own sentences, which DVC watches; tracked by git."""

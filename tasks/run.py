@@ -72,9 +72,11 @@ def run(study: Study, stage: str) -> dict[str, Any]:
 
 
 def summary(manifest: dict[str, Any]) -> str:
-    """The counts and names of a manifest on one line."""
+    """The counts and names of a manifest on one line; a flag is misread without what it is about."""
     plain = {
-        k: v for k, v in manifest.items() if isinstance(v, str | int | float) and not k.endswith("_hash")
+        k: v
+        for k, v in manifest.items()
+        if isinstance(v, str | int | float) and not isinstance(v, bool) and not k.endswith("_hash")
     }
     return ", ".join(f"{key} {value}" for key, value in plain.items())
 

@@ -7,7 +7,8 @@ Everything else under data/ and reports/ is yours and stays, and so do answers, 
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,18 @@ _OF_REPORT = ("metrics.json", "forest.json")
 _HEAD = 200_000
 """Characters of a page in which it says whose report it is, style sheet included."""
 _COPIES = ("data/.*.tmp*", "data/*/.*.tmp", "reports/.*.tmp")
+_RUN = re.compile(r"\d+-.+")
+_PARQUET = b"PAR1"
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Deletes it, and says what."""
-    n_studies = len(list(studies()))
-    n_files = sum(_delete(place) for place in list(made()))
-    for folder in [*paths.data().glob("*"), *paths.reports().glob("*")]:
+    ours = list(studies())
+    n_studies = len(ours)
+    places = list(made())
+    ours += [place.parent for place in places if place.name == _PAGE]
+    n_files = sum(_delete(place) for place in places)
+    for folder in ours:
         _drop_if_empty(folder)
     kept = [_told(place) for place in _kept() if place.exists()]
     output({"n_files": n_files, "n_studies": n_studies, "kept": kept}, lines, arguments.json)
@@ -62,11 +68,11 @@ def made() -> Iterator[Path]:
             yield from (report / name for name in _OF_REPORT)
             yield report / _PAGE
     for like in _COPIES:
-        yield from paths.root().glob(like)
+        yield from filter(_is_copy, paths.root().glob(like))
     yield from sorted(paths.cache().rglob("*"), reverse=True)
     yield paths.cache()
-    # Its runs are in data/.runs; one that an earlier release made holds some that are nowhere else.
-    if any(paths.past_runs().glob("*-*")):
+    # One that an earlier release made, or beside damaged Parquet, holds runs that are nowhere else.
+    if _are_whole([run for run in paths.past_runs().glob("*") if _RUN.fullmatch(run.name)]):
         yield from (Path(f"{paths.discoveries_db()}{end}") for end in ("", ".wal"))
 
 
@@ -82,6 +88,22 @@ def _is_stage(folder: Path) -> bool:
         return False
     tables = any(folder.glob("*.parquet")) or any(folder.glob("*.npy"))
     return isinstance(manifest, dict) and tables and not folder.is_symlink()
+
+
+def _are_whole(runs: Sequence[Path]) -> bool:
+    """Whether there are runs, and the database can be made from them, as far as files tell by themselves."""
+    tables = [table for run in runs for table in run.glob("*.parquet")]
+    return (
+        bool(runs) and all((run / "runs.parquet").is_file() for run in runs) and all(map(_is_whole, tables))
+    )
+
+
+def _is_whole(table: Path) -> bool:
+    try:
+        content = table.read_bytes()
+    except OSError:
+        return False
+    return content.startswith(_PARQUET) and content.endswith(_PARQUET)
 
 
 def _is_ours(page: Path) -> bool:
@@ -110,7 +132,7 @@ def _delete(place: Path) -> int:
 
 
 def _is_copy(place: Path) -> bool:
-    return place.name.startswith(".") and place.name.endswith(".tmp")
+    return bool(paths.COPY.fullmatch(place.name))
 
 
 def _drop_if_empty(folder: Path) -> None:

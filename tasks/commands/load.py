@@ -10,13 +10,17 @@ from tasks.store import duck
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Loads every study that is there."""
+    """Loads every study and past run that is there."""
+    duck.load_all()
+    counted = duck.query("SELECT count(*) AS n_runs, count(DISTINCT study) AS n_studies FROM runs")
     file = paths.discoveries_db().relative_to(paths.root())
-    found = {"n_studies": duck.load_all(), "file": file.as_posix()}
-    output(found, lines, arguments.json)
+    output({**counted.row(0, named=True), "file": file.as_posix()}, lines, arguments.json)
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
-    """What was loaded."""
-    n = found["n_studies"]
-    return [f"loaded {n} {'study' if n == 1 else 'studies'} into {found['file']}"]
+    """What the database holds now."""
+    runs, studies = found["n_runs"], found["n_studies"]
+    return [
+        f"loaded {runs} {'run' if runs == 1 else 'runs'} of {studies} "
+        f"{'study' if studies == 1 else 'studies'} into {found['file']}"
+    ]

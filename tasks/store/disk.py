@@ -17,10 +17,10 @@ from pathlib import Path
 
 import polars as pl
 
+from tasks import paths
 from tasks.errors import CLOSED, FULL, MissingStageError, StoreError
 
 _HOST = re.sub(r"[^\w-]", "-", platform.node()) or "unnamed"
-_COPY = re.compile(r"\..+\.(\d+)(?:@([\w-]+))?\.tmp(?:\.wal)?")
 _DAY_S = 86_400.0
 _FULL = re.compile(
     r"no space left|disk is full|quota exceeded|file too large|requested and \d+ written", re.I
@@ -158,7 +158,7 @@ def remove(place: Path) -> None:
 
 
 def _is_left(copy: Path) -> bool:
-    named = _COPY.fullmatch(copy.name)
+    named = paths.COPY.fullmatch(copy.name)
     if not named:
         return False
     pid, host = int(named[1]), named[2]

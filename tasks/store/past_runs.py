@@ -47,6 +47,8 @@ def keep(connection: "DuckDBPyConnection", recorded: set[str]) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
+    # First: a run that is there without what it asked would be restored as one that asked little.
+    _keep_splits(connection)
     there = {folder.name for _, folder in _kept()}
     rows = connection.execute("SELECT run_id, recorded_nr FROM runs ORDER BY recorded_nr").fetchall()
     for run_id, number in rows:
@@ -65,7 +67,6 @@ def keep(connection: "DuckDBPyConnection", recorded: set[str]) -> None:
         for number_before, before in _kept():
             if _run_id(before) == run_id and number_before < number:
                 shutil.rmtree(before, ignore_errors=True)
-    _keep_splits(connection)
 
 
 def are_there() -> bool:

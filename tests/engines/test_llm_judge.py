@@ -291,6 +291,17 @@ def test_a_call_that_fails_on_every_try_does_not_take_the_texts_other_questions_
     np.testing.assert_array_equal(found.score[:, others], truth()[:2, others])
 
 
+def test_a_text_that_is_declined_is_one_however_many_sentences_are_asked_of_it() -> None:
+    async def answer(body: dict[str, Any], n_before: int) -> Any:
+        return scripted_server.fails(400, "no", "content_filter")
+
+    with scripted_server.serving(answer) as server:
+        many = predicates(tuple(f"word {i}" for i in range(60)))
+        asked = study(server.url, concurrency=2)
+        found = LlmJudge(asked).judge(many, corpus(TEXTS[:2]), np.zeros((2, 0)))
+    assert (found.status == roles.REFUSAL).all()
+
+
 def test_a_judge_that_never_answers_in_the_wanted_form_is_stopped_after_twenty_packs() -> None:
     texts = corpus(tuple(f"text {i}" for i in range(30)))
     with serving(lambda question: {"verdicts": []}) as server:

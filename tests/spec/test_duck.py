@@ -19,6 +19,7 @@ import pytest
 from tasks import paths
 from tasks.errors import MissingStageError, ParamsError, StoreError
 from tasks.records import Call
+from tasks.report.findings import findings
 from tasks.store import answers, duck, frames, past, tables
 from tasks.study.params import Price
 from tests.conftest import REPO, Project
@@ -88,6 +89,17 @@ def test_going_back_to_an_earlier_run_makes_it_the_current_one_again() -> None:
         duck.record("press")
     assert ask("SELECT run_id, n_runs FROM studies") == [("run-1", 2)]
     assert ask("SELECT run_id FROM runs ORDER BY found_nr") == [("run-1",), ("run-2",)]
+
+
+def test_a_discovery_speaks_for_its_group_where_the_leader_is_none() -> None:
+    leader = ('mentions "covid"', "A", 0.27, 0.01, 0.4, False, 'mentions "covid"')
+    better = ('mentions "flu"', "A", 0.25, 0.01, 0.001, True, 'mentions "covid"')
+    put_study(rows=[leader, *PRESS[1:3], better])
+    duck.record("press")
+    found = duck.query("strongest").select("predicate", "n_alike").rows()
+    rows = duck.query("SELECT * FROM discoveries").to_dicts()
+    assert found == [('mentions "flu"', 1), ("is a question", 0)]
+    assert found == [(row["predicate"], len(row["members"])) for row in findings(rows)]
 
 
 def test_load_all_rebuilds_from_parquet_and_counts_studies() -> None:

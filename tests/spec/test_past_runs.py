@@ -138,6 +138,17 @@ def test_a_damaged_database_forgets_no_asking_before_it_is_healed() -> None:
     assert past.discoveries("press") == ["is a question", 'mentions "covid"', 'mentions "virus"']
 
 
+def test_what_a_run_asked_is_written_down_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(folder: Path) -> Any:
+        raise KeyboardInterrupt(folder)
+
+    asked_of("press", "run-1", [row("p", 0.001)], "abcd")
+    with monkeypatch.context() as ended, pytest.raises(KeyboardInterrupt):
+        ended.setattr(past_runs.frames, "writing", killed)
+        duck.record("press")
+    assert [file.name.split("-")[0] for file in paths.past_runs().glob("*")] == ["split"]
+
+
 def test_a_run_that_cannot_be_read_is_said_and_the_others_are_loaded(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

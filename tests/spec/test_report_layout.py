@@ -101,12 +101,14 @@ CLICK = """<script>addEventListener("load", () => {
   document.addEventListener("input", (event) => heard.push(event.target.value));
   click();
   const nobody = [...heard];
-  const texts = document.createElement("section"), search = document.createElement("input");
-  [texts.id, search.id] = ["texts", "texts-search"];
-  texts.append(search);
+  const make = (tag, id) => Object.assign(document.createElement(tag), { id });
+  const texts = make("section", "texts"), whole = make("input", "texts-whole");
+  whole.type = "checkbox";
+  texts.append(make("input", "texts-search"), whole);
   document.querySelector("main").append(texts);
   click();
-  document.title = JSON.stringify([nobody, heard, document.getElementById("map-told").textContent]);
+  const told = document.getElementById("map-told").textContent;
+  document.title = JSON.stringify([nobody, heard, whole.checked, told]);
 });</script>"""
 
 
@@ -118,7 +120,8 @@ def test_a_click_on_a_word_of_the_map_looks_it_up_where_texts_are(project: Proje
     opened = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
     file.write_text(opened.replace("</body>", f"{CLICK}</body>"), encoding="utf-8")
     dumped = chromium("--dump-dom", "--virtual-time-budget=2000", f"file://{file}")
-    nobody, heard, told = json.loads(html.unescape(dumped.split("<title>")[1].split("</title>")[0]))
+    nobody, heard, whole, told = json.loads(html.unescape(dumped.split("<title>")[1].split("</title>")[0]))
+    assert whole, "the map counts words, and no parts of them"
     assert (nobody, heard) == ([], ["cases"]), "equal counts are one point, which goes by its first word"
     assert told.startswith("cases, covid\n40% of 2020 (84 of 210 texts); 37% of 2019 (")
 

@@ -319,6 +319,7 @@ class TestThePage:
             assert (sign == "1") == ("covid outbreak" in text)
         section = Node(written("index.html")).one("section", id="texts")
         assert f"All {texts.height} confirmation texts" in section.text
+        assert "other texts must test it" in section.text
         assert section.one("input", id="texts-search").attrs["type"] == "search"
 
     def test_nothing_in_a_text_acts_on_it(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks import paths
+from tasks.__main__ import main
 from tasks.store import duck, frames
 from tests.conftest import REPO
 from tests.recorded_study import put_study
@@ -22,6 +23,9 @@ YOURS = (
     "data/corpus.jsonl",
     "data/labels/press.csv",
     "data/answers.sqlite",
+    "data/.settings.tmpl",
+    "data/.draft.tmp",
+    "data/.work.tmp/notes.md",
     "reports/notes/todo.md",
     "reports/kept/index.html",
     "reports/other/index.html",
@@ -44,6 +48,8 @@ def fill(folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("mine", encoding="utf-8")
     (folder / "reports/kept/index.html").write_text(PAGE.format(study="press"), encoding="utf-8")
+    for empty in ("data/incoming", "reports/drafts"):
+        (folder / empty).mkdir()
     (folder / "data/press/.1_texts.99999999@elsewhere.tmp").mkdir()
     (folder / "data/press/.1_texts.99999999@elsewhere.tmp/texts.parquet").touch()
 
@@ -55,7 +61,7 @@ def left(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("venv", ["there", "broken", "gone"])
 def test_only_what_natstat_made_is_deleted_whatever_became_of_the_environment(
-    venv: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    venv: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     fill(tmp_path)
@@ -80,14 +86,26 @@ def test_only_what_natstat_made_is_deleted_whatever_became_of_the_environment(
     assert left(tmp_path) - runs == set(YOURS)
     assert {file.split("/")[2] for file in runs} >= {"000001-run-press", "000002-run-removed"}
     assert "2 studies" in made.stdout and "data/.runs" in made.stdout
+    assert (tmp_path / "data/incoming").is_dir() and (tmp_path / "reports/drafts").is_dir()
     assert not (tmp_path / "data/removed").exists() and not (tmp_path / "reports/removed").exists()
-    assert duck.load_all() == 0
+    assert main(["load"]) == 0
+    assert capsys.readouterr().out == "loaded 2 runs of 2 studies into data/discoveries.duckdb\n"
     assert duck.query("SELECT run_id FROM studies ORDER BY ALL").rows() == [("run-press",), ("run-removed",)]
 
 
 def test_where_nothing_is_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.__main__ import main
-
     monkeypatch.chdir(tmp_path)
     assert main(["clean"]) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_whose_runs_are_not_all_readable_elsewhere_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path)
+    damaged = tmp_path / "data/.runs/000001-run-press/discoveries.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    assert main(["clean"]) == 0
+    assert "data/discoveries.duckdb" in capsys.readouterr().out
+    assert duck.query("SELECT count(*) FROM discoveries").item() == 12

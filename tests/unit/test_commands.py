@@ -124,7 +124,7 @@ class TestBothSayTheSame:
 
     def test_load(self, capsys: pytest.CaptureFixture[str]) -> None:
         found, text = both(capsys, "load")
-        assert found == {"n_studies": 1, "file": "data/discoveries.duckdb"}
+        assert found == {"n_runs": 1, "n_studies": 1, "file": "data/discoveries.duckdb"}
         assert found["file"] in text
 
     def test_label(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,8 +209,14 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"natstat {project['version']}\n"
 
 
+def test_a_stage_tells_counts_and_names_and_no_flag(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = said(capsys, "record", "--study", "news")
+    assert "run_id" in told and "n_judgements" in told
+    assert "is_written" not in told, "which is about the texts, and reads as if nothing had been written"
+
+
 def test_load_says_where_to(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys, "load") == "loaded 1 study into data/discoveries.duckdb\n"
+    assert said(capsys, "load") == "loaded 1 run of 1 study into data/discoveries.duckdb\n"
 
 
 def test_label_says_what_to_do(there: Path, capsys: pytest.CaptureFixture[str]) -> None:

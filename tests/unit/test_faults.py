@@ -103,6 +103,18 @@ def test_what_may_be_about_one_text_is_not_about_all(meaning: Meaning, at_first:
     assert in_a_row(circuit, meaning) == later
 
 
+@pytest.mark.parametrize("meaning", [Meaning.TOO_LONG, Meaning.REFUSAL])
+@pytest.mark.parametrize("works", [True, False])
+def test_one_text_that_is_declined_is_one_however_often_it_is_asked_about(
+    meaning: Meaning, works: bool
+) -> None:
+    circuit = Circuit(ENDPOINT, patience_s=60)
+    if works:
+        circuit.knows(lambda dialect: b"", FORM)
+    for text in ("0", "1", "2"):
+        assert all(circuit.may_be_exception(meaning, FORM, text) for _ in range(60))
+
+
 def test_a_complaint_about_a_form_that_was_never_answered_is_about_the_form() -> None:
     circuit = Circuit(ENDPOINT, patience_s=60)
     circuit.knows(lambda dialect: b"", FORM)

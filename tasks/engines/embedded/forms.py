@@ -29,8 +29,9 @@ Part = dict[str, Any]
 _STRAIGHT = str.maketrans("“”„‘’", '"""\'\'')
 _DOUBLE = str.maketrans("“”„", '"""')
 """An apostrophe is part of a word, and stays as it is written."""
-_TOP = re.compile(r"\s*\(top (\d{1,2}) ?%\)$")
+_TOP = re.compile(r"\s*\(top ([^()%]*?) *%\)$")
 _QUOTED = re.compile(r'"([^"]*)"')
+_IN_QUOTES = re.compile(r"""["'‘].+["'’][.,;:!?]*""")
 _SAYS_QUOTED = re.compile(
     r'(?:mentions?|says?|contains?|uses?|includes?|has)(?: the (?:words?|phrases?|terms?))? (?P<rest>".*)',
     re.I,
@@ -39,6 +40,19 @@ _SAYS = re.compile(
     r"(?:mentions?|says?|(?:contains?|uses?|includes?|has) the (?:words?|phrases?|terms?)) (?P<rest>.+)", re.I
 )
 _NO_WORDS = re.compile(r"(?:that|how|why|whether|when|who)\b|.*\b(?:more|less|fewer|than|often)\b", re.I)
+_STATES = re.compile(
+    r"(?:is|are|was|were|has|have|does|do|mentions?|says?|contains?|uses?|asks?|talks?|speaks?|sounds?)\s|"
+    r".*\b(?:not|\w+n['’]t|no|none|never|nothing|neither|either|nor|both|but|except|without|unless|instead|only|"
+    r"hardly|once|twice|(?:any|some|every)thing)\b",
+    re.I,
+)
+"""A clause, a negation or a count: words that say more than that they stand there, unless they are quoted."""
+_LEAVES_OUT = re.compile(
+    r".*\b(?:not|\w+n['’]t|no|none|never|nothing|neither|nor|but|except|excluding|without|unless|instead of|"
+    r"rather than|opposite|unrelated)\b",
+    re.I,
+)
+"""An encoder puts a topic and its negation at one place."""
 _ARTICLE = re.compile(r"^(?:an?|the|any|some)\s+", re.I)
 _LANGUAGE = re.compile(r"(?:is )?(?:written )?in (?P<name>[A-Za-z]+)|is (?P<bare>[A-Za-z]+)", re.I)
 _VADER = re.compile(
@@ -57,7 +71,9 @@ _TOPIC = re.compile(
     re.I,
 )
 _SUCH_AS = re.compile(r'resembles texts such as "(?P<text>.+)"', re.I)
-_NUMBER = r"(?P<number>\d[\d,]*(?:\.\d+)?)"
+_NUMBER = r"(?P<number>\d(?:[\d.,]*\d)?)"
+_WRITTEN_NUMBER = re.compile(r"(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?")
+_DOTTED_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 
 
 def part_of(sentence: str) -> Part:
@@ -183,6 +199,10 @@ def _measure(sentence: str) -> Part | None:
 
 
 def _value(number: str) -> float:
+    if not _WRITTEN_NUMBER.fullmatch(number) or _DOTTED_THOUSANDS.fullmatch(number):
+        raise UnreadError(
+            f"{number} can be read in two ways: write thousands as 1000 or 1,000, a half as 0.5"
+        )
     return float(number.replace(",", ""))
 
 
@@ -238,6 +258,10 @@ def _topic(sentence: str) -> Part | None:
     about = next(filter(None, found.groups())).replace('"', "").strip()
     if _NO_WORDS.match(about):
         raise UnreadError("it compares: a topic is what one text is about")
+    if _LEAVES_OUT.match(about):
+        raise UnreadError(
+            "it leaves something out, which nearness to a topic cannot: say what a text is about"
+        )
     if not about or len(about.split()) > MAX_WORDS_TOPIC:
         raise UnreadError(f"a topic has 1 to {MAX_WORDS_TOPIC} words")
     known = next((name for name in bank.topics() if name.casefold() == about.casefold()), about)
@@ -246,8 +270,11 @@ def _topic(sentence: str) -> Part | None:
 
 def _cut_share(sentence: str) -> tuple[str, float]:
     found = _TOP.search(sentence)
-    share = int(found[1]) / 100 if found else TOP_SHARE
-    return (sentence[: found.start()] if found and share else sentence), share or TOP_SHARE
+    if not found:
+        return sentence, TOP_SHARE
+    if not re.fullmatch(r"[1-9]\d?", found[1]):
+        raise UnreadError(f"top {found[1]} %: a share is a whole number from 1 to 99")
+    return sentence[: found.start()], int(found[1]) / 100
 
 
 def _quoted_words(sentence: str) -> Part | None:
@@ -268,8 +295,17 @@ def _plain_words(sentence: str) -> Part | None:
         return None
     listed = [_ARTICLE.sub("", one.strip()) for one in re.split(r",\s*(?:or\s+)?|\s+or\s+", found["rest"])]
     if any(len(one.split()) > MAX_WORDS_UNQUOTED or " and " in f" {one} " for one in listed):
-        raise UnreadError("it reads as a meaning; words that are meant as they stand are put in quotes")
-    return _terms([one.strip("\"'‘’.,;:!?") for one in listed])
+        raise _meaning()
+    if any(_STATES.match(one) and not _IN_QUOTES.fullmatch(one) for one in listed):
+        raise _meaning()
+    bare = [one.strip("\"'‘’.,;:!?") for one in listed]
+    if any('"' in one for one in bare):
+        raise _meaning()
+    return _terms(bare)
+
+
+def _meaning() -> UnreadError:
+    return UnreadError("it reads as a meaning; words that are meant as they stand are put in quotes")
 
 
 def _terms(said: list[str]) -> Part:

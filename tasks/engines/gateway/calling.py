@@ -49,6 +49,8 @@ class Asked:
     lost: Lost
     limit: int
     """Most tokens of the answer."""
+    about: str = ""
+    """Which text it is about, where several calls may be; empty: no other call is."""
 
     @classmethod
     def of(
@@ -59,10 +61,11 @@ class Asked:
         logprobs: bool,
         limit: int,
         lost: Lost,
+        about: str = "",
     ) -> "Asked":
         """A chat completion of these messages."""
         write = partial(dialect.body, endpoint, messages, schema, logprobs)
-        return cls(endpoint, write, (schema is not None, logprobs), lost, limit)
+        return cls(endpoint, write, (schema is not None, logprobs), lost, limit, about)
 
 
 @dataclass
@@ -179,7 +182,7 @@ class Calling:
             called.completion = Completion("", "", (), tokens_in, asked.limit, 0, is_cut=True, thinks=True)
             return called
         may_go_on = meaning is not Meaning.STOP and self._circuit(asked.endpoint).may_be_exception(
-            meaning, asked.form
+            meaning, asked.form, asked.about
         )
         if not may_go_on:
             self._end(faults.final_error(asked.endpoint, fault))

@@ -53,6 +53,8 @@ class Request:
     """Hash of the prompt file both parts were made from."""
     predicate_ids: tuple[str, ...] = ()
     """Which predicates it is about, for the ledger."""
+    about: str = ""
+    """Which text, where others of the run may be about the same; no part of what is asked."""
     logprobs: bool = False
     """Whether the alternatives of the answer's first word are wanted."""
     most_tokens: int | None = None
@@ -279,6 +281,7 @@ class Gateway:
             request.logprobs,
             most or request.endpoint.max_tokens,
             partial(self._keep, request, key, None, "failed"),
+            request.about,
         )
         if found is not None:
             if found.content:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -37,7 +37,7 @@ _PROMPT = re.compile(
 )
 _LONGEST_ANSWER = re.compile(r"at most (\d{1,9}) completion tokens", re.ASCII)
 _NONE_ANSWERED = 20
-"""Calls in a row that may end for a reason of their own before it counts as one of all calls.
+"""Texts in a row whose calls may end for a reason of their own before it counts as one of all calls.
 
 No text of a corpus is its only kind: where not one of twenty is answered, the reason is not the text.
 """
@@ -197,7 +197,7 @@ class Circuit:
         self.probing = asyncio.Lock()
         self._was_there = False
         self._forms: set[Form] = set()
-        self._in_a_row: Counter[Meaning] = Counter()
+        self._in_a_row: defaultdict[Meaning, set[object]] = defaultdict(set)
         self._failing_since: float | None = None
         self._failures = 0
         self._last: Fault | None = None
@@ -219,11 +219,14 @@ class Circuit:
         while self.held:
             self.held.pop(0)()
 
-    def may_be_exception(self, meaning: Meaning, form: Form) -> bool:
-        """Whether the server's error may be about one text: it is there, and minds what it was asked."""
+    def may_be_exception(self, meaning: Meaning, form: Form, about: str = "") -> bool:
+        """Whether the server's error may be about one text: it is there, and minds what it was asked.
+
+        However many calls are about one text, it is one that is declined; without `about` each is another.
+        """
         self._is_there()
-        self._in_a_row[meaning] += 1
-        in_a_row = self._in_a_row[meaning]
+        self._in_a_row[meaning].add(about or object())
+        in_a_row = len(self._in_a_row[meaning])
         if meaning is Meaning.REFUSAL:
             return in_a_row < (_NONE_ANSWERED if self.works is None else _DECLINED_IN_A_ROW)
         if meaning is Meaning.TOO_LONG:

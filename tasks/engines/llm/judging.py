@@ -234,6 +234,7 @@ class LlmJudge:
             answer=asked.answer,
             prompt_hash=asked.prompt.hash,
             predicate_ids=tuple(dict.fromkeys(item.predicate_id for item in items)),
+            about=" ".join(map(str, sorted({item.row for item in items}))),
             logprobs=self._study.llm.logprobs and asked.words == packing.YES_OR_NO,
             most_tokens=asked.most_tokens,
         )

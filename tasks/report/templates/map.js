@@ -9,6 +9,8 @@
     const text = about(event), search = document.getElementById("texts-search");
     if (!text || !search) return;
     search.value = text.split("\n")[0].split(", ")[0];
+    const whole = document.getElementById("texts-whole");
+    if (whole) whole.checked = true;  // the map counts words
     search.dispatchEvent(new Event("input", { bubbles: true }));
     (document.getElementById("texts") ?? search).scrollIntoView();
   });

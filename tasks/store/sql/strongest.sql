@@ -1,20 +1,34 @@
 -- title: Strongest discoveries per study, by the end of the interval that is nearer to zero
 -- parameter: study = '' one study; empty: all
 -- parameter: limit = '5' per study
--- Newest run of each study; of paraphrases only the leader, with how many it leads.
+-- Newest run of each study; of paraphrases only the leader (or the best that held, where the leader did not), with
+-- how many discoveries say nearly the same.
 WITH
-of_group AS (
-    SELECT run_id, group_id, count(*) - 1 AS n_alike
+found AS (
+    SELECT
+        *,
+        CASE WHEN direction = 'A' THEN lo ELSE -hi END AS nearest,
+        coalesce(group_id, predicate_id) AS alike,
+        count(*) OVER (PARTITION BY run_id, coalesce(group_id, predicate_id)) - 1 AS n_alike
     FROM discoveries
     WHERE is_discovery
-    GROUP BY run_id, group_id
+    QUALIFY row_number() OVER (
+        PARTITION BY run_id, alike ORDER BY predicate_id = alike DESC, nearest DESC, predicate_id
+    ) = 1
 )
-SELECT d.study, d.predicate, d.direction, d.validity, d.lo, d.hi, d.q, d.n_a, d.n_b, of_group.n_alike
-FROM discoveries AS d
+SELECT
+    found.study,
+    predicate,
+    direction,
+    validity,
+    lo,
+    hi,
+    q,
+    n_a,
+    n_b,
+    n_alike
+FROM found
 JOIN studies USING (run_id)
-JOIN of_group USING (run_id, group_id)
-WHERE d.is_discovery AND d.group_id = d.predicate_id AND $study IN ('', d.study)
-QUALIFY row_number() OVER (
-    PARTITION BY d.study ORDER BY least(abs(d.lo), abs(d.hi)) DESC, d.predicate
-) <= $limit::BIGINT
-ORDER BY d.study, least(abs(d.lo), abs(d.hi)) DESC, d.predicate
+WHERE $study IN ('', found.study)
+QUALIFY row_number() OVER (PARTITION BY found.study ORDER BY nearest DESC, predicate_id) <= $limit::BIGINT
+ORDER BY found.study, nearest DESC, predicate_id
