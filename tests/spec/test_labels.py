@@ -224,7 +224,6 @@ def test_only_what_was_found_is_labelled(project: Project) -> None:
     ("blocks", "message"),
     [
         ({"labels": "../x.csv"}, "wanted the name of a file in data/labels, got '../x.csv'"),
-        ({"labels": "a\0b.csv"}, r"wanted the name of a file in data/labels, got 'a\\x00b.csv'"),
         ({"labels": "x" * 300 + ".csv"}, r"wanted the name of a file in data/labels, got 'x+\.\.\.'"),
         ({"labels": ""}, "wanted the name of a file in data/labels, got ''"),
         ({"labels": "."}, "wanted the name of a file in data/labels, got '.'"),
