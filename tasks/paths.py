@@ -9,6 +9,9 @@ STAGES = ("collect", "embed", "propose", "formalise", "verify", "score", "record
 COPY = re.compile(r"\..+\.(\d+)(?:@([\w-]+))?\.tmp(?:\.wal)?")
 """What a copy is called that is still being written, with the number and the machine of its writer."""
 
+RUN = re.compile(r"(\d+)-(.+)")
+"""What the folder of a past run is called: its number, and its id."""
+
 ASKED = "hypotheses"
 """Folder of the users' own sentences, which DVC watches; tracked by git."""
 

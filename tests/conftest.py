@@ -4,6 +4,7 @@ import ipaddress
 import json
 import os
 import random
+import shutil
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -145,6 +146,13 @@ class Project:
 
         for name in stages or STAGES:
             run(load(study), name)
+
+
+def in_a_copy(of: Path, folder: Path, patch: pytest.MonkeyPatch) -> Project:
+    """A copy of a project that a test may change, as the folder in which it runs."""
+    shutil.copytree(of, folder)
+    patch.chdir(folder)
+    return Project(folder)
 
 
 @pytest.fixture

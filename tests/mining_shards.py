@@ -12,7 +12,7 @@ import pytest
 from tasks import paths, propose
 from tasks.kinds.encoder_failures import mined, mining
 from tests.captions_study import captions_study, made, open_made
-from tests.conftest import Project
+from tests.conftest import Project, in_a_copy
 
 NAME = "captions"
 BLOCKS: dict[str, Any] = {
@@ -33,8 +33,7 @@ def embedded(folder: Path) -> Path:
 
 def copied(folder: Path, to: Path, patch: pytest.MonkeyPatch) -> Project:
     """A copy of such a study, as the folder in which the test runs."""
-    patch.chdir(shutil.copytree(folder, to / NAME))
-    return Project(to / NAME)
+    return in_a_copy(folder, to / NAME, patch)
 
 
 def cut(patch: pytest.MonkeyPatch, block_size: int = 16, n_pairs: int = 5_000) -> None:

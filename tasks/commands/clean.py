@@ -7,7 +7,6 @@ Everything else under data/ and reports/ is yours and stays, and so do answers, 
 
 import argparse
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ _OF_REPORT = ("metrics.json", "forest.json")
 _HEAD = 200_000
 """Characters of a page in which it says whose report it is, style sheet included."""
 _COPIES = ("data/.*.tmp*", "data/*/.*.tmp", "reports/.*.tmp")
-_RUN = re.compile(r"\d+-.+")
 _PARQUET = b"PAR1"
 
 
@@ -72,7 +70,7 @@ def made() -> Iterator[Path]:
     yield from sorted(paths.cache().rglob("*"), reverse=True)
     yield paths.cache()
     # One that an earlier release made, or beside damaged Parquet, holds runs that are nowhere else.
-    if _are_whole([run for run in paths.past_runs().glob("*") if _RUN.fullmatch(run.name)]):
+    if _are_whole([run for run in paths.past_runs().glob("*") if paths.RUN.fullmatch(run.name)]):
         yield from (Path(f"{paths.discoveries_db()}{end}") for end in ("", ".wal"))
 
 

@@ -6,8 +6,7 @@ from functools import partial
 from typing import Any
 
 from tasks.report import filters
-
-Row = dict[str, Any]
+from tasks.report.findings import Row
 
 NOT_KNOWN = "–"
 MEASURED_BY = "embedded"

@@ -5,7 +5,6 @@ left out by the order of the texts' hashes, as many of A as of B: the same study
 """
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +12,8 @@ import numpy as np
 import polars as pl
 
 from tasks.report import filters, verdicts
-from tasks.report.findings import numbers
+from tasks.report.findings import Row, numbers
 from tasks.study import Study
-
-Row = dict[str, Any]
 
 MAX_BYTES = 4_000_000
 """Of all texts with their verdicts: a page that can still be sent by mail."""
@@ -64,7 +61,7 @@ def fitting(tested: verdicts.Tested) -> pl.DataFrame:
     beside = _PER_TEXT + tested.predicates.height + _PER_SCORE * len(tested.graded())
     left, kept = MAX_BYTES, []
     for row in ordered.iter_rows(named=True):
-        whole = filters.neutral(unicodedata.normalize("NFC", row["text"]))
+        whole = filters.neutral(row["text"])
         shown = {
             **row,
             "document_id": filters.neutral(row["document_id"]),

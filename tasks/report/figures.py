@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.report import filters, trust
-from tasks.report.findings import findings
-from tasks.report.inputs import Inputs, Row
+from tasks.report.findings import Row, findings
+from tasks.report.inputs import Inputs
 
 _ANGLES = str.maketrans("<>", "\u2039\u203a")
 

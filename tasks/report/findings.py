@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = dict[str, Any]
+"""One tested predicate: its rows of predicates, scores and discoveries side by side."""
 
 
 def by_certainty(row: Mapping[str, Any]) -> tuple[bool, float, str]:

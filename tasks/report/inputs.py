@@ -10,11 +10,8 @@ import polars as pl
 from tasks import paths
 from tasks.errors import StoreError
 from tasks.report import trust
-from tasks.report.findings import by_certainty
+from tasks.report.findings import Row, by_certainty
 from tasks.store import frames
-
-Row = dict[str, Any]
-"""One tested predicate: its rows of predicates, scores and discoveries side by side."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +83,6 @@ def read_inputs(name: str) -> Inputs:
         )
     scored = frames.read_manifest(score)
     judges = read_by(score, "judges", "predicate_id") if "gold" in scored else {}
-    evidence: dict[str, dict[str, list[Row]]] = {}
-    exhibits = frames.read(record, "evidence.parquet", frames.EVIDENCE).sort("predicate_id", "role", "rank")
-    for exhibit in exhibits.iter_rows(named=True):
-        evidence.setdefault(exhibit["predicate_id"], {}).setdefault(exhibit["role"], []).append(exhibit)
     counted = texts.group_by("half", "group").agg(
         pl.len().alias("n_texts"),
         pl.col("document_id").n_unique().alias("n_documents"),
@@ -101,7 +94,7 @@ def read_inputs(name: str) -> Inputs:
     return Inputs(
         rows=sorted((trust.with_gold(row, judges) for row in rows.iter_rows(named=True)), key=by_certainty),
         baselines=list(frames.read(score, "baselines.parquet", frames.BASELINES).iter_rows(named=True)),
-        evidence=evidence,
+        evidence=_exhibits(record),
         run=this_run,
         split=list(counted.sort("half", "group", descending=[True, False]).iter_rows(named=True)),
         collected=frames.read_manifest(collect),
@@ -117,6 +110,14 @@ def read_inputs(name: str) -> Inputs:
         if (score / "groups.parquet").is_file()
         else {},
     )
+
+
+def _exhibits(record: Path) -> dict[str, dict[str, list[Row]]]:
+    found: dict[str, dict[str, list[Row]]] = {}
+    exhibits = frames.read(record, "evidence.parquet", frames.EVIDENCE).sort("predicate_id", "role", "rank")
+    for exhibit in exhibits.iter_rows(named=True):
+        found.setdefault(exhibit["predicate_id"], {}).setdefault(exhibit["role"], []).append(exhibit)
+    return found
 
 
 def read_by(folder: Path, name: str, key: str) -> dict[str, list[Row]]:

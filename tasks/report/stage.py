@@ -25,8 +25,8 @@ from tasks.report import map as maps
 from tasks.report import terms as words
 from tasks.report import warnings as warned
 from tasks.report.figures import forest, metrics, missing
-from tasks.report.findings import findings, rejected
-from tasks.report.inputs import Inputs, Row, read_inputs
+from tasks.report.findings import Row, findings, rejected
+from tasks.report.inputs import Inputs, read_inputs
 from tasks.report.scale import Scale
 from tasks.store import frames
 from tasks.study import Study, dialect

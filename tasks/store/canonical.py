@@ -121,7 +121,7 @@ def _folded(text: str) -> str:
 
 def composed(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with its columns of text in NFC, for conditions on what they hold."""
-    return frame.with_columns(_nfc(frame[name]) for name, dtype in frame.schema.items() if dtype == pl.String)
+    return frame.with_columns(pl.col(pl.String).str.normalize("NFC"))
 
 
 def pattern(source: str) -> str:
@@ -187,14 +187,6 @@ def _in_order(found: re.Match[str]) -> str:
     """The marks in the order that the standard gives them."""
     each = "".join(unicodedata.normalize("NFD", mark) for mark in found[0])
     return "".join(sorted(each, key=unicodedata.combining))
-
-
-def _nfc(column: pl.Series) -> pl.Series:
-    if not (column.str.len_bytes() != column.str.len_chars()).any():
-        return column
-    distinct = column.unique().drop_nulls()
-    made = pl.Series([nfc(value) for value in distinct], dtype=pl.String)
-    return column.replace_strict(distinct, made, default=None, return_dtype=pl.String)
 
 
 def _changed(text: str) -> tuple[str, set[str]]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _SQL = """
 SELECT DISTINCT predicate FROM discoveries
 WHERE is_discovery AND study <> ? AND run_id IN (SELECT run_id FROM studies)
-ORDER BY predicate
 """
 
 

@@ -5,7 +5,6 @@ and only grow: the newest run is the one with the highest, whatever the clocks o
 texts a split asked is written once (`split-HASH.parquet`).
 """
 
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _OF_RUN = tuple(table for table in tables.TABLES if table != "asked_texts")
-_NAMED = re.compile(r"(\d+)-(.+)")
 _SPLIT = "split-"
 
 
@@ -76,7 +74,7 @@ def are_there() -> bool:
 
 def _kept() -> list[tuple[int, Path]]:
     """Numbers and folders, in their order."""
-    named = ((_NAMED.fullmatch(folder.name), folder) for folder in paths.past_runs().glob("*-*"))
+    named = ((paths.RUN.fullmatch(folder.name), folder) for folder in paths.past_runs().glob("*-*"))
     return sorted((int(name[1]), folder) for name, folder in named if name)
 
 

@@ -18,7 +18,7 @@ from tasks.__main__ import main
 from tasks.commands import stage as command
 from tasks.errors import MissingStageError, ParamsError
 from tasks.store import duck, frames
-from tests.conftest import PAIR_STUDY, Project, pair
+from tests.conftest import PAIR_STUDY, Project, in_a_copy, pair
 from tests.docs import pages
 from tests.dvc_project import change
 from tests.spec.report_made import Node
@@ -47,10 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def finished(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of it that a test may change."""
-    folder = tmp_path / "copy"
-    shutil.copytree(made, folder)
-    monkeypatch.chdir(folder)
-    return Project(folder)
+    return in_a_copy(made, tmp_path / "copy", monkeypatch)
 
 
 @pytest.fixture

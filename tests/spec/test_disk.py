@@ -19,7 +19,7 @@ from tasks import paths
 from tasks.__main__ import main
 from tasks.errors import MissingStageError
 from tasks.store import disk, duck, frames, vectors
-from tests.conftest import PAIR_STUDY, REPO, STAGES, Project, pair
+from tests.conftest import PAIR_STUDY, REPO, STAGES, Project, in_a_copy, pair
 from tests.recorded_study import put_study
 
 BEFORE_RECORD = STAGES[:6]
@@ -43,10 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project_there(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    shutil.copytree(finished, folder)
-    monkeypatch.chdir(folder)
-    return folder
+    return in_a_copy(finished, tmp_path / "project", monkeypatch).folder
 
 
 def one_line(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 17) -> str:

@@ -23,7 +23,7 @@ from tasks.report import stage as report
 from tasks.report.findings import numbers
 from tasks.store import frames
 from tasks.study import load
-from tests.conftest import PAIR_STUDY, Project, pair, sentences
+from tests.conftest import PAIR_STUDY, Project, in_a_copy, pair, sentences
 from tests.spec.report_made import Node, written
 
 BREAKS_OUT = "</script><img onerror=alert(1)><!-- & {}"
@@ -63,10 +63,7 @@ def there(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def copied(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of them that a test may change."""
-    folder = tmp_path / "copy"
-    shutil.copytree(made, folder)
-    monkeypatch.chdir(folder)
-    return Project(folder)
+    return in_a_copy(made, tmp_path / "copy", monkeypatch)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -5,13 +5,13 @@ Cells are text; what is empty is null. A line with fewer fields than the header 
 
 import csv
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from tasks.errors import SourceError
+from tasks.store import canonical
 from tasks.study.corpus import Csv
 
 _MARKS = (",", ";", "\t", "|")
@@ -146,7 +146,7 @@ def _fit(content: str, mark: str, quote: str) -> tuple[bool, float, int]:
 def _names(fields: list[str]) -> list[str]:
     """Names of columns, without blanks around; one that stands twice is marked, so that its user is told."""
     names: dict[str, None] = {}
-    for name in (unicodedata.normalize("NFC", field.strip()) for field in fields):
+    for name in (canonical.nfc(field.strip()) for field in fields):
         marked = (f"{name}_duplicated_{n}" for n in range(len(fields)))
         names[name if name not in names else next(one for one in marked if one not in names)] = None
     return list(names)
