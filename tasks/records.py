@@ -13,6 +13,7 @@ Status = Literal["value", "refusal", "unparsable", "absent"]
 Why = Literal[
     "contradicted",
     "too many gaps",
+    "ill-defined",
     "untested",
     "futile",
     "curtailed",
@@ -29,9 +30,10 @@ class Text:
     """One distinct text of one group, after duplicates were merged."""
 
     text_id: str
-    """Hex hash of group and normalised text; the rows' sort order."""
+    """Hex hash of group and of what makes the row one; the rows' sort order."""
     text_hash: str
-    """Hex hash of the normalised text alone: what the two halves may not share."""
+    """Hex hash of what makes the row one, alone: the normalised text, or what its kind says (`identity` of
+    `Gathered`). The two halves may not share it."""
     text: str
     group: Group
     document_id: str
@@ -40,6 +42,8 @@ class Text:
     half: Half
     n_merged: int
     """How many input rows this text stands for."""
+    context: str | None = None
+    """What it answers, where texts are answers: the prompt."""
 
 
 @dataclass(frozen=True)

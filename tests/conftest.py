@@ -129,6 +129,7 @@ class Project:
             "gold": {},
             "corpus_pair": {},
             "encoder_failures": {},
+            "model_pair": {},
             **{stage: {} for stage in STAGES},
         }
         content = {"studies": {name: {**blank, **study} for name, study in studies.items()}}

@@ -40,6 +40,8 @@ class Collected:
     recorded: pl.DataFrame | None
     """Rows of frames.RECORDED."""
     manifest: Counts
+    tables: Mapping[str, pl.DataFrame]
+    """The kind's own (`Gathered.tables`)."""
 
 
 def run(study: Study) -> Counts:
@@ -49,6 +51,8 @@ def run(study: Study) -> Counts:
     with frames.writing(paths.output(study.name, "collect")) as folder:
         frames.write(found.texts, folder / "texts.parquet", frames.TEXTS)
         frames.write(found.documents, folder / "documents.parquet", frames.DOCUMENTS)
+        for name, frame in found.tables.items():
+            frames.write(frame, folder / f"{name}.parquet", kinds.load(study.kind).tables[name])
         if found.recorded is not None:
             frames.write(found.recorded, folder / "recorded.parquet", frames.RECORDED)
         frames.write_manifest(folder, found.manifest)
@@ -80,7 +84,9 @@ def collected(study: Study) -> Collected:
             raise CorpusError(
                 f"group {group} ({name}): all {n_rows:,} texts are the same one. Check collect.text."
             )
-    kept, n_overlap = _without_overlap(merged, study, names)
+    # Two models may well give the same answer.
+    is_answers = "identity" in gathered.rows.columns
+    kept, n_overlap = (merged, 0) if is_answers else _without_overlap(merged, study, names)
     linked = link(kept, study.collect.near_duplicates if kind.joins_near_duplicates else None)
     drawn = split(linked, study.seed, study.collect.explore_share)
     texts, documents = (frames.conform(drawn, schema) for schema in (frames.TEXTS, frames.DOCUMENTS))
@@ -120,7 +126,7 @@ def collected(study: Study) -> Collected:
         "split_hash": frames.split_hash(texts),
         **({"recorded": noted} if noted else {}),
     }
-    return Collected(texts, documents, recorded, manifest)
+    return Collected(texts, documents, recorded, manifest, gathered.tables)
 
 
 def _without_overlap(

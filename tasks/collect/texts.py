@@ -14,14 +14,23 @@ def clean(rows: pl.DataFrame, collect: Collect) -> tuple[pl.DataFrame, dict[str,
     """Rows with text in one form, with a column `normalised`; and what was changed or left out.
 
     Texts get their one form (store/canonical.py), long ones are cut, what is ignored or masked goes, then
-    empty ones are dropped.
+    empty ones are dropped. Of answers `normalised` is what they answer: an empty one is a row, and counted.
     """
     texts, changed = canonical.with_changes(rows["text"])
     is_long = (texts.str.len_chars() > collect.max_chars).fill_null(False)
     texts, n_masked = masked(texts.str.slice(0, collect.max_chars), collect)
-    folded = normalised(texts).fill_null("")
-    kept = rows.with_columns(texts.alias("text"), folded.alias("normalised")).filter(folded != "")
+    read = rows.with_columns(texts.alias("text"), normalised(texts).fill_null("").alias("normalised"))
+    if "context" in rows.columns:
+        asked = canonical.with_changes(rows["context"])[0].str.slice(0, collect.max_chars)
+        empty = read.filter(normalised="").group_by("group").len().sort("group")
+        read = read.with_columns(
+            pl.col("text").fill_null(""),
+            asked.alias("context"),
+            normalised(asked).fill_null("").alias("normalised"),
+        )
+    kept = read.filter(pl.col("normalised") != "")
     counts = {
+        **({"n_empty": dict(empty.iter_rows())} if "context" in rows.columns else {}),
         "n_blank": rows.height - kept.height,
         "n_cut": int(is_long.sum()),
         "n_without_document": kept["document_id"].null_count(),
@@ -47,20 +56,30 @@ def _by_group(rows: pl.DataFrame, changed: Mapping[str, pl.Series]) -> dict[str,
 def merge(rows: pl.DataFrame) -> pl.DataFrame:
     """One row per group and normalised text: its smallest spelling, its smallest document, its rows counted.
 
-    A text without a document is a document of its own, so all its copies are one.
+    A text without a document is a document of its own, so all its copies are one. Where rows bring an
+    `identity` it stands in place of the normalised text.
     """
+    one = "identity" if "identity" in rows.columns else "normalised"
+    also = [name for name in ("normalised", "context") if name in rows.columns and name != one]
     merged = (
-        rows.group_by("group", "normalised")
-        .agg(pl.col("text").min(), pl.col("document_id").min(), pl.len().cast(pl.Int64).alias("n_merged"))
-        .sort("group", "normalised")
+        rows.group_by("group", one)
+        .agg(
+            pl.col("text").min(),
+            pl.col("document_id").min(),
+            pl.col(also).min(),
+            pl.len().cast(pl.Int64).alias("n_merged"),
+        )
+        .sort("group", one)
     )
-    text_hash = hashes(merged["normalised"])
+    if "context" not in also:
+        merged = merged.with_columns(context=pl.lit(None, pl.String))
+    text_hash = hashes(merged[one])
     return merged.with_columns(
         text_hash.alias("text_hash"),
         # The prefix keeps a made-up document apart from one that is named.
         pl.coalesce("document_id", pl.lit("text:") + text_hash).alias("document_id"),
         pl.col("document_id").alias("source_document_id"),
-        *[pl.Series("text_id", [frames.hashed(*key) for key in merged.select("group", "normalised").rows()])],
+        *[pl.Series("text_id", [frames.hashed(*key) for key in merged.select("group", one).rows()])],
     )
 
 

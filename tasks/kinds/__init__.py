@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
@@ -35,11 +35,15 @@ class Gathered:
     """Rows as read, before any cleaning."""
 
     rows: pl.DataFrame
-    """Columns text, group ("A" or "B"), document_id (null where the source names none)."""
+    """Columns text, group ("A" or "B"), document_id (null where the source names none). Of answers also
+    `context`, what they answer, by which near-duplicates are told, and `identity`, what makes a row one: rows
+    of one group and identity are copies, and an empty text is a row all the same."""
     names: dict[str, str]
     """What groups A and B are called."""
     read: dict[str, Any]
     """What was read: files, row counts, versions; goes into the manifest."""
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """What else is known of the rows, by name of the table (`Kind.tables`); written beside the texts."""
 
 
 class Search(Protocol):
@@ -184,6 +188,10 @@ class Kind:
     there is one follows from what is measured. It stays a row, is counted, and bounds the estimate."""
     written: ClassVar[str] = ""
     """The table of 5_verdicts with the rows that are written for the test; empty: they are of the corpus."""
+    compares: ClassVar[bool] = False
+    """Whether two texts are always judged against each other, in both orders (`form: two_text`)."""
+    planned_test: ClassVar[str] = ""
+    """What is frozen as the test of a fixed plan, where it is the kind's own (`estimates`)."""
     judge_errs: ClassVar[bool] = True
     """Whether verdicts are opinions, of which `check` tells what errors would hide."""
     joins_near_duplicates: ClassVar[bool] = True
@@ -209,6 +217,14 @@ class Kind:
     def params(self, study: Study) -> Any:
         """The study's values of `Params`."""
         return getattr(study, self.name)
+
+    def settled(self, study: Study) -> Study:
+        """The study with what its kind leaves no choice about [reading params]."""
+        if not self.compares:
+            return study
+        form = study.verify.model_copy(update={"form": "two_text"})
+        graded = study.formalise.model_copy(update={"threshold": None})
+        return study.model_copy(update={"verify": form, "formalise": graded})
 
     def gather(self, study: Study) -> Gathered:
         """Sources -> rows [collect]."""
@@ -269,6 +285,21 @@ class Kind:
         from tasks.kinds import effects
 
         return effects.estimates(judged, level)
+
+    def shuffled(self, rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
+        """Groups of the rows as if they meant nothing: the null hypothesis of the planned test [score]."""
+        from tasks.kinds import effects
+
+        return effects.shuffle_groups(rows, rng)
+
+    def agreed(self, judged: "Judged", verified: Path) -> Bool[np.ndarray, " predicate"] | None:
+        """Which predicates say the same to whoever judges; None: all. Another one is no discovery [score].
+
+        Args:
+            judged: all verdicts.
+            verified: the folder 5_verdicts, with what each judge said, or said in each order.
+        """
+        return None
 
     def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
         """Tables beside the scores, `baselines` among them [score].

@@ -11,6 +11,7 @@ from tasks.stats.differences import difference
 from tasks.stats.missing import share_difference_bounds_missing
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
+from tasks.verdicts.matrices import groups_and_documents
 
 if TYPE_CHECKING:
     from tasks.kinds import Kind
@@ -59,3 +60,23 @@ def surface_features(text: pl.Series, median_chars: int) -> pl.DataFrame:
             "has more than one line": has(r"\n"),
         }
     )
+
+
+def shuffle_groups(held_out: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
+    """Group labels as if they meant nothing, with dependence within documents as it is.
+
+    Documents trade how much of them is A, whatever their sizes; then the rows of each draw who is. So a
+    document that lay whole in a group stays whole, pairs swap as by a coin, and no group keeps the larger
+    documents, or those with more of anything: the null hypothesis of the planned test is true. A share that
+    does not come out even is rounded by chance: groups keep their sizes where documents have equal ones,
+    else nearly, unless documents of A and B differ in size.
+    """
+    in_a, document = groups_and_documents(held_out)
+    _, document, rows = np.unique(document, return_inverse=True, return_counts=True)
+    share = rng.permutation(np.bincount(document, weights=in_a) / rows)
+    n_a = np.floor(share * rows + rng.random(rows.size))
+    order = np.lexsort((rng.random(document.size), document))
+    place = np.arange(document.size) - np.repeat(np.cumsum(rows) - rows, rows)
+    shuffled = np.empty_like(in_a)
+    shuffled[order] = place < np.repeat(n_a, rows)
+    return pl.Series("group", np.where(shuffled, "A", "B"))

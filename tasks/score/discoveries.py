@@ -18,6 +18,7 @@ from tasks.records import Why
 from tasks.score.corrected import Corrected
 from tasks.stats.decisions import evalues_adjusted, pvalues_adjusted
 from tasks.study.params import ScoreParams
+from tasks.verdicts.judged import Judged
 from tasks.verdicts.walk import Walk
 
 SUPPORTED, OPEN, CONTRADICTED = BEARINGS = ("supported", "open", "contradicted")
@@ -145,16 +146,17 @@ def less_unknown(table: pl.DataFrame, known: Bool[np.ndarray, " predicate"]) -> 
     )
 
 
-def less_gapped(
-    table: pl.DataFrame, is_gapped: Bool[np.ndarray, " predicate"], wanted: ScoreParams, control: str
+def less_unfit(
+    table: pl.DataFrame, is_unfit: Bool[np.ndarray, " predicate"], wanted: ScoreParams, control: str
 ) -> pl.DataFrame:
-    """What the judge of a walk was asked about in vain too often is no discovery; others stand without it.
+    """What the judge of a walk was asked about in vain too often, or does not agree on, is no discovery.
 
-    A set from which one is struck is no longer one that the guarantee applies to: q is made anew.
+    Others stand without it. A set from which one is struck is no longer one that the guarantee applies to: q
+    is made anew.
     """
-    if not is_gapped.any():
+    if not is_unfit.any():
         return table
-    left = less_unknown(table, ~is_gapped)
+    left = less_unknown(table, ~is_unfit)
     named = left["is_discovery"].to_numpy()
     q = evalues_adjusted(np.log(left["e_value"].to_numpy()), named, control)
     stands = pl.Series(~named | (q <= wanted.alpha))
@@ -168,7 +170,7 @@ def with_why(
     towards_a: Bool[np.ndarray, " predicate"],
     bearing: Sequence[str] | None,
     wanted: ScoreParams,
-    is_gapped: Bool[np.ndarray, " predicate"] | None = None,
+    judged: Judged | None = None,
 ) -> pl.DataFrame:
     """Adds `why` each is no discovery: the first condition that failed; NULL of discoveries.
 
@@ -177,15 +179,12 @@ def with_why(
         towards_a: the frozen directions.
         bearing: what gold verdicts say of each; None without any.
         wanted: what counts as a discovery.
-        is_gapped: of which the judge was asked in vain too often; None: of none.
+        judged: the verdicts, which may be too few or not agreed on; None: they are neither.
     """
     effect = effect_towards(table["validity"].to_numpy(), towards_a)
+    unfit = [None] * table.height if judged is None else _unfit(judged)
     reasons: list[Why | None] = [
-        None
-        if is_discovery
-        else "too many gaps"
-        if is_gapped is not None and is_gapped[i]
-        else _why(p, q, float(effect[i]), decision, of, wanted)
+        None if is_discovery else unfit[i] or _why(p, q, float(effect[i]), decision, of, wanted)
         for i, (p, q, decision, is_discovery, of) in enumerate(
             zip(
                 table["p"],
@@ -198,6 +197,16 @@ def with_why(
         )
     ]
     return table.with_columns(pl.Series("why", reasons, dtype=pl.String))
+
+
+def _unfit(judged: Judged) -> list[Why | None]:
+    """Why each was not tested at all; None of those that were."""
+    agreed = np.ones(len(judged.predicates), dtype=bool) if judged.agreed is None else judged.agreed
+    both = zip(judged.is_gapped, agreed, strict=True)
+    return [
+        "too many gaps" if is_gapped else None if is_agreed else "ill-defined"
+        for is_gapped, is_agreed in both
+    ]
 
 
 def _why(p: float, q: float, effect: float, decision: str, bearing: str, wanted: ScoreParams) -> Why:

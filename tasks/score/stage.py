@@ -10,7 +10,7 @@ Not here:   judging, or any look at what a predicate means
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ def run(study: Study) -> dict[str, Any]:
     score, status = matrices.verdict_matrix(rows, predicates, frames.scan_verdicts(verify))
     by_gold, noted = read_gold(study, verify, verified, rows, predicates)
     of = judged_from(study, rows, predicates, score, status, kind.gaps, by_gold)
+    of = replace(of, agreed=kind.agreed(of, verify))
     walk = _walk(of, verified)
     scored = score_judged(of, walk, verified.get("n_looks"))
     agreement, panel = read_panel(of, verify)
@@ -158,9 +159,10 @@ def read_panel(of: Judged, verify: Path) -> tuple[pl.DataFrame | None, dict[str,
 
 def position_bias(of: Judged, verify: Path) -> dict[str, Any]:
     """How much it matters which of two texts a judge is shown first; nothing where texts are judged alone."""
-    if "pair" not in of.rows.columns:
+    files = sorted(verify.glob("orders-*.parquet"))
+    if not files:  # texts are judged alone, or by what has no order
         return {}
-    orders = pl.read_parquet(sorted(verify.glob("orders-*.parquet")), glob=False)
+    orders = pl.read_parquet(files, glob=False)
     return {"position_bias": judges.position_bias(orders, of.rows)}
 
 

@@ -37,7 +37,7 @@ def decide(judged: Judged, walk: Walk | None = None, n_looks: int | None = None)
     """
     found = _fixed(judged) if walk is None else _sequential(judged, walk, n_looks)
     wanted = judged.study.score
-    table = discoveries.with_why(found.table, judged.towards_a, found.bearing, wanted, judged.is_gapped)
+    table = discoveries.with_why(found.table, judged.towards_a, found.bearing, wanted, judged)
     return replace(found, table=table)
 
 
@@ -50,15 +50,15 @@ def fixed_estimates(judged: Judged) -> pl.DataFrame:
 
 
 def judge_estimates(judged: Judged, level: float) -> pl.DataFrame:
-    """What the judge's verdicts alone say; nothing of predicates with too many gaps."""
+    """What the judge's verdicts alone say; nothing of those that are unfit."""
     return _told(kinds.load(judged.study.kind).estimates(judged, level), judged)
 
 
 def _told(estimates: pl.DataFrame, judged: Judged) -> pl.DataFrame:
     nothing = {"validity": float("nan"), "lo": -1.0, "hi": 1.0, "p": 1.0}
-    is_gapped = pl.Series(judged.is_gapped)
+    is_unfit = pl.Series(judged.is_unfit)
     return estimates.with_columns(
-        pl.when(is_gapped).then(value).otherwise(pl.col(name)).alias(name) for name, value in nothing.items()
+        pl.when(is_unfit).then(value).otherwise(pl.col(name)).alias(name) for name, value in nothing.items()
     )
 
 
@@ -83,12 +83,12 @@ def _fixed(judged: Judged) -> Outcome:
 
 def _sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outcome:
     study, wanted = judged.study, judged.study.score
-    gapped = (judged.is_gapped, wanted, study.verify.sequential.control)
+    unfit = (judged.is_unfit, wanted, study.verify.sequential.control)
     level, decides = (1 + wanted.level) / 2, study.gold.decides
     walk.replay(judged.score, judged.status, judged.gold if decides else None, n_looks)
     alone, fixed = judge_estimates(judged, level), gold_estimates(judged, level)
     if fixed is None:
-        return Outcome(discoveries.less_gapped(discoveries.decided_sequential(walk, alone), *gapped))
+        return Outcome(discoveries.less_unfit(discoveries.decided_sequential(walk, alone), *unfit))
     fixed = corrected_whatever_refused(fixed, judged, level)
     stopped = corrected_at_stop(fixed, judged, walk, wanted.level, steadier=not decides)
     if decides:
@@ -96,10 +96,10 @@ def _sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outcome:
         ends = replace(stopped, lo=fixed.lo, hi=fixed.hi, method=fixed.method)
         table = discoveries.decided_sequential(walk, corrected.corrected_estimates(judged, alone, ends))
         table = discoveries.less_unknown(table, ~np.isnan(fixed.validity))
-        table = discoveries.less_gapped(table, *gapped)
+        table = discoveries.less_unfit(table, *unfit)
         bearing = [discoveries.SUPPORTED if found else discoveries.OPEN for found in table["is_discovery"]]
         return Outcome(table, _with_decided_figures(stopped, table), table["q"].to_numpy(), bearing)
-    own = discoveries.less_gapped(discoveries.decided_sequential(walk, alone), *gapped)
+    own = discoveries.less_unfit(discoveries.decided_sequential(walk, alone), *unfit)
     q = discoveries.corrected_q(stopped, judged.towards_a, wanted, study.verify.sequential.control)
     bearing = discoveries.bearings(stopped, q, judged.towards_a, own, wanted)
     return Outcome(discoveries.less_contradicted(own, bearing), stopped, q, bearing)

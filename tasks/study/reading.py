@@ -76,7 +76,9 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
     except ValidationError as error:
         raise ParamsError(error_lines(name, whole, error)) from None
     others = set(_kinds().names()) - {kind}
-    return model(kind).model_validate({**{k: v for k, v in given.items() if k not in others}, "name": name})
+    study = model(kind).model_validate({**{k: v for k, v in given.items() if k not in others}, "name": name})
+    settled: Study = asked.settled(study)
+    return settled
 
 
 @lru_cache

@@ -35,6 +35,8 @@ class Judged:
     """Index into roles.STATUSES."""
     gold: GoldVerdicts | None = None
     """Of a better judge, on a sample; scores as it gave them."""
+    agreed: Bool[np.ndarray, " predicate"] | None = None
+    """Predicates that say the same to whoever judges (`Kind.agreed`); None: all."""
 
     @cached_property
     def in_a(self) -> Bool[np.ndarray, " row"]:
@@ -77,6 +79,11 @@ class Judged:
         """Predicates about which the judge was asked in vain too often (max_refusal_share)."""
         asked = (self.status != roles.ABSENT).sum(axis=0).clip(1)
         return np.asarray(self.in_vain.sum(axis=0) / asked > self.study.record.max_refusal_share)
+
+    @cached_property
+    def is_unfit(self) -> Bool[np.ndarray, " predicate"]:
+        """Predicates that are tested on nothing: with too many gaps, or ill-defined."""
+        return self.is_gapped if self.agreed is None else self.is_gapped | ~self.agreed
 
     @cached_property
     def own(self) -> Int[np.ndarray, " row"] | None:

@@ -14,14 +14,16 @@ CORRECTED = "+ppi"
 """Ends the planned test of predicates that are decided by the effects that a gold judge corrected."""
 
 
-def planned(study: Study, units: pl.DataFrame) -> str:
+def planned(study: Study, units: pl.DataFrame, own: str = "") -> str:
     """The test that these rows call for: 0/1 or graded, clustered or not; or one for any case.
 
-    Whose effects decide is part of it.
+    Whose effects decide is part of it. `own` is the test of the study's kind, where it has one.
     """
     clustered = units["document_id"].n_unique() < units.height
     if study.verify.plan == "sequential":
         test = PLANNED_TEST
+    elif own:
+        test = own
     elif study.formalise.threshold is None:
         test = "cluster_robust" if clustered else "welch"
     else:

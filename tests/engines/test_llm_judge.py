@@ -52,6 +52,7 @@ def corpus(texts: tuple[str, ...] = TEXTS) -> pl.DataFrame:
         "document_id": [f"d{i}" for i in range(len(texts))],
         "half": ["confirm"] * len(texts),
         "n_merged": [1] * len(texts),
+        "context": [None] * len(texts),
     }
     return pl.DataFrame(rows, schema=frames.TEXTS)
 

@@ -104,6 +104,7 @@ def corpus(others: list[str]) -> pl.DataFrame:
         "document_id": [f"d{i:03d}" for i in range(n)],
         "half": ["confirm"] * n,
         "n_merged": [1] * n,
+        "context": [None] * n,
     }
     return pl.DataFrame(rows, schema=frames.TEXTS)
 

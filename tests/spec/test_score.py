@@ -6,9 +6,9 @@ import pytest
 
 from tasks.engines import roles
 from tasks.errors import FrozenError
-from tasks.kinds.effects import surface_features
+from tasks.kinds.effects import shuffle_groups, surface_features
 from tasks.records import Predicate
-from tasks.score.baselines import null_rate, shuffle_groups
+from tasks.score.baselines import null_rate
 from tasks.score.discoveries import decided_fixed, with_why
 from tasks.score.stage import score_judged
 from tasks.stats.differences import difference
@@ -36,6 +36,7 @@ def held_out(n_a: int, n_b: int) -> pl.DataFrame:
             "document_id": [f"d{i:04d}" for i in range(n)],
             "half": ["confirm"] * n,
             "n_merged": [1] * n,
+            "context": [None] * n,
         },
         schema=frames.TEXTS,
     )

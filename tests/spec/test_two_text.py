@@ -15,9 +15,8 @@ from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError
-from tasks.kinds.effects import baselines, estimates
+from tasks.kinds.effects import baselines, estimates, shuffle_groups
 from tasks.kinds.rows import pair_texts
-from tasks.score.baselines import shuffle_groups
 from tasks.store import frames
 from tasks.study import Study, load
 from tasks.verdicts.judged import Judged
@@ -43,6 +42,7 @@ def texts(*rows: tuple[str, str]) -> pl.DataFrame:
         "document_id": [document for document, _ in rows],
         "half": ["confirm"] * len(rows),
         "n_merged": [1] * len(rows),
+        "context": [None] * len(rows),
     }
     return pl.DataFrame(columns, schema=frames.TEXTS)
 

@@ -22,6 +22,7 @@ TEXTS = pl.DataFrame(
         "document_id": ["d1", "d2", "d3", "d4"],
         "half": ["explore", "explore", "confirm", "confirm"],
         "n_merged": [1, 1, 1, 1],
+        "context": [None] * 4,
     },
     schema=frames.TEXTS,
 )

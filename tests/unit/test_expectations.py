@@ -25,6 +25,7 @@ def texts() -> pl.DataFrame:
             "document_id": [f"d{i // 2}" for i in range(N)],
             "half": [("explore", "confirm")[i // 2 % 2] for i in range(N)],
             "n_merged": [1] * N,
+            "context": [None] * N,
         },
         schema=frames.TEXTS,
     )

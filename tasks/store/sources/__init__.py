@@ -17,9 +17,9 @@ hashing.py      when two texts are the same; draws that depend on an id alone
 wording.py      how errors name things
 """
 
-from tasks.store.sources.groups import read_groups
+from tasks.store.sources.groups import all_rows, read_groups
 from tasks.store.sources.hashing import hashes, normalised, uniform
 from tasks.store.sources.masking import masked
 from tasks.store.sources.recorded import read_verdicts
 
-__all__ = ["hashes", "masked", "normalised", "read_groups", "read_verdicts", "uniform"]
+__all__ = ["all_rows", "hashes", "masked", "normalised", "read_groups", "read_verdicts", "uniform"]

@@ -1,0 +1,79 @@
+"""Kind model_pair: what tells two models' answers to the same prompts apart, and do people like it?
+
+Unit judged: the two answers to one prompt, each against the other. Estimand: share of prompts where model 1
+shows a trait more, minus share where model 2 does (VibeCheck: Dunlap et al. 2024, on prompts that no proposer
+saw, with error control). The prompt is the document, and its two answers trade places under the null.
+
+params tables     its keys, its tables
+gathering         answers, prompts and preferences as rows
+rows              which pairs are judged
+embedded/ llm/    who proposes and judges comparisons
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tasks.kinds import Gathered, Kind, Words
+from tasks.kinds.model_pair import tables
+from tasks.kinds.model_pair.params import Answers, own
+from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.verdicts.judged import Judged
+
+
+class ModelPair(Kind):
+    """Two answers to one prompt are compared, always in both orders."""
+
+    name = "model_pair"
+    question = "what tells two models' answers to the same prompts apart, and do people like it?"
+    unit = "two answers to one prompt"
+    estimand = "share of prompts where model 1 shows it more minus share where model 2 does"
+    source = "VibeCheck: Dunlap et al. 2024"
+    compares = True
+    planned_test = "sign_flip"
+    Params = Answers
+    tables = {"pairs": tables.PAIRS}  # noqa: RUF012 - never changed
+    words = Words(
+        subject="the answer that …",
+        said="the answer that",
+        rows="answers",
+        tested_on="prompts nobody had looked at",
+        hypothesis="trait",
+        judged=("traits", "answers to confirmation prompts"),
+        more="Collect more prompts",
+        without="trait",
+    )
+
+    def check(self, study: Study) -> None:
+        """Refuses what a comparison of answers cannot do, and a study that does not say where they are."""
+        from tasks.kinds.model_pair import params
+
+        params.check(self.name, study)
+
+    def gather(self, study: Study) -> Gathered:
+        """Two answers a prompt, with what is known of each pair."""
+        from tasks.kinds.model_pair import gathering
+
+        return gathering.gathered(study, own(study))
+
+    def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+        """Both answers to each confirmation prompt, neighbours under one `pair`."""
+        from tasks.kinds.model_pair import rows
+
+        return rows.units(study, texts)
+
+    def shuffled(self, rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
+        """The two answers to a prompt trade places, all those of a document together."""
+        from tasks.kinds.model_pair import rows as of_pairs
+
+        return of_pairs.shuffled(rows, rng)
+
+    def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
+        """Share of prompts where model 1 shows it more minus share where model 2 does, by sign flip."""
+        return super().estimates(judged, level)
+
+
+KIND = ModelPair()

@@ -1,0 +1,35 @@
+"""Which pairs of answers are judged, and what they are where models mean nothing."""
+
+import numpy as np
+import polars as pl
+
+from tasks.store.frames import hashed
+from tasks.study import Study
+
+
+def units(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+    """Both answers to each confirmation prompt, neighbours under one `pair`, A's first.
+
+    At most verify.max_texts pairs, drawn by hash. A walk (`plan: sequential`) bets on one pair of a document.
+    """
+    confirm = paired(texts.filter(half="confirm"))
+    draw = {pair: hashed("held_out", str(study.seed), pair) for pair in confirm["pair"].unique()}
+    drawn = confirm.with_columns(pl.col("pair").replace_strict(draw, return_dtype=pl.String).alias("_draw"))
+    if study.verify.plan == "sequential":
+        drawn = drawn.filter(pl.col("_draw") == pl.col("_draw").min().over("document_id"))
+    if study.verify.max_texts is not None:
+        drawn = drawn.filter(pl.col("_draw").rank("dense") <= study.verify.max_texts)
+    return drawn.drop("_draw")
+
+
+def paired(texts: pl.DataFrame) -> pl.DataFrame:
+    """Answers with their `pair`, in its order."""
+    return texts.with_columns(pair=pl.col("text_hash")).sort("pair", "group")
+
+
+def shuffled(rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
+    """Groups where the answers of each pair have traded places by a coin, one for a whole document."""
+    document = rows["document_id"].rank("dense").to_numpy().astype(np.int64) - 1
+    swaps = rng.random(int(document.max(initial=-1)) + 1) < 0.5
+    in_a = (rows["group"] == "A").to_numpy() ^ swaps[document]
+    return pl.Series("group", np.where(in_a, "A", "B"))
