@@ -35,7 +35,14 @@ class ModelPair(Kind):
     compares = True
     planned_test = "sign_flip"
     Params = Answers
-    tables = {"pairs": tables.PAIRS}  # noqa: RUF012 - never changed
+    tables = {  # noqa: RUF012 - never changed
+        "pairs": tables.PAIRS,
+        "liked": tables.LIKED,
+        "telling": tables.TELLING,
+        "categories": tables.CATEGORIES,
+        "models": tables.MODELS,
+        "orders": tables.ORDERS,
+    }
     words = Words(
         subject="the answer that …",
         said="the answer that",
