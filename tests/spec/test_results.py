@@ -1,5 +1,6 @@
 """collect.results, drawn: a table of answers goes in, what went wrong and right comes out as groups."""
 
+import re
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,7 @@ from tasks.errors import ParamsError, SourceError
 from tasks.store import frames
 from tasks.store.sources import read_groups
 from tasks.study import load
-from tests.conftest import Project, place
+from tests.conftest import SHARED, STAGES, Project, place, shared_file
 from tests.results_table import RESULTS, answers, study
 
 TABLE = [
@@ -197,3 +198,42 @@ def test_a_planted_failure_is_found_end_to_end(project: Project, name: str, few_
     assert word in first["predicate"] and first["direction"] == side
     assert abs(first["validity"]) > 0.4
     assert ("right answers: " in paths.report_page("results").read_text(encoding="utf-8")) == (name != "cue")
+
+
+def real(project: Project, name: str, **results: Any) -> Any:
+    """Discoveries on real answers, by |V|."""
+    columns = {"input": "question", "outcome": "is_correct", "model": "model", "item": "item"}
+    asked = study({"results": {**columns, **results}}, str(SHARED / "data" / name))
+    project.params(results=asked)
+    project.run("results", *STAGES[:6])
+    scores = frames.read(paths.output("results", "score"), "scores.parquet", frames.SCORES)
+    frozen = frames.read(paths.output("results", "formalise"), "predicates.parquet", frames.PREDICATES)
+    found = scores.filter("is_discovery").join(frozen.select("predicate_id", "predicate"), on="predicate_id")
+    return found.sort(pl.col("validity").abs(), descending=True)
+
+
+@shared_file("math_results.parquet")
+@pytest.mark.parametrize("model", ["175b_finetuning", "175b_verification"])
+def test_long_school_problems_go_wrong(project: Project, model: str, few_shuffles: None) -> None:
+    first = real(project, "math_results.parquet", of=model).row(0, named=True)
+    n_words = re.fullmatch(r"is longer than (\d+) words", first["predicate"])
+    assert n_words and 40 <= int(n_words[1]) <= 50
+    assert first["validity"] == pytest.approx(0.25, abs=0.08)
+
+
+@shared_file("bias_results_age.parquet")
+def test_ambiguous_contexts_show_through_their_wording(project: Project, few_shuffles: None) -> None:
+    found = real(project, "bias_results_age.parquet")
+    rows = pl.read_parquet(SHARED / "data/bias_results_age.parquet").unique("question")
+    texts = frames.read(paths.output("results", "collect"), "texts.parquet", frames.TEXTS)
+    verdicts = pl.read_parquet(paths.output("results", "verify") / "*.parquet")
+    known = verdicts.join(texts, on="text_id").join(rows, left_on="text", right_on="question")
+    alike = [
+        abs(
+            known.filter(predicate_id=predicate_id)
+            .select(pl.corr(pl.col("score"), (pl.col("condition") == "ambig").cast(pl.Float64)))
+            .item()
+        )
+        for predicate_id in found["predicate_id"].head(3)
+    ]
+    assert max(alike) > 0.8
