@@ -107,7 +107,7 @@ def collected(study: Study) -> Collected:
         },
         "near_duplicates": copied,
         "leaks": given_away,
-        "notes": [*results.notes(gathered.read), *notes.of_pattern(copied)],
+        "notes": notes.of_pattern(copied),
         "warnings": [
             *gathered.read.get("warnings", []),
             *notes.of_families(copied),

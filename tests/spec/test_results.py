@@ -10,6 +10,7 @@ from tasks import paths
 from tasks.__main__ import main
 from tasks.collect.stage import collected
 from tasks.errors import ParamsError, SourceError
+from tasks.kinds.answered import lines
 from tasks.store import frames
 from tasks.store.sources import read_groups
 from tasks.study import load
@@ -54,8 +55,11 @@ def test_discordant_items_are_those_one_model_alone_got_right(project: Project) 
     assert names == {"A": "only b right", "B": "only a right"}
     assert noted["rows_of_neither"] == 1
     paired = noted["results"]["paired"]
-    assert (paired["n_items"], paired["n_first_only_right"], paired["n_second_only_right"]) == (3, 1, 1)
-    assert (paired["n_only_first_answered"], paired["n_only_second_answered"], paired["p"]) == (0, 1, 1.0)
+    assert (paired["n_only_first_answered"], paired["n_only_second_answered"]) == (0, 1)
+    assert paired["items"] == [[0, 1, 1, 1, 1], [1, 1, 0, 1, 1], [1, 1, 1, 1, 1]]
+    told = lines(noted)[1]
+    assert told.startswith("on the same 3 items a is right 0.0 points [")
+    assert told.endswith("1 only a got right, 1 only b (McNemar p 1); items only b answered: 1")
     turned, names, _ = read(project, {**OF, "compare": "discordant", "models": ["b", "a"]})
     assert turned == [("A", "one", "q1"), ("B", "two", "q2")]
     assert names == {"A": "only a right", "B": "only b right"}
@@ -69,9 +73,10 @@ def test_an_item_answered_several_times_is_one_document_and_goes_by_most_answers
     repeated += [("q3", m, "three", right) for m, right in (("a", 0), ("a", 1), ("b", 1))]
     rows, _, noted = read(project, {**OF, "compare": "discordant"}, repeated)
     assert rows == [("A", "two", "q2"), ("B", "one", "q1")]
-    assert noted["results"]["paired"]["n_undecided"] == 1
-    first = noted["results"]["models"][0]
-    assert (first["model"], first["n_answers"], first["n_items"]) == ("a", 6, 3)
+    assert noted["results"]["models"][0] == {"model": "a", "items": [[0, 1, 1], [1, 2, 1], [2, 3, 1]]}
+    told = lines(noted)
+    assert told[0].startswith("right answers: a 50.0% of 6 answers to 3 items [")
+    assert told[1].endswith("items a model got right as often as wrong: 1")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,7 @@ def test_check_tells_accuracies_and_variants(project: Project, capsys: pytest.Ca
     assert f"right answers: one {share:.1%} of 200 [" in told
     n_wrong = sum(not row["is_correct"] for row in rows[:150])
     assert f": 0 only one got right, {n_wrong} only two (McNemar p " in told
-    assert "50 items only one answered" in told
+    assert "items only one answered: 50" in told
 
 
 def test_items_that_hardly_differ_are_no_copies_and_are_told(project: Project) -> None:
