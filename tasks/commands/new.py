@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks import paths
 from tasks.commands import guess, output
+from tasks.commands.guess_results import guess_results
 from tasks.errors import ParamsError
 from tasks.store.sources import groups, read_groups
 from tasks.store.sources.wording import shown
@@ -61,10 +62,12 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     }
     encoded = {"encoding": asked["encoding"]} if asked.get("encoding") else {}
     rows, label = groups.all_rows(_study(name, {**entry, "collect": {**encoded, "group": "random"}}))
-    chosen = guess.guess(rows, label, asked)
-    entry["collect"] = {**encoded, **chosen.collect}
+    is_told = any(asked.get(key) for key in ("text", "group", "document", "a", "b"))
+    found = None if is_told else guess_results(rows, label)
+    chosen = {"results": found} if found else guess.guess(rows, label, asked).collect
+    entry["collect"] = {**encoded, **chosen}
     _, names, read = read_groups(_study(name, entry))
-    what = "two random halves" if chosen.group == "random" else f"{names['A']} and {names['B']}"
+    what = "two random halves" if chosen.get("group") == "random" else f"{names['A']} and {names['B']}"
     entry["goal"] = asked.get("goal") or f"how {what} differ"
     return {
         "name": name,
@@ -85,12 +88,19 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     collect, counts, names = found["entry"]["collect"], found["rows"], found["names"]
     kept = counts["A"] + counts["B"]
     rest = f"; {found['n_rows'] - kept:,} rows in neither" if kept < found["n_rows"] else ""
+    groups = f"A is {names['A']} ({counts['A']:,} rows), B is {names['B']} ({counts['B']:,} rows){rest}"
+    asked = collect.get("results")
+    text, group, document = (
+        (asked.get("input", "input"), asked.get("outcome", "outcome"), asked.get("item", "item"))
+        if asked is not None
+        else (collect["text"], collect["group"], collect.get("document", "none: each text is its own"))
+    )
     return [
         f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",
-        f"  text      {collect['text']}",
-        f"  group     {collect['group']}: A is {names['A']} ({counts['A']:,} rows), "
-        f"B is {names['B']} ({counts['B']:,} rows){rest}",
-        f"  document  {collect.get('document', 'none: each text is its own')}",
+        *(["  answers of models: what was wrong, and what right (collect.results)"] if asked else []),
+        f"  text      {text}",
+        f"  group     {group}: {groups}",
+        f"  document  {document}",
     ]
 
 

@@ -46,6 +46,9 @@ def collected_lines(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
         if key in manifest
     ]
     rest = {key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)}
+    if "read" in rest:
+        # What was answered is told in sentences (tasks/kinds/answered.py).
+        rest["read"] = {key: value for key, value in rest["read"].items() if key != "results"}
     return known + lines.changes(manifest) + flat(rest)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import kinds, paths
+from tasks.kinds import answered
 from tasks.records import Group
 from tasks.report import columns, concordance, counts, filters, trust, walks
 from tasks.report import map as maps
@@ -210,7 +211,11 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
         "collected": counts.collected_lines(inputs.collected),
-        "warnings": [*inputs.collected.get("warnings", []), *inputs.collected.get("notes", [])],
+        "warnings": [
+            *inputs.collected.get("warnings", []),
+            *answered.lines(inputs.collected.get("read", {})),
+            *inputs.collected.get("notes", []),
+        ],
         "unread": counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
         "useless": counts.useless(inputs.proposed),
         "scored": inputs.scored,
