@@ -1,6 +1,7 @@
 """Everything that is read from outside: `data`, as params.yaml says (`collect`), and recorded verdicts.
 
 groups.py       rows -> groups A and B
+opened.py       rows for a kind that names columns of its own
   locate.py       which files; formats by suffix
   columns.py      columns, labels and SQL filters
   values.py       ids and labels in one written form, whatever type they have

@@ -60,9 +60,9 @@ def all_rows(study: Study) -> tuple[pl.DataFrame, str]:
     Raises:
         SourceError: there is nothing that can be read, or no row.
     """
-    files, reader = locate.files_of(study, None), _Read(study)
+    files, reader = locate.files_of(study, None), Reader(study)
     parts = [reader.file(file, "", Source(), None).rows for file in files]
-    label = _called(files)
+    label = called(files)
     rows = columns.stacked(parts, label)
     if not rows.height:
         raise SourceError(f"{label}: has columns {listed(rows.columns)}, but no rows.")
@@ -105,7 +105,7 @@ def _path_names(a: str, b: str) -> tuple[str, str]:
 
 
 def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict[str, Any]]:
-    parts, read = [], _Read(study)
+    parts, read = [], Reader(study)
     for group, source in (("A", a), ("B", b)):
         picked = read.table(group.lower(), source).picked
         parts.append(picked.select(_TEXT, _DOCUMENT).with_columns(pl.lit(group).alias("group")))
@@ -113,7 +113,7 @@ def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict
 
 
 def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
-    params, read = study.collect, _Read(study)
+    params, read = study.collect, Reader(study)
     table = read.table("", Source())
     picked, where = table.picked, f"studies.{study.name}.collect"
     if params.group == "random":
@@ -153,25 +153,26 @@ def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(coin < 0.5).then(pl.lit("A")).otherwise(pl.lit("B")).alias("group")).to_series()
 
 
-def _called(files: Sequence[Path]) -> str:
+def called(files: Sequence[Path]) -> str:
+    """How errors call these files."""
     return shown(files[0]) if len(files) == 1 else f"{len(files)} files such as {shown(files[0])}"
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """The rows of one file."""
 
     rows: pl.DataFrame
     untyped: pl.DataFrame | None = None
     """The same with all cells as text, where the file gives no types."""
 
-    def of_file(self, name: str) -> "_Part":
+    def of_file(self, name: str) -> "Part":
         """The rows with the name of their file, where they have none."""
         if "file" in self.rows.columns:
             return self
         named = pl.lit(name).alias("file")
         untyped = None if self.untyped is None else self.untyped.with_columns(named)
-        return _Part(self.rows.with_columns(named), untyped)
+        return Part(self.rows.with_columns(named), untyped)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class _Table:
     """What errors call it."""
 
 
-class _Read:
+class Reader:
     """Reads tables and keeps note of what was read."""
 
     def __init__(self, study: Study) -> None:
@@ -211,9 +212,9 @@ class _Read:
         if len(files) > 1:
             # Text files name themselves already; rows of several tables can be told apart by their file.
             parts = [part.of_file(self._inside(file)) for part, file in zip(parts, files, strict=True)]
-        label = _called(files)
+        label = called(files)
         if formats == {"text"}:
-            parts = [_Part(pl.concat([part.rows for part in parts]))]
+            parts = [Part(pl.concat([part.rows for part in parts]))]
         if sum(part.rows.height for part in parts) == 0:
             raise SourceError(f"{label}: has columns {listed(parts[0].rows.columns)}, but no rows.")
         picked = self._picked(parts, source, label, "file" if formats == {"text"} else None)
@@ -230,14 +231,12 @@ class _Read:
         by_filter = params.group is None and isinstance(params.a, str)
         return by_filter or params.where is not None or source.where is not None
 
-    def _picked(
-        self, parts: list[_Part], source: Source, label: str, file_column: str | None
-    ) -> pl.DataFrame:
+    def _picked(self, parts: list[Part], source: Source, label: str, file_column: str | None) -> pl.DataFrame:
         """Columns text, document_id and label of all parts."""
         params, where = self._study.collect, f"studies.{self._study.name}.collect"
 
-        def ids(name: str, what: str, at: str) -> Callable[[_Part], pl.Series]:
-            def of(part: _Part) -> pl.Series:
+        def ids(name: str, what: str, at: str) -> Callable[[Part], pl.Series]:
+            def of(part: Part) -> pl.Series:
                 rows = part.rows if part.untyped is None else part.untyped
                 column = columns.column_named(rows, name, label, at)
                 return values.written(column, what, label, at, untyped=part.untyped is not None)
@@ -245,7 +244,7 @@ class _Read:
             return of
 
         text = source.text or params.text
-        texts = _of_parts(
+        texts = of_parts(
             parts,
             text,
             lambda part: columns.text(part.rows, text, label, f"{where}.text"),
@@ -261,12 +260,12 @@ class _Read:
         named = {
             _TEXT: texts,
             _DOCUMENT: document
-            and _of_parts(
+            and of_parts(
                 parts, document, ids(document, "ids", f"{where}.document"), label, f"{where}.document"
             ),
             _LABEL: group
             and group != "random"
-            and _of_parts(parts, group, ids(group, "values", f"{where}.group"), label, f"{where}.group"),
+            and of_parts(parts, group, ids(group, "values", f"{where}.group"), label, f"{where}.group"),
         }
         return pl.DataFrame(
             [
@@ -277,7 +276,8 @@ class _Read:
             ]
         )
 
-    def file(self, file: Path, key: str, source: Source, query: str | None) -> _Part:
+    def file(self, file: Path, key: str, source: Source, query: str | None) -> Part:
+        """The rows of one file, by the reader of its format."""
         params = self._study.collect
         replaced, untyped = 0, None
         bad_lines: list[int] = []
@@ -311,7 +311,7 @@ class _Read:
         noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
         noted |= {"group": key.upper()} if key else {}
         self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
-        return _Part(columns.named(frame, shown(file)), untyped)
+        return Part(columns.named(frame, shown(file)), untyped)
 
     def _note_bad_lines(self, file: Path, bad_lines: list[int]) -> None:
         if bad_lines:
@@ -343,8 +343,8 @@ class _Read:
         return read
 
 
-def _of_parts(
-    parts: list[_Part], name: str, read: Callable[[_Part], pl.Series], label: str, where: str
+def of_parts(
+    parts: list[Part], name: str, read: Callable[[Part], pl.Series], label: str, where: str
 ) -> pl.Series:
     """A column of all parts; null where a part lacks it.
 
