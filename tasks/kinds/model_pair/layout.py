@@ -6,6 +6,8 @@ from tasks.kinds.model_pair.params import Answers
 
 OUTPUTS = {"instruction", "output", "generator"}
 """Columns of AlpacaEval's model_outputs.json: an answer a row."""
+LOG = {"log", "input", "model", "item", "answer", "task"}
+"""Columns of evaluation logs (store/sources/logs.py): an answer a row."""
 LONG = {"prompt", "model", "answer"}
 ANNOTATIONS = {"instruction", "output_1", "output_2"}
 """Columns of its annotations.json: both answers and a preference a row."""
@@ -30,6 +32,9 @@ def resolved(asked: Answers, columns: Sequence[str]) -> Answers:
         if "preference" in there and asked.preference is None:
             known |= {"preference": "preference", "preferred": asked.preferred or (1.0, 2.0)}
         return _answers(known | own)
+    if there >= LOG:
+        of_log = {"category": asked.category or "task", "sample": "epoch" if "epoch" in there else None}
+        return _answers(known | of_log | {"prompt": "input", "model": "model", "answer": "answer"})
     if there >= OUTPUTS:
         return _answers(known | {"model": "generator", "answer": "output", "sample": asked.sample})
     return asked

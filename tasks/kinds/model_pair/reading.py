@@ -117,7 +117,7 @@ def _check_spelling(present: pl.DataFrame, opened: Opened, asked: Answers) -> No
     if twice:
         raise SourceError(
             f"{opened.where}.model: wanted each model spelled in one way in {_named(asked)} of "
-            f"{opened.label}, got {' and '.join(twice)}. Write it in one way, or leave rows out with collect.where."
+            f"{opened.label}, got {' and '.join(twice)}. Make them one, or leave rows out (collect.where)."
         )
 
 

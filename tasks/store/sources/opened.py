@@ -6,9 +6,8 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import SourceError
-from tasks.store.sources import columns, locate, nested, values
-from tasks.store.sources.groups import Part, Reader, called, of_parts
-from tasks.store.sources.wording import listed, shown
+from tasks.store.sources import columns, nested, values
+from tasks.store.sources.reader import Part, Reader, of_parts
 from tasks.study import Study
 from tasks.study.corpus import Source
 
@@ -22,23 +21,13 @@ class Opened:
         Raises:
             SourceError: a file, query or filter cannot be used, or there is no row.
         """
-        collect, self._reader = study.collect, Reader(study)
-        files = locate.files_of(study, collect.path)
-        formats = {locate.format_of(file) for file in files}
-        if collect.query is not None and formats != {"database"}:
-            raise SourceError(
-                f"studies.{study.name}.collect.query: wanted a DuckDB or SQLite file, got {shown(files[0])}. "
-                "Use where: FILTER for other files."
-            )
-        self._parts = [self._reader.file(file, "", Source(), collect.query) for file in files]
-        self.label = called(files)
+        self._reader = Reader(study)
+        self._parts, self.label, _ = self._reader.parts("", Source())
         """What errors call it."""
         self.where = f"studies.{study.name}.{study.kind}"
         """Where its columns are named."""
         self.columns = list(dict.fromkeys(name for part in self._parts for name in part.rows.columns))
-        if not sum(part.rows.height for part in self._parts):
-            raise SourceError(f"{self.label}: has columns {listed(self.columns)}, but no rows.")
-        self._kept = self._filter(collect.where, f"studies.{study.name}.collect.where")
+        self._kept = self._filter(study.collect.where, f"studies.{study.name}.collect.where")
 
     def _filter(self, condition: str | None, where: str) -> pl.Series | None:
         if condition is None:
