@@ -42,10 +42,13 @@ class Collected:
     manifest: Counts
     tables: Mapping[str, pl.DataFrame]
     """The kind's own (`Gathered.tables`)."""
+    calls: pl.DataFrame
+    """The paid answers that rows rest on; rows of frames.CALLS."""
 
 
 def run(study: Study) -> Counts:
     """Collects, checks and writes."""
+    kinds.load(study.kind).fetch(study)
     found = collected(study)
     expectations.check_texts(found.texts, found.documents, study.collect.explore_share)
     with frames.writing(paths.output(study.name, "collect")) as folder:
@@ -53,6 +56,8 @@ def run(study: Study) -> Counts:
         frames.write(found.documents, folder / "documents.parquet", frames.DOCUMENTS)
         for name, frame in found.tables.items():
             frames.write(frame, folder / f"{name}.parquet", kinds.load(study.kind).tables[name])
+        if found.calls.height:
+            frames.write(found.calls, folder / "calls.parquet", frames.CALLS)
         if found.recorded is not None:
             frames.write(found.recorded, folder / "recorded.parquet", frames.RECORDED)
         frames.write_manifest(folder, found.manifest)
@@ -127,7 +132,8 @@ def collected(study: Study) -> Collected:
         "split_hash": frames.split_hash(texts),
         **({"recorded": noted} if noted else {}),
     }
-    return Collected(texts, documents, recorded, manifest, gathered.tables)
+    paid = frames.from_records(gathered.calls, frames.CALLS).sort("request_hash")
+    return Collected(texts, documents, recorded, manifest, gathered.tables, paid)
 
 
 def _without_overlap(

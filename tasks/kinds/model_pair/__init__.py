@@ -9,6 +9,7 @@ gathering         answers, prompts and preferences as rows
   layout reading    which columns, and what they hold
   preferences       what a winner, a tie or a number says
   pairing           whose answers belong together
+  asking            answers that models write now
 rows              which pairs are judged
 embedded/ llm/    who proposes and judges comparisons
 """
@@ -21,6 +22,7 @@ import polars as pl
 from tasks.kinds import Gathered, Kind, Words
 from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.params import Answers, own
+from tasks.records import Unasked
 from tasks.study import Study
 
 if TYPE_CHECKING:
@@ -68,6 +70,19 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import gathering
 
         return gathering.gathered(study, own(study))
+
+    def fetch(self, study: Study) -> None:
+        """Has models write the answers that are missing, where the study asks for them."""
+        from tasks.kinds.model_pair import asking
+
+        if own(study).ask:
+            asking.fetch(study, own(study))
+
+    def unasked(self, study: Study) -> list[Unasked]:
+        """Answers that models are yet to write."""
+        from tasks.kinds.model_pair import asking
+
+        return asking.unasked(study, own(study)) if own(study).ask else []
 
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """Both answers to each confirmation prompt, neighbours under one `pair`."""

@@ -36,4 +36,5 @@ def gathered(study: Study, asked: Answers) -> Gathered:
         .agg(pl.col("model_a", "model_b", "category").min(), pl.col("preference").mean())
     )
     read = given.read | {"left_out": given.counts | left_out}
-    return Gathered(pl.concat(sides), names, read, {"pairs": known.select(tables.PAIRS.names()).sort("pair")})
+    own = {"pairs": known.select(tables.PAIRS.names()).sort("pair")}
+    return Gathered(pl.concat(sides), names, read, own, given.calls)

@@ -177,6 +177,7 @@ def check(kind: str, study: Study) -> None:
             f"wanted no formalise.threshold with `kind: {kind}`: a comparison has three outcomes"
         )
     _check_collect(kind, study.collect)
+    _check_prices(kind, study)
 
 
 _INSTEAD = {
@@ -201,3 +202,14 @@ def _check_collect(kind: str, collect: Collect) -> None:
                 f"write `{kind}: {{{instead}}}`" if instead else "leave it out: answers stand side by side"
             )
             raise ValueError(f"wanted no collect.{key} with `kind: {kind}`; {advice}")
+
+
+def _check_prices(kind: str, study: Study) -> None:
+    """A budget needs the price of every model that is asked."""
+    models = [one.model for one in own(study).ask] if hasattr(study, kind) else []
+    unpriced = [model for model in models if model not in study.spend.prices]
+    if unpriced and study.spend.budget_usd is not None:
+        raise ValueError(
+            f"wanted spend.prices for `{unpriced[0]}` to keep a budget; write `prices: {{{unpriced[0]}: "
+            "{input: USD, output: USD}}` per million tokens"
+        )

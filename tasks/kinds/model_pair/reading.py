@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import CorpusError, SourceError, nearest
-from tasks.kinds.model_pair import layout
+from tasks.kinds.model_pair import asking, layout
 from tasks.kinds.model_pair.params import Answers
 from tasks.kinds.model_pair.preferences import Table, folded, opinions
+from tasks.records import Call
 from tasks.store.canonical import canonicalised
 from tasks.store.sources import hashes, normalised
 from tasks.store.sources.opened import Opened
@@ -33,6 +34,8 @@ class Given:
     said: pl.DataFrame
     """Columns key and said: preferences, and what `opinions` makes of them."""
     read: dict[str, Any]
+    calls: tuple[Call, ...]
+    """The paid answers they rest on."""
     is_long: bool
     """Whether a model without an answer to a prompt is missing one; else a row says who was asked."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -48,7 +51,7 @@ def given(study: Study, asked: Answers) -> Given:
     """
     opened = Opened(study)
     asked = layout.resolved(asked, opened.columns)
-    rows = _rows(opened, asked)
+    rows, calls = _asked(opened, asked) if asked.ask else (_rows(opened, asked), ())
     n_read = rows["row"].n_unique()
     rows = rows.filter(pl.col("asked") != "")
     counts = {"without a prompt": n_read - rows["row"].n_unique()}
@@ -67,18 +70,36 @@ def given(study: Study, asked: Answers) -> Given:
     meant = opinions(said["said"], table) if said.height else pl.DataFrame()
     said = said.join(meant, on="said", how="left") if meant.height else said.clear()
     read = opened.manifest() | {"models": dict(present.iter_rows())}
-    return Given(rows, models, said, read, asked.is_long, {why: n for why, n in counts.items() if n})
+    return Given(rows, models, said, read, calls, asked.is_long, {why: n for why, n in counts.items() if n})
 
 
-def _rows(opened: Opened, asked: Answers) -> pl.DataFrame:
-    """One row an answer, as they are read."""
+def _asked(opened: Opened, asked: Answers) -> tuple[pl.DataFrame, tuple[Call, ...]]:
+    """One row an answer, of those that models wrote, and the calls that brought them."""
+    shared = _shared(opened, asked)
+    prompts = shared["prompt"].fill_null("")
+    there = asking.kept(asked, prompts.to_list())
+    sides = [
+        shared.with_columns(
+            place=pl.lit(place, pl.Int64),
+            model=pl.lit(one.called),
+            answer=pl.Series(
+                [kept.text if (kept := there.get((place, p))) else "" for p in prompts], dtype=pl.String
+            ),
+        )
+        for place, one in enumerate(asked.ask)
+    ]
+    return pl.concat(sides), tuple(kept.call for kept in there.values())
+
+
+def _shared(opened: Opened, asked: Answers) -> pl.DataFrame:
+    """What is known of each row beside its answers."""
     prompt = opened.text(asked.prompt, "prompt")
     none = pl.repeat(None, len(prompt), dtype=pl.String, eager=True)
 
     def known(name: str | None, key: str) -> pl.Series:
         return none if name is None else opened.ids(name, key)
 
-    shared = pl.DataFrame(
+    return pl.DataFrame(
         {
             "row": pl.arange(len(prompt), eager=True),
             "prompt": prompt,
@@ -89,6 +110,11 @@ def _rows(opened: Opened, asked: Answers) -> pl.DataFrame:
             "said": known(asked.preference, "preference"),
         }
     )
+
+
+def _rows(opened: Opened, asked: Answers) -> pl.DataFrame:
+    """One row an answer, as they are read."""
+    shared = _shared(opened, asked)
     if isinstance(asked.model, str):
         own = {
             "model": opened.ids(asked.model, "model", "names"),
@@ -128,6 +154,8 @@ def _named(asked: Answers) -> str:
 
 def _compared(asked: Answers, rows: pl.DataFrame, every: Sequence[str], opened: Opened) -> tuple[str, ...]:
     """The models to compare, the first one first."""
+    if asked.ask:
+        return tuple(one.called for one in asked.ask)
     if asked.model is None:
         return asked.models or asked.answers
     of = f"{_named(asked)} of {opened.label}"
