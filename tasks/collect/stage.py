@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from tasks import kinds, paths
-from tasks.collect import leaks, notes, results
+from tasks.collect import answers, leaks, notes, results
 from tasks.collect.texts import clean, merge, resolve_overlap
 from tasks.collect.units import link, split
 from tasks.errors import CorpusError
@@ -99,7 +99,10 @@ def collected(study: Study) -> Collected:
     check_sizes(texts, names, copied)
     recorded, noted = _recorded(study, texts)
     sizes = _per_group(texts, names)
-    given_away = leaks.leaks(texts.filter(half="explore")) if kind.has_groups else []
+    looks = kind.has_groups and not is_answers
+    given_away = leaks.leaks(texts.filter(half="explore")) if looks else []
+    models = gathered.read.get("models", {})
+    alarms, told = answers.told(texts, names, models) if is_answers else ([], [])
     manifest: Counts = {
         "study": study.name,
         "n_rows": gathered.rows.height,
@@ -118,9 +121,10 @@ def collected(study: Study) -> Collected:
         },
         "near_duplicates": copied,
         "leaks": given_away,
-        "notes": [*results.notes(gathered.read), *notes.of_pattern(copied)],
+        "notes": [*results.notes(gathered.read), *told, *notes.of_pattern(copied)],
         "warnings": [
             *gathered.read.get("warnings", []),
+            *alarms,
             *notes.of_families(copied),
             *results.of_variants(study.collect, texts["text"]),
             *notes.of_overlap(study.collect.overlap, n_overlap, sizes),

@@ -235,6 +235,10 @@ class Kind:
         rows, names, read = sources.read_groups(study)
         return Gathered(rows, names, read)
 
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """The keys of its block for a table that has the form of its own; None: it has not [new]."""
+        return None
+
     def fetch(self, study: Study) -> None:
         """Asks for what is to be paid before there are rows; what is there is not asked again [collect]."""
 

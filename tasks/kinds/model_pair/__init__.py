@@ -10,11 +10,13 @@ gathering         answers, prompts and preferences as rows
   preferences       what a winner, a tie or a number says
   pairing           whose answers belong together
   asking            answers that models write now
+  guessing lines    what `natstat new` and `natstat check` say of them
 rows              which pairs are judged
 embedded/ llm/    who proposes and judges comparisons
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -71,6 +73,12 @@ class ModelPair(Kind):
 
         return gathering.gathered(study, own(study))
 
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """Where prompts and answers seem to be."""
+        from tasks.kinds.model_pair import guessing
+
+        return guessing.block(rows)
+
     def fetch(self, study: Study) -> None:
         """Has models write the answers that are missing, where the study asks for them."""
         from tasks.kinds.model_pair import asking
@@ -95,6 +103,12 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import rows as of_pairs
 
         return of_pairs.shuffled(rows, rng)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """Pairs, and what is missing."""
+        from tasks.kinds.model_pair import lines
+
+        return lines.sizes(found)
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share of prompts where model 1 shows it more minus share where model 2 does, by sign flip."""

@@ -5,7 +5,7 @@ belong together; of several of one model those with one `sample`, or by chance w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -38,8 +38,9 @@ class Given:
     """The paid answers they rest on."""
     is_long: bool
     """Whether a model without an answer to a prompt is missing one; else a row says who was asked."""
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int]
     """Rows that are left out, by why."""
+    warnings: list[str]
 
 
 def given(study: Study, asked: Answers) -> Given:
@@ -52,25 +53,65 @@ def given(study: Study, asked: Answers) -> Given:
     opened = Opened(study)
     asked = layout.resolved(asked, opened.columns)
     rows, calls = _asked(opened, asked) if asked.ask else (_rows(opened, asked), ())
-    n_read = rows["row"].n_unique()
-    rows = rows.filter(pl.col("asked") != "")
-    counts = {"without a prompt": n_read - rows["row"].n_unique()}
-    n_read = rows["row"].n_unique()
-    rows = rows.filter(pl.col("model").is_not_null())
-    counts["that do not say whose answer it is"] = n_read - rows["row"].n_unique()
+    rows, counts = _usable(rows)
+    rows, spelled = _categories(rows)
     present = rows["model"].value_counts(sort=True, name="n").sort("n", "model", descending=[True, False])
     every = present["model"].to_list()
     _check_spelling(present, opened, asked)
     models = _compared(asked, rows, every, opened)
-    n_same = rows.filter(pl.len().over("row", "model") > 1)["row"].n_unique()
-    rows = rows.filter(pl.len().over("row", "model") == 1)
-    counts["in which a model stands against itself"] = n_same
     rows, said = _keyed(rows, asked)
     table = Table(asked, models, tuple(every), opened.label, opened.where)
     meant = opinions(said["said"], table) if said.height else pl.DataFrame()
     said = said.join(meant, on="said", how="left") if meant.height else said.clear()
     read = opened.manifest() | {"models": dict(present.iter_rows())}
-    return Given(rows, models, said, read, calls, asked.is_long, {why: n for why, n in counts.items() if n})
+    warnings = [*spelled, *_cut(asked, calls)]
+    return Given(rows, models, said, read, calls, asked.is_long, counts, warnings)
+
+
+def _usable(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Rows with a prompt of which it is known who answered, and how many others there are, by why."""
+    is_known = {
+        "without a prompt": pl.col("asked") != "",
+        "that do not say whose answer it is": pl.col("model").is_not_null(),
+        "in which a model stands against itself": pl.len().over("row", "model") == 1,
+    }
+    counts = {}
+    for why, known in is_known.items():
+        n, rows = rows["row"].n_unique(), rows.filter(known)
+        counts[why] = n - rows["row"].n_unique()
+    return rows, counts
+
+
+def _categories(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Categories that differ in case, blanks or hyphens as one, in the commonest spelling; and which do."""
+    counted = (
+        rows["category"].drop_nulls().value_counts(name="n").sort("n", "category", descending=[True, False])
+    )
+    forms: dict[str, list[str]] = {}
+    for category in counted["category"]:
+        forms.setdefault(folded(category), []).append(category)
+    twice = {form: spelled[0] for spelled in forms.values() for form in spelled[1:]}
+    if not twice:
+        return rows, []
+    told = [f"{' and '.join(map(repr, spelled))}" for spelled in forms.values() if len(spelled) > 1]
+    one = pl.col("category").replace(list(twice), list(twice.values()))
+    return rows.with_columns(one), [
+        f"a category is spelled in several ways, and counts as one: {listed(told)}"
+    ]
+
+
+def _cut(asked: Answers, calls: Sequence[Call]) -> list[str]:
+    """Models whose answers were cut off at their limit of tokens."""
+    told = []
+    for one in asked.ask:
+        of = [call for call in calls if call.model == one.model]
+        n = sum(call.tokens_out >= one.endpoint.max_tokens for call in of)
+        if n:
+            told.append(
+                f"{n:,} answers of {one.model} were cut off at {one.endpoint.max_tokens:,} tokens. Raise "
+                "max_tokens: where an answer was cut off is no trait of a model"
+            )
+    return list(dict.fromkeys(told))
 
 
 def _asked(opened: Opened, asked: Answers) -> tuple[pl.DataFrame, tuple[Call, ...]]:
