@@ -66,6 +66,7 @@ class Ask(Role):
     """A model that is asked to answer the prompts; it takes nothing from `llm`."""
 
     model: str
+    """The name the server knows the model by."""
     name: str | None = None
     """What it is called in this study; as `model` without it. Two prompts of one model need two names."""
     system: str | None = Field(default=None, min_length=1)
