@@ -53,7 +53,8 @@ def given(study: Study, asked: Answers) -> Given:
     opened = Opened(study)
     asked = layout.resolved(asked, opened.columns)
     rows, calls = _asked(opened, asked) if asked.ask else (_rows(opened, asked), ())
-    rows, counts = _usable(rows)
+    is_blank = pl.col("answer").str.strip_chars() == ""
+    rows, counts = _usable(rows.with_columns(answer=pl.when(~is_blank).then("answer").fill_null("")))
     rows, spelled = _categories(rows)
     present = rows["model"].value_counts(sort=True, name="n").sort("n", "model", descending=[True, False])
     every = present["model"].to_list()
@@ -236,7 +237,9 @@ def _keyed(rows: pl.DataFrame, asked: Answers) -> tuple[pl.DataFrame, pl.DataFra
         keyed = keyed.with_columns(
             key=pl.concat_str("asked", "sample", "number", separator="\x1f", ignore_nulls=True)
         )
-    said = keyed.filter(pl.col("said").is_not_null()).select("key", "said").sort("key", "said")
+    said = keyed.filter(pl.col("said").is_not_null()).select("key", "said")
+    # A row with several answers says it once; of rows with one each speaks for itself.
+    said = (said if asked.is_long else said.unique()).sort("key", "said")
     # Copies of a row are one answer.
     distinct = keyed.group_by("key", "number", "model").agg(
         pl.col("place", "prompt", "asked", "document", "category").min(), pl.col("answer").min()
