@@ -11,11 +11,12 @@ from tasks import paths
 from tasks.__main__ import main
 from tests import loopback
 from tests.conftest import Project
+from tests.engines import scripted
 from tests.engines.test_llm_kill import killed, started
 from tests.loopback import Plan, Server
 from tests.model_pairs import prompts
 
-N = 40
+N = 30
 
 
 def prepared(project: Project, server: Server, **blocks: Any) -> None:
@@ -38,13 +39,13 @@ def prepared(project: Project, server: Server, **blocks: Any) -> None:
 def test_answers_are_asked_for_once_whatever_happens_on_the_way(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    faults = Plan(rate_limited=0.2, dropped=0.05, server_error=0.05, refusals=0.1)
+    faults = Plan(rate_limited=0.2, dropped=0.03, refusals=0.1)
     with loopback.serve(faults) as server:
         prepared(project, server)
         for command in ("check", "cost"):
             assert main([command, "--study", "news"]) == 0
             told = capsys.readouterr().out
-            assert "plain: 40 of 40 answers are missing, at most" in told
+            assert "plain: 30 of 30 answers are missing, at most" in told
             assert "`natstat collect --study news` asks for them" in told
         assert server.stats()["calls"] == 0
 
@@ -100,7 +101,7 @@ def test_a_killed_run_pays_no_answer_twice_but_what_was_in_flight(project: Proje
     answers = project.folder / "answers.sqlite"
     with loopback.serve(Plan(latency_s=0.03)) as server:
         prepared(project, server, spend={"concurrency": 4})
-        assert killed(started(project, answers, "collect"), server, at_call=15, after_s=0.01)
+        assert killed(started(project, answers, "collect"), server, at_call=10, after_s=0.01)
         assert not paths.output("news", "collect").exists()
         with started(project, answers, "collect") as process:
             said, _ = process.communicate(timeout=120)
@@ -110,15 +111,18 @@ def test_a_killed_run_pays_no_answer_twice_but_what_was_in_flight(project: Proje
 
 
 def test_answers_that_are_cut_off_are_told(project: Project) -> None:
-    from tests.engines.scripted import serving
+    def cut(question: scripted.Question) -> str:
+        return f"About {question.user} " + "and so on " * 300
 
-    with serving(lambda question: f"About {question.user}") as server:
+    with scripted.serving(cut) as server:
         server.finish = "length"
         prepared(project, Server(server.url))
-        main(["collect", "--study", "news"])
+        project.run("news", "collect")
         sent = [one.body for one in server.asked]
     assert {len(body["messages"]) for body in sent} == {1, 2} and len(sent) == 2 * N
-    assert {body["max_tokens"] for body in sent if "max_tokens" in body} <= {200}
+    assert {body.get("max_tokens", 200) for body in sent} == {200}
+    manifest = json.loads((paths.output("news", "collect") / "manifest.json").read_text())
+    assert "30 answers of plain were cut off at 200 tokens" in " ".join(manifest["warnings"])
 
 
 @pytest.mark.parametrize("missing", ["prompt", "file"])

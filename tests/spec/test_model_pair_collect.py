@@ -10,7 +10,7 @@ from tasks.errors import CorpusError, NatstatError, SourceError
 from tasks.kinds import load
 from tasks.study import dialect
 from tests.conftest import SHARED, Project, shared_file
-from tests.model_pairs import N, ONE, OTHER, gathered, long, pairs, prompts, read, study, wide
+from tests.model_pairs import ONE, OTHER, N, gathered, long, pairs, prompts, read, study, wide
 
 NAMED = {"models": [ONE, OTHER]}
 LONG = {"model": "model", "answer": "answer"}
@@ -113,7 +113,7 @@ def test_more_than_two_models_are_each_compared_with_the_first(project: Project)
         .agg(pl.len(), pl.col("preference").mean(), pl.col("preference").null_count().alias("unsaid"))
     )
     assert found.names == {"A": ONE, "B": f"{OTHER} or third"}
-    # Of 20 prompts 7 were won by the first, 7 by the second, 6 are ties; nothing was said of the third where it lost.
+    # Of 20 prompts each of two models won 7 and 6 are ties; a win of the second says nothing of the third.
     assert {row[0]: row[1:] for row in by_model.rows()} == {OTHER: (20, 0.0, 0), "third": (20, 7 / 13, 7)}
     assert found.rows["identity"].n_unique() == 40
     assert found.rows.select(pl.struct("context", "document_id").n_unique()).item() == 20
@@ -294,29 +294,69 @@ def _three(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "no such prompt": (wide, {"prompt": "promt"}, "model_pair.prompt: wanted a column 'promt' in rows.parquet; did you mean `prompt`?"),
-    "no such answer": (wide, {"answers": ["answer_1", "answer_3"]}, "model_pair.answers: wanted a column 'answer_3'"),
-    "no such model": (lambda: long(wide()), LONG | {"models": [ONE, "modl-2x"]}, "'modl-2x' is none; did you mean `model-2x`?"),
+    "no such prompt": (
+        wide,
+        {"prompt": "promt"},
+        "model_pair.prompt: wanted a column 'promt' in rows.parquet; did you mean `prompt`?",
+    ),
+    "no such answer": (
+        wide,
+        {"answers": ["answer_1", "answer_3"]},
+        "model_pair.answers: wanted a column 'answer_3'",
+    ),
+    "no such model": (
+        lambda: long(wide()),
+        LONG | {"models": [ONE, "modl-2x"]},
+        "'modl-2x' is none; did you mean `model-2x`?",
+    ),
     "a model spelled twice": (lambda: _spelled(long(wide())), LONG, "wanted each model spelled in one way"),
-    "three models": (lambda: _three(long(wide())), LONG, "has 3: model-1x, model-2x, third. Write models: [ONE, ANOTHER]"),
-    "one model": (lambda: long(wide())[:N], LONG, "wanted two models in column 'model' of rows.parquet, got model-1x"),
+    "three models": (
+        lambda: _three(long(wide())),
+        LONG,
+        "has 3: model-1x, model-2x, third. Write models: [ONE, ANOTHER]",
+    ),
+    "one model": (
+        lambda: long(wide())[:N],
+        LONG,
+        "wanted two models in column 'model' of rows.parquet, got model-1x",
+    ),
     "an empty model": (
         lambda: [{**row, "answer_2": ""} for row in wide()],
         NAMED,
-        "wanted prompts that two models answered, got none (model-1x answered 60 of 60, model-2x answered 0 of 60)",
+        "two models answered, got none (model-1x answered 60 of 60, model-2x answered 0 of 60)",
     ),
-    "no preference": (lambda: [{**r, "won": "perhaps"} for r in wide()], {"preference": "won"}, "got 'perhaps' (60 rows). Write `preferred:"),
+    "no preference": (
+        lambda: [{**r, "won": "perhaps"} for r in wide()],
+        {"preference": "won"},
+        "got 'perhaps' (60 rows). Write `preferred:",
+    ),
     "too far": (
         lambda: [{**r, "won": i} for i, r in enumerate(wide())],
         {"preference": "won", "preferred": [1, 7]},
         "wanted numbers from 1 to 7 in column 'won' of rows.parquet, got '0' (1 rows)",
     ),
-    "0, 1 and 2": (lambda: [{**r, "won": i % 3} for i, r in enumerate(wide())], {"preference": "won"}, "got '0' (20 rows), '1' (20 rows), '2' (20 rows)"),
-    "not listed": (wide, NAMED | {"preference": "won", "preferred": {"first": [ONE]}}, "under first, second or tie"),
-    "who is first": (lambda: [{**r, "won": "A"} for r in long(wide())], LONG | {"preference": "won"}, "nothing says which model is the first"),
-    "numbers as answers": (lambda: [{**r, "answer_1": 4} for r in wide()], {}, "wanted text in column 'answer_1'"),
+    "0, 1 and 2": (
+        lambda: [{**r, "won": i % 3} for i, r in enumerate(wide())],
+        {"preference": "won"},
+        "got '0' (20 rows), '1' (20 rows), '2' (20 rows)",
+    ),
+    "not listed": (
+        wide,
+        NAMED | {"preference": "won", "preferred": {"first": [ONE]}},
+        "under first, second or tie",
+    ),
+    "who is first": (
+        lambda: [{**r, "won": "A"} for r in long(wide())],
+        LONG | {"preference": "won"},
+        "nothing says which model is the first",
+    ),
+    "numbers as answers": (
+        lambda: [{**r, "answer_1": 4} for r in wide()],
+        {},
+        "wanted text in column 'answer_1'",
+    ),
     "no row": (wide, {}, "wanted rows of rows.parquet, none meets"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("rows", "block", "words"), BAD.values(), ids=BAD)
@@ -344,9 +384,17 @@ KEYS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no range": ({"preference": "p", "preferred": [1, 1]}, {}, "wanted two different numbers"),
     "one to ask": ({"ask": [{"model": "m"}]}, {}, "wanted two models or more under `ask`, got one"),
     "alike": ({"ask": [{"model": "m"}, {"model": "m"}]}, {}, "got `m` twice"),
-    "asked and read": ({"ask": [{"model": "m"}, {"model": "n"}], "model": "x"}, {}, "wanted no `model` with `ask`"),
-    "no price": ({"ask": [{"model": "m"}, {"model": "n"}]}, {"spend": {"budget_usd": 1.0}}, "wanted spend.prices for `m`"),
-}  # fmt: skip
+    "asked and read": (
+        {"ask": [{"model": "m"}, {"model": "n"}], "model": "x"},
+        {},
+        "wanted no `model` with `ask`",
+    ),
+    "no price": (
+        {"ask": [{"model": "m"}, {"model": "n"}]},
+        {"spend": {"budget_usd": 1.0}},
+        "wanted spend.prices for `m`",
+    ),
+}
 
 
 @pytest.mark.parametrize(("block", "entry", "words"), KEYS.values(), ids=KEYS)

@@ -21,7 +21,7 @@ _ROLE: Final = "generator"
 _FORM = "answer/1"
 """Stands for a prompt file: a prompt of the study is sent as it is."""
 _BYTES_PER_TOKEN, _FRAME = 4, 10
-_Key = tuple[int, str]
+Key = tuple[int, str]
 """Number of the model, and the prompt."""
 
 
@@ -41,7 +41,7 @@ def fetch(study: Study, asked: Answers) -> None:
         Gateway(study, _STAGE).ask_each(missing, f"answers {study.name}")
 
 
-def kept(asked: Answers, prompts: Sequence[str]) -> "dict[_Key, Kept]":
+def kept(asked: Answers, prompts: Sequence[str]) -> "dict[Key, Kept]":
     """What is answered so far; nobody is asked."""
     from tasks.engines.gateway.kept import texts_kept
 
@@ -69,7 +69,7 @@ def _prompts(opened: Opened, asked: Answers) -> list[str]:
     return [prompt for prompt in prompts if prompt.strip()]
 
 
-def _requests(asked: Answers, prompts: Sequence[str]) -> "dict[_Key, Request]":
+def _requests(asked: Answers, prompts: Sequence[str]) -> "dict[Key, Request]":
     return {
         (number, prompt): _request(one, prompt)
         for number, one in enumerate(asked.ask)

@@ -4,9 +4,9 @@ A row of the table has all answers to a prompt (wide), or one (long). In a long 
 belong together; of several of one model those with one `sample`, or by chance where nothing says which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -20,6 +20,9 @@ from tasks.store.sources import hashes, normalised
 from tasks.store.sources.opened import Opened
 from tasks.store.sources.wording import listed
 from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.engines.gateway.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ def given(study: Study, asked: Answers) -> Given:
     """
     opened = Opened(study)
     asked = layout.resolved(asked, opened.columns)
-    rows, calls = _asked(opened, asked) if asked.ask else (_rows(opened, asked), ())
+    shared = _shared(opened, asked)
+    prompts = shared["prompt"].fill_null("").to_list()
+    written = asking.kept(asked, prompts) if asked.ask else {}
+    rows = _asked(shared, asked, written) if asked.ask else _rows(opened, shared, asked)
     is_blank = pl.col("answer").str.strip_chars() == ""
     rows, counts = _usable(rows.with_columns(answer=pl.when(~is_blank).then("answer").fill_null("")))
     rows, spelled = _categories(rows)
@@ -65,7 +71,8 @@ def given(study: Study, asked: Answers) -> Given:
     meant = opinions(said["said"], table) if said.height else pl.DataFrame()
     said = said.join(meant, on="said", how="left") if meant.height else said.clear()
     read = opened.manifest() | {"models": dict(present.iter_rows())}
-    warnings = [*spelled, *_cut(asked, calls)]
+    warnings = [*spelled, *_cut(asked, written)]
+    calls = tuple(kept.call for kept in written.values())
     return Given(rows, models, said, read, calls, asked.is_long, counts, warnings)
 
 
@@ -101,36 +108,29 @@ def _categories(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     ]
 
 
-def _cut(asked: Answers, calls: Sequence[Call]) -> list[str]:
+def _cut(asked: Answers, there: Mapping[asking.Key, "Kept"]) -> list[str]:
     """Models whose answers were cut off at their limit of tokens."""
     told = []
-    for one in asked.ask:
-        of = [call for call in calls if call.model == one.model]
-        n = sum(call.tokens_out >= one.endpoint.max_tokens for call in of)
+    for place, one in enumerate(asked.ask):
+        n = sum(kept.is_cut for (number, _), kept in there.items() if number == place)
         if n:
             told.append(
-                f"{n:,} answers of {one.model} were cut off at {one.endpoint.max_tokens:,} tokens. Raise "
+                f"{n:,} answers of {one.called} were cut off at {one.endpoint.max_tokens:,} tokens. Raise "
                 "max_tokens: where an answer was cut off is no trait of a model"
             )
-    return list(dict.fromkeys(told))
+    return told
 
 
-def _asked(opened: Opened, asked: Answers) -> tuple[pl.DataFrame, tuple[Call, ...]]:
-    """One row an answer, of those that models wrote, and the calls that brought them."""
-    shared = _shared(opened, asked)
+def _asked(shared: pl.DataFrame, asked: Answers, there: Mapping[asking.Key, "Kept"]) -> pl.DataFrame:
+    """One row an answer, of those that models wrote."""
     prompts = shared["prompt"].fill_null("")
-    there = asking.kept(asked, prompts.to_list())
-    sides = [
-        shared.with_columns(
-            place=pl.lit(place, pl.Int64),
-            model=pl.lit(one.called),
-            answer=pl.Series(
-                [kept.text if (kept := there.get((place, p))) else "" for p in prompts], dtype=pl.String
-            ),
-        )
-        for place, one in enumerate(asked.ask)
-    ]
-    return pl.concat(sides), tuple(kept.call for kept in there.values())
+    sides = []
+    for place, one in enumerate(asked.ask):
+        said = [kept.text if (kept := there.get((place, prompt))) else "" for prompt in prompts]
+        answer = pl.Series("answer", said, dtype=pl.String)
+        side = shared.with_columns(answer, place=pl.lit(place, pl.Int64), model=pl.lit(one.called))
+        sides.append(side)
+    return pl.concat(sides)
 
 
 def _shared(opened: Opened, asked: Answers) -> pl.DataFrame:
@@ -154,9 +154,8 @@ def _shared(opened: Opened, asked: Answers) -> pl.DataFrame:
     )
 
 
-def _rows(opened: Opened, asked: Answers) -> pl.DataFrame:
+def _rows(opened: Opened, shared: pl.DataFrame, asked: Answers) -> pl.DataFrame:
     """One row an answer, as they are read."""
-    shared = _shared(opened, asked)
     if isinstance(asked.model, str):
         own = {
             "model": opened.ids(asked.model, "model", "names"),
