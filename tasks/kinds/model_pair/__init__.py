@@ -6,11 +6,17 @@ saw, with error control). The prompt is the document, and its two answers trade 
 
 params tables     its keys, its tables
 gathering         answers, prompts and preferences as rows
+  layout reading    which columns, and what they hold
+  preferences       what a winner, a tie or a number says
+  pairing           whose answers belong together
+  asking            answers that models write now
+  guessing lines    what `natstat new` and `natstat check` say of them
 rows              which pairs are judged
 embedded/ llm/    who proposes and judges comparisons
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +24,7 @@ import polars as pl
 from tasks.kinds import Gathered, Kind, Words
 from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.params import Answers, own
+from tasks.records import Unasked
 from tasks.study import Study
 
 if TYPE_CHECKING:
@@ -66,6 +73,25 @@ class ModelPair(Kind):
 
         return gathering.gathered(study, own(study))
 
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """Where prompts and answers seem to be."""
+        from tasks.kinds.model_pair import guessing
+
+        return guessing.block(rows)
+
+    def fetch(self, study: Study) -> None:
+        """Has models write the answers that are missing, where the study asks for them."""
+        from tasks.kinds.model_pair import asking
+
+        if own(study).ask:
+            asking.fetch(study, own(study))
+
+    def unasked(self, study: Study) -> list[Unasked]:
+        """Answers that models are yet to write."""
+        from tasks.kinds.model_pair import asking
+
+        return asking.unasked(study, own(study)) if own(study).ask else []
+
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """Both answers to each confirmation prompt, neighbours under one `pair`."""
         from tasks.kinds.model_pair import rows
@@ -77,6 +103,12 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import rows as of_pairs
 
         return of_pairs.shuffled(rows, rng)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """Pairs, and what is missing."""
+        from tasks.kinds.model_pair import lines
+
+        return lines.sizes(found)
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share of prompts where model 1 shows it more minus share where model 2 does, by sign flip."""

@@ -1,41 +1,80 @@
 """Prompts, answers and preferences as rows: two a pair, one in each group."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
+from tasks.errors import CorpusError
 from tasks.kinds import Gathered
-from tasks.kinds.model_pair import tables
+from tasks.kinds.model_pair import pairing, reading, tables
 from tasks.kinds.model_pair.params import Answers
-from tasks.store import frames
-from tasks.store.sources import all_rows, hashes, normalised
+from tasks.store.sources import hashes
 from tasks.study import Study
+
+MOST_MISSING = 0.05
+"""Share of a model's answers that are missing from which on it is a warning."""
 
 
 def gathered(study: Study, asked: Answers) -> Gathered:
     """All pairs of answers that the sources hold.
 
     Raises:
-        SourceError: a source or column cannot be used.
+        SourceError: a source, column or value cannot be used.
+        CorpusError: no prompt has the answers of two models.
     """
-    rows, _ = all_rows(study)
-    first, second = asked.answers[:2]
-    prompt = normalised(rows[asked.prompt].fill_null(""))
-    both = zip(prompt, rows[first].fill_null(""), rows[second].fill_null(""), strict=True)
-    identity = pl.Series([frames.hashed(*one) for one in both], dtype=pl.String)
-    shared = {"context": rows[asked.prompt], "document_id": hashes(prompt), "identity": identity}
+    given = reading.given(study, asked)
+    pairs, left_out = pairing.paired(given)
+    first, *others = given.models
+    names = {"A": first, "B": " or ".join(others)}
+    missing = _missing(pairs)
+    if not pairs.filter((pl.col("answer_a") != "") & (pl.col("answer_b") != "")).height:
+        gave = ", ".join(f"{model} answered {of - n:,} of {of:,}" for model, (n, of) in missing.items())
+        raise CorpusError(
+            f"studies.{study.name}.{study.kind}: wanted prompts that two models answered, got none"
+            f"{f' ({gave})' if gave else ''}. Check which columns and models are named."
+        )
+    shared = {"context": pairs["prompt"], "document_id": pairs["document_id"], "identity": pairs["identity"]}
     sides = [
-        pl.DataFrame({"text": rows[column], **shared}).with_columns(group=pl.lit(group))
-        for group, column in (("A", first), ("B", second))
+        pl.DataFrame({"text": pairs[f"answer_{side}"], **shared}).with_columns(group=pl.lit(side.upper()))
+        for side in "ab"
     ]
-    liked = -(2 * rows[asked.preference] - 1) if asked.preference else None
-    pairs = pl.DataFrame(
-        {
-            "pair": hashes(identity),
-            "model_a": [first] * rows.height,
-            "model_b": [second] * rows.height,
-            "category": rows[asked.category] if asked.category else [None] * rows.height,
-            "preference": [None] * rows.height if liked is None else liked,
-        },
-        schema=tables.PAIRS,
+    known = (
+        pairs.with_columns(pair=hashes(pairs["identity"]))
+        .group_by("pair")
+        .agg(pl.col("model_a", "model_b", "category").min(), pl.col("preference").mean())
     )
-    once = pairs.unique("pair", keep="first", maintain_order=True).sort("pair")
-    return Gathered(pl.concat(sides), {"A": first, "B": second}, {"data": study.data}, {"pairs": once})
+    left_out = {why: n for why, n in (given.counts | left_out).items() if n}
+    warnings = [
+        *given.read.get("warnings", []),
+        *given.warnings,
+        *_of_missing(missing),
+        *_of_left_out(left_out),
+    ]
+    read = given.read | {"left_out": left_out, "missing": {model: n for model, (n, _) in missing.items()}}
+    read |= {"warnings": warnings} if warnings else {}
+    own = {"pairs": known.select(tables.PAIRS.names()).sort("pair")}
+    return Gathered(pl.concat(sides), names, read, own, given.calls)
+
+
+def _missing(pairs: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Of each model how many prompts have no answer of it, and of how many."""
+    sides = [
+        pairs.select("identity", model=f"model_{side}", lacks=pl.col(f"answer_{side}") == "").unique()
+        for side in "ab"
+    ]
+    counted = pl.concat(sides).unique().group_by("model").agg(pl.col("lacks").sum(), pl.len().alias("of"))
+    return {model: (lacks, of) for model, lacks, of in counted.sort("model").rows()}
+
+
+def _of_missing(missing: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Models that often gave none, or an empty one."""
+    return [
+        f"{model} gave no answer, or an empty one, to {n:,} of {of:,} prompts ({n / of:.0%}): such a pair "
+        "is no comparison. It is counted, and bounds every difference; look at why they are missing"
+        for model, (n, of) in missing.items()
+        if n >= MOST_MISSING * of
+    ]
+
+
+def _of_left_out(left_out: Mapping[str, int]) -> list[str]:
+    return [f"left out: {', '.join(f'{n:,} rows {why}' for why, n in left_out.items())}"] if left_out else []

@@ -89,6 +89,23 @@ class Reader:
     def table(self, key: str, source: Source, picks: Mapping[str, Pick]) -> Table:
         """All rows of a source that meet its filters, with the columns that are wanted, TEXT among them."""
         params, study = self._study.collect, self._study
+        parts, label, is_text = self.parts(key, source)
+        picked = self._picked(parts, picks, label, "file" if is_text else None)
+        rows = columns.stacked([part.rows for part in parts], label) if self._asks_sql(source) else picked
+        prefix = f"studies.{study.name}.collect"
+        for where, at in ((params.where, f"{prefix}.where"), (source.where, f"{prefix}.{key}.where")):
+            if where is not None:
+                kept = columns.matching(rows, where, label, at)
+                rows, picked = rows.filter(kept), picked.filter(kept)
+        return Table(rows, picked, label)
+
+    def parts(self, key: str, source: Source) -> tuple[list[Part], str, bool]:
+        """Each file's rows, how errors call them, and whether they are texts without columns.
+
+        Raises:
+            SourceError: a file or query cannot be used, or there is no row.
+        """
+        params, study = self._study.collect, self._study
         files = locate.files_of(study, source.path or params.path)
         formats = {locate.format_of(file) for file in files}
         query = source.query or params.query
@@ -106,14 +123,7 @@ class Reader:
             parts = [Part(pl.concat([part.rows for part in parts]))]
         if sum(part.rows.height for part in parts) == 0:
             raise SourceError(f"{label}: has columns {listed(parts[0].rows.columns)}, but no rows.")
-        picked = self._picked(parts, picks, label, "file" if formats == {"text"} else None)
-        rows = columns.stacked([part.rows for part in parts], label) if self._asks_sql(source) else picked
-        prefix = f"studies.{study.name}.collect"
-        for where, at in ((params.where, f"{prefix}.where"), (source.where, f"{prefix}.{key}.where")):
-            if where is not None:
-                kept = columns.matching(rows, where, label, at)
-                rows, picked = rows.filter(kept), picked.filter(kept)
-        return Table(rows, picked, label)
+        return parts, label, formats == {"text"}
 
     def _asks_sql(self, source: Source) -> bool:
         params = self._study.collect
@@ -134,7 +144,7 @@ class Reader:
             read = self._text_column if name == TEXT else self._ids
             at = f"studies.{self._study.name}.collect.{pick.key}"
             found.append(
-                _of_parts(parts, column, read(column, pick, label, at), label, at).alias(name)
+                of_parts(parts, column, read(column, pick, label, at), label, at).alias(name)
                 if column
                 else pl.repeat(None, n_rows, dtype=pl.String, eager=True).alias(name)
             )
@@ -240,7 +250,7 @@ class Reader:
         return read
 
 
-def _of_parts(
+def of_parts(
     parts: list[Part], name: str, read: Callable[[Part], pl.Series], label: str, where: str
 ) -> pl.Series:
     """A column of all parts; null where a part lacks it.
