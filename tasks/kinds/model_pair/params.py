@@ -20,6 +20,9 @@ class Answers(Block):
     """Column that says how far the second answer is preferred: 0 (the first) to 1."""
     category: Column | None = None
     """Column of the prompt's category."""
+    min_agreement: float = Field(default=0.2, ge=-1, lt=1)
+    """What a judge's agreement with itself in the other order, or a panel's, must reach by the lower end of its
+    interval; a trait under it is no discovery (`ill-defined`)."""
 
 
 def own(study: Study) -> Answers:
