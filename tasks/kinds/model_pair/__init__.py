@@ -6,6 +6,9 @@ saw, with error control). The prompt is the document, and its two answers trade 
 
 params tables     its keys, its tables
 gathering         answers, prompts and preferences as rows
+  layout reading    which columns, and what they hold
+  preferences       what a winner, a tie or a number says
+  pairing           whose answers belong together
 rows              which pairs are judged
 compared          verdicts on pairs as differences: the estimand
 beside            telling liking where orders: tables beside the scores; surface: what needs no trait
