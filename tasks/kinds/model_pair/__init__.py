@@ -15,9 +15,9 @@ beside            telling liking where orders: tables beside the scores; surface
 embedded/ llm/    who proposes and judges comparisons
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -103,6 +103,12 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import beside
 
         return beside.beside(judged, self.params(judged.study).min_agreement)
+
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """How well traits tell whose answer is which, and which is preferred, beside what needs none."""
+        from tasks.kinds.model_pair import headline
+
+        return headline.headline(study)
 
 
 KIND = ModelPair()
