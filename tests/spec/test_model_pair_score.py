@@ -302,7 +302,7 @@ def test_a_trait_that_is_not_well_defined_is_not_liked(pairs: Project) -> None:
 
 def test_a_trait_that_is_length_is_liked_though_length_is_held_equal_for_others(pairs: Project) -> None:
     of, preference = liking()
-    chars = of.rows["text"].str.len_chars().to_numpy().reshape(-1, 2)
+    chars = of.rows["text"].str.len_chars().cast(pl.Int64).to_numpy().reshape(-1, 2)
     texts = (of.rows["text"].gather_every(2, offset).to_list() for offset in (0, 1))
     of = judged(np.sign(chars[:, 0] - chars[:, 1]), texts=list(zip(*texts, strict=True)))
     known(of, preference=preference)
