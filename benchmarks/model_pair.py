@@ -1,7 +1,7 @@
 """What a study of two models finds in a file of answers, and how well its traits tell whose answer is which.
 
     python -m benchmarks.model_pair --answers FILE [--prompt COLUMN --first COLUMN --second COLUMN]
-        [--preference COLUMN] [--category COLUMN] [--seed 0] [--seeds 1] [--sample N] [--precision float32]
+        [--preference COLUMN] [--category COLUMN] [--seed 0] [--seeds 1] [--sample N] [--encoder bundled]
 
 FILE is CSV, JSONL or Parquet with a prompt and two answers: the columns prompt, answer_1 and answer_2 unless
 others are named. Where they are there, category is that of the prompt, and second_preferred says how far the
@@ -18,7 +18,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1, help="studies, each with a split of its own")
     parser.add_argument("--sample", type=int, help="prompts, drawn by the seed; all without it")
-    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument(
+        "--encoder", default="bundled", choices=("bundled", "none"), help="none: no traits that need one"
+    )
     arguments = parser.parse_args()
     asked = {
         name: getattr(arguments, name) for name in ("prompt", "first", "second", "preference", "category")
@@ -61,9 +63,9 @@ def main() -> None:
     if arguments.sample and arguments.sample < table.height:
         table = table.sample(arguments.sample, seed=arguments.seed)
     runs = []
-    with studies.remembered(arguments.precision):
+    with studies.remembered() if arguments.encoder == "bundled" else nullcontext():
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-            runs.append(measured(table, seed))
+            runs.append(measured(table, seed, arguments.encoder))
             print(line(seed, runs[-1]), flush=True)
     print(found(runs[0]["discoveries"]))
     print(json.dumps(runs[0] | (over_seeds(runs) if len(runs) > 1 else {})))
@@ -115,7 +117,7 @@ def _preference(said: pl.Series, first: str, second: str) -> pl.Series:
     return said.cast(pl.Float64)
 
 
-def measured(table: pl.DataFrame, seed: int) -> dict[str, Any]:
+def measured(table: pl.DataFrame, seed: int, encoder: str) -> dict[str, Any]:
     """What one study found."""
     with _project() as folder:
         table.write_parquet(folder / "answers.parquet")
@@ -128,6 +130,7 @@ def measured(table: pl.DataFrame, seed: int) -> dict[str, Any]:
             **{"verdicts": None, "labels": ".gitkeep", "data": "answers.parquet"},
             "goal": "how the answers differ",
             "model_pair": own,
+            "embed": {"encoder": encoder},
         }
         text = yaml.safe_dump({"studies": {NAME: entry}})
         (folder / "params.yaml").write_text(text, encoding="utf-8")
