@@ -207,7 +207,7 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "is_null": params["collect"]["group"] == "random",
         "overlap": params["collect"]["overlap"],
         "max_texts": inputs.compared["n_texts"] // 2 if inputs.compared else params["verify"]["max_texts"],
-        "position": inputs.scored.get("position_bias"),
+        "positions": inputs.scored.get("position_bias"),
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
         "collected": counts.collected_lines(inputs.collected),

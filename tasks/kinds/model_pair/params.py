@@ -116,6 +116,9 @@ class Answers(Block):
     """Column of the prompt's category."""
     document: Column | None = None
     """Column of what a prompt belongs to (a conversation, an author): it is drawn for a half as a whole."""
+    min_agreement: float = Field(default=0.2, ge=-1, lt=1)
+    """What a judge's agreement with itself in the other order, or a panel's, must reach by the lower end of
+    its interval; a trait under it is no discovery (`ill-defined`)."""
     ask: Asks = ()
     """Models to answer the prompts now, each with its own keys: model, base_url, key_env, temperature,
     max_tokens and extra as under `llm`, and name and system."""
