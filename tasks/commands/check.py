@@ -172,11 +172,12 @@ def _walk_by(study: Study, held_out: pl.DataFrame) -> float | None:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The preview as a person reads it: what makes it useless first."""
+    kind = kinds.load(found["kind"])
     head = (
-        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} texts in "
+        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} {kind.words.corpus} in "
         f"{found['n_documents']:,} documents"
     )
-    sizes = kinds.load(found["kind"]).size_lines(found)
+    sizes = kind.size_lines(found)
     unread = [found["unread"]] if found.get("unread") else []
     asks = asked_lines(found)
     return [*useless_lines(found), *found["warnings"], *unread, head, *sizes, *asks, *power_lines(found)]

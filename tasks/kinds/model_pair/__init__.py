@@ -10,12 +10,13 @@ rows              which pairs are judged
 embedded/ llm/    who proposes and judges comparisons
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from tasks.kinds import Gathered, Kind, Words
+from tasks.kinds import Gathered, Kind, Outputs, Section, Words
 from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.params import Answers, own
 from tasks.study import Study
@@ -51,6 +52,18 @@ class ModelPair(Kind):
         hypothesis="trait",
         judged=("traits", "answers to confirmation prompts"),
         more="Collect more prompts",
+        corpus="answers",
+        holds="that of {A} for {a} of prompts, that of {B} for {b}",
+        reads="is the share of prompts where the answer of {A} shows a trait more, minus the share where that "
+        "of {B} does: +0.27, say, means 27 in 100 more for {A}. A prompt where neither shows it more counts "
+        "for none.",
+        looked="traits were proposed from the answers to one half of the prompts, frozen, and tested on the "
+        "other half; near-duplicate prompts lie in one half.",
+        joined="Pairs that stand twice were merged, and prompts that are near-duplicates joined into one "
+        "document before the split",
+        shuffled="the two answers to a prompt trade places, those to its near-duplicates together",
+        baseline="surface count",
+        baselines="What comparing counts of the mere surface reaches on the same prompts, by the same test.",
         without="trait",
     )
 
@@ -81,6 +94,18 @@ class ModelPair(Kind):
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share of prompts where model 1 shows it more minus share where model 2 does, by sign flip."""
         return super().estimates(judged, level)
+
+    def section(self, outputs: Outputs) -> Section:
+        """What traits tell, how liked they are, and both answers side by side."""
+        from tasks.kinds.model_pair import page
+
+        return page.section(outputs)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """Prompts and answers, and what is known of them."""
+        from tasks.kinds.model_pair import lines
+
+        return lines.sizes(found)
 
 
 KIND = ModelPair()
