@@ -44,8 +44,9 @@ class Judgements:
     """0-1; NaN wherever status is not VALUE."""
     status: UInt8[np.ndarray, "text predicate"]
     """Index into STATUSES."""
-    first: Float[np.ndarray, "text predicate"] | None = None
-    """Two-text form: the score of each text when it was shown first; `score` is the mean of both orders."""
+    first: Float[np.ndarray, "judge text predicate"] | None = None
+    """Two-text form: what each judge gave each text when it was shown first; `score` is the mean of both
+    orders. NaN where an order is missing."""
     calls: tuple[Call, ...] = ()
     """The paid answers these verdicts rest on."""
     each: Float[np.ndarray, "judge text predicate"] | None = None

@@ -21,7 +21,7 @@ LABELS = {
     "n_without_document": "rows without a document, each its own",
     "n_cut": "long texts cut",
 }
-"""What collect's counts are called, of a kind's words; a count that is not here is shown under its own name."""
+"""What collect's counts are called, of a kind's words; others are shown under their own names."""
 IN_TABLE = {
     "study",
     "names",
@@ -65,8 +65,8 @@ def _families(copied: dict[str, Any], said: Words) -> str:
     """How many texts are near-duplicates, with the largest family's as an example."""
     like = " like " + " and ".join(copied["examples"][0]["texts"]) if copied["examples"] else ""
     return (
-        f"{copied['n_texts']:,} {said.corpus} ({copied['share']:.0%}) in {copied['n_families']:,} families, at most "
-        f"{copied['largest']:,} in one{like}"
+        f"{copied['n_texts']:,} {said.corpus} ({copied['share']:.0%}) in {copied['n_families']:,} families, "
+        f"at most {copied['largest']:,} in one{like}"
     )
 
 

@@ -213,7 +213,7 @@ def background(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]
         "is_null": params["collect"]["group"] == "random",
         "overlap": params["collect"]["overlap"],
         "max_texts": inputs.compared["n_texts"] // 2 if inputs.compared else params["verify"]["max_texts"],
-        "position": inputs.scored.get("position_bias"),
+        "positions": inputs.scored.get("position_bias"),
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
         # What is compared stands in both groups, each answer in its own.

@@ -148,18 +148,21 @@ def agreement_pooled(judged: Judged, each: Float[np.ndarray, "text predicate jud
     return {**ends, "n_pairs": int(found.n[0])}
 
 
-def position_bias(orders: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, Any]:
-    """How much more a text scores when it is shown first, over all pairs and predicates; by pair."""
-    pairs = held_out.select("text_id", pair=pl.col("pair").rank("dense"))
-    orders = orders.join(pairs, on="text_id")
-    if orders.is_empty():
-        return {"bias": None, "lo": None, "hi": None, "n_pairs": 0}
+def position_bias(orders: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """How much more a text scores when it is shown first, of each judge: over all pairs and predicates."""
+    rows = held_out.select("text_id", "pair", document=pl.col("document_id").rank("dense"))
+    known = orders.join(rows, on="text_id")
+    return {str(name): _position_bias(known.filter(judge=name)) for name in sorted(known["judge"].unique())}
+
+
+def _position_bias(orders: pl.DataFrame) -> dict[str, Any]:
+    """Of one judge, with its interval by document."""
     score = np.concatenate([orders["first"].to_numpy(), orders["second"].to_numpy()])
     is_first = np.repeat([True, False], orders.height)
-    pair = np.tile(orders["pair"].to_numpy().astype(np.int64), 2)
-    found = difference(score[:, None], is_first, pair, POSITION_BIAS_LEVEL, binary=False)
-    estimate = {name: float(getattr(found, name)[0]) for name in ("validity", "lo", "hi")}
-    return {"bias": estimate.pop("validity"), **estimate, "n_pairs": int(found.n_documents[0])}
+    document = np.tile(orders["document"].to_numpy().astype(np.int64), 2)
+    found = difference(score[:, None], is_first, document, POSITION_BIAS_LEVEL, binary=False)
+    ends = {"bias": found.validity, "lo": found.lo, "hi": found.hi}
+    return {**{name: _first_or_none(end) for name, end in ends.items()}, "n_pairs": orders["pair"].n_unique()}
 
 
 def _first_or_none(value: NDArray[np.float64]) -> float | None:

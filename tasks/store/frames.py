@@ -62,12 +62,13 @@ ORDERS = pl.Schema(
     {
         "predicate_id": pl.String,
         "text_id": pl.String,
+        "judge": pl.String,
         "first": pl.Float64,
         "second": pl.Float64,
     }
 )
-"""Two-text form only (`5_verdicts/orders-*.parquet`): what a text scored when it was shown first, and
-when it was shown second."""
+"""Two-text form only (`5_verdicts/orders-*.parquet`): what each judge gave a text when it was shown first,
+and when it was shown second."""
 GOLD = pl.Schema(
     {
         "predicate_id": pl.String,

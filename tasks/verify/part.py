@@ -54,7 +54,9 @@ def _judge_part(plan: Plan, part: int, predicates: Sequence[Predicate], texts: p
     verdicts = verdict_frame(predicates, texts["text_id"], judged)
     plan.keep_calls("calls", part, judged.calls)
     if judged.first is not None:
-        orders = order_frame(verdicts, judged.first)
+        each = judged.score[None] if judged.each is None else judged.each
+        names = judged.judges or (judge.model,)
+        orders = order_frame(predicates, texts["text_id"], each, judged.first, names)
         frames.write_file_whole(orders, plan.file("orders", part), frames.ORDERS)
     if judged.each is not None:
         panel = panel_frame(predicates, texts["text_id"], judged.each, judged.judges)

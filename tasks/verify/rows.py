@@ -57,12 +57,22 @@ def gold_frame(
     return frames.conform(rows.filter(pl.Series(wanted.T.ravel())), frames.GOLD)
 
 
-def order_frame(verdicts: pl.DataFrame, first: Float[np.ndarray, "text predicate"]) -> pl.DataFrame:
-    """What each text scored when it was shown first and when second, where both are known."""
-    shown = _column("first", first)
-    second = (2 * pl.col("score") - pl.col("first")).clip(0, 1)  # the score is the mean of both
-    orders = verdicts.with_columns(shown).filter(pl.col("score").is_not_null() & shown.is_not_null())
-    return frames.conform(orders.with_columns(second=second), frames.ORDERS)
+def order_frame(
+    predicates: Sequence[Predicate],
+    text_ids: pl.Series,
+    each: Float[np.ndarray, "judge text predicate"],
+    first: Float[np.ndarray, "judge text predicate"],
+    judges: Sequence[str],
+) -> pl.DataFrame:
+    """What each judge gave a text when it was shown first and when second, where it gave both."""
+    pairs = _pairs(predicates, text_ids)
+    second = (2 * each - first).clip(0, 1)  # the score is the mean of both
+    by_judge = [
+        pairs.with_columns(_column("first", own), _column("second", other), judge=pl.lit(name))
+        for name, own, other in zip(judges, first, second, strict=True)
+    ]
+    orders = pl.concat(by_judge).filter(pl.col("first").is_not_null() & pl.col("second").is_not_null())
+    return frames.conform(orders, frames.ORDERS)
 
 
 def panel_frame(

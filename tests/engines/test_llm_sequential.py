@@ -103,7 +103,7 @@ def test_two_texts_are_compared_pair_by_pair(project: Project, server: Server) -
     assert {p for p, decision in found.items() if decision == "confirmed"} == set(PLANTED)
     manifest = frames.read_manifest(paths.output("news", "verify"))
     assert manifest["n_asked"] < 0.6 * manifest["n_grid"]
-    assert frames.read_manifest(paths.output("news", "score"))["position_bias"]["n_pairs"] > 0
+    assert frames.read_manifest(paths.output("news", "score"))["position_bias"]["scripted"]["n_pairs"] > 0
     orders = pl.read_parquet(sorted(paths.output("news", "verify").glob("orders-*.parquet")))
     asked = verdicts().filter(pl.col("score").is_not_null()).select("predicate_id", "text_id", "score")
     both = orders.join(asked, on=["predicate_id", "text_id"])

@@ -119,7 +119,7 @@ def test_two_texts_are_compared_and_the_judges_bias_for_the_first_is_told(
     prepared(project, server, n=200, verify={"form": "two_text"}, formalise={"threshold": None})
     project.run("news")
     assert {p for p, row in discoveries().items() if row["is_discovery"]} == set(PLANTED)
-    bias = frames.read_manifest(paths.output("news", "score"))["position_bias"]
+    bias = frames.read_manifest(paths.output("news", "score"))["position_bias"]["scripted"]
     assert bias["lo"] < 0.2 < bias["hi"]
     assert bias["bias"] == pytest.approx(0.2, abs=0.05)
 

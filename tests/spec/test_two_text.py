@@ -206,7 +206,7 @@ def test_each_pair_is_shown_in_both_orders_and_a_score_is_the_mean_of_both() -> 
     )
     np.testing.assert_array_equal(found.score, [[0.5], [0.5]])
     assert found.first is not None
-    np.testing.assert_array_equal(found.first, [[1], [1]])
+    np.testing.assert_array_equal(found.first, [[[1], [1]]])
 
 
 def test_an_order_that_is_refused_is_a_gap_of_both_texts() -> None:
@@ -215,7 +215,7 @@ def test_an_order_that_is_refused_is_a_gap_of_both_texts() -> None:
     found, _ = judged(lambda q: None if q.pair["first"] == shy else careful(q), source, ("flood",))
     assert found.status.ravel().tolist() == [roles.REFUSAL] * 2 + [roles.VALUE] * 2
     assert found.first is not None
-    assert np.isnan(found.score[:2]).all() and np.isnan(found.first[:2]).all()
+    assert np.isnan(found.score[:2]).all() and np.isnan(found.first[0, :2]).all()
 
 
 def test_texts_that_are_no_pair_are_refused() -> None:
@@ -224,10 +224,12 @@ def test_texts_that_are_no_pair_are_refused() -> None:
         judged(careful, source, ("flood",))
 
 
-def frozen(project: Project, url: str, rows: list[dict[str, Any]], **verify: Any) -> Study:
+def frozen(
+    project: Project, url: str, rows: list[dict[str, Any]], of: dict[str, Any] | None = None, **verify: Any
+) -> Study:
     """A study up to its frozen predicates, which were proposed by hand."""
     project.table("news.parquet", rows)
-    project.params(news=entry(url, **verify))
+    project.params(news=of or entry(url, **verify))
     project.run("news", "collect", "embed")
     blank = {"direction": "A", "family": "llm", "grade": "theme", "explore_effect": 0.0, "explore_z": 0.0}
     proposals = [
@@ -246,7 +248,7 @@ def test_position_bias_is_reported_and_does_not_reach_the_effect(project: Projec
     with serving(preferring_first) as server:
         frozen(project, server.url, pair(300, 0.4, 0.0))
         project.run("news", "verify", "score")
-    bias = frames.read_manifest(paths.output("news", "score"))["position_bias"]
+    bias = frames.read_manifest(paths.output("news", "score"))["position_bias"]["judge-model"]
     assert bias["lo"] < 0.3 < bias["hi"] and bias["lo"] > 0.2 and bias["n_pairs"] > 100
     scores = pl.read_parquet(paths.output("news", "score") / "scores.parquet")
     planted, bridge = scores.iter_rows(named=True)
@@ -262,7 +264,7 @@ def test_a_judge_without_position_bias_shows_none(project: Project) -> None:
     with serving(careful) as server:
         frozen(project, server.url, pair(60, 0.4, 0.0))
         project.run("news", "verify", "score")
-    bias = frames.read_manifest(paths.output("news", "score"))["position_bias"]
+    bias = frames.read_manifest(paths.output("news", "score"))["position_bias"]["judge-model"]
     assert bias["bias"] == 0 and bias["lo"] <= 0 <= bias["hi"]
 
 
@@ -312,7 +314,7 @@ def test_the_report_tells_the_position_bias(project: Project) -> None:
     page = put(
         project,
         [held("mentions a flood", threshold=None)],
-        score={**shuffled, "position_bias": bias},
+        score={**shuffled, "position_bias": {"judge-model": bias}},
         **compared,
     )
     assert "Position bias</b> −0.04 [−0.06, −0.02]" in page
@@ -331,3 +333,21 @@ def test_a_study_of_single_texts_has_no_orders_and_no_position_bias(planted: Pro
         "frozen_hash",
         "judge",
     }
+
+
+def test_of_a_panel_each_judge_has_a_position_bias_of_its_own(project: Project) -> None:
+    def answering(question: Question) -> dict[str, Any]:
+        return (preferring_first if question.body["model"] == "hasty" else careful)(question)
+
+    with serving(answering) as server:
+        panel = [{"model": name} for name in ("hasty", "careful")]
+        study_entry = entry(server.url) | {"llm": {"base_url": server.url, "model": "m", "judge": panel}}
+        frozen(project, server.url, pair(120, 0.4, 0.0), of=study_entry)
+        project.run("news", "verify", "score")
+    biases = frames.read_manifest(paths.output("news", "score"))["position_bias"]
+    assert list(biases) == ["careful", "hasty"]
+    assert biases["careful"]["bias"] == 0
+    assert biases["hasty"]["lo"] < 0.3 < biases["hasty"]["hi"] and biases["hasty"]["lo"] > 0.1
+    orders = pl.read_parquet(paths.output("news", "verify") / "orders-*.parquet")
+    careful_one = orders.filter(judge="careful")
+    assert (careful_one["first"] == careful_one["second"]).all() and orders.height == 2 * careful_one.height

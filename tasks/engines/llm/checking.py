@@ -219,7 +219,8 @@ class _Exam:
         found = judge.judge(sheet.predicates[::step], texts, np.zeros((texts.height, 0)))
         each = (found.score[None] if found.each is None else found.each)[:, ::step, ::step]
         refused = (found.status == roles.REFUSAL)[::step, ::step]
-        first = None if found.first is None else found.first[::step, ::step]
+        # Of a panel it is not asked which place a member prefers.
+        first = None if found.first is None else found.first[0, ::step, ::step]
         self._names = found.judges or (judge.model,)
         side = slice(None, None, 2 if self._paired else 1)
         part = sheet.part(side, slice(None), sheet.sort)

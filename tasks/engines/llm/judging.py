@@ -117,7 +117,7 @@ class LlmJudge:
         self,
         each: Float[np.ndarray, "judge text predicate"],
         status: UInt8[np.ndarray, "text predicate"],
-        first: Float[np.ndarray, "text predicate"] | None,
+        first: Float[np.ndarray, "judge text predicate"] | None,
         calls: tuple[Call, ...],
     ) -> roles.Judgements:
         """The panel's verdict; a mean over whoever answered would change its meaning: one gap is a gap."""
@@ -147,8 +147,7 @@ class LlmJudge:
             first[:, rows[:, side]] = own
             each[:, rows[:, side]] = (own + 1 - other) / 2  # NaN where one order is missing
             worst[rows[:, side]] = status.max(axis=(0, 1))
-        missing = np.isnan(each.mean(axis=0))
-        return self._together(each, worst, np.where(missing, np.nan, first.mean(axis=0)), calls)
+        return self._together(each, worst, np.where(np.isnan(each), np.nan, first), calls)
 
     def _ask(
         self, packs: Packs, shape: tuple[int, int, int]

@@ -13,7 +13,8 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
     empty = found.get("n_empty") or {}
     width = max(len(name) for name in found["names"].values())
     return [
-        f"  {explore + confirm:,} prompts with two answers: {explore:,} to propose from, {confirm:,} to test on",
+        f"  {explore + confirm:,} prompts with two answers: {explore:,} to propose from, {confirm:,} to "
+        "test on",
         *[
             f"  {group}  {name:<{width}}  {empty.get(group, 0):>6,} empty answers"
             for group, name in found["names"].items()

@@ -1,4 +1,4 @@
-"""What a report on two models shows beside its figures: what traits tell, how liked they are, both answers."""
+"""What a report on two models shows beside its figures: what traits tell, what is liked, both answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -63,7 +63,7 @@ def values(outputs: Outputs) -> Row:
         "n_prompts": counts(outputs.folder["collect"]),
         "liked": picture.liked(found, outputs.rows, liked, alpha),
         "cards": cards(outputs, pairs),
-        "categories": sorted({one for one in pairs["category"].drop_nulls()}),
+        "categories": sorted(set(pairs["category"].drop_nulls())),
         "where": parts(_rows(score, "categories", tables.CATEGORIES), "category", found),
         "models": parts(_rows(score, "models", tables.MODELS), "model", found),
         "orders": [{**row, "predicate": named[row["predicate_id"]]["predicate"]} for row in orders],
