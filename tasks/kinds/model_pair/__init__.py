@@ -62,8 +62,8 @@ class ModelPair(Kind):
         corpus="answers",
         holds="that of {A} for {a} of prompts, that of {B} for {b}",
         reads="is the share of prompts where the answer of {A} shows a trait more, minus the share where "
-        "that of {B} does: +0.27, say, means 27 in 100 more for {A}. A prompt where neither shows it more counts "
-        "for none.",
+        "that of {B} does: +0.27, say, means 27 in 100 more for {A}. A prompt where neither shows it more "
+        "counts for none.",
         looked="traits were proposed from the answers to one half of the prompts, frozen, and tested on the "
         "other half; near-duplicate prompts lie in one half.",
         joined="Pairs that stand twice were merged, and prompts that are near-duplicates joined into one "
