@@ -119,10 +119,9 @@ def measured(table: pl.DataFrame, seed: int) -> dict[str, Any]:
     """What one study found."""
     with _project() as folder:
         table.write_parquet(folder / "answers.parquet")
-        own = {
-            "preference": "second_preferred" if "second_preferred" in table.columns else None,
-            "category": "category" if "category" in table.columns else None,
-        }
+        own: dict[str, Any] = {"category": "category"} if "category" in table.columns else {}
+        if "second_preferred" in table.columns:
+            own |= {"preference": "second_preferred", "preferred": [0, 1]}
         entry = {
             **{block: {} for block in (*STAGES, *_BLOCKS)},
             **{"kind": "model_pair", "engine": "embedded", "seed": seed, "user": None},

@@ -360,6 +360,10 @@ class Kind:
 
         return loads.of_texts(study, texts, names, units)
 
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """By what is told: how much of it, by each means, with `lo`, `hi` and `n` of the first [show]."""
+        return {}
+
     def section(self, outputs: Outputs) -> Section | None:
         """Its part of the page; None: it has none of its own [report]."""
         return None

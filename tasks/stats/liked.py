@@ -10,7 +10,7 @@ from scipy import special, stats
 from tasks.stats.logistic import logistic_coefficients
 from tasks.stats.rectifier import members
 
-_LEAST_GAIN = 1e-8
+_LEAST_GAIN = 1e-5
 _COLUMNS_A_PENALTY = 30
 _SOLVING_STEPS = 50
 _LARGEST = 20.0
@@ -105,15 +105,19 @@ def _parts(
     for k in np.unique(fold):
         held, rest = fold == k, fold != k
         known: dict[bytes, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        everything = np.ones(columns, dtype=bool)
+        known[everything.tobytes()] = _fitted(design[rest], y[rest], everything, np.zeros(columns))
+        start = known[everything.tobytes()][0]
         for j in range(own.size):
             others = np.ones(columns, dtype=bool)
             others[: own.size] = own != own[j]
             together = others.copy()
             together[j] = True
             if (key := together.tobytes()) not in known:
-                known[key] = _fitted(design[rest], y[rest], together)
+                known[key] = _fitted(design[rest], y[rest], together, start)
             beta, gram = known[key]
-            penalty = _penalty(int(others.sum())) * 0.2 * np.eye(int(others.sum()))
+            # The rows are weighted by a quarter at most, and so is what penalises.
+            penalty = _penalty(int(others.sum())) / 4 * np.eye(int(others.sum()))
             projection = np.linalg.solve(gram[np.ix_(others, others)] + penalty, gram[others, j])
             offset[held, j] = design[held][:, others] @ beta[others]
             residual[held, j] = design[held, j] - design[held][:, others] @ projection
@@ -121,13 +125,12 @@ def _parts(
 
 
 def _fitted(
-    x: NDArray[np.float64], y: NDArray[np.float64], columns: NDArray[np.bool_]
+    x: NDArray[np.float64], y: NDArray[np.float64], columns: NDArray[np.bool_], start: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Coefficients with these columns, and products of all columns weighted by the variance of preference."""
-    start = np.zeros(int(columns.sum()))
-    beta = np.zeros(columns.size)
-    penalty = np.full(start.size, _penalty(start.size))
-    beta[columns] = logistic_coefficients(x[:, columns], y, penalty, start, _LEAST_GAIN)[0]
+    beta, k = np.zeros(columns.size), int(columns.sum())
+    ridge = np.full(k, _penalty(k))
+    beta[columns] = logistic_coefficients(x[:, columns], y, ridge, start[columns], _LEAST_GAIN)[0]
     chance = special.expit(x @ beta)
     return beta, (x * (chance * (1 - chance))[:, None]).T @ x
 

@@ -128,5 +128,11 @@ class ModelPair(Kind):
 
         return lines.sizes(found)
 
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """How well traits tell whose answer is which, and which is preferred, beside what needs none."""
+        from tasks.kinds.model_pair import headline
+
+        return headline.headline(study)
+
 
 KIND = ModelPair()
