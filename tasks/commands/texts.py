@@ -217,9 +217,9 @@ def text_line(text: Mapping[str, Any], words: str | None) -> str:
     shown = "".join(part for part, _ in filters.pieces(text["text"], spans))
     group = f"{text['group']} {said(text['group_name'], 30)}"
     # What an answer belongs to says its prompt, not a hash of it.
-    of = text["document_id"] if text.get("context") is None else text["context"]
+    of = said(text["document_id"], 40) if text.get("context") is None else said(text["context"], 120)
     other = "" if text.get("other") is None else f" | the other: {said(text['other'], 120)}"
-    return f"{group} | {said(of, 40 if of is text['document_id'] else 120)} | {text['verdict']}{score}{gold} | {said(shown, 400)}{other}"
+    return f"{group} | {of} | {text['verdict']}{score}{gold} | {said(shown, 400)}{other}"
 
 
 def more_lines(found: Mapping[str, Any], predicate: str) -> list[str]:

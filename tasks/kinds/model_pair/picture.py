@@ -16,7 +16,7 @@ MOST_TINT = 60
 """Percent of colour where an effect is 1: text over it stays readable."""
 _FAR = 2.5
 """Times as far as the farthest estimate the axis reaches for the ends of intervals."""
-_LABELS = ((9, -7), (-9, -7), (9, 15), (-9, 15), (16, 4), (-16, 4))
+_LABELS = ((9, -7), (-9, -7), (9, 17), (-9, 17), (16, 4), (-16, 4), (0, -9), (0, 20), (22, -7), (-22, -7))
 """Where a number may stand beside its point, in pixels."""
 _LETTER, _LINE = 8, 13
 """Width of a digit and height of a line in pixels."""
