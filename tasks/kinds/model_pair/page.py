@@ -109,15 +109,15 @@ def cards(outputs: Outputs, pairs: pl.DataFrame) -> list[Row]:
     for row in evidence.join(about, on="text_id", how="left", maintain_order="left").to_dicts():
         by_id.setdefault(row["predicate_id"], []).append(row)
     left, found = MOST_BYTES, []
-    for row in outputs.found[:MOST_CARDS]:
-        shown = exhibits(by_id.get(row["predicate_id"], [])) if n_shown else []
+    for finding in outputs.found[:MOST_CARDS]:
+        shown = exhibits(by_id.get(finding["predicate_id"], [])) if n_shown else []
         first, more = chosen(shown, n_shown)
         kept: list[Row] = []
         for one in (*first, *more):
             left -= size(one)
             if left >= 0:
                 kept.append(one)
-        found.append({"row": row, "first": kept[: len(first)], "more": kept[len(first) :]})
+        found.append({"row": finding, "first": kept[: len(first)], "more": kept[len(first) :]})
     return found
 
 
