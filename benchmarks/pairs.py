@@ -22,7 +22,7 @@ from scipy import special, stats
 from tasks.stats.liked import liked_coefficients
 from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.stats.orders import agreement_sufficient, orders_kappa_cohen, position_bias
-from tasks.stats.paired import paired_difference, paired_mean_pvalue_sign_flip
+from tasks.stats.paired import paired_difference, paired_mean_ci, paired_mean_pvalue_sign_flip
 from tasks.stats.telling import identity_told, pair_folds, preference_told, told_lift
 
 LEVEL = 0.95
@@ -85,19 +85,20 @@ def coverage(draws: int, rng: np.random.Generator) -> Iterator[Row]:
 def covered(
     pairs: int, rows: int, alike: float, ties: float, effect: float, draws: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Gives shares over draws of one design; document sizes are drawn afresh in 10 batches."""
+    """Gives shares over draws of one design (the size: a quarter); document sizes are drawn in 10 batches."""
     parts: dict[str, list[NDArray[np.generic]]] = {}
     for _ in range(10):
         sizes = np.ones(pairs, dtype=int) if rows == 1 else rng.geometric(1 / rows, max(pairs // rows, 2))
         document = np.repeat(np.arange(sizes.size), sizes)
         own, latent = (_verdicts(ties, effect, (n, draws // 10), rng) for n in (document.size, sizes.size))
         d = np.where(rng.random(own.shape) < alike, latent[document], own)
-        found = paired_difference(d, document, LEVEL)
-        ends = {"covered": (found.lo, found.hi), "student": _student(d, document), "tango": _tango(d)}
-        for name, (lo, hi) in ends.items():
+        _, *ends = paired_mean_ci(d, document, LEVEL)
+        for name, (lo, hi) in (("covered", ends), ("student", _student(d, document)), ("tango", _tango(d))):
             parts.setdefault(name, []).append((lo <= effect + 1e-12) & (hi >= effect - 1e-12))
-        parts.setdefault("size", []).append(found.p <= 1 - LEVEL)
-        parts.setdefault("width", []).append(found.hi - found.lo)
+        parts.setdefault("width", []).append(ends[1] - ends[0])
+        if effect == 0:
+            p, _ = paired_mean_pvalue_sign_flip(d[:, : draws // 40], document)
+            parts.setdefault("size", []).append(p <= 1 - LEVEL)
     return {
         **{name: float(np.concatenate(part).mean()) for name, part in parts.items()},
         "effect": effect,

@@ -70,8 +70,8 @@ def liked_coefficients(
     Assumes:
         Documents are independent; the log-odds of the mean preference are linear in the columns given (see
         `covariate_spline` for curved effects). What the others bring is estimated with a small penalty in the
-        other folds, and its errors count in the second order alone; with hardly ten pairs a column the
-        estimate is too near 0.
+        other folds, and its errors count in the second order alone; with few pairs a column the
+        estimate is somewhat near 0.
 
     Source:
         The orthogonal score of Chernozhukov et al. (2018), Econometrics Journal 21:C1-C68, section 2, for

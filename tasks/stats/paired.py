@@ -104,7 +104,7 @@ def paired_mean_pvalue_sign_flip(
 
     Returns:
         p, with relative accuracy down to 1e-300, and per predicate `sign_flip`, or `sign_flip_normal` beyond
-        3e7 additions (about 1,000 documents of graded scores): the normal approximation of the same statistic.
+        3e7 additions (about 1,000 documents of graded scores): the normal approximation of the statistic.
 
     Raises:
         ValueError: shapes disagree, or a difference is outside [-1, 1].
@@ -206,11 +206,17 @@ def _flipped_at_most(size: NDArray[np.int64], often: NDArray[np.int64], most: in
         return float(stats.binom.cdf(most, often[0], 0.5))
     chance = np.zeros(most + 1)
     chance[0] = 1.0
-    for one, k in zip(size[::-1], often[::-1], strict=True):
-        times = np.arange(min(int(k), most // int(one)) + 1)
-        after = np.zeros_like(chance)
-        for j, weight in zip(times, stats.binom.pmf(times, k, 0.5), strict=True):
-            after[j * one :] += weight * chance[: most + 1 - j * one]
+    for one, k in zip(size[::-1].tolist(), often[::-1].tolist(), strict=True):
+        times = np.arange(min(k, most // one) + 1)
+        weight, after = stats.binom.pmf(times, k, 0.5), np.zeros_like(chance)
+        # Whichever way takes fewer steps: by what is left over of the sum, or by how many are flipped.
+        if one < times.size:
+            for rest in range(one):
+                part = chance[rest::one]
+                after[rest::one] = np.convolve(part, weight)[: part.size]
+        else:
+            for j in times:
+                after[j * one :] += weight[j] * chance[: most + 1 - j * one]
         chance = after
     return math.fsum(chance)
 

@@ -1,4 +1,4 @@
-"""score of model_pair: verdicts on pairs in, what tells models apart, what is liked, and what is well-defined."""
+"""score of model_pair: verdicts on pairs in, what tells models apart, is liked, and is well-defined."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ import pytest
 from scipy import stats
 
 from benchmarks import model_pair as benchmark
-from tasks import kinds, paths
+from tasks import paths
 from tasks.engines import roles
-from tasks.kinds.model_pair import beside, surface, tables
+from tasks.kinds.model_pair import KIND, beside, surface, tables
 from tasks.kinds.model_pair.compared import compared
 from tasks.score.baselines import null_rate
 from tasks.score.groups import adjusted_effects
@@ -24,7 +24,6 @@ from tasks.verdicts.judged import Judged
 from tests.conftest import Project
 from tests.spec.test_verify import predicate
 
-KIND = kinds.load("model_pair")
 NAMES = ("p1", "p2", "p3", "p4")
 
 
@@ -181,7 +180,7 @@ def said(of: Judged, name: str, first: np.ndarray, second: np.ndarray) -> None:
 
 
 def ordered(n: int = 120, seed: int = 0) -> tuple[Judged, np.ndarray, np.ndarray]:
-    """A judge that knows the first trait, leans to the first answer in three of ten, and guesses the second."""
+    """A judge that knows the first trait, leans to the first answer in 3 of 10, and guesses the second."""
     rng = np.random.default_rng(seed)
     truth = (rng.random((n, 2)) < 0.9).astype(float)
     leans = rng.random((n, 2)) < 0.3
@@ -302,7 +301,7 @@ def test_a_trait_that_is_not_well_defined_is_not_liked(pairs: Project) -> None:
 
 def test_a_trait_that_is_length_is_liked_though_length_is_held_equal_for_others(pairs: Project) -> None:
     of, preference = liking()
-    chars = of.rows["text"].str.len_chars().to_numpy().reshape(-1, 2)
+    chars = of.rows["text"].str.len_chars().cast(pl.Int64).to_numpy().reshape(-1, 2)
     texts = (of.rows["text"].gather_every(2, offset).to_list() for offset in (0, 1))
     of = judged(np.sign(chars[:, 0] - chars[:, 1]), texts=list(zip(*texts, strict=True)))
     known(of, preference=preference)
@@ -409,7 +408,7 @@ def test_a_planted_difference_is_found_end_to_end(project: Project, few_shuffles
     folder = Path("data/two/6_scores")
     scores = pl.read_parquet(folder / "scores.parquet")
     assert scores["is_discovery"].any()
-    assert scores.filter("is_discovery")["validity"].abs().max() > 0.5
+    assert (scores.filter("is_discovery")["validity"].abs() > 0.5).any()
     assert (folder / "baselines.parquet").is_file()
     assert (folder / "telling.parquet").is_file() == (plan == "fixed")
     if plan == "fixed":

@@ -5,7 +5,7 @@ import pytest
 
 from tasks.stats.liked import liked_coefficients
 from tasks.stats.orders import agreement_sufficient, orders_kappa_cohen, position_bias
-from tasks.stats.paired import paired_difference
+from tasks.stats.paired import paired_difference, paired_mean_ci
 from tasks.stats.telling import Told, identity_told, pair_folds, preference_told, told_lift
 
 NONE = np.nan
@@ -97,6 +97,17 @@ def test_a_trait_of_one_model_tells_it_and_the_order_of_its_pairs_does_not_matte
     assert other.accuracy == one.accuracy and other.score == pytest.approx(
         np.where(turned, -1, 1) * one.score
     )
+
+
+def test_the_accuracys_interval_knows_that_pairs_train_each_others_models() -> None:
+    rng = np.random.default_rng(5)
+    x, document = rng.choice([1.0, 0.0, -1.0], p=[0.6, 0.2, 0.2], size=(400, 2)), np.arange(400)
+    found = told(x)
+    _, lo, hi = paired_mean_ci(2 * found.right[:, None] - 1, document, 0.95)
+    assert found.hi - found.lo == pytest.approx((hi[0] - lo[0]) / 2 * np.sqrt(1 + 2 / np.pi), rel=0.01)
+    # What is told worse than by chance is told by chance.
+    worse = [told(rng.choice([1.0, -1.0], size=(60, 1))) for _ in range(40)]
+    assert min(one.accuracy for one in worse) < 0.35 and all(one.hi >= 0.5 for one in worse)
 
 
 @pytest.mark.parametrize("x", [np.zeros((40, 3)), np.zeros((40, 0)), np.full((40, 2), NONE)])

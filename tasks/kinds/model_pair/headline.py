@@ -10,7 +10,7 @@ from tasks.study import Study
 
 
 def headline(study: Study) -> dict[str, Mapping[str, Any]]:
-    """By target (model, preference): how much is told by traits, its interval lo and hi, and by each baseline.
+    """By target (model, preference): what traits tell, with lo and hi of its interval, and what baselines do.
 
     Empty of a sequential plan.
 
@@ -22,7 +22,7 @@ def headline(study: Study) -> dict[str, Mapping[str, Any]]:
     if study.verify.plan != "fixed":
         return {}
     told = frames.read(folder, "telling.parquet", tables.TELLING)
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for target in told["target"].unique(maintain_order=True):
         rows = {row["by"]: row for row in told.filter(target=target).to_dicts()}
         ends = {name: rows["traits"][name] for name in ("n", "lo", "hi")}

@@ -67,8 +67,9 @@ def _of_panel(judged: Judged, verified: Path, least: float) -> pl.DataFrame | No
     _, each = panel_tensor(judged.rows, judged.predicates, pl.scan_parquet(files, glob=False))
     alpha = judges_alpha_krippendorff(each, judged.document, judged.study.score.level, "interval")
     pairs = Agreement(alpha.estimate, alpha.lo, alpha.hi, alpha.n // 2)
-    none = dict.fromkeys(("bias", "bias_lo", "bias_hi"), [None] * len(judged.predicates))
-    return _frame(judged, PANEL, pairs, least, none)
+    none: list[float | None] = [None] * len(judged.predicates)
+    bias = dict.fromkeys(("bias", "bias_lo", "bias_hi"), none)
+    return _frame(judged, PANEL, pairs, least, bias)
 
 
 def _frame(

@@ -34,4 +34,4 @@ def counted(rows: pl.DataFrame) -> Float[np.ndarray, "row count"]:
 
 def amounts(rows: pl.DataFrame) -> Float[np.ndarray, "row count"]:
     """The logarithms of one more than each count: twice as long is as much of a long answer as of a short."""
-    return np.log1p(counted(rows))
+    return np.asarray(np.log1p(counted(rows)))
