@@ -55,7 +55,7 @@ def run(study: Study) -> dict[str, Any]:
     frozen = [Predicate(**row) for row in predicates.iter_rows(named=True)]
     ratings, rated_by = ask_rater(study, rater, frozen)
     rater_calls = frames.from_records(rater.calls, frames.CALLS).sort("request_hash")
-    paid = calls.once([calls.read(study.name, ("propose", "verify")), rater_calls])
+    paid = calls.once([calls.read(study.name, ("collect", "propose", "verify")), rater_calls])
     cost = calls.cost_usd(paid, study.spend.prices)
     this_run = run_row(study, judge.model, texts, predicates, scores, cost, judges)
     run_id = this_run["run_id"].item()

@@ -97,9 +97,12 @@ class Question:
     @classmethod
     def read(cls, messages: Messages) -> "Question":
         """Only the first two messages count: what follows asks for a repair of the answer."""
-        system, user = (message["content"] for message in messages[:2])
+        said = [message["content"] for message in messages[:2]]
+        system, user = said if len(said) == 2 else ("", said[0])
         first = system.split("\n", 1)[0]
-        return cls(first.removeprefix("Task: "), system, user, _rows(system), _rows(user))
+        # What is no task of natstat's is a prompt of somebody's.
+        task = first.removeprefix("Task: ") if first.startswith("Task: ") else "prompt"
+        return cls(task, system, user, _rows(system), _rows(user))
 
     @property
     def predicates(self) -> list[Row]:
@@ -116,6 +119,8 @@ class Question:
         """Texts to be judged."""
         if self.task in {"comparison", "comparisons"}:
             return [{"text": row[side]} for row in self.in_user for side in ("first", "second")]
+        if self.task == "prompt":
+            return [{"text": self.user}]
         return [row for row in self.in_user if "text" in row]
 
 
@@ -130,7 +135,13 @@ def refusal(plan: Plan, question: Question) -> str:
         return "refusal" if any(part in name for part in plan.refuses) else ""
     if any(one["predicate"] in plan.refuses_to_judge for one in question.predicates):
         return "refusal"
-    if not plan.refusals or question.task not in {"verdicts", "comparison", "comparisons", "yes_or_no"}:
+    if not plan.refusals or question.task not in {
+        "verdicts",
+        "comparison",
+        "comparisons",
+        "yes_or_no",
+        "prompt",
+    }:
         return ""
     for row in question.texts:
         drawn = draw("refusal", plan.seed, row["text"])
@@ -337,6 +348,15 @@ def _number(pattern: str, message: str) -> int:
     return int(found[1]) if found else 10
 
 
+def _prompted(plan: Plan, question: Question) -> str:
+    """An answer to a prompt of somebody's: one sentence where it is to be brief, else several and a list."""
+    about = " ".join(question.user.split()[-3:])
+    if "brief" in question.system:
+        return f"In short, {about}."
+    points = "\n".join(f"- point {i} about {about}" for i in range(3 + int(3 * draw("n", question.user))))
+    return f"That is a good question about {about}. Here is what there is to say:\n\n{points}"
+
+
 TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "verdicts": _verdicts,
     "comparison": lambda plan, question: _comparisons(plan, question)["verdicts"][0]["more"],
@@ -351,5 +371,6 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "meaning": lambda plan, question: "yes" if _meanings(plan, question)["verdicts"][0]["holds"] else "no",
     "meanings": _meanings,
     "texts": _texts,
+    "prompt": _prompted,
     "yes_or_no": lambda plan, question: "yes" if p_yes(plan, question) >= 0.5 else "no",
 }

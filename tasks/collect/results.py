@@ -78,7 +78,7 @@ def of_variants(collect: Collect, texts: pl.Series) -> list[str]:
         return []
     families_are = "1 family" if len(sizes) == 1 else f"{len(sizes):,} families"
     return [
-        f"{sum(sizes) / len(distinct):.0%} of the items are near-duplicates of others ({families_are}), in both "
-        "halves. What is found holds for more items like these. Write collect: "
+        f"{sum(sizes) / len(distinct):.0%} of the items are near-duplicates of others ({families_are}), in "
+        "both halves. What is found holds for more items like these. Write collect: "
         f"{{near_duplicates: {_SAME}}} to ask what holds for new ones: a family then counts once"
     ]

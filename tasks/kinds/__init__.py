@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 
 from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
-from tasks.records import Call, Predicate, Proposal
+from tasks.records import Call, Predicate, Proposal, Unasked
 from tasks.store import frames
 from tasks.study import Study
 from tasks.study.block import Block
@@ -44,6 +44,8 @@ class Gathered:
     """What was read: files, row counts, versions; goes into the manifest."""
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     """What else is known of the rows, by name of the table (`Kind.tables`); written beside the texts."""
+    calls: tuple[Call, ...] = ()
+    """The paid answers they rest on."""
 
 
 class Search(Protocol):
@@ -247,6 +249,17 @@ class Kind:
 
         rows, names, read = sources.read_groups(study)
         return Gathered(rows, names, read)
+
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """The keys of its block for a table that has the form of its own; None: it has not [new]."""
+        return None
+
+    def fetch(self, study: Study) -> None:
+        """Asks for what is to be paid before there are rows; what is there is not asked again [collect]."""
+
+    def unasked(self, study: Study) -> list[Unasked]:
+        """What `fetch` asks for, by model; nobody is asked [check, cost]."""
+        return []
 
     def views(self, study: Study) -> dict[str, str]:
         """File in 2_embeddings -> the encoder that fills it; `embeddings` comes first [embed, propose]."""

@@ -32,10 +32,15 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         *[f"  {what}: {where}" for what, where in changes(found)],
         *families(found["near_duplicates"]),
         *[f"  {note}" for note in found["notes"]],
-        *[
-            f"  {json.dumps(entry, ensure_ascii=False)} is hidden in {n:,} texts"
-            for entry, n in found.get("masked", {}).items()
-        ],
+        *masked(found),
+    ]
+
+
+def masked(found: Mapping[str, Any]) -> list[str]:
+    """What was cut out or replaced, and in how many texts."""
+    return [
+        f"  {json.dumps(entry, ensure_ascii=False)} is hidden in {n:,} texts"
+        for entry, n in found.get("masked", {}).items()
     ]
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tasks import kinds, paths
-from tasks.kinds.model_pair import answers, lines, page, picture, tables
+from tasks.kinds.model_pair import answers, page, picture, tables
 from tasks.report import stage as report
 from tasks.store import frames
 from tasks.study import load
@@ -306,20 +306,3 @@ def test_an_interval_that_ran_away_does_not_squeeze_the_others() -> None:
     axis = picture.Axis.over([0.1, -0.2], [-9.0, 9.0, 0.3])
     assert (round(axis.lo, 1), round(axis.hi, 1)) == (-0.5, 0.5)
     assert axis.at(9.0) == 100
-
-
-def test_check_counts_prompts_and_empty_answers() -> None:
-    found = {
-        "names": {"A": "one", "B": "two"},
-        "explore_texts": {"A": 10, "B": 10},
-        "confirm_texts": {"A": 12, "B": 12},
-        "n_empty": {"B": 3},
-        "n_merged": 4,
-        "n_cut": 0,
-        "near_duplicates": {"n_families": 0},
-        "notes": ["a note"],
-    }
-    told = lines.sizes(found)
-    assert told[0] == "  22 prompts with two answers: 10 to propose from, 12 to test on"
-    assert told[2].split() == ["B", "two", "3", "empty", "answers"]
-    assert "2 pairs that stand twice" in told[3] and told[-1] == "  a note"

@@ -9,6 +9,8 @@ gathering         answers, prompts and preferences as rows
   layout reading    which columns, and what they hold
   preferences       what a winner, a tie or a number says
   pairing           whose answers belong together
+  asking            answers that models write now
+  guessing lines    what `natstat new` and `natstat check` say of them
 rows              which pairs are judged
 compared          verdicts on pairs as differences: the estimand
 beside            telling liking where orders: tables beside the scores; surface: what needs no trait
@@ -26,6 +28,7 @@ from jaxtyping import Bool
 from tasks.kinds import Gathered, Kind, Outputs, Section, Words
 from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.params import Answers, own
+from tasks.records import Unasked
 from tasks.study import Study
 
 if TYPE_CHECKING:
@@ -86,6 +89,25 @@ class ModelPair(Kind):
 
         return gathering.gathered(study, own(study))
 
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """Where prompts and answers seem to be."""
+        from tasks.kinds.model_pair import guessing
+
+        return guessing.block(rows)
+
+    def fetch(self, study: Study) -> None:
+        """Has models write the answers that are missing, where the study asks for them."""
+        from tasks.kinds.model_pair import asking
+
+        if own(study).ask:
+            asking.fetch(study, own(study))
+
+    def unasked(self, study: Study) -> list[Unasked]:
+        """Answers that models are yet to write."""
+        from tasks.kinds.model_pair import asking
+
+        return asking.unasked(study, own(study)) if own(study).ask else []
+
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """Both answers to each confirmation prompt, neighbours under one `pair`."""
         from tasks.kinds.model_pair import rows
@@ -97,6 +119,12 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import rows as of_pairs
 
         return of_pairs.shuffled(rows, rng)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """Pairs, and what is missing."""
+        from tasks.kinds.model_pair import lines
+
+        return lines.sizes(found)
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share of prompts where model 1 shows it more minus share where model 2 does, by sign flip."""
@@ -121,12 +149,6 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import page
 
         return page.section(outputs)
-
-    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
-        """Prompts and answers, and what is known of them."""
-        from tasks.kinds.model_pair import lines
-
-        return lines.sizes(found)
 
     def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
         """How well traits tell whose answer is which, and which is preferred, beside what needs none."""

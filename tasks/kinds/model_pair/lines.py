@@ -1,6 +1,5 @@
-"""What `check` says there is of prompts with two answers."""
+"""What `check` says there is to compare."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,34 +7,22 @@ from tasks.kinds import lines
 
 
 def sizes(found: Mapping[str, Any]) -> list[str]:
-    """Prompts by half, whose answers, how many are empty, and what was left out or joined."""
-    explore, confirm = found["explore_texts"]["A"], found["confirm_texts"]["A"]
-    empty = found.get("n_empty") or {}
-    width = max(len(name) for name in found["names"].values())
+    """Pairs, what is missing of each model, and what was left out or changed."""
+    n = {half: max(found[f"{half}_texts"].values()) for half in ("explore", "confirm")}
+    names, read = found["names"], found["read"]
+    missing = [f"{model}: {lacks:,}" for model, lacks in read["missing"].items() if lacks]
+    left_out = [f"{n_rows:,} rows {why}" for why, n_rows in read["left_out"].items()]
     return [
-        f"  {explore + confirm:,} prompts with two answers: {explore:,} to propose from, {confirm:,} to "
-        "test on",
-        *[
-            f"  {group}  {name:<{width}}  {empty.get(group, 0):>6,} empty answers"
-            for group, name in found["names"].items()
-        ],
-        f"  left out: {found['n_merged'] // 2:,} pairs that stand twice; cut to length: "
-        f"{found['n_cut']:,} answers",
+        f"  A {names['A']} against B {names['B']}: {sum(n.values()):,} pairs, {n['explore']:,} to propose "
+        f"from, {n['confirm']:,} to test on",
+        f"  prompts without an answer: {', '.join(missing) or 'none'}",
+        f"  left out: {', '.join([*left_out, _copies(found)])}; cut to length: {found['n_cut']:,}",
         *[f"  {what}: {where}" for what, where in lines.changes(found)],
-        *_families(found["near_duplicates"]),
+        *lines.families(found["near_duplicates"]),
         *[f"  {note}" for note in found["notes"]],
+        *lines.masked(found),
     ]
 
 
-def _families(copied: Mapping[str, Any]) -> list[str]:
-    if not copied["n_families"]:
-        return []
-    return [
-        f"  near-duplicate prompts: {copied['share']:.0%} in {copied['n_families']:,} families; a family "
-        "counts as one document",
-        *[
-            f"    {one['n_texts']:,} like "
-            + " and ".join(json.dumps(text, ensure_ascii=False) for text in one["texts"])
-            for one in copied["examples"]
-        ],
-    ]
+def _copies(found: Mapping[str, Any]) -> str:
+    return f"{found['n_merged'] // 2:,} copies of a pair"
