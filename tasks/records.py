@@ -232,7 +232,8 @@ class Exhibit:
 
     run_id: str
     predicate_id: str
-    role: Literal["supports", "contradicts"]
+    role: Literal["supports", "contradicts", "supports_other", "contradicts_other"]
+    """The last two: what a text was compared with, of the same rank, where two are judged together."""
     rank: int
     text_id: str
     group: Group

@@ -179,11 +179,12 @@ def lines(found: dict[str, Any]) -> list[str]:
     waits = unasked.lines(found["study"], found.get("unasked", []))
     if "n_rows" not in found:
         return waits
+    kind = kinds.load(found["kind"])
     head = (
-        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} texts in "
+        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} {kind.words.corpus} in "
         f"{found['n_documents']:,} documents"
     )
-    sizes = kinds.load(found["kind"]).size_lines(found)
+    sizes = kind.size_lines(found)
     unread = [found["unread"]] if found.get("unread") else []
     asks = asked_lines(found)
     return [

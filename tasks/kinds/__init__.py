@@ -123,14 +123,21 @@ class Words:
     """What is judged on what."""
     more: str = "Collect more documents"
     """What to do where a study is too small."""
+    corpus: str = "texts"
+    """What the rows of the corpus are."""
     holds: str = ""
-    """A predicate's two shares in words, of {a}, {n_a}, {b} and {n_b}; empty: by the names of the groups."""
+    """A predicate's two shares in words, of {a}, {n_a}, {b} and {n_b}, and {A} and {B}, the names of the
+    groups; empty: by these names."""
     reads: str = ""
-    """What V is; empty: by the names of the groups."""
+    """What V is, with {A} and {B}; empty: by the names of the groups."""
     looked: str = (
         "hypotheses were proposed from one half of the documents, frozen, and tested on the other half."
     )
     """Why nobody had looked at what they were tested on."""
+    joined: str = "Duplicates were merged and near-duplicates joined into one document before the split"
+    """What was made one."""
+    shuffled: str = "documents trade how much of them is {A}, and the {rows} of a document trade labels"
+    """What was shuffled where groups meant nothing."""
     baseline: str = "surface feature"
     baselines: str = "What surface features reach on the same texts, by the same test."
     without: str = "hypothesis"
@@ -150,8 +157,16 @@ class Section:
     """What it shows, under `own`; all else that the page shows is there as well."""
     is_evidence: bool = False
     """Whether it stands in place of texts for and against each finding."""
+    also: Sequence[tuple[str, str]] = ()
+    """Title and anchor of its further headings."""
+    needs_findings: bool = True
+    """Whether there is nothing to show where no hypothesis held."""
     lead: str = ""
     """File in the kind's folder that stands under the answer in place of the groups."""
+    trust: str = ""
+    """File in the kind's folder that stands where it is told how far the judge can be trusted."""
+    script: str = ""
+    """File in the kind's folder that the page runs after its own scripts."""
 
 
 @dataclass(frozen=True)
@@ -357,6 +372,10 @@ class Kind:
         from tasks.engines.llm import loads
 
         return loads.of_texts(study, texts, names, units)
+
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """By what is told: how much of it, by each means, with `lo`, `hi` and `n` of the first [show]."""
+        return {}
 
     def section(self, outputs: Outputs) -> Section | None:
         """Its part of the page; None: it has none of its own [report]."""

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool
 
-from tasks.kinds import Gathered, Kind, Words
+from tasks.kinds import Gathered, Kind, Outputs, Section, Words
 from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.params import Answers, own
 from tasks.records import Unasked
@@ -62,6 +62,18 @@ class ModelPair(Kind):
         hypothesis="trait",
         judged=("traits", "answers to confirmation prompts"),
         more="Collect more prompts",
+        corpus="answers",
+        holds="that of {A} for {a} of prompts, that of {B} for {b}",
+        reads="is the share of prompts where the answer of {A} shows a trait more, minus the share where "
+        "that of {B} does: +0.27, say, means 27 in 100 more for {A}. A prompt where neither shows it more "
+        "counts for none.",
+        looked="traits were proposed from the answers to one half of the prompts, frozen, and tested on the "
+        "other half; near-duplicate prompts lie in one half.",
+        joined="Pairs that stand twice were merged, and prompts that are near-duplicates joined into one "
+        "document before the split",
+        shuffled="the two answers to a prompt trade places, those to its near-duplicates together",
+        baseline="surface count",
+        baselines="What comparing counts of the mere surface reaches on the same prompts, by the same test.",
         without="trait",
     )
 
@@ -131,6 +143,12 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import beside
 
         return beside.beside(judged, self.params(judged.study).min_agreement)
+
+    def section(self, outputs: Outputs) -> Section:
+        """What traits tell, how liked they are, and both answers side by side."""
+        from tasks.kinds.model_pair import page
+
+        return page.section(outputs)
 
     def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
         """How well traits tell whose answer is which, and which is preferred, beside what needs none."""
