@@ -152,7 +152,7 @@ class LlmJudge:
         packs = packing.two_texts(self._study, predicates, texts, pairs, self._per_call)
         score, status, calls = self._ask(packs, (2, len(pairs), len(predicates)))
         shape = (texts.height, len(predicates))
-        rows = np.array(pairs).reshape(-1, 2)
+        rows = np.array(pairs, dtype=np.int64).reshape(-1, 2)
         each, first = (np.full((len(score), *shape), np.nan) for _ in range(2))
         worst = np.full(shape, roles.REFUSAL, dtype=np.uint8)
         for side in (0, 1):

@@ -10,6 +10,7 @@ rows              which pairs are judged
 embedded/ llm/    who proposes and judges comparisons
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from tasks.kinds.model_pair.params import Answers, own
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.verdicts.judged import Judged
 
 
@@ -81,6 +83,14 @@ class ModelPair(Kind):
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share of prompts where model 1 shows it more minus share where model 2 does, by sign flip."""
         return super().estimates(judged, level)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What a language model will be asked, at most."""
+        from tasks.kinds.model_pair.llm import loads
+
+        return loads.of_pairs(study, texts, names, units)
 
 
 KIND = ModelPair()

@@ -39,6 +39,10 @@ def check(kind: str, study: Study) -> None:
         raise ValueError(
             f"wanted no formalise.threshold with `kind: {kind}`: a comparison has three outcomes"
         )
+    if study.engine == "llm" and study.llm.logprobs:
+        raise ValueError(
+            f"wanted no llm.logprobs with `kind: {kind}`: a comparison is no question of yes or no"
+        )
     collect = study.collect
     if not collect.is_one_pile:
         raise ValueError(
