@@ -15,7 +15,7 @@ from tasks.engines.roles import Judge, Proposer, Rater, Reader
 from tasks.study import Study
 
 CANNOT_FIND = (
-    "whether the model judges rightly: its verdicts count as they are; only whether both orders agree is known",
+    "whether the model judges rightly: all that is known is how well both orders agree",
     "whether an answer is right: the judge looks nothing up, and likes what sounds sure",
     "what it never proposes: traits come from the pairs it was shown and from what it has read",
     "a trait that few prompts bring out, unless one of them was shown",

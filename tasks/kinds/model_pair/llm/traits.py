@@ -35,7 +35,7 @@ _MORE = re.compile(r"\b(?:more|less|fewer)\b|^[a-z]+ [a-z]{2,}er\b", re.I)
 
 
 def tidied(sentence: str) -> str:
-    """A comparison as it completes "the answer that ...": one line, without subject, other answer or period."""
+    """A comparison as it completes "the answer that ...": one line, without subject and without period."""
     bare = wording.tidied(sentence)
     bare = _OTHER.sub("", _SUBJECT.sub("", bare, count=1)).strip()
     if not bare or _MORE.search(bare) or wording.is_comparative(bare):
