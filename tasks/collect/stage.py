@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from tasks import kinds, paths
-from tasks.collect import leaks, notes
+from tasks.collect import leaks, notes, results
 from tasks.collect.texts import clean, merge, resolve_overlap
 from tasks.collect.units import link, split
 from tasks.errors import CorpusError
@@ -113,10 +113,11 @@ def collected(study: Study) -> Collected:
         },
         "near_duplicates": copied,
         "leaks": given_away,
-        "notes": notes.of_pattern(copied),
+        "notes": [*results.notes(gathered.read), *notes.of_pattern(copied)],
         "warnings": [
             *gathered.read.get("warnings", []),
             *notes.of_families(copied),
+            *results.of_variants(study.collect, texts["text"]),
             *notes.of_overlap(study.collect.overlap, n_overlap, sizes),
             *notes.of_changes(counts.get("changed", {}), names),
             *notes.of_leaks(given_away, names),

@@ -93,7 +93,8 @@ def adjusted_effects(
 ) -> list[tuple[float | None, float | None, float | None]]:
     """Of each discovery its effect with both ends at equal length and equal other discoveries; else None.
 
-    Paraphrases, and opposites, are not held equal to each other: they would explain each other away.
+    Paraphrases, and opposites, are not held equal to each other: they would explain each other away. Of texts
+    that are compared with each other the length is that beside the other.
 
     Args:
         judged: all verdicts, on rows whose length counts.
@@ -104,8 +105,7 @@ def adjusted_effects(
     at = np.flatnonzero(found)
     if not at.size:
         return effects
-    chars: Float[np.ndarray, " text"] = judged.rows["text"].str.len_chars().to_numpy().astype(np.float64)
-    length = covariate_spline(np.log(np.maximum(chars, 1)))
+    length = covariate_spline(_length(judged.rows))
     of = mean_difference_conditional(
         judged.verdict[:, at],
         judged.in_a,
@@ -119,3 +119,13 @@ def adjusted_effects(
         if not np.isnan(of.validity[column]):
             effects[k] = (float(of.validity[column]), float(of.lo[column]), float(of.hi[column]))
     return effects
+
+
+def _length(rows: pl.DataFrame) -> Float[np.ndarray, " text"]:
+    """Logarithms of characters; of a pair, less their mean."""
+    chars = pl.col("text").str.len_chars().clip(1).cast(pl.Float64).log()
+    return (
+        rows.select(chars - chars.mean().over("pair") if "pair" in rows.columns else chars)
+        .to_series()
+        .to_numpy()
+    )

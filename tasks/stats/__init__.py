@@ -24,5 +24,11 @@
     reliability.py   kappa and alpha of several judges
     conditional.py   an effect given length and other predicates
 
+    paired.py        mean of paired differences: exact sign-flip p, interval over documents
+    telling.py       how well traits tell whose an answer is, and which is preferred
+    liked.py         which traits are preferred, given length and other traits
+    orders.py        one judge in both orders: agreement, position bias
+    logistic.py      logistic regression with a penalty
+
 Names follow `<estimand>_<output>[_<method>]`. Arrays are text x predicate, NaN where a verdict is missing.
 """

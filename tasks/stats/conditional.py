@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from scipy import special
 
+from tasks.stats.logistic import logistic_coefficients
 from tasks.stats.means import bounded_ci, t_pvalue
 from tasks.stats.rectifier import members
 
 _FOLDS = 5
-_NEWTON_STEPS = 25
 _KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)
 _LEAST_GAIN = 1e-3
 """Newton's method ends when a step gains less log-likelihood than this."""
@@ -168,33 +168,13 @@ def _logistic(
     start: NDArray[np.float64],
     ridge: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ridge logistic regression on these columns by Newton's method, and the inverse Hessian."""
-    x, beta = x[:, columns], start[columns]
-    penalty = np.full(beta.size, ridge)
+    """Ridge logistic regression on these columns, and the inverse Hessian."""
+    penalty = np.full(int(columns.sum()), ridge)
     penalty[0] = 1e-9
-    loss = _loss(x, y, beta, penalty)
-    inverse: NDArray[np.float64] = np.eye(beta.size)
-    for _ in range(_NEWTON_STEPS):
-        chance = special.expit(x @ beta)
-        spread = np.maximum(chance * (1 - chance), 1e-12)
-        inverse = np.asarray(np.linalg.inv((x * spread[:, None]).T @ x + np.diag(penalty)))
-        step: NDArray[np.float64] = inverse @ (x.T @ (y - chance) - penalty * beta)
-        size = 1.0
-        while (after := _loss(x, y, beta + size * step, penalty)) > loss + 1e-9 and size > 1e-6:
-            size /= 2
-        beta, gained, loss = np.asarray(beta + size * step), loss - after, after
-        if gained < _LEAST_GAIN:
-            break
+    beta, inverse = logistic_coefficients(x[:, columns], y, penalty, start[columns], _LEAST_GAIN)
     whole = np.zeros(columns.size)
     whole[columns] = beta
     return whole, inverse
-
-
-def _loss(
-    x: NDArray[np.float64], y: NDArray[np.float64], beta: NDArray[np.float64], penalty: NDArray[np.float64]
-) -> float:
-    linear = x @ beta
-    return float(np.logaddexp(0, linear).sum() - y @ linear + (penalty * beta**2).sum() / 2)
 
 
 def _expected(

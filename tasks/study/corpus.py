@@ -146,6 +146,54 @@ Group = Annotated[
     Discriminator(_form),
 ]
 """What tells a group: by its form, so that an error is about what was meant."""
+Side = Annotated[
+    Annotated[_Values, Tag("a list")] | Annotated[_Value, Tag("a value")],
+    Discriminator(_form),
+]
+"""A class, or several that count as one."""
+Compare = Annotated[
+    Annotated[tuple[Side, Side], Field(strict=False), Tag("a list")]
+    | Annotated[Literal["wrong_right", "discordant"], Tag("a value")],
+    Discriminator(_form),
+]
+
+
+class Results(Block):
+    """A table of what models answered: rows are answers, and what is compared is what was asked."""
+
+    input: Column = "input"
+    """Column (or path) of what was asked; it is the text."""
+    outcome: Column = "outcome"
+    """Column of whether the answer is right (true/false, 1/0, correct/incorrect, C/I, a number with `least`);
+    or of the class, where `compare` names two."""
+    model: Column | None = None
+    """Column of the model that answered; without it all answers are of one model."""
+    item: Column | None = None
+    """Column of what a question is called, for every model and in every epoch: the document. Without it
+    the text is."""
+    compare: Compare = "wrong_right"
+    """wrong_right: what one model got wrong (A) and right (B). discordant: what of two models the second
+    alone got right (A), and the first alone (B). Or two values of `outcome`, or lists."""
+    of: str | None = None
+    """The model that wrong_right and two classes are about, where the table has several."""
+    models: Annotated[tuple[str, str], Field(strict=False)] | None = None
+    """The two models that are compared, in this order; without it the two there are."""
+    least: float | None = None
+    """From this number on an outcome counts as right."""
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> "Results":
+        if self.of is not None and self.compare == "discordant":
+            raise ValueError("wanted `models: [ONE, ANOTHER]` with `compare: discordant`, got `of`")
+        if self.models is not None and self.models[0] == self.models[1]:
+            raise ValueError(f"wanted two different models, got {self.models[0]!r} twice")
+        if isinstance(self.compare, tuple):
+            if self.least is not None:
+                raise ValueError("wanted `least` with right and wrong answers, got two classes to compare")
+            first, second = (set(one) if isinstance(one, tuple) else {one} for one in self.compare)
+            if both := first & second:
+                raise ValueError(f"wanted two different classes, got {min(map(str, both))!r} in both")
+        return self
 
 
 class Collect(Block):
@@ -171,13 +219,16 @@ class Collect(Block):
     """What group A is called in the report."""
     b_name: str | None = None
     """What group B is called in the report."""
+    results: Results | None = None
+    """In place of text, document, group, a and b: rows are answers of models, told apart by their outcome."""
     overlap: Literal["draw", "drop", "keep"] = "draw"
     """What to do with a text that stands in both groups: draw one of its rows and take that row's group, drop
     the text, or keep it once in each. Where groups differ in size, only `draw` leaves meaningless labels
     meaningless."""
     near_duplicates: Annotated[float, Field(ge=0.5, le=1)] | None = 0.7
     """Texts that share this much of their words in the same order (numbers, punctuation and case aside), or
-    quote one another, are one family: one document, in one half. null: near-duplicates are different."""
+    quote one another, are one family: one document, in one half. null: near-duplicates are different; so
+    they are with `results` where nothing else is said."""
     explore_share: Share = 0.5
     """Share of documents the proposer may look at; the rest confirms."""
     max_chars: int = Field(default=100_000, ge=100)
@@ -197,10 +248,29 @@ class Collect(Block):
     @property
     def is_one_pile(self) -> bool:
         """Whether no groups are named."""
-        return self.group is None and self.a is None and self.b is None
+        return self.group is None and self.a is None and self.b is None and self.results is None
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Values that name the groups."""
+        sides = self.results.compare if self.results else (self.a, self.b)
+        if isinstance(sides, str):
+            return ()
+        every = [one for side in sides for one in (side if isinstance(side, tuple) else (side,))]
+        return tuple(one for one in every if one is not None and not isinstance(one, Source))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _items_are_no_copies(cls, given: Any) -> Any:
+        """Questions that hardly differ, in a name or a `not`, are what an evaluation is made of."""
+        if isinstance(given, dict) and given.get("results") is not None and "near_duplicates" not in given:
+            return {**given, "near_duplicates": None}
+        return given
 
     @model_validator(mode="after")
     def _groups_are_told_apart(self) -> "Collect":
+        if self.results is not None:
+            return self._of_results()
         if self.is_one_pile:
             return self
         both_sources = isinstance(self.a, Source) and isinstance(self.b, Source)
@@ -225,4 +295,12 @@ class Collect(Block):
             raise ValueError("wanted `group: COLUMN` with `rest`, which is all other values of that column")
         elif (type(self.a), self.a) == (type(self.b), self.b):
             raise ValueError(f"wanted two different groups, got the same one twice: {self.a!r}")
+        return self
+
+    def _of_results(self) -> "Collect":
+        if any(one is not None for one in (self.group, self.a, self.b, self.document)) or self.text != "text":
+            raise ValueError(
+                "wanted no text, document, group, a or b with results, which names the columns itself: "
+                "input, item, outcome"
+            )
         return self

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -64,12 +64,19 @@ def _model_at(study: type[BaseModel], location: list[str]) -> type[BaseModel] | 
         if part in {"a", "b"}:
             return Source
         field = model.model_fields.get(part)
-        if field is None or not (
-            isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        ):
+        inner = None if field is None else _block(field.annotation)
+        if inner is None:
             return None
-        model = field.annotation
+        model = inner
     return model
+
+
+def _block(annotation: Any) -> type[BaseModel] | None:
+    """The block that a key holds, also where it may be left out."""
+    for one in get_args(annotation) or (annotation,):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            return one
+    return None
 
 
 def _keys_at(study: type[BaseModel], location: list[str]) -> list[str]:
@@ -95,8 +102,8 @@ def key_meanings(model: type[BaseModel], prefix: str = "") -> list[tuple[str, st
             continue
         if inner is Role:
             rows.append((f"{prefix}{key}", f"{field.description} Takes the keys of llm. (default {{}})"))
-        elif isinstance(inner, type) and issubclass(inner, BaseModel):
-            rows += [(f"{prefix}{key}", inner.__doc__ or ""), *key_meanings(inner, f"{prefix}{key}.")]
+        elif block := _block(inner):
+            rows += [(f"{prefix}{key}", block.__doc__ or ""), *key_meanings(block, f"{prefix}{key}.")]
         else:
             fallback = field.get_default(call_default_factory=True)
             fallback = {} if isinstance(fallback, BaseModel) else fallback

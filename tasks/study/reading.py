@@ -65,9 +65,10 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
             "under it; or put it under `defaults:`."
         )
     one_pile = isinstance(given.get("collect"), dict) and not asked.has_groups
-    if one_pile and any(given["collect"].get(key) is not None for key in ("group", "a", "b")):
+    if one_pile and any(given["collect"].get(key) is not None for key in ("group", "a", "b", "results")):
         raise ParamsError(
-            f"studies.{name}: wanted no group, a or b under collect with `kind: {kind}`: one pile of texts."
+            f"studies.{name}: wanted no group, a, b or results under collect with `kind: {kind}`: one pile "
+            "of texts."
         )
     whole = _with_every_block(kind)
     try:

@@ -25,9 +25,8 @@ _PRONOUN = re.compile(r"i(?:['’].+)?")
 def of_groups(study: Study) -> frozenset[str]:
     """Casefolded words of the values and names of the groups."""
     collect = study.collect
-    named = (collect.a, collect.b, collect.a_name, collect.b_name)
-    every = [label for one in named for label in (one if isinstance(one, tuple) else (one,))]
-    labels = [label for label in every if isinstance(label, str)]
+    named = (*collect.labels, collect.a_name, collect.b_name)
+    labels = [label for label in named if isinstance(label, str)]
     labels += [str(one.path) for one in (collect.a, collect.b) if isinstance(one, Source) and one.path]
     return frozenset(word for label in labels for word in tokens.joined(label).split())
 

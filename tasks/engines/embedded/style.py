@@ -55,12 +55,30 @@ def harvest(
         _carried(definition, contrast, frame, held[:, i], float(effect[i]))
         for i, definition in enumerate(definitions)
     ]
+    kept = _best_thresholds(definitions, effect)
+    varies = (held.sum(axis=0) > 0) & (held.sum(axis=0) < len(held))
     candidates = [
         Candidate(phrase(definition), "style", "exact", definition, held[:, i], float(effect[i]), float(z[i]))
         for i, definition in enumerate(definitions)
-        if 0 < held[:, i].sum() < len(held)
+        if varies[i] and i in kept
     ]
-    return Harvest(candidates)
+    return Harvest(candidates, contrast.root(held[:, varies]))
+
+
+def _best_thresholds(
+    definitions: Sequence[Mapping[str, Any]], effect: Float[np.ndarray, " predicate"]
+) -> set[int]:
+    """Of each measure the threshold with the largest difference, and every program.
+
+    The difference is what is estimated. Among thresholds by which groups differ about as surely, chance would
+    choose an outer one as often, and new texts then differ less.
+    """
+    best: dict[Any, int] = {}
+    for i, definition in enumerate(definitions):
+        key = definition["program"] if "more_than" in definition else i
+        if key not in best or abs(effect[i]) > abs(effect[best[key]]):
+            best[key] = i
+    return set(best.values())
 
 
 def phrase(definition: Mapping[str, Any]) -> str:

@@ -6,15 +6,22 @@ saw, with error control). The prompt is the document, and its two answers trade 
 
 params tables     its keys, its tables
 gathering         answers, prompts and preferences as rows
+  layout reading    which columns, and what they hold
+  preferences       what a winner, a tie or a number says
+  pairing           whose answers belong together
 rows              which pairs are judged
+compared          verdicts on pairs as differences: the estimand
+beside            telling liking where orders: tables beside the scores; surface: what needs no trait
 embedded/ llm/    who proposes and judges comparisons
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from tasks.kinds import Gathered, Kind, Words
 from tasks.kinds.model_pair import tables
@@ -82,7 +89,27 @@ class ModelPair(Kind):
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share of prompts where model 1 shows it more minus share where model 2 does, by sign flip."""
-        return super().estimates(judged, level)
+        from tasks.kinds.model_pair import compared
+
+        return compared.estimates(judged, level)
+
+    def agreed(self, judged: "Judged", verified: Path) -> Bool[np.ndarray, " predicate"] | None:
+        """Which traits judges mean the same by; all where a comparison is computed."""
+        from tasks.kinds.model_pair import orders
+
+        return orders.agreed(judged, verified, self.params(judged.study).min_agreement)
+
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """What traits tell, what people like, where it shows; and what surface counts alone reach."""
+        from tasks.kinds.model_pair import beside
+
+        return beside.beside(judged, self.params(judged.study).min_agreement)
+
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """How well traits tell whose answer is which, and which is preferred, beside what needs none."""
+        from tasks.kinds.model_pair import headline
+
+        return headline.headline(study)
 
     def loads(
         self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame

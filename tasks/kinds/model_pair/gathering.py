@@ -2,11 +2,11 @@
 
 import polars as pl
 
+from tasks.errors import CorpusError
 from tasks.kinds import Gathered
-from tasks.kinds.model_pair import tables
+from tasks.kinds.model_pair import pairing, reading, tables
 from tasks.kinds.model_pair.params import Answers
-from tasks.store import frames
-from tasks.store.sources import all_rows, hashes, normalised
+from tasks.store.sources import hashes
 from tasks.study import Study
 
 
@@ -14,28 +14,26 @@ def gathered(study: Study, asked: Answers) -> Gathered:
     """All pairs of answers that the sources hold.
 
     Raises:
-        SourceError: a source or column cannot be used.
+        SourceError: a source, column or value cannot be used.
+        CorpusError: no prompt has the answers of two models.
     """
-    rows, _ = all_rows(study)
-    first, second = asked.answers[:2]
-    prompt = normalised(rows[asked.prompt].fill_null(""))
-    both = zip(prompt, rows[first].fill_null(""), rows[second].fill_null(""), strict=True)
-    identity = pl.Series([frames.hashed(*one) for one in both], dtype=pl.String)
-    shared = {"context": rows[asked.prompt], "document_id": hashes(prompt), "identity": identity}
+    given = reading.given(study, asked)
+    pairs, left_out = pairing.paired(given)
+    first, *others = given.models
+    names = {"A": first, "B": " or ".join(others)}
+    if not pairs.filter((pl.col("answer_a") != "") & (pl.col("answer_b") != "")).height:
+        raise CorpusError(
+            f"studies.{study.name}.{study.kind}: wanted prompts that two models answered, got none."
+        )
+    shared = {"context": pairs["prompt"], "document_id": pairs["document_id"], "identity": pairs["identity"]}
     sides = [
-        pl.DataFrame({"text": rows[column], **shared}).with_columns(group=pl.lit(group))
-        for group, column in (("A", first), ("B", second))
+        pl.DataFrame({"text": pairs[f"answer_{side}"], **shared}).with_columns(group=pl.lit(side.upper()))
+        for side in "ab"
     ]
-    liked = -(2 * rows[asked.preference] - 1) if asked.preference else None
-    pairs = pl.DataFrame(
-        {
-            "pair": hashes(identity),
-            "model_a": [first] * rows.height,
-            "model_b": [second] * rows.height,
-            "category": rows[asked.category] if asked.category else [None] * rows.height,
-            "preference": [None] * rows.height if liked is None else liked,
-        },
-        schema=tables.PAIRS,
+    known = (
+        pairs.with_columns(pair=hashes(pairs["identity"]))
+        .group_by("pair")
+        .agg(pl.col("model_a", "model_b", "category").min(), pl.col("preference").mean())
     )
-    once = pairs.unique("pair", keep="first", maintain_order=True).sort("pair")
-    return Gathered(pl.concat(sides), {"A": first, "B": second}, {"data": study.data}, {"pairs": once})
+    read = given.read | {"left_out": given.counts | left_out}
+    return Gathered(pl.concat(sides), names, read, {"pairs": known.select(tables.PAIRS.names()).sort("pair")})

@@ -43,7 +43,8 @@ TELLING = pl.Schema(
     }
 )
 """How well the `target` (model, preference) is told on confirmation prompts by traits, surface, length or
-majority (`6_scores/telling.parquet`). Lift: of traits over that baseline, on the same pairs; NULL for traits."""
+majority (`6_scores/telling.parquet`). Lift: of traits over that baseline, on the same pairs; NULL for
+traits."""
 CATEGORIES = pl.Schema(
     {
         "predicate_id": pl.String,

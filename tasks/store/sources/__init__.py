@@ -1,12 +1,17 @@
 """Everything that is read from outside: `data`, as params.yaml says (`collect`), and recorded verdicts.
 
 groups.py       rows -> groups A and B
+results.py      answers of models -> groups A and B, by how they came out
+  accuracies.py   how often models were right
+opened.py       rows for a kind that names columns of its own
+reader.py       rows of files that meet the filters
   locate.py       which files; formats by suffix
   columns.py      columns, labels and SQL filters
   values.py       ids and labels in one written form, whatever type they have
   nested.py       lists and objects, and dotted paths into them
   tables.py       CSV, TSV, JSON, Parquet, Arrow, plain text
   delimited.py    how CSV is taken apart, and which lines do not fit
+  logs.py         evaluation logs of Inspect and lm-evaluation-harness
   databases.py    a query on a DuckDB or SQLite file
   problem.py      an OpenD5 problem file, without running it
   docstrings.py   documentation of installed packages

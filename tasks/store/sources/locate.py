@@ -17,6 +17,7 @@ FORMATS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
+    ".eval": "log",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".arrow": "ipc",

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import SourceError
-from tasks.store.sources import delimited, nested
+from tasks.store.sources import delimited, logs, nested
 from tasks.store.sources.nested import scrubbed
 from tasks.store.sources.wording import reading, shown
 from tasks.study.corpus import Collect
@@ -130,6 +130,8 @@ def read_json(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, int]
     if not content.strip():
         raise SourceError(f"{shown(file)}: wanted JSON, the file is empty.")
     loaded = _loaded(file, content, "the file")
+    if logs.is_inspect(loaded):
+        return read_log(file, collect)
     if isinstance(loaded, dict):
         columns = {key: value for key, value in loaded.items() if isinstance(value, list)}
         lengths = {len(value) for value in columns.values()}
@@ -142,6 +144,17 @@ def read_json(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, int]
     if not isinstance(loaded, list):
         raise SourceError(f"{shown(file)}: wanted an array of objects, got {type(loaded).__name__}.")
     return from_objects(file, loaded)
+
+
+def read_log(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, int]:
+    """The answers of an evaluation log of Inspect, and how many strings had half a surrogate pair.
+
+    Raises:
+        SourceError: it is none, unpacks to too much, or Inspect is not installed.
+    """
+    if logs.n_bytes(file) > collect.max_unpacked_mb * _MB:
+        raise too_large(file, collect.max_unpacked_mb)
+    return from_objects(file, logs.inspect_samples(file))
 
 
 def _loaded(file: Path, content: str, where: str) -> Any:

@@ -1,0 +1,270 @@
+"""The rows of a source's files that meet its filters, and a note of what was read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tasks.errors import SourceError
+from tasks.store.sources import (
+    captions,
+    columns,
+    databases,
+    delimited,
+    docstrings,
+    locate,
+    logs,
+    nested,
+    problem,
+    tables,
+    values,
+)
+from tasks.store.sources.grammar import is_grammar
+from tasks.store.sources.wording import listed, shown
+from tasks.study import Study
+from tasks.study.corpus import Source
+
+TEXT, DOCUMENT = "text", "document_id"
+
+
+def called(files: Sequence[Path]) -> str:
+    """How errors call these files."""
+    return shown(files[0]) if len(files) == 1 else f"{len(files)} files such as {shown(files[0])}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of one file."""
+
+    rows: pl.DataFrame
+    untyped: pl.DataFrame | None = None
+    """The same with all cells as text, where the file gives no types."""
+
+    def of_file(self, name: str) -> "Part":
+        """The rows with the name of their file, where they have none."""
+        if "file" in self.rows.columns:
+            return self
+        named = pl.lit(name).alias("file")
+        untyped = None if self.untyped is None else self.untyped.with_columns(named)
+        return Part(self.rows.with_columns(named), untyped)
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A column that is wanted of every row."""
+
+    column: str | None
+    key: str
+    """Under `collect`: where its name is said."""
+    what: str = "values"
+    """What its values are, as errors call them."""
+    of_log: str | None = None
+    """What it is called in an evaluation log, which has columns of its own (logs.py)."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a source that meet its filters."""
+
+    rows: pl.DataFrame
+    """All columns, where a SQL filter asks for them."""
+    picked: pl.DataFrame
+    """What was wanted of the same rows, each read file by file, whatever type it has there."""
+    label: str
+    """What errors call it."""
+
+
+class Reader:
+    """Reads tables and keeps note of what was read."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._files: list[dict[str, Any]] = []
+        self._versions: dict[str, str] = {}
+        self._n_surrogates = 0
+        self._warnings: list[str] = []
+
+    def table(self, key: str, source: Source, picks: Mapping[str, Pick]) -> Table:
+        """All rows of a source that meet its filters, with the columns that are wanted, TEXT among them."""
+        params, study = self._study.collect, self._study
+        parts, label, is_text = self.parts(key, source)
+        picked = self._picked(parts, picks, label, "file" if is_text else None)
+        rows = columns.stacked([part.rows for part in parts], label) if self._asks_sql(source) else picked
+        prefix = f"studies.{study.name}.collect"
+        for where, at in ((params.where, f"{prefix}.where"), (source.where, f"{prefix}.{key}.where")):
+            if where is not None:
+                kept = columns.matching(rows, where, label, at)
+                rows, picked = rows.filter(kept), picked.filter(kept)
+        return Table(rows, picked, label)
+
+    def parts(self, key: str, source: Source) -> tuple[list[Part], str, bool]:
+        """Each file's rows, how errors call them, and whether they are texts without columns.
+
+        Raises:
+            SourceError: a file or query cannot be used, or there is no row.
+        """
+        params, study = self._study.collect, self._study
+        files = locate.files_of(study, source.path or params.path)
+        formats = {locate.format_of(file) for file in files}
+        query = source.query or params.query
+        if query is not None and formats != {"database"}:
+            raise SourceError(
+                f"studies.{study.name}.collect.query: wanted a DuckDB or SQLite file, got {shown(files[0])}. "
+                "Use where: FILTER for other files."
+            )
+        parts = [self.file(file, key, source, query) for file in files]
+        if len(files) > 1:
+            # Text files name themselves already; rows of several tables can be told apart by their file.
+            parts = [part.of_file(self._inside(file)) for part, file in zip(parts, files, strict=True)]
+        label = called(files)
+        if formats == {"text"}:
+            parts = [Part(pl.concat([part.rows for part in parts]))]
+        if sum(part.rows.height for part in parts) == 0:
+            raise SourceError(f"{label}: has columns {listed(parts[0].rows.columns)}, but no rows.")
+        return parts, label, formats == {"text"}
+
+    def _asks_sql(self, source: Source) -> bool:
+        params = self._study.collect
+        by_filter = params.group is None and isinstance(params.a, str)
+        return by_filter or params.where is not None or source.where is not None
+
+    def _picked(
+        self, parts: list[Part], picks: Mapping[str, Pick], label: str, file_column: str | None
+    ) -> pl.DataFrame:
+        """The columns that are wanted, of all parts; null where there is none of a name."""
+        n_rows = sum(part.rows.height for part in parts)
+        of_logs = {name for part in parts for name in part.rows.columns} if self._are_logs(parts) else set()
+        found: list[pl.Series] = []
+        for name, pick in picks.items():
+            column = pick.column or (pick.of_log if pick.of_log in of_logs else None)
+            if name == DOCUMENT:
+                column = column or file_column
+            read = self._text_column if name == TEXT else self._ids
+            at = f"studies.{self._study.name}.collect.{pick.key}"
+            found.append(
+                of_parts(parts, column, read(column, pick, label, at), label, at).alias(name)
+                if column
+                else pl.repeat(None, n_rows, dtype=pl.String, eager=True).alias(name)
+            )
+        self._note_json(found[list(picks).index(TEXT)], picks[TEXT], label)
+        return pl.DataFrame(found)
+
+    @staticmethod
+    def _are_logs(parts: list[Part]) -> bool:
+        return logs.are_logs(part.rows for part in parts)
+
+    @staticmethod
+    def _text_column(column: str, pick: Pick, label: str, at: str) -> Callable[[Part], pl.Series]:
+        return lambda part: columns.text(part.rows, column, label, at)
+
+    @staticmethod
+    def _ids(column: str, pick: Pick, label: str, at: str) -> Callable[[Part], pl.Series]:
+        def of(part: Part) -> pl.Series:
+            rows = part.rows if part.untyped is None else part.untyped
+            found = columns.column_named(rows, column, label, at)
+            return values.written(found, pick.what, label, at, untyped=part.untyped is not None)
+
+        return of
+
+    def _note_json(self, texts: pl.Series, pick: Pick, label: str) -> None:
+        if nested.is_json(texts):
+            self._warnings.append(
+                f"every text of {label} is a JSON list or object: its marks and keys are compared, too. To "
+                f"reach in, write the path, such as collect: {{{pick.key}: {pick.column}.KEY}}"
+            )
+
+    def file(self, file: Path, key: str, source: Source, query: str | None) -> Part:
+        """The rows of one file, by the reader of its format."""
+        params = self._study.collect
+        replaced, untyped = 0, None
+        bad_lines: list[int] = []
+        match locate.format_of(file):
+            case "csv":
+                untyped, bad_lines = tables.read_csv(file, params)
+                frame = delimited.typed(untyped, self._untyped(source))
+                self._note_bad_lines(file, bad_lines)
+            case "jsonl":
+                frame, replaced = tables.read_jsonl(file, params)
+            case "json":
+                frame, replaced = tables.read_json(file, params)
+            case "log":
+                frame, replaced = tables.read_log(file, params)
+            case "parquet":
+                frame = tables.read_parquet(file)
+            case "ipc":
+                frame = tables.read_ipc(file)
+            case "text":
+                frame = tables.read_text(file, self._base(file), params)
+            case "database":
+                frame = databases.read_query(file, query)
+            case "problem":
+                frame, replaced = problem.read_problem(file, params.max_unpacked_mb)
+            case "yaml" if is_grammar(file):
+                frame = captions.read_captions(file)
+            case "yaml":
+                frame, self._versions = docstrings.read_docstrings(file)
+            case _:
+                raise locate.no_reader(file)
+        self._n_surrogates += replaced
+        noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
+        noted |= {"group": key.upper()} if key else {}
+        self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
+        return Part(columns.named(logs.recognised(frame, file), shown(file)), untyped)
+
+    def _untyped(self, source: Source) -> set[str]:
+        """Columns that are text, or ids, whatever they look like."""
+        params = self._study.collect
+        if params.results is not None:
+            return {params.results.input, params.results.item or ""}
+        return {source.text or params.text, source.document or params.document or ""}
+
+    def _note_bad_lines(self, file: Path, bad_lines: list[int]) -> None:
+        if bad_lines:
+            said = (
+                f"line {bad_lines[0]}"
+                if len(bad_lines) == 1
+                else f"{len(bad_lines):,} lines ({listed(bad_lines)})"
+            )
+            self._warnings.append(
+                f"{shown(file)}: {said} skipped, which did not fit (collect.csv.skip_bad_lines)"
+            )
+
+    def _base(self, file: Path) -> Path:
+        return self._study.data_path if self._study.data_path.is_dir() else file.parent
+
+    def _inside(self, file: Path) -> str:
+        return file.relative_to(self._base(file)).as_posix()
+
+    def manifest(self) -> dict[str, Any]:
+        """What was read, for the manifest."""
+        read: dict[str, Any] = {"data": self._study.data, tables.SURROGATES: self._n_surrogates}
+        # A folder of thousands of texts is told by its size.
+        read["n_files"] = len(self._files)
+        read["files"] = self._files[:100]
+        if self._versions:
+            read["versions"] = self._versions
+        if self._warnings:
+            read["warnings"] = self._warnings
+        return read
+
+
+def of_parts(
+    parts: list[Part], name: str, read: Callable[[Part], pl.Series], label: str, where: str
+) -> pl.Series:
+    """A column of all parts; null where a part lacks it.
+
+    Raises:
+        SourceError: all lack it.
+    """
+    reached = [nested.reaches(part.rows.columns, name) for part in parts]
+    if not any(reached):
+        raise columns.no_column([part.rows for part in parts], name, label, where)
+    has = [there and not nested.ends(part.rows, name) for part, there in zip(parts, reached, strict=True)]
+    # Where it ends in all of them, the first that is read says so.
+    has = has if any(has) else reached
+    return pl.concat(
+        read(part) if there else pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
+        for part, there in zip(parts, has, strict=True)
+    )
