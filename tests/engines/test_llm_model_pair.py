@@ -1,4 +1,4 @@
-"""Two models' answers under `engine: llm`: both orders, missing answers, a judge with a bias, one by chance."""
+"""Two models' answers under `engine: llm`: both orders, missing answers, biased and random judges."""
 
 import random
 from pathlib import Path
@@ -250,7 +250,12 @@ def test_a_trait_has_what_more_and_less_of_it_are_and_names_no_model() -> None:
     high, low = "It says that things depend.", "The other states them flatly"
     said_whole = traits.sentence("The answer hedges more", high, low)
     assert said_whole == "hedges more (it says that things depend; the other states them flatly)"
-    assert traits.sentence("The answer hedges more", "It hedges more", low) == "hedges more"
+    told_again = traits.sentence("The answer hedges more than the other's answer", "It hedges more.", low)
+    assert told_again == "hedges more (the other states them flatly)"
+    bare = traits.sentence(
+        "The answer is more sure", "It is more sure than the other answer", "The other is less sure"
+    )
+    assert bare == "is more sure"
     assert not traits.fault(said_whole, ["gpt-4"])
     for unfit in ("sounds more like GPT-4", "is more like the first answer", "is better than model B"):
         assert traits.fault(unfit, ["gpt-4"]) == traits.NAMES_MODEL

@@ -147,7 +147,7 @@ class TraitProposer:
         said = answer.parsed.traits[:n] if isinstance(answer.parsed, schemas.Traits) else []
         if not said:
             self._problems[answer.problem] += 1
-        self._counts.update(n_rounds=1, n_rounds_failed=not said, n_suggested=len(said))
+        self._counts.update(n_rounds=1, n_rounds_failed=int(not said), n_suggested=len(said))
         return said
 
     def _grown(

@@ -15,12 +15,15 @@ def _sentence(subject: str, most: int) -> Any:
 
 
 class Trait(Answer):
-    """A comparison, what answers with more and with less of it do, and whose show more."""
+    """What answers with more and with less of it do, the comparison that follows, and whose show more.
+
+    Told in this order: a model that names a trait before it has said what it is names none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    trait: _sentence("The answer", 9)  # type: ignore[valid-type]
     high: _sentence("It", 12)  # type: ignore[valid-type]
     low: _sentence("The other", 12)  # type: ignore[valid-type]
+    trait: _sentence("The answer", 9)  # type: ignore[valid-type]
     more_in: Literal["first", "second"]
 
 

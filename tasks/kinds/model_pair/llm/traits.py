@@ -20,9 +20,11 @@ _SUBJECT = re.compile(
 )
 _OTHER = re.compile(
     r",?\s+(?:than|compared (?:to|with)|in comparison (?:to|with)|relative to) (?:the |those of )?"
-    r"(?:other|second|first)s?(?: (?:answer|response|one|model|writer)s?)?$",
+    r"(?:other|second|first)(?:'s|s)?(?: (?:answer|response|one|model|writer)(?:'s|s)?)?$",
     re.I,
 )
+_THE_OTHER = re.compile(r"^the other (?:answer|response|one)s?\b", re.I)
+_NOTHING_MORE = {"more", "less", "other"}
 _WHICH = re.compile(
     r"\b(?:first|second|other|left|right|one) (?:answer|response|writer|model|assistant|one)s?\b"
     r"|\b(?:answer|response|writer|model|assistant|chatbot)s? (?:[AB12]|one|two)\b",
@@ -49,13 +51,12 @@ def sentence(trait: str, high: str = "", low: str = "") -> str:
 
     Args:
         trait: as it begins with "The answer".
-        high: as it begins with "It"; left out where it says the trait again.
-        low: as it begins with "The other".
+        high: as it begins with "It".
+        low: as it begins with "The other". Of both only what says more than the trait is kept.
     """
-    said, more, less = tidied(trait), _line(high), _line(low)
-    if not more or not less or spelling(tidied(more)) == spelling(said):
-        return said
-    return f"{said} ({_lowered(more)}; {_lowered(less)})"
+    said = tidied(trait)
+    parts = [part for part in map(_line, (high, low)) if _words(part) - _words(said) - _NOTHING_MORE]
+    return f"{said} ({'; '.join(parts)})" if said and parts else said
 
 
 def fault(
@@ -94,9 +95,12 @@ def _names_one(predicate: str, names: Sequence[str]) -> bool:
     )
 
 
+def _words(text: str) -> frozenset[str]:
+    return wording.content(spelling(text.removeprefix("it ")))
+
+
 def _line(text: str) -> str:
-    return re.sub(r"(?<!\.)\.$", "", " ".join(text.split()).replace("(", "").replace(")", ""))
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    """What stands in the brackets: one line, in lower case, without the answer it is compared with."""
+    plain = " ".join(text.split()).replace("(", "").replace(")", "")
+    bare = _THE_OTHER.sub("the other", _OTHER.sub("", re.sub(r"(?<!\.)\.$", "", plain)))
+    return bare[:1].lower() + bare[1:]
