@@ -48,6 +48,8 @@ class Plan:
     """What is added to it for each further item in the call."""
     position_bias: float = 0.0
     """Share of comparisons in which `first` is said whatever the texts."""
+    coin: bool = False
+    """Whether comparisons are answered by chance, in each order anew."""
     obeys: bool = False
     """Whether texts that give orders are obeyed: ids they name are answered, and they hold of everything."""
     refusals: float = 0.0
@@ -205,6 +207,9 @@ def _comparisons(plan: Plan, question: Question) -> dict[str, Any]:
         more = "neither" if sides[0] == sides[1] else "first" if sides[0] else "second"
         if draw("position", plan.seed, row["predicate"], first, second) < plan.position_bias:
             more = "first"
+        if plan.coin:
+            drawn = draw("coin", plan.seed, row["predicate"], first, second)
+            more = ("first", "second", "neither")[int(3 * drawn)]
         said.append({"id": row.get("id"), "more": more})
     extra = _ordered(plan, question.texts)
     return {"verdicts": said + [{"id": id_, "more": "first"} for id_ in extra]}
@@ -236,6 +241,24 @@ def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
         ]
         said = [*talked[: n - 3], *said]
     return {"hypotheses": said[:n]}
+
+
+def _traits(plan: Plan, question: Question) -> dict[str, Any]:
+    """What the plan knows and is not named already; the first answers are those of A."""
+    n = _number(r"Name (\d+)", question.user)
+    known = [row["trait"] for row in question.in_user if "trait" in row]
+    side = {"A": "first", "B": "second"}
+    said = [
+        {
+            "trait": f"The answer {p}",
+            "high": "It does so again and again",
+            "low": "The other hardly does",
+            "more_in": side[d],
+        }
+        for p, d in plan.hypotheses
+        if not any(p in one for one in known)
+    ]
+    return {"traits": said[:n]}
 
 
 def asked_group(question: Question) -> str:
@@ -362,6 +385,7 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "comparison": lambda plan, question: _comparisons(plan, question)["verdicts"][0]["more"],
     "comparisons": _comparisons,
     "hypotheses": _hypotheses,
+    "traits": _traits,
     "rewrites": _rewrites,
     "guesses": _guesses,
     "ratings": _ratings,

@@ -22,6 +22,7 @@ ASKED = (
     ("encoder_failures", "embedded"),
     ("encoder_failures", "llm"),
     ("model_pair", "embedded"),
+    ("model_pair", "llm"),
 )
 """Kinds with the engines they can have."""
 ALWAYS = "reading params"

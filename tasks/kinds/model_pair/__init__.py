@@ -32,6 +32,7 @@ from tasks.records import Unasked
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.verdicts.judged import Judged
 
 
@@ -155,6 +156,14 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import headline
 
         return headline.headline(study)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What a language model will be asked, at most."""
+        from tasks.kinds.model_pair.llm import loads
+
+        return loads.of_pairs(study, texts, names, units)
 
 
 KIND = ModelPair()

@@ -176,6 +176,10 @@ def check(kind: str, study: Study) -> None:
     """
     if study.engine == "replay" or study.has_gold:
         raise ValueError(f"wanted `engine: embedded` or `llm` and no `gold` or `labels` with `kind: {kind}`")
+    if study.engine == "llm" and study.llm.logprobs:
+        raise ValueError(
+            f"wanted no llm.logprobs with `kind: {kind}`: a comparison is no question of yes or no"
+        )
     if study.formalise.threshold not in (None, type(study.formalise)().threshold):
         raise ValueError(
             f"wanted no formalise.threshold with `kind: {kind}`: a comparison has three outcomes"
