@@ -55,7 +55,7 @@ def run(study: Study) -> dict[str, Any]:
     frozen = [Predicate(**row) for row in predicates.iter_rows(named=True)]
     ratings, rated_by = ask_rater(study, rater, frozen)
     rater_calls = frames.from_records(rater.calls, frames.CALLS).sort("request_hash")
-    paid = calls.once([calls.read(study.name, ("propose", "verify")), rater_calls])
+    paid = calls.once([calls.read(study.name, ("collect", "propose", "verify")), rater_calls])
     cost = calls.cost_usd(paid, study.spend.prices)
     this_run = run_row(study, judge.model, texts, predicates, scores, cost, judges)
     run_id = this_run["run_id"].item()
@@ -65,6 +65,8 @@ def run(study: Study) -> dict[str, Any]:
     tested = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
     judged, embeddings = kind.evidence(study, texts, tested)
     evidence = evidence_rows(study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge)
+    if kind.compares:
+        evidence = with_others(evidence, tested, frozen, judge)
     manifest = {
         "run_id": run_id,
         "names": frames.group_names(study.name),
@@ -313,6 +315,36 @@ def evidence_rows(
         for predicate_id, text in shown.select("predicate_id", "text").iter_rows()
     ]
     return frames.conform(shown.with_columns(pl.Series("spans", spans, dtype=pl.String)), frames.EVIDENCE)
+
+
+def with_others(
+    evidence: pl.DataFrame, tested: pl.DataFrame, predicates: Sequence[Predicate], judge: roles.Judge
+) -> pl.DataFrame:
+    """The evidence, and under the role `..._other` the text that each was compared with, of the same rank.
+
+    Args:
+        evidence: rows of frames.EVIDENCE.
+        tested: rows under test with their `pair`.
+        predicates: all that are frozen.
+        judge: who says what to mark.
+    """
+    by_id = {p.predicate_id: p for p in predicates}
+    pairs = tested.select("pair", "text_id", "group", "text").unique(["pair", "group"], keep="first")
+    others = (
+        evidence.drop("group", "text", "spans")
+        .join(pairs.select("pair", "text_id"), on="text_id")
+        .rename({"text_id": "shown"})
+        .join(pairs, on="pair")
+        .filter(pl.col("text_id") != pl.col("shown"))
+        .with_columns(role=pl.col("role") + "_other", score=1 - pl.col("score"))
+    )
+    spans = [
+        json.dumps(judge.spans(by_id[predicate_id], text))
+        for predicate_id, text in others.select("predicate_id", "text").iter_rows()
+    ]
+    found = frames.conform(others.with_columns(pl.Series("spans", spans, dtype=pl.String)), frames.EVIDENCE)
+    order = ["predicate_id", "role", "rank"]
+    return pl.concat([evidence, found]).sort(order, descending=[False, True, False])
 
 
 def _spread(strongest: pl.DataFrame, n: int) -> list[int]:

@@ -107,6 +107,23 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Unasked:
+    """Answers of a model that a study's rows are made of, as far as they are yet to be paid."""
+
+    name: str
+    """What the study calls it."""
+    model: str
+    n: int
+    """All there must be."""
+    n_missing: int
+    """Those that nobody has asked for."""
+    tokens_in: int
+    """Of these; estimated."""
+    tokens_out: int
+    """Of these, at most."""
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the judge said of one predicate and one text."""
 
@@ -215,7 +232,8 @@ class Exhibit:
 
     run_id: str
     predicate_id: str
-    role: Literal["supports", "contradicts"]
+    role: Literal["supports", "contradicts", "supports_other", "contradicts_other"]
+    """The last two: what a text was compared with, of the same rank, where two are judged together."""
     rank: int
     text_id: str
     group: Group

@@ -48,6 +48,8 @@ class Plan:
     """What is added to it for each further item in the call."""
     position_bias: float = 0.0
     """Share of comparisons in which `first` is said whatever the texts."""
+    coin: bool = False
+    """Whether comparisons are answered by chance, in each order anew."""
     obeys: bool = False
     """Whether texts that give orders are obeyed: ids they name are answered, and they hold of everything."""
     refusals: float = 0.0
@@ -97,9 +99,12 @@ class Question:
     @classmethod
     def read(cls, messages: Messages) -> "Question":
         """Only the first two messages count: what follows asks for a repair of the answer."""
-        system, user = (message["content"] for message in messages[:2])
+        said = [message["content"] for message in messages[:2]]
+        system, user = said if len(said) == 2 else ("", said[0])
         first = system.split("\n", 1)[0]
-        return cls(first.removeprefix("Task: "), system, user, _rows(system), _rows(user))
+        # What is no task of natstat's is a prompt of somebody's.
+        task = first.removeprefix("Task: ") if first.startswith("Task: ") else "prompt"
+        return cls(task, system, user, _rows(system), _rows(user))
 
     @property
     def predicates(self) -> list[Row]:
@@ -116,6 +121,8 @@ class Question:
         """Texts to be judged."""
         if self.task in {"comparison", "comparisons"}:
             return [{"text": row[side]} for row in self.in_user for side in ("first", "second")]
+        if self.task == "prompt":
+            return [{"text": self.user}]
         return [row for row in self.in_user if "text" in row]
 
 
@@ -130,7 +137,13 @@ def refusal(plan: Plan, question: Question) -> str:
         return "refusal" if any(part in name for part in plan.refuses) else ""
     if any(one["predicate"] in plan.refuses_to_judge for one in question.predicates):
         return "refusal"
-    if not plan.refusals or question.task not in {"verdicts", "comparison", "comparisons", "yes_or_no"}:
+    if not plan.refusals or question.task not in {
+        "verdicts",
+        "comparison",
+        "comparisons",
+        "yes_or_no",
+        "prompt",
+    }:
         return ""
     for row in question.texts:
         drawn = draw("refusal", plan.seed, row["text"])
@@ -194,6 +207,9 @@ def _comparisons(plan: Plan, question: Question) -> dict[str, Any]:
         more = "neither" if sides[0] == sides[1] else "first" if sides[0] else "second"
         if draw("position", plan.seed, row["predicate"], first, second) < plan.position_bias:
             more = "first"
+        if plan.coin:
+            drawn = draw("coin", plan.seed, row["predicate"], first, second)
+            more = ("first", "second", "neither")[int(3 * drawn)]
         said.append({"id": row.get("id"), "more": more})
     extra = _ordered(plan, question.texts)
     return {"verdicts": said + [{"id": id_, "more": "first"} for id_ in extra]}
@@ -225,6 +241,24 @@ def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
         ]
         said = [*talked[: n - 3], *said]
     return {"hypotheses": said[:n]}
+
+
+def _traits(plan: Plan, question: Question) -> dict[str, Any]:
+    """What the plan knows and is not named already; the first answers are those of A."""
+    n = _number(r"Name (\d+)", question.user)
+    known = [row["trait"] for row in question.in_user if "trait" in row]
+    side = {"A": "first", "B": "second"}
+    said = [
+        {
+            "trait": f"The answer {p}",
+            "high": "It does so again and again",
+            "low": "The other hardly does",
+            "more_in": side[d],
+        }
+        for p, d in plan.hypotheses
+        if not any(p in one for one in known)
+    ]
+    return {"traits": said[:n]}
 
 
 def asked_group(question: Question) -> str:
@@ -337,11 +371,21 @@ def _number(pattern: str, message: str) -> int:
     return int(found[1]) if found else 10
 
 
+def _prompted(plan: Plan, question: Question) -> str:
+    """An answer to a prompt of somebody's: one sentence where it is to be brief, else several and a list."""
+    about = " ".join(question.user.split()[-3:])
+    if "brief" in question.system:
+        return f"In short, {about}."
+    points = "\n".join(f"- point {i} about {about}" for i in range(3 + int(3 * draw("n", question.user))))
+    return f"That is a good question about {about}. Here is what there is to say:\n\n{points}"
+
+
 TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "verdicts": _verdicts,
     "comparison": lambda plan, question: _comparisons(plan, question)["verdicts"][0]["more"],
     "comparisons": _comparisons,
     "hypotheses": _hypotheses,
+    "traits": _traits,
     "rewrites": _rewrites,
     "guesses": _guesses,
     "ratings": _ratings,
@@ -351,5 +395,6 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "meaning": lambda plan, question: "yes" if _meanings(plan, question)["verdicts"][0]["holds"] else "no",
     "meanings": _meanings,
     "texts": _texts,
+    "prompt": _prompted,
     "yes_or_no": lambda plan, question: "yes" if p_yes(plan, question) >= 0.5 else "no",
 }

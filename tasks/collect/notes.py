@@ -65,7 +65,8 @@ def _examples(rows: pl.DataFrame) -> list[str]:
         rows["pattern"].value_counts().sort(["count", "pattern"], descending=[True, False])["pattern"].head(1)
     )
     alike = rows.filter(pl.col("pattern").is_in(common.implode())).sort("normalised")
-    return [printable(text) for text in alike["text"].unique(maintain_order=True).head(2)]
+    shown = pl.coalesce("context", "text") if "context" in alike.columns else pl.col("text")
+    return [printable(text) for text in alike.select(shown).to_series().unique(maintain_order=True).head(2)]
 
 
 def advice(copied: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from tasks import kinds, paths
-from tasks.collect import leaks, notes, results
+from tasks.collect import answers, leaks, notes, results
 from tasks.collect.texts import clean, merge, resolve_overlap
 from tasks.collect.units import link, split
 from tasks.errors import CorpusError
@@ -42,10 +42,13 @@ class Collected:
     manifest: Counts
     tables: Mapping[str, pl.DataFrame]
     """The kind's own (`Gathered.tables`)."""
+    calls: pl.DataFrame
+    """The paid answers that rows rest on; rows of frames.CALLS."""
 
 
 def run(study: Study) -> Counts:
     """Collects, checks and writes."""
+    kinds.load(study.kind).fetch(study)
     found = collected(study)
     expectations.check_texts(found.texts, found.documents, study.collect.explore_share)
     with frames.writing(paths.output(study.name, "collect")) as folder:
@@ -53,6 +56,8 @@ def run(study: Study) -> Counts:
         frames.write(found.documents, folder / "documents.parquet", frames.DOCUMENTS)
         for name, frame in found.tables.items():
             frames.write(frame, folder / f"{name}.parquet", kinds.load(study.kind).tables[name])
+        if found.calls.height:
+            frames.write(found.calls, folder / "calls.parquet", frames.CALLS)
         if found.recorded is not None:
             frames.write(found.recorded, folder / "recorded.parquet", frames.RECORDED)
         frames.write_manifest(folder, found.manifest)
@@ -94,7 +99,10 @@ def collected(study: Study) -> Collected:
     check_sizes(texts, names, copied)
     recorded, noted = _recorded(study, texts)
     sizes = _per_group(texts, names)
-    given_away = leaks.leaks(texts.filter(half="explore")) if kind.has_groups else []
+    looks = kind.has_groups and not is_answers
+    given_away = leaks.leaks(texts.filter(half="explore")) if looks else []
+    models = gathered.read.get("models", {})
+    alarms, told = answers.told(texts, names, models) if is_answers else ([], [])
     manifest: Counts = {
         "study": study.name,
         "n_rows": gathered.rows.height,
@@ -113,9 +121,10 @@ def collected(study: Study) -> Collected:
         },
         "near_duplicates": copied,
         "leaks": given_away,
-        "notes": [*results.notes(gathered.read), *notes.of_pattern(copied)],
+        "notes": [*told, *notes.of_pattern(copied)],
         "warnings": [
             *gathered.read.get("warnings", []),
+            *alarms,
             *notes.of_families(copied),
             *results.of_variants(study.collect, texts["text"]),
             *notes.of_overlap(study.collect.overlap, n_overlap, sizes),
@@ -127,7 +136,8 @@ def collected(study: Study) -> Collected:
         "split_hash": frames.split_hash(texts),
         **({"recorded": noted} if noted else {}),
     }
-    return Collected(texts, documents, recorded, manifest, gathered.tables)
+    paid = frames.from_records(gathered.calls, frames.CALLS).sort("request_hash")
+    return Collected(texts, documents, recorded, manifest, gathered.tables, paid)
 
 
 def _without_overlap(

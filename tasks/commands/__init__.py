@@ -4,7 +4,8 @@ stage        a stage, by name
 studies      what params.yaml asks
 new          an entry of params.yaml for a file (guess: what its columns seem to be)
 completion   a script for the shell
-check cost   what a study would use and find, and what it would cost (foresight: what a judge that errs hides)
+check cost   what a study would use and find, and what it would cost (foresight: what a judge that errs hides;
+             unasked: answers that are yet to be written)
 judge        what the study's judge is worth at questions with known answers
 label        a blank sheet for people
 show query   what was found: of one study, of all

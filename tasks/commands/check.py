@@ -13,7 +13,7 @@ import polars as pl
 
 from tasks import embed, kinds, propose
 from tasks.collect.stage import Collected, collected
-from tasks.commands import foresight, output
+from tasks.commands import foresight, output, unasked
 from tasks.commands.foresight import BASE_SHARE
 from tasks.engines import languages
 from tasks.stats.decisions import Rule
@@ -41,12 +41,16 @@ def preview(study: Study) -> dict[str, Any]:
         CorpusError: its texts cannot answer the question.
         EngineError: an encoder that is to be tested, or compared with, is not there.
     """
-    found, kind = collected(study), kinds.load(study.kind)
+    kind, missing = kinds.load(study.kind), unasked.ahead(study)
+    if unasked.is_too_early(missing):
+        return {"study": study.name, "kind": study.kind, "unasked": missing}
+    found = collected(study)
     if kind.tests_encoders:
         embed.open_all(study)
     units = kind.units(study, found.texts)
     told = {} if kind.tests_encoders else reading(study, found.texts["text"].to_list())
     told |= {"asked": asked(study, found)}
+    told |= {"unasked": missing} if missing else {}
     return {"kind": study.kind, **told, **found.manifest, **kind.forecast(study), **power(study, units)}
 
 
@@ -172,14 +176,27 @@ def _walk_by(study: Study, held_out: pl.DataFrame) -> float | None:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The preview as a person reads it: what makes it useless first."""
+    waits = unasked.lines(found["study"], found.get("unasked", []))
+    if "n_rows" not in found:
+        return waits
+    kind = kinds.load(found["kind"])
     head = (
-        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} texts in "
+        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} {kind.words.corpus} in "
         f"{found['n_documents']:,} documents"
     )
-    sizes = kinds.load(found["kind"]).size_lines(found)
+    sizes = kind.size_lines(found)
     unread = [found["unread"]] if found.get("unread") else []
     asks = asked_lines(found)
-    return [*useless_lines(found), *found["warnings"], *unread, head, *sizes, *asks, *power_lines(found)]
+    return [
+        *waits,
+        *useless_lines(found),
+        *found["warnings"],
+        *unread,
+        head,
+        *sizes,
+        *asks,
+        *power_lines(found),
+    ]
 
 
 def power_lines(found: Mapping[str, Any]) -> list[str]:

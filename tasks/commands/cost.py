@@ -15,7 +15,7 @@ import polars as pl
 
 from tasks import kinds, paths
 from tasks.collect.stage import Collected, collected
-from tasks.commands import check, judge, label, output
+from tasks.commands import check, judge, label, output, unasked
 from tasks.engines.llm import checking, loads
 from tasks.engines.llm.loads import Load
 from tasks.errors import EngineError
@@ -58,7 +58,16 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         SourceError: a source cannot be read.
         CorpusError: its texts cannot answer the question.
     """
-    found, kind = collected(study), kinds.load(study.kind)
+    kind, missing = kinds.load(study.kind), unasked.ahead(study)
+    if unasked.is_too_early(missing):
+        return {
+            "study": study.name,
+            "kind": study.kind,
+            "unasked": missing,
+            "cost_usd": calls.summed([one["cost_usd"] for one in missing]),
+            "paid_usd": paid_usd(study),
+        }
+    found = collected(study)
     held_out = kind.units(study, found.texts)
     sizes: dict[str, Any] = {
         "study": study.name,
@@ -70,6 +79,7 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         "n_judgements": held_out.height * study.most_predicates,
     }
     sizes |= {**kind.forecast(study), **check.power(study, held_out)}
+    sizes |= {"unasked": missing} if missing else {}
     if not study.asked_roles:
         return {**sizes, "asked": [], "cost_usd": 0.0}
     asks = judge.can_be_measured(study) and study.llm.check
@@ -140,6 +150,9 @@ def paid_usd(study: Study) -> float | None:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The preview as a person reads it."""
+    waits = unasked.lines(found["study"], found.get("unasked", []))
+    if "n_predicates" not in found:
+        return [*waits, f"paid for this study so far: {_usd(found['paid_usd'])} USD"]
     units = kinds.load(found["kind"]).words.judged
     head = (
         f"at most {found['n_predicates']} {units[0]} x {found['n_texts']:,} {units[1]} = "
@@ -148,9 +161,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     ahead = found.get("sequential")
     if "without_price" not in found:
         free = f"{head}, 0.00 USD (engine {found['engine']} calls no paid service)"
-        return [*check.useless_lines(found), free, *check.power_lines(found)]
+        return [*waits, *check.useless_lines(found), free, *check.power_lines(found)]
     width = max(len(one["model"]) for one in found["asked"])
     lines = [
+        *waits,
         *check.useless_lines(found),
         f"{found['study']}: {head}. {_how_known(found)}",
         f"  {'stage':<8} {'role':<9} {'model':<{width}} {'calls':>9} {'tokens in':>13} {'tokens out':>12} "

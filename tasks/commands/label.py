@@ -98,10 +98,11 @@ def lines(written: Written, study: Study) -> list[str]:
 
 
 def _file(study: Study) -> Path:
+    compares = kinds.load(study.kind).compares
     if study.collect.is_one_pile or study.verify.form == "two_text":
         raise ParamsError(
             f"studies.{study.name}: wanted two groups of texts that are judged one by one; a label is about "
-            "one text. Write `form: one_text` under verify."
+            f"one text. {'Its kind compares two' if compares else 'Write `form: one_text` under verify'}."
         )
     file = labels.file_of(study)
     if file.suffix.lower() != ".csv":

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks import paths
+import polars as pl
+
+from tasks import kinds, paths
 from tasks.commands import guess, output
+from tasks.commands.guess_results import guess_results
 from tasks.errors import ParamsError
 from tasks.store.sources import groups, read_groups
 from tasks.store.sources.wording import shown
@@ -61,19 +64,35 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     }
     encoded = {"encoding": asked["encoding"]} if asked.get("encoding") else {}
     rows, label = groups.all_rows(_study(name, {**entry, "collect": {**encoded, "group": "random"}}))
-    chosen = guess.guess(rows, label, asked)
-    entry["collect"] = {**encoded, **chosen.collect}
+    is_told = any(asked.get(key) for key in ("text", "group", "document", "a", "b"))
+    found = None if is_told else guess_results(rows, label)
+    known = {"name": name, "columns": rows.columns, "n_rows": rows.height}
+    if not is_told and not found:
+        own = _of_kind(known, {**entry, **({"collect": encoded} if encoded else {})}, rows, asked.get("goal"))
+        if own:
+            return own
+    chosen = {"results": found} if found else guess.guess(rows, label, asked).collect
+    entry["collect"] = {**encoded, **chosen}
     _, names, read = read_groups(_study(name, entry))
-    what = "two random halves" if chosen.group == "random" else f"{names['A']} and {names['B']}"
+    what = "two random halves" if chosen.get("group") == "random" else f"{names['A']} and {names['B']}"
     entry["goal"] = asked.get("goal") or f"how {what} differ"
-    return {
-        "name": name,
-        "entry": entry,
-        "names": names,
-        "columns": rows.columns,
-        "n_rows": rows.height,
-        "rows": read["rows"],
-    }
+    return {**known, "entry": entry, "names": names, "rows": read["rows"]}
+
+
+def _of_kind(
+    known: Mapping[str, Any], entry: Mapping[str, Any], rows: pl.DataFrame, goal: str | None
+) -> dict[str, Any] | None:
+    """The same for a table that a kind knows as its own."""
+    for kind in map(kinds.load, kinds.names()):
+        if (block := kind.guessed(rows)) is not None:
+            whole = {**entry, "kind": kind.name, kind.name: block or None}
+            gathered = kind.gather(_study(known["name"], whole))
+            names = gathered.names
+            goal = goal or f"how {' and '.join(names.values())} differ"
+            counts = gathered.rows.group_by("group").len()
+            entry = {"goal": goal, **{key: value for key, value in whole.items() if key != "goal"}}
+            return {**known, "entry": entry, "names": names, "rows": dict(counts.iter_rows())}
+    return None
 
 
 def _study(name: str, entry: Mapping[str, Any]) -> Any:
@@ -82,15 +101,41 @@ def _study(name: str, entry: Mapping[str, Any]) -> Any:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """What was guessed."""
+    if kind := found["entry"].get("kind"):
+        return _lines_of_kind(found, kind)
     collect, counts, names = found["entry"]["collect"], found["rows"], found["names"]
     kept = counts["A"] + counts["B"]
     rest = f"; {found['n_rows'] - kept:,} rows in neither" if kept < found["n_rows"] else ""
+    groups = f"A is {names['A']} ({counts['A']:,} rows), B is {names['B']} ({counts['B']:,} rows){rest}"
+    asked = collect.get("results")
+    text, group, document = (
+        (asked.get("input", "input"), asked.get("outcome", "outcome"), asked.get("item", "item"))
+        if asked is not None
+        else (collect["text"], collect["group"], collect.get("document", "none: each text is its own"))
+    )
     return [
         f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",
-        f"  text      {collect['text']}",
-        f"  group     {collect['group']}: A is {names['A']} ({counts['A']:,} rows), "
-        f"B is {names['B']} ({counts['B']:,} rows){rest}",
-        f"  document  {collect.get('document', 'none: each text is its own')}",
+        *(["  answers of models: what was wrong, and what right (collect.results)"] if asked else []),
+        f"  text      {text}",
+        f"  group     {group}: {groups}",
+        f"  document  {document}",
+    ]
+
+
+def _lines_of_kind(found: Mapping[str, Any], kind: str) -> list[str]:
+    block = found["entry"][kind] or {}
+    width = max(map(len, ["kind", *block]))
+    return [
+        f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",
+        f"  {'kind':<{width}}  {kind}: {kinds.load(kind).question}",
+        *[
+            f"  {key:<{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}"
+            for key, value in block.items()
+        ],
+        *[
+            f"  {group} is {name} ({found['rows'].get(group, 0):,} rows)"
+            for group, name in found["names"].items()
+        ],
     ]
 
 

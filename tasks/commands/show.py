@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks import paths, study
+from tasks import kinds, paths, study
 from tasks.commands import output
 from tasks.errors import MissingStageError
 from tasks.report import counts
@@ -56,6 +56,7 @@ def found_by(study: Study) -> dict[str, Any]:
         "asked": _asked(tested, scores),
         "n_gapped": scores.filter(why="too many gaps").height,
         "report": str(report),
+        "headline": kinds.load(study.kind).headline(study),
         "useless": counts.useless(_proposed(study)),
         "walk": walk,
         "measured": frames.read_manifest(paths.output(study.name, "propose")).get("judge"),
@@ -88,6 +89,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"{found['report']}"
     ]
     lines += alarm_lines(found["shuffled"])
+    lines += [headline_line(target, told) for target, told in found["headline"].items()]
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
     lines += [f"  {told}." for told in found["useless"]]
@@ -124,6 +126,14 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     if not kept:
         lines.append("  nothing held up on the texts that no proposer had seen.")
     return lines
+
+
+def headline_line(target: str, told: Mapping[str, Any]) -> str:
+    """How well something is told, and beside it what needs no hypothesis."""
+    first, *others = (by for by in told if by not in ("n", "lo", "hi"))
+    ends = "" if told["lo"] is None else f" [{told['lo']:.0%}, {told['hi']:.0%}]"
+    beside = ", ".join(f"{by} {told[by]:.0%}" for by in others if told[by] is not None)
+    return f"  {target} told by {first} alone: {told[first]:.0%}{ends} of {told['n']:,}; beside it {beside}"
 
 
 def _asked(tested: pl.DataFrame, scores: pl.DataFrame) -> list[dict[str, Any]]:

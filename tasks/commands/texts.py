@@ -97,6 +97,8 @@ def found_by(
         "predicates": [{**row, **counted(said, judged, row["predicate_id"])} for row in predicates],
     }
     rows = judged.filter(pl.col("verdict").is_in(_WANTED[wanted]))
+    if (beside := tested.beside()) is not None:
+        rows = rows.join(beside, on="text_id", how="left", maintain_order="left")
     return {**found, "n": rows.height}, rows
 
 
@@ -214,7 +216,10 @@ def text_line(text: Mapping[str, Any], words: str | None) -> str:
     spans = f"[[{place.start()}, {place.end()}]]" if place else "[]"
     shown = "".join(part for part, _ in filters.pieces(text["text"], spans))
     group = f"{text['group']} {said(text['group_name'], 30)}"
-    return f"{group} | {said(text['document_id'], 40)} | {text['verdict']}{score}{gold} | {said(shown, 400)}"
+    # What an answer belongs to says its prompt, not a hash of it.
+    of = said(text["document_id"], 40) if text.get("context") is None else said(text["context"], 120)
+    other = "" if text.get("other") is None else f" | the other: {said(text['other'], 120)}"
+    return f"{group} | {of} | {text['verdict']}{score}{gold} | {said(shown, 400)}{other}"
 
 
 def more_lines(found: Mapping[str, Any], predicate: str) -> list[str]:
@@ -239,7 +244,8 @@ def write_csv(rows: pl.DataFrame, place: str) -> None:
     Raises:
         StoreError: the file is there and is no such sheet, or cannot be written.
     """
-    neutral = pl.col("predicate", "document_id", "group_name", "text").map_elements(
+    untrusted = {"predicate", "document_id", "group_name", "text", "context", "other"}
+    neutral = pl.col(*(name for name in rows.columns if name in untrusted)).map_elements(
         filters.neutral, return_dtype=pl.String
     )
     cells = rows.with_columns(neutral).with_columns(

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 
 from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
-from tasks.records import Call, Predicate, Proposal
+from tasks.records import Call, Predicate, Proposal, Unasked
 from tasks.store import frames
 from tasks.study import Study
 from tasks.study.block import Block
@@ -44,6 +44,8 @@ class Gathered:
     """What was read: files, row counts, versions; goes into the manifest."""
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     """What else is known of the rows, by name of the table (`Kind.tables`); written beside the texts."""
+    calls: tuple[Call, ...] = ()
+    """The paid answers they rest on."""
 
 
 class Search(Protocol):
@@ -121,14 +123,21 @@ class Words:
     """What is judged on what."""
     more: str = "Collect more documents"
     """What to do where a study is too small."""
+    corpus: str = "texts"
+    """What the rows of the corpus are."""
     holds: str = ""
-    """A predicate's two shares in words, of {a}, {n_a}, {b} and {n_b}; empty: by the names of the groups."""
+    """A predicate's two shares in words, of {a}, {n_a}, {b} and {n_b}, and {A} and {B}, the names of the
+    groups; empty: by these names."""
     reads: str = ""
-    """What V is; empty: by the names of the groups."""
+    """What V is, with {A} and {B}; empty: by the names of the groups."""
     looked: str = (
         "hypotheses were proposed from one half of the documents, frozen, and tested on the other half."
     )
     """Why nobody had looked at what they were tested on."""
+    joined: str = "Duplicates were merged and near-duplicates joined into one document before the split"
+    """What was made one."""
+    shuffled: str = "documents trade how much of them is {A}, and the {rows} of a document trade labels"
+    """What was shuffled where groups meant nothing."""
     baseline: str = "surface feature"
     baselines: str = "What surface features reach on the same texts, by the same test."
     without: str = "hypothesis"
@@ -148,8 +157,16 @@ class Section:
     """What it shows, under `own`; all else that the page shows is there as well."""
     is_evidence: bool = False
     """Whether it stands in place of texts for and against each finding."""
+    also: Sequence[tuple[str, str]] = ()
+    """Title and anchor of its further headings."""
+    needs_findings: bool = True
+    """Whether there is nothing to show where no hypothesis held."""
     lead: str = ""
     """File in the kind's folder that stands under the answer in place of the groups."""
+    trust: str = ""
+    """File in the kind's folder that stands where it is told how far the judge can be trusted."""
+    script: str = ""
+    """File in the kind's folder that the page runs after its own scripts."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +249,17 @@ class Kind:
 
         rows, names, read = sources.read_groups(study)
         return Gathered(rows, names, read)
+
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """The keys of its block for a table that has the form of its own; None: it has not [new]."""
+        return None
+
+    def fetch(self, study: Study) -> None:
+        """Asks for what is to be paid before there are rows; what is there is not asked again [collect]."""
+
+    def unasked(self, study: Study) -> list[Unasked]:
+        """What `fetch` asks for, by model; nobody is asked [check, cost]."""
+        return []
 
     def views(self, study: Study) -> dict[str, str]:
         """File in 2_embeddings -> the encoder that fills it; `embeddings` comes first [embed, propose]."""
@@ -344,6 +372,10 @@ class Kind:
         from tasks.engines.llm import loads
 
         return loads.of_texts(study, texts, names, units)
+
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """By what is told: how much of it, by each means, with `lo`, `hi` and `n` of the first [show]."""
+        return {}
 
     def section(self, outputs: Outputs) -> Section | None:
         """Its part of the page; None: it has none of its own [report]."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.kinds import answered
 from tasks.store.canonical import CHANGES
 
 OVERLAP = {
@@ -31,11 +32,17 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         f"  texts that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
         *[f"  {what}: {where}" for what, where in changes(found)],
         *families(found["near_duplicates"]),
+        *[f"  {line}" for line in answered.lines(found["read"])],
         *[f"  {note}" for note in found["notes"]],
-        *[
-            f"  {json.dumps(entry, ensure_ascii=False)} is hidden in {n:,} texts"
-            for entry, n in found.get("masked", {}).items()
-        ],
+        *masked(found),
+    ]
+
+
+def masked(found: Mapping[str, Any]) -> list[str]:
+    """What was cut out or replaced, and in how many texts."""
+    return [
+        f"  {json.dumps(entry, ensure_ascii=False)} is hidden in {n:,} texts"
+        for entry, n in found.get("masked", {}).items()
     ]
 
 

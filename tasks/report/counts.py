@@ -1,10 +1,10 @@
 """What other stages counted, as lines of the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from tasks.engines import languages
-from tasks.kinds import lines
+from tasks.kinds import Words, lines
 from tasks.report import filters
 
 UNREAD = "n_unread_"
@@ -15,13 +15,13 @@ LABELS = {
     "n_blank": "blank rows left out",
     "n_merged": "duplicate rows merged",
     "n_overlap": "texts that stood in both groups",
-    "n_texts": "texts kept",
+    "n_texts": "{corpus} kept",
     "near_duplicates": "near-duplicates",
     "n_documents": "documents",
     "n_without_document": "rows without a document, each its own",
     "n_cut": "long texts cut",
 }
-"""What collect's counts are called; a count that is not here is shown under its own name."""
+"""What collect's counts are called, of a kind's words; others are shown under their own names."""
 IN_TABLE = {
     "study",
     "names",
@@ -38,23 +38,38 @@ IN_TABLE = {
 """Entries of collect's manifest that are shown in another way."""
 
 
-def collected_lines(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What collect counted: the known counts in reading order, then whatever else it wrote."""
+def collected_lines(
+    manifest: dict[str, Any], words: Words | None = None, hidden: Container[str] = ()
+) -> list[tuple[str, Any]]:
+    """What collect counted: the known counts in reading order, then whatever else it wrote.
+
+    Args:
+        manifest: collect's.
+        words: how the study's kind speaks.
+        hidden: counts that mean nothing in it.
+    """
+    said = words or Words()
     known = [
-        (label, _families(manifest[key]) if key == "near_duplicates" else manifest[key])
+        (
+            label.format(corpus=said.corpus),
+            _families(manifest[key], said) if key == "near_duplicates" else manifest[key],
+        )
         for key, label in LABELS.items()
-        if key in manifest
+        if key in manifest and key not in hidden
     ]
     rest = {key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)}
+    if "read" in rest:
+        # What was answered is told in sentences (tasks/kinds/answered.py).
+        rest["read"] = {key: value for key, value in rest["read"].items() if key != "results"}
     return known + lines.changes(manifest) + flat(rest)
 
 
-def _families(copied: dict[str, Any]) -> str:
+def _families(copied: dict[str, Any], said: Words) -> str:
     """How many texts are near-duplicates, with the largest family's as an example."""
     like = " like " + " and ".join(copied["examples"][0]["texts"]) if copied["examples"] else ""
     return (
-        f"{copied['n_texts']:,} texts ({copied['share']:.0%}) in {copied['n_families']:,} families, at most "
-        f"{copied['largest']:,} in one{like}"
+        f"{copied['n_texts']:,} {said.corpus} ({copied['share']:.0%}) in {copied['n_families']:,} families, "
+        f"at most {copied['largest']:,} in one{like}"
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import kinds, paths
+from tasks.kinds import answered
 from tasks.records import Group
 from tasks.report import columns, concordance, counts, filters, trust, walks
 from tasks.report import map as maps
@@ -34,7 +35,7 @@ from tasks.study import Study, dialect
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("report.js", "map.js")
 SEARCH = "texts.js"
-"""One after another they are the page's script, the last where it carries texts."""
+"""One after another they are the page's script, the last where it carries texts; then the kind's own."""
 MAX_FINDINGS, MAX_TEXTS = 100, 600
 """Findings whose texts are shown, and texts in all: the page stays under 2 MB. The rest is in the tables."""
 MAX_FOREST_NULL = 12
@@ -83,12 +84,12 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
         share=lambda value: filters.share(value, decimals),
         **{name: getattr(filters, name) for name in filters.PLAIN},
     )
-    names = (*SCRIPTS, *((SEARCH,) if study.report.texts else ()))
-    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
+    shown = results(study, inputs, kind)
+    script = scripts(study, kind, shown["section"])
     return environment.get_template("report.html").render(
-        **results(study, inputs, kind),
+        **shown,
         **discoveries_shown(inputs, decimals),
-        **background(study, inputs),
+        **background(study, inputs, kind),
         **concordance.section(study, inputs.rows),
         warned=warnings_shown(inputs, kind, figures),
         terms=map_shown(inputs, kind, decimals),
@@ -97,6 +98,13 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
         # The page's policy lets this script run and no other, whatever a corpus holds.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def scripts(study: Study, kind: kinds.Kind, own: kinds.Section | None) -> str:
+    """All that the page runs, as one script."""
+    files = [TEMPLATES / name for name in (*SCRIPTS, *((SEARCH,) if study.report.texts else ()))]
+    files += [kind.folder / own.script] if own and own.script else []
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
@@ -193,7 +201,7 @@ def walks_shown(inputs: Inputs, listed: Sequence[Row]) -> Row | None:
     return walks.walks_section([*held, *listed], inputs.rows, inputs.looks, inputs.scored, inputs.recorded)
 
 
-def background(study: Study, inputs: Inputs) -> dict[str, Any]:
+def background(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     """What was asked, of which data, and how to ask it again."""
     names: dict[Group, str] = inputs.recorded["names"]
     params = json.loads(inputs.run["params"])
@@ -209,8 +217,15 @@ def background(study: Study, inputs: Inputs) -> dict[str, Any]:
         "positions": inputs.scored.get("position_bias"),
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
-        "collected": counts.collected_lines(inputs.collected),
-        "warnings": [*inputs.collected.get("warnings", []), *inputs.collected.get("notes", [])],
+        # What is compared stands in both groups, each answer in its own.
+        "collected": counts.collected_lines(
+            inputs.collected, kind.words, ("n_overlap",) if kind.compares else ()
+        ),
+        "warnings": [
+            *inputs.collected.get("warnings", []),
+            *answered.lines(inputs.collected.get("read", {})),
+            *inputs.collected.get("notes", []),
+        ],
         "unread": counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
         "useless": counts.useless(inputs.proposed),
         "scored": inputs.scored,

@@ -80,6 +80,18 @@ class Tested:
             .select(COLUMNS)
         )
 
+    def beside(self) -> pl.DataFrame | None:
+        """What each text was compared with (`other`), and what both answer (`context`); None of single texts.
+
+        By text_id.
+        """
+        if "pair" not in self.rows.columns:
+            return None
+        columns = self.rows.select("pair", "text_id", "context", "text")
+        other = columns.select("pair", pl.col("text_id").alias("other_id"), pl.col("text").alias("other"))
+        both = columns.join(other, on="pair").filter(pl.col("text_id") != pl.col("other_id"))
+        return both.select("text_id", "context", "other")
+
     def graded(self) -> set[str]:
         """Predicates with scores between 0 and 1, of which yes and no do not say all."""
         said = frames.scan_verdicts(paths.output(self.study.name, "verify"))

@@ -9,6 +9,7 @@
     multiplicity.py  Benjamini-Hochberg, Holm
     agreement.py     phi, paraphrase groups, what one predicate adds to another
     stratified.py    Mantel-Haenszel differences
+    accuracy.py      right answers: of items with several, and of two models on the same items
     missing.py       bounds for verdicts that did not come
     power.py         the smallest difference a study could find
 

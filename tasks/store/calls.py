@@ -16,7 +16,7 @@ from tasks import paths
 from tasks.store import frames
 from tasks.study.params import Price
 
-STAGES = ("propose", "verify", "record")
+STAGES = ("collect", "propose", "verify", "record")
 """Stages that may ask a paid model."""
 FILES = "calls*.parquet"
 _PER = 1_000_000

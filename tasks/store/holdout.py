@@ -61,9 +61,9 @@ def _use(
     run_id = run["run_id"].item()
     known = connection.execute("SELECT min(found_nr) FROM runs WHERE run_id = ?", [run_id]).fetchone()
     found_nr = pl.lit(known[0] if known and known[0] else _LATEST, pl.Int64).alias("found_nr")
-    # What was written for its test is not asked about here.
-    this_run = run.with_columns(pl.lit(False).alias("is_written"))
-    for table, rows in (("runs", this_run), ("discoveries", discoveries)):
+    # Whether groups are named does not say so: only this run knows that its texts were read, not written.
+    run = run.with_columns(pl.lit(False).alias("is_written"))
+    for table, rows in (("runs", run), ("discoveries", discoveries)):
         tables.replace(connection, table, run_id, rows.with_columns(found_nr))
     tables.put_asked(connection, asked, run["split_hash"].item())
     use: dict[str, Any] = connection.sql(_USE, params={"run_id": run_id}).pl().row(0, named=True)

@@ -21,6 +21,8 @@ ASKED = (
     ("corpus_pair", "llm"),
     ("encoder_failures", "embedded"),
     ("encoder_failures", "llm"),
+    ("model_pair", "embedded"),
+    ("model_pair", "llm"),
 )
 """Kinds with the engines they can have."""
 ALWAYS = "reading params"

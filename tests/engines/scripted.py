@@ -78,7 +78,8 @@ def _handler(answering: Answering) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            system, user = (message["content"] for message in body["messages"][:2])
+            said = [message["content"] for message in body["messages"][:2]]
+            system, user = said if len(said) == 2 else ("", said[0])
             question = Question(system, user, body)
             scripted: Scripted = self.server.scripted  # type: ignore[attr-defined]
             scripted.asked.append(question)

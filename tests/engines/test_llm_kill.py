@@ -28,10 +28,10 @@ BLOCKS = {
 }
 
 
-def started(project: Project, answers: Path) -> subprocess.Popen[str]:
-    """`python -m tasks verify` as a user starts it."""
+def started(project: Project, answers: Path, stage: str = "verify") -> subprocess.Popen[str]:
+    """`python -m tasks verify`, or another stage, as a user starts it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tasks", "verify", "--study", "news"],
+        [sys.executable, "-m", "tasks", stage, "--study", "news"],
         cwd=project.folder,
         env={**os.environ, "NATSTAT_ANSWERS": str(answers), "PYTHONPATH": str(REPO)},
         stdout=subprocess.PIPE,

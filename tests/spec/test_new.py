@@ -17,6 +17,7 @@ from tasks.__main__ import main
 from tasks.store.sources import read_groups
 from tasks.study import dialect
 from tests.conftest import REPO, Project, sentences
+from tests.results_table import answers
 
 ROWS = [
     {"nr": i, "liked": ("yes", "no")[i % 2], "who": f"author {i % 30}", "review": text, "score": i / 7}
@@ -309,3 +310,19 @@ def test_without_a_terminal_it_says_how(here: Project, capsys: pytest.CaptureFix
     assert main(["new", "My Reviews.csv"]) == 10
     assert "Write --yes" in capsys.readouterr().err
     assert not list(Path.cwd().glob(".params*"))
+
+
+def test_a_table_of_results_is_recognised(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = answers(120, 0.6, 0.2, "{}, mostly")
+    rows = [{**row, "model": model} for model in ("one", "two") for row in rows]
+    pl.DataFrame(rows).write_csv(here.folder / "answers.csv")
+    assert main(["new", "answers.csv", "--yes"]) == 0
+    told = capsys.readouterr().out
+    assert "answers of models: what was wrong, and what right" in told
+    assert "A is one wrong (" in told
+    found = study.load("answers").collect
+    assert found.results is not None and found.near_duplicates is None
+    assert (found.results.input, found.results.outcome, found.results.of) == ("question", "is_correct", "one")
+    assert main(["check", "--study", "answers"]) == 0
+    assert main(["new", "answers.csv", "--yes", "--name", "by-model", "--group", "model"]) == 0
+    assert study.load("by-model").collect.results is None

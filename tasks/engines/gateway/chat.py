@@ -21,9 +21,11 @@ from tasks.engines import roles
 from tasks.engines.gateway import completion, dialect, problems, reading
 from tasks.engines.gateway.calling import Asked, Calling, Message, StoppedError
 from tasks.engines.gateway.completion import Completion, Tokens
+from tasks.engines.gateway.kept import key as _key
+from tasks.engines.gateway.kept import messages as _messages
 from tasks.engines.gateway.reading import Read
 from tasks.records import Call
-from tasks.store import answers, frames
+from tasks.store import answers
 from tasks.study import Study
 from tasks.study.params import Endpoint, RoleName
 
@@ -34,7 +36,6 @@ _one_run = threading.Lock()
 """One run at a time in a process: limits on calls hold for all its threads together."""
 _inside = threading.local()
 _LOOK_UP_S = 0.5
-_KEY_VERSION = "chat/1"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Request:
     role: RoleName
     endpoint: Endpoint
     system: str
-    """The stable part, first: servers cache it."""
+    """The stable part, first: servers cache it; empty: none is sent."""
     user: str
     """The part that changes, with the texts as data."""
     answer: type[BaseModel] | None
@@ -134,10 +135,7 @@ class Gateway:
 
     async def ask(self, request: Request) -> Answer:
         """The answer, from the store or from the endpoint, validated, with one repair. Only inside `run`."""
-        messages = [
-            {"role": "system", "content": request.system},
-            {"role": "user", "content": request.user},
-        ]
+        messages = _messages(request)
         found, read, calls = await self._answered(request, messages)
         if read.repair and found is not None:
             messages += completion.repair(found.answer, read.repair)
@@ -382,15 +380,3 @@ async def _work(
         pass
     except Exception as error:  # noqa: BLE001 - raised by `run`, when all others have ended
         calling.stop(error)
-
-
-def _key(request: Request, messages: list[Message], most: int | None) -> str:
-    """Names an answer by all that it follows from; not by who served the model."""
-    return frames.hashed(
-        _KEY_VERSION,
-        *dialect.identity(request.endpoint, request.answer),
-        str(request.logprobs),
-        request.prompt_hash,
-        *(() if most is None else (f"at most {most}",)),
-        *(part for message in messages for part in (message["role"], message["content"])),
-    )

@@ -15,7 +15,7 @@ import polars as pl
 
 from tasks.engines import roles
 from tasks.engines.gateway import completion
-from tasks.engines.llm import loads
+from tasks.engines.llm import loads, packing
 from tasks.engines.llm.judging import LlmJudge
 from tasks.engines.llm.loads import Load
 from tasks.engines.llm.marking import LEAST_IN_FORM, Answered, Mark, Marking
@@ -112,21 +112,23 @@ def checked(study: Study, texts: pl.DataFrame) -> Check:
     return exam.check()
 
 
-def _explored(texts: pl.DataFrame) -> list[str]:
-    found: list[str] = texts.filter(pl.col("half") == "explore")["text"].to_list()
-    return found
+def _explored(texts: pl.DataFrame) -> pl.DataFrame:
+    """Nothing is planted in an answer that is missing."""
+    return texts.filter(pl.col("half") == "explore", pl.col("text") != "")
 
 
 class _Exam:
     """All that is asked of one study's judge."""
 
-    def __init__(self, study: Study, texts: Sequence[str]) -> None:
+    def __init__(self, study: Study, texts: pl.DataFrame) -> None:
         room = max(study.verify.max_chars, ROOM)
         shown = study.verify.model_copy(update={"max_chars": room})
         self._study = study.model_copy(update={"verify": shown})
         self._paired = study.verify.form == "two_text"
         self._together = study.verify.texts_per_call > 1
-        planter = Planter(texts, study.seed, LARGE)
+        self._answers = self._paired and packing.are_answers(texts)
+        contexts = texts["context"].to_list() if self._answers else None
+        planter = Planter(texts["text"].to_list(), study.seed, LARGE, contexts)
         self._per_call = self._sharing(planter.planted(0, LARGE, self._paired))
         self._size = LARGE if self._per_call > SMALL else SMALL
         # Every order of two texts is a call of its own.
@@ -214,7 +216,7 @@ class _Exam:
         step = -1 if sheet.sort == "turned" else 1
         # A question's ids follow from the seed.
         again = {"seed": self._study.seed + 1} if sheet.sort == "repeated" else {}
-        judge = LlmJudge(self._study.model_copy(update=again), STAGE)
+        judge = LlmJudge(self._study.model_copy(update=again), STAGE, answers=self._answers)
         texts = sheet.texts[::step]
         found = judge.judge(sheet.predicates[::step], texts, np.zeros((texts.height, 0)))
         each = (found.score[None] if found.each is None else found.each)[:, ::step, ::step]

@@ -36,8 +36,16 @@ _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
 class LlmJudge:
     """Judges by asking; texts with a column `pair` are compared, all others are judged one by one."""
 
-    def __init__(self, study: Study, stage: str = "verify", role: Literal["judge", "gold"] = "judge") -> None:
+    def __init__(
+        self,
+        study: Study,
+        stage: str = "verify",
+        role: Literal["judge", "gold"] = "judge",
+        answers: bool = False,
+    ) -> None:
+        """`answers`: whether texts that are compared answer something, by which they are asked about."""
         self._study = study
+        self._answers = answers
         self._stage = stage
         self._role: Literal["judge", "gold"] = role
         self._endpoints = study.llm.endpoints(role)
@@ -104,7 +112,7 @@ class LlmJudge:
     def _frozen(self) -> str:
         """Hash of all that a verdict follows from beside predicate and text; an address is no part of it."""
         verify = self._study.verify
-        prompt = packing.prompt_of(packing.form_of(self._study, self._per_call))
+        prompt = packing.prompt_of(packing.form_of(self._study, self._per_call, self._answers))
         models = [e.as_asked for e in self._endpoints]
         packed = [verify.form, self._per_call, verify.texts_per_call, verify.max_chars]
         return hashed(json.dumps([models, prompt.hash, packed, self._study.llm.logprobs], sort_keys=True))[:8]
@@ -134,14 +142,19 @@ class LlmJudge:
         )
 
     def _compare(self, predicates: Sequence[Predicate], texts: pl.DataFrame) -> roles.Judgements:
-        """Both orders of each pair; a text's score is the mean of the two."""
-        pairs = packing.pairs_of(texts)
+        """Both orders of each pair; a text's score is the mean of the two.
+
+        A pair of which a text is missing is not sent: it is refused for both.
+        """
+        if texts.height and packing.are_answers(texts) != self._answers:
+            raise EngineError("wanted texts that answer something, each with its context, or none that does.")
+        pairs = packing.whole_pairs_of(texts)
         packs = packing.two_texts(self._study, predicates, texts, pairs, self._per_call)
         score, status, calls = self._ask(packs, (2, len(pairs), len(predicates)))
         shape = (texts.height, len(predicates))
-        rows = np.array(pairs).reshape(-1, 2)
+        rows = np.array(pairs, dtype=np.int64).reshape(-1, 2)
         each, first = (np.full((len(score), *shape), np.nan) for _ in range(2))
-        worst = np.zeros(shape, dtype=np.uint8)
+        worst = np.full(shape, roles.REFUSAL, dtype=np.uint8)
         for side in (0, 1):
             own, other = score[:, side], score[:, 1 - side]
             first[:, rows[:, side]] = own

@@ -128,7 +128,7 @@ def judging(
     for start in range(0, texts.height, study.verify.shard_size):
         shard = texts.slice(start, study.verify.shard_size)
         packs = (
-            packing.two_texts(study, predicates, shard, packing.pairs_of(shard), together)
+            packing.two_texts(study, predicates, shard, packing.whole_pairs_of(shard), together)
             if "pair" in shard.columns
             else packing.one_text(study, predicates, shard, together)
         )

@@ -6,7 +6,7 @@ to the byte, and they are asked one after the other, so that a server reads it o
 Packs are made when they are asked: the messages of a shard never stand in memory together.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
@@ -28,8 +28,12 @@ WORD_TOKENS = 8
 KEYED_TOKENS = 16
 """The same of a word under an id of six letters, in JSON."""
 
-Form = Literal["question", "questions", "texts", "pair", "pairs"]
-"""One plain question on one text; several on one text; one on several texts; one, and several, on a pair."""
+MAX_CHARS_CONTEXT = 4_000
+"""What two answers answer is shown up to here: its beginning and its end."""
+
+Form = Literal["question", "questions", "texts", "pair", "pairs", "answer", "answers"]
+"""One plain question on one text; several on one text; one on several texts; one, and several, on a pair of
+texts; one, and several, on two answers to what is shown before them."""
 YES_OR_NO: tuple[schemas.Word, ...] = ("yes", "no")
 _WHICH: tuple[schemas.Word, ...] = ("first", "second", "neither")
 _WORDS: dict[Form, tuple[schemas.Word, ...]] = {
@@ -38,9 +42,11 @@ _WORDS: dict[Form, tuple[schemas.Word, ...]] = {
     "texts": YES_OR_NO,
     "pair": _WHICH,
     "pairs": _WHICH,
+    "answer": _WHICH,
+    "answers": _WHICH,
 }
 """What may be answered."""
-_IN_A_WORD = {"question", "pair"}
+_IN_A_WORD = {"question", "pair", "answer"}
 """Forms that are answered in one word; the others in an object with a word for each id."""
 _OTHERWISE: dict[Form, Form] = {
     "question": "questions",
@@ -48,6 +54,8 @@ _OTHERWISE: dict[Form, Form] = {
     "texts": "question",
     "pair": "pairs",
     "pairs": "pair",
+    "answer": "answers",
+    "answers": "answer",
 }
 """In which form a single item is asked once more that was answered in another than was wanted."""
 
@@ -59,7 +67,7 @@ class Item(NamedTuple):
     """What the answer calls it."""
     predicate: str
     shown: dict[str, str]
-    """The text, or both texts, as data."""
+    """The text, or both texts and what they answer, as data."""
     row: int
     column: int
     predicate_id: str
@@ -120,13 +128,26 @@ def prompt_of(form: Form) -> prompts.Prompt:
     return prompts.load(f"verify/{form}")
 
 
-def form_of(study: Study, per_call: int) -> Form:
-    """In which form a study's verdicts are asked for, with so many predicates a call."""
-    return _of_pairs(per_call) if study.verify.form == "two_text" else _of_texts(study, per_call)
+def form_of(study: Study, per_call: int, answers: bool = False) -> Form:
+    """In which form a study's verdicts are asked for, with so many predicates a call.
+
+    Args:
+        study: whose they are.
+        per_call: predicates in a call.
+        answers: whether the two texts that are compared answer something.
+    """
+    return _of_pairs(per_call, answers) if study.verify.form == "two_text" else _of_texts(study, per_call)
 
 
-def _of_pairs(per_call: int) -> Form:
+def _of_pairs(per_call: int, answers: bool) -> Form:
+    if answers:
+        return "answers" if per_call > 1 else "answer"
     return "pairs" if per_call > 1 else "pair"
+
+
+def are_answers(texts: pl.DataFrame) -> bool:
+    """Whether the texts answer something, which a judge is shown with them."""
+    return "context" in texts.columns and texts.height > 0 and texts["context"].null_count() == 0
 
 
 def _of_texts(study: Study, per_call: int) -> Form:
@@ -173,12 +194,20 @@ def two_texts(
     pairs: Sequence[tuple[int, int]],
     n_together: int,
 ) -> Packs:
-    """`n_together` predicates on each pair, once with the text of A first and once with that of B."""
+    """`n_together` predicates on each pair, once with the text of A first and once with that of B.
+
+    Where texts answer something, what they answer goes before both.
+    """
     contents = _contents(study, texts)
     parts = _chunks(_named(study, predicates), n_together)
-    form = _of_pairs(n_together)
+    answers = are_answers(texts)
+    form = _of_pairs(n_together, answers)
+    prompts_of = [{"prompt": _ends(text)} for text in texts["context"]] if answers else [{}] * texts.height
     each = (
-        [Pack(form, _items(part, row, _side_by_side(contents, pair, order)), order) for part in parts]
+        [
+            Pack(form, _items(part, row, prompts_of[pair[0]] | _side_by_side(contents, pair, order)), order)
+            for part in parts
+        ]
         for row, pair in enumerate(pairs)
         for order in (0, 1)
     )
@@ -199,13 +228,23 @@ def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
     return [(a[0], b[0]) for a, b in sides.select("a", "b").iter_rows()]
 
 
+def whole_pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
+    """Those of `pairs_of` of which both texts are there: with an empty one nothing is compared.
+
+    Raises:
+        EngineError: as `pairs_of`.
+    """
+    is_there = (texts["text"].str.strip_chars() != "").to_list()
+    return [(a, b) for a, b in pairs_of(texts) if is_there[a] and is_there[b]]
+
+
 def _fields(form: Form, items: Sequence[Item]) -> dict[str, str]:
     """What the prompt of a form is filled with."""
     ids, first = ", ".join(item.id for item in items), items[0]
     if form == "texts":
         shown = prompts.lines({"id": item.id, **item.shown} for item in items)
         return {"texts": shown, "question": prompts.question(first.predicate), "ids": ids}
-    name, asks = ("pair", _statement) if form in {"pair", "pairs"} else ("text", prompts.question)
+    name, asks = _ASKS.get(form, ("text", prompts.question))
     fields = {name: prompts.lines([first.shown])}
     if form in _IN_A_WORD:
         return {**fields, "question": asks(first.predicate)}
@@ -214,6 +253,19 @@ def _fields(form: Form, items: Sequence[Item]) -> dict[str, str]:
 
 def _statement(predicate: str) -> str:
     return f"the text {prompts.phrase(predicate)}"
+
+
+def _which(predicate: str) -> str:
+    return f"Which answer {prompts.phrase(predicate)}?"
+
+
+_ASKS: dict[Form, tuple[str, Callable[[str], str]]] = {
+    "pair": ("pair", _statement),
+    "pairs": ("pair", _statement),
+    "answer": ("pair", _which),
+    "answers": ("pair", _which),
+}
+"""Under which name a prompt file has what is shown, and how it asks of it."""
 
 
 def _texts_together(
@@ -259,6 +311,12 @@ def _salted(study: Study, predicates: Sequence[Predicate]) -> tuple[str, ...]:
     panel or a limit around it has changed.
     """
     return (str(study.seed), predicates[0].split_hash) if predicates else ()
+
+
+def _ends(text: str) -> str:
+    """A long text without its middle: what is wanted stands before what it is wanted of, or behind it."""
+    half = MAX_CHARS_CONTEXT // 2
+    return text if len(text) <= MAX_CHARS_CONTEXT else f"{text[:half]} … {text[-half:]}"
 
 
 def _contents(study: Study, texts: pl.DataFrame) -> list[str]:

@@ -53,7 +53,8 @@ class Sheet:
     sort: Sort
     predicates: tuple[Predicate, ...]
     texts: pl.DataFrame
-    """Columns text_id and text; where two are compared also group and pair, A's text before B's."""
+    """Columns text_id and text; where two are compared also group and pair, A's text before B's, and where
+    they answer something its `context`."""
     truth: Bool[np.ndarray, "text predicate"]
     place: Int[np.ndarray, "text predicate"]
     """Index into PLACES of the sentence that makes it true; -1 where there is none."""
@@ -83,18 +84,22 @@ def bank() -> tuple[Planted, ...]:
 class Planter:
     """Makes sheets for one corpus: subjects that it hardly holds, in texts that do not hold them."""
 
-    def __init__(self, texts: Sequence[str], seed: int, n_predicates: int) -> None:
+    def __init__(
+        self, texts: Sequence[str], seed: int, n_predicates: int, contexts: Sequence[str] | None = None
+    ) -> None:
         """
         Args:
             texts: of the exploration half.
             seed: of the study.
             n_predicates: how many will be asked about.
+            contexts: what each text answers, where they answer something.
 
         Raises:
             CorpusError: every text holds something of what would be planted.
         """
         self._seed = seed
         self._texts = [_cut(text) for text in texts]
+        self._context_of = dict(zip(self._texts, contexts, strict=True)) if contexts is not None else {}
         # Read once: of a large corpus this takes longer than all that is asked.
         found = [bool(one.words.search(text)) for text in self._texts for one in bank()]
         self._holds = np.array(found).reshape(len(self._texts), len(bank()))
@@ -128,13 +133,16 @@ class Planter:
     def planted(self, first: int, size: int, paired: bool = False) -> Sheet:
         """A square of so many predicates, from the first one on; of pairs where two texts are compared."""
         subjects = self._subjects[first : first + size]
-        rows, truth, place = [], [], []
+        rows, truth, place, context = [], [], [], None
         for at in range(size):
             own = [(at + k) % size for k in range(size // 2)]
             sides = [own] if not paired else [own, [k for k in range(size) if k not in own]]
             for side, members in enumerate(sides):
-                text, places = self._with(subjects, members, at)
-                rows.append(self._row(text, f"{first}-{at}", side, paired))
+                host = next(self._hosts)
+                text, places = _with(host, subjects, members, at)
+                # Both texts of a pair answer what the first one does.
+                context = self._context_of.get(host) if side == 0 else context
+                rows.append(self._row(text, f"{first}-{at}", side, paired, context))
                 truth.append([k in members for k in range(size)])
                 place.append([places.get(k, -1) for k in range(size)])
         return Sheet(
@@ -151,22 +159,12 @@ class Planter:
         sort: Sort = "ordering" if order else "untouched"
         return Sheet(sort, sheet.predicates, pl.DataFrame(rows), np.zeros(shape, bool), np.full(shape, -1))
 
-    def _with(
-        self, subjects: Sequence[Planted], members: Sequence[int], turn: int
-    ) -> tuple[str, dict[int, int]]:
-        """A text with a sentence of each member, and where each stands."""
-        places: dict[int, int] = {}
-        said: dict[int, list[str]] = {0: [], 1: [], 2: []}
-        for k, member in enumerate(members):
-            places[member] = (turn + k) % len(PLACES)
-            sentences = subjects[member].sentences
-            said[places[member]].append(sentences[(turn + member) % len(sentences)])
-        before, after = _halves(next(self._hosts))
-        return " ".join(part for part in (*said[0], before, *said[1], after, *said[2]) if part), places
-
-    def _row(self, text: str, pair: str, side: int, paired: bool) -> dict[str, str]:
+    def _row(
+        self, text: str, pair: str, side: int, paired: bool, context: str | None = None
+    ) -> dict[str, str]:
         self._n_made += 1
         row = {"text_id": hashed("planted", str(self._n_made), text), "text": text}
+        row |= {} if context is None else {"context": context}
         return {**row, "group": "AB"[side], "pair": pair} if paired else row
 
     def _predicates(self, subjects: Sequence[Planted]) -> tuple[Predicate, ...]:
@@ -175,6 +173,20 @@ class Planter:
             unfrozen(hashed("planted", one.predicate), one.predicate, split_hash=str(self._seed))
             for one in subjects
         )
+
+
+def _with(
+    host: str, subjects: Sequence[Planted], members: Sequence[int], turn: int
+) -> tuple[str, dict[int, int]]:
+    """A text with a sentence of each member, and where each stands."""
+    places: dict[int, int] = {}
+    said: dict[int, list[str]] = {0: [], 1: [], 2: []}
+    for k, member in enumerate(members):
+        places[member] = (turn + k) % len(PLACES)
+        sentences = subjects[member].sentences
+        said[places[member]].append(sentences[(turn + member) % len(sentences)])
+    before, after = _halves(host)
+    return " ".join(part for part in (*said[0], before, *said[1], after, *said[2]) if part), places
 
 
 def _cut(text: str) -> str:

@@ -9,6 +9,8 @@ gathering         answers, prompts and preferences as rows
   layout reading    which columns, and what they hold
   preferences       what a winner, a tie or a number says
   pairing           whose answers belong together
+  asking            answers that models write now
+  guessing lines    what `natstat new` and `natstat check` say of them
 rows              which pairs are judged
 compared          verdicts on pairs as differences: the estimand
 beside            telling liking where orders: tables beside the scores; surface: what needs no trait
@@ -23,12 +25,14 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool
 
-from tasks.kinds import Gathered, Kind, Words
+from tasks.kinds import Gathered, Kind, Outputs, Section, Words
 from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.params import Answers, own
+from tasks.records import Unasked
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.verdicts.judged import Judged
 
 
@@ -59,6 +63,18 @@ class ModelPair(Kind):
         hypothesis="trait",
         judged=("traits", "answers to confirmation prompts"),
         more="Collect more prompts",
+        corpus="answers",
+        holds="that of {A} for {a} of prompts, that of {B} for {b}",
+        reads="is the share of prompts where the answer of {A} shows a trait more, minus the share where "
+        "that of {B} does: +0.27, say, means 27 in 100 more for {A}. A prompt where neither shows it more "
+        "counts for none.",
+        looked="traits were proposed from the answers to one half of the prompts, frozen, and tested on the "
+        "other half; near-duplicate prompts lie in one half.",
+        joined="Pairs that stand twice were merged, and prompts that are near-duplicates joined into one "
+        "document before the split",
+        shuffled="the two answers to a prompt trade places, those to its near-duplicates together",
+        baseline="surface count",
+        baselines="What comparing counts of the mere surface reaches on the same prompts, by the same test.",
         without="trait",
     )
 
@@ -74,6 +90,25 @@ class ModelPair(Kind):
 
         return gathering.gathered(study, own(study))
 
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """Where prompts and answers seem to be."""
+        from tasks.kinds.model_pair import guessing
+
+        return guessing.block(rows)
+
+    def fetch(self, study: Study) -> None:
+        """Has models write the answers that are missing, where the study asks for them."""
+        from tasks.kinds.model_pair import asking
+
+        if own(study).ask:
+            asking.fetch(study, own(study))
+
+    def unasked(self, study: Study) -> list[Unasked]:
+        """Answers that models are yet to write."""
+        from tasks.kinds.model_pair import asking
+
+        return asking.unasked(study, own(study)) if own(study).ask else []
+
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """Both answers to each confirmation prompt, neighbours under one `pair`."""
         from tasks.kinds.model_pair import rows
@@ -85,6 +120,12 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import rows as of_pairs
 
         return of_pairs.shuffled(rows, rng)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """Pairs, and what is missing."""
+        from tasks.kinds.model_pair import lines
+
+        return lines.sizes(found)
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share of prompts where model 1 shows it more minus share where model 2 does, by sign flip."""
@@ -104,11 +145,25 @@ class ModelPair(Kind):
 
         return beside.beside(judged, self.params(judged.study).min_agreement)
 
+    def section(self, outputs: Outputs) -> Section:
+        """What traits tell, how liked they are, and both answers side by side."""
+        from tasks.kinds.model_pair import page
+
+        return page.section(outputs)
+
     def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
         """How well traits tell whose answer is which, and which is preferred, beside what needs none."""
         from tasks.kinds.model_pair import headline
 
         return headline.headline(study)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What a language model will be asked, at most."""
+        from tasks.kinds.model_pair.llm import loads
+
+        return loads.of_pairs(study, texts, names, units)
 
 
 KIND = ModelPair()

@@ -1,5 +1,7 @@
 """Prompts, answers and preferences as rows: two a pair, one in each group."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from tasks.errors import CorpusError
@@ -8,6 +10,9 @@ from tasks.kinds.model_pair import pairing, reading, tables
 from tasks.kinds.model_pair.params import Answers
 from tasks.store.sources import hashes
 from tasks.study import Study
+
+MOST_MISSING = 0.05
+"""Share of a model's answers that are missing from which on it is a warning."""
 
 
 def gathered(study: Study, asked: Answers) -> Gathered:
@@ -21,9 +26,12 @@ def gathered(study: Study, asked: Answers) -> Gathered:
     pairs, left_out = pairing.paired(given)
     first, *others = given.models
     names = {"A": first, "B": " or ".join(others)}
+    missing = _missing(pairs)
     if not pairs.filter((pl.col("answer_a") != "") & (pl.col("answer_b") != "")).height:
+        gave = ", ".join(f"{model} answered {of - n:,} of {of:,}" for model, (n, of) in missing.items())
         raise CorpusError(
-            f"studies.{study.name}.{study.kind}: wanted prompts that two models answered, got none."
+            f"studies.{study.name}.{study.kind}: wanted prompts that two models answered, got none"
+            f"{f' ({gave})' if gave else ''}. Check which columns and models are named."
         )
     shared = {"context": pairs["prompt"], "document_id": pairs["document_id"], "identity": pairs["identity"]}
     sides = [
@@ -35,5 +43,38 @@ def gathered(study: Study, asked: Answers) -> Gathered:
         .group_by("pair")
         .agg(pl.col("model_a", "model_b", "category").min(), pl.col("preference").mean())
     )
-    read = given.read | {"left_out": given.counts | left_out}
-    return Gathered(pl.concat(sides), names, read, {"pairs": known.select(tables.PAIRS.names()).sort("pair")})
+    left_out = {why: n for why, n in (given.counts | left_out).items() if n}
+    warnings = [
+        *given.read.get("warnings", []),
+        *given.warnings,
+        *_of_missing(missing),
+        *_of_left_out(left_out),
+    ]
+    read = given.read | {"left_out": left_out, "missing": {model: n for model, (n, _) in missing.items()}}
+    read |= {"warnings": warnings} if warnings else {}
+    own = {"pairs": known.select(tables.PAIRS.names()).sort("pair")}
+    return Gathered(pl.concat(sides), names, read, own, given.calls)
+
+
+def _missing(pairs: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Of each model how many prompts have no answer of it, and of how many."""
+    sides = [
+        pairs.select("identity", model=f"model_{side}", lacks=pl.col(f"answer_{side}") == "").unique()
+        for side in "ab"
+    ]
+    counted = pl.concat(sides).unique().group_by("model").agg(pl.col("lacks").sum(), pl.len().alias("of"))
+    return {model: (lacks, of) for model, lacks, of in counted.sort("model").rows()}
+
+
+def _of_missing(missing: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Models that often gave none, or an empty one."""
+    return [
+        f"{model} gave no answer, or an empty one, to {n:,} of {of:,} prompts ({n / of:.0%}): such a pair "
+        "is no comparison. It is counted, and bounds every difference; look at why they are missing"
+        for model, (n, of) in missing.items()
+        if n >= MOST_MISSING * of
+    ]
+
+
+def _of_left_out(left_out: Mapping[str, int]) -> list[str]:
+    return [f"left out: {', '.join(f'{n:,} rows {why}' for why, n in left_out.items())}"] if left_out else []

@@ -26,7 +26,7 @@ def paired(given: Given) -> tuple[pl.DataFrame, dict[str, int]]:
     said = _preferences(pairs, given.said)
     pairs = pairs.join(said, on=["key", "model_b"], how="left", maintain_order="left")
     pairs = pairs.with_columns(_identity(pairs, len(others)), _documents(pairs))
-    return pairs.sort("identity", "key"), {why: n for why, n in counts.items() if n}
+    return pairs.sort("identity", "key"), counts
 
 
 def _joined(given: Given, first: str, other: str) -> pl.DataFrame:

@@ -66,6 +66,7 @@ class Ask(Role):
     """A model that is asked to answer the prompts; it takes nothing from `llm`."""
 
     model: str
+    """The name the server knows the model by."""
     name: str | None = None
     """What it is called in this study; as `model` without it. Two prompts of one model need two names."""
     system: str | None = Field(default=None, min_length=1)
@@ -175,11 +176,16 @@ def check(kind: str, study: Study) -> None:
     """
     if study.engine == "replay" or study.has_gold:
         raise ValueError(f"wanted `engine: embedded` or `llm` and no `gold` or `labels` with `kind: {kind}`")
+    if study.engine == "llm" and study.llm.logprobs:
+        raise ValueError(
+            f"wanted no llm.logprobs with `kind: {kind}`: a comparison is no question of yes or no"
+        )
     if study.formalise.threshold not in (None, type(study.formalise)().threshold):
         raise ValueError(
             f"wanted no formalise.threshold with `kind: {kind}`: a comparison has three outcomes"
         )
     _check_collect(kind, study.collect)
+    _check_prices(kind, study)
 
 
 _INSTEAD = {
@@ -204,3 +210,14 @@ def _check_collect(kind: str, collect: Collect) -> None:
                 f"write `{kind}: {{{instead}}}`" if instead else "leave it out: answers stand side by side"
             )
             raise ValueError(f"wanted no collect.{key} with `kind: {kind}`; {advice}")
+
+
+def _check_prices(kind: str, study: Study) -> None:
+    """A budget needs the price of every model that is asked."""
+    models = [one.model for one in own(study).ask] if hasattr(study, kind) else []
+    unpriced = [model for model in models if model not in study.spend.prices]
+    if unpriced and study.spend.budget_usd is not None:
+        raise ValueError(
+            f"wanted spend.prices for `{unpriced[0]}` to keep a budget; write `prices: {{{unpriced[0]}: "
+            "{input: USD, output: USD}}` per million tokens"
+        )

@@ -4,21 +4,25 @@ A row of the table has all answers to a prompt (wide), or one (long). In a long 
 belong together; of several of one model those with one `sample`, or by chance where nothing says which.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tasks.errors import CorpusError, SourceError, nearest
-from tasks.kinds.model_pair import layout
+from tasks.kinds.model_pair import asking, layout
 from tasks.kinds.model_pair.params import Answers
 from tasks.kinds.model_pair.preferences import Table, folded, opinions
+from tasks.records import Call
 from tasks.store.canonical import canonicalised
 from tasks.store.sources import hashes, normalised
 from tasks.store.sources.opened import Opened
 from tasks.store.sources.wording import listed
 from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.engines.gateway.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,13 @@ class Given:
     said: pl.DataFrame
     """Columns key and said: preferences, and what `opinions` makes of them."""
     read: dict[str, Any]
+    calls: tuple[Call, ...]
+    """The paid answers they rest on."""
     is_long: bool
     """Whether a model without an answer to a prompt is missing one; else a row says who was asked."""
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int]
     """Rows that are left out, by why."""
+    warnings: list[str]
 
 
 def given(study: Study, asked: Answers) -> Given:
@@ -48,37 +55,93 @@ def given(study: Study, asked: Answers) -> Given:
     """
     opened = Opened(study)
     asked = layout.resolved(asked, opened.columns)
-    rows = _rows(opened, asked)
-    n_read = rows["row"].n_unique()
-    rows = rows.filter(pl.col("asked") != "")
-    counts = {"without a prompt": n_read - rows["row"].n_unique()}
-    n_read = rows["row"].n_unique()
-    rows = rows.filter(pl.col("model").is_not_null())
-    counts["that do not say whose answer it is"] = n_read - rows["row"].n_unique()
+    shared = _shared(opened, asked)
+    prompts = shared["prompt"].fill_null("").to_list()
+    written = asking.kept(asked, prompts) if asked.ask else {}
+    rows = _asked(shared, asked, written) if asked.ask else _rows(opened, shared, asked)
+    is_blank = pl.col("answer").str.strip_chars() == ""
+    rows, counts = _usable(rows.with_columns(answer=pl.when(~is_blank).then("answer").fill_null("")))
+    rows, spelled = _categories(rows)
     present = rows["model"].value_counts(sort=True, name="n").sort("n", "model", descending=[True, False])
     every = present["model"].to_list()
     _check_spelling(present, opened, asked)
     models = _compared(asked, rows, every, opened)
-    n_same = rows.filter(pl.len().over("row", "model") > 1)["row"].n_unique()
-    rows = rows.filter(pl.len().over("row", "model") == 1)
-    counts["in which a model stands against itself"] = n_same
     rows, said = _keyed(rows, asked)
     table = Table(asked, models, tuple(every), opened.label, opened.where)
     meant = opinions(said["said"], table) if said.height else pl.DataFrame()
     said = said.join(meant, on="said", how="left") if meant.height else said.clear()
     read = opened.manifest() | {"models": dict(present.iter_rows())}
-    return Given(rows, models, said, read, asked.is_long, {why: n for why, n in counts.items() if n})
+    warnings = [*spelled, *_cut(asked, written)]
+    calls = tuple(kept.call for kept in written.values())
+    return Given(rows, models, said, read, calls, asked.is_long, counts, warnings)
 
 
-def _rows(opened: Opened, asked: Answers) -> pl.DataFrame:
-    """One row an answer, as they are read."""
+def _usable(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Rows with a prompt of which it is known who answered, and how many others there are, by why."""
+    is_known = {
+        "without a prompt": pl.col("asked") != "",
+        "that do not say whose answer it is": pl.col("model").is_not_null(),
+        "in which a model stands against itself": pl.len().over("row", "model") == 1,
+    }
+    counts = {}
+    for why, known in is_known.items():
+        n, rows = rows["row"].n_unique(), rows.filter(known)
+        counts[why] = n - rows["row"].n_unique()
+    return rows, counts
+
+
+def _categories(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Categories that differ in case, blanks or hyphens as one, in the commonest spelling; and which do."""
+    counted = (
+        rows["category"].drop_nulls().value_counts(name="n").sort("n", "category", descending=[True, False])
+    )
+    forms: dict[str, list[str]] = {}
+    for category in counted["category"]:
+        forms.setdefault(folded(category), []).append(category)
+    twice = {form: spelled[0] for spelled in forms.values() for form in spelled[1:]}
+    if not twice:
+        return rows, []
+    told = [f"{' and '.join(map(repr, spelled))}" for spelled in forms.values() if len(spelled) > 1]
+    one = pl.col("category").replace(list(twice), list(twice.values()))
+    return rows.with_columns(one), [
+        f"a category is spelled in several ways, and counts as one: {listed(told)}"
+    ]
+
+
+def _cut(asked: Answers, there: Mapping[asking.Key, "Kept"]) -> list[str]:
+    """Models whose answers were cut off at their limit of tokens."""
+    told = []
+    for place, one in enumerate(asked.ask):
+        n = sum(kept.is_cut for (number, _), kept in there.items() if number == place)
+        if n:
+            told.append(
+                f"{n:,} answers of {one.called} were cut off at {one.endpoint.max_tokens:,} tokens. Raise "
+                "max_tokens: where an answer was cut off is no trait of a model"
+            )
+    return told
+
+
+def _asked(shared: pl.DataFrame, asked: Answers, there: Mapping[asking.Key, "Kept"]) -> pl.DataFrame:
+    """One row an answer, of those that models wrote."""
+    prompts = shared["prompt"].fill_null("")
+    sides = []
+    for place, one in enumerate(asked.ask):
+        said = [kept.text if (kept := there.get((place, prompt))) else "" for prompt in prompts]
+        answer = pl.Series("answer", said, dtype=pl.String)
+        side = shared.with_columns(answer, place=pl.lit(place, pl.Int64), model=pl.lit(one.called))
+        sides.append(side)
+    return pl.concat(sides)
+
+
+def _shared(opened: Opened, asked: Answers) -> pl.DataFrame:
+    """What is known of each row beside its answers."""
     prompt = opened.text(asked.prompt, "prompt")
     none = pl.repeat(None, len(prompt), dtype=pl.String, eager=True)
 
     def known(name: str | None, key: str) -> pl.Series:
         return none if name is None else opened.ids(name, key)
 
-    shared = pl.DataFrame(
+    return pl.DataFrame(
         {
             "row": pl.arange(len(prompt), eager=True),
             "prompt": prompt,
@@ -89,6 +152,10 @@ def _rows(opened: Opened, asked: Answers) -> pl.DataFrame:
             "said": known(asked.preference, "preference"),
         }
     )
+
+
+def _rows(opened: Opened, shared: pl.DataFrame, asked: Answers) -> pl.DataFrame:
+    """One row an answer, as they are read."""
     if isinstance(asked.model, str):
         own = {
             "model": opened.ids(asked.model, "model", "names"),
@@ -128,6 +195,8 @@ def _named(asked: Answers) -> str:
 
 def _compared(asked: Answers, rows: pl.DataFrame, every: Sequence[str], opened: Opened) -> tuple[str, ...]:
     """The models to compare, the first one first."""
+    if asked.ask:
+        return tuple(one.called for one in asked.ask)
     if asked.model is None:
         return asked.models or asked.answers
     of = f"{_named(asked)} of {opened.label}"
@@ -167,7 +236,9 @@ def _keyed(rows: pl.DataFrame, asked: Answers) -> tuple[pl.DataFrame, pl.DataFra
         keyed = keyed.with_columns(
             key=pl.concat_str("asked", "sample", "number", separator="\x1f", ignore_nulls=True)
         )
-    said = keyed.filter(pl.col("said").is_not_null()).select("key", "said").sort("key", "said")
+    said = keyed.filter(pl.col("said").is_not_null()).select("key", "said")
+    # A row with several answers says it once; of rows with one each speaks for itself.
+    said = (said if asked.is_long else said.unique()).sort("key", "said")
     # Copies of a row are one answer.
     distinct = keyed.group_by("key", "number", "model").agg(
         pl.col("place", "prompt", "asked", "document", "category").min(), pl.col("answer").min()

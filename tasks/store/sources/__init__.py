@@ -2,7 +2,7 @@
 
 groups.py       rows -> groups A and B
 results.py      answers of models -> groups A and B, by how they came out
-  accuracies.py   how often models were right
+  answered.py     how often models were right
 opened.py       rows for a kind that names columns of its own
 reader.py       rows of files that meet the filters
   locate.py       which files; formats by suffix

@@ -2,7 +2,8 @@
 
 The catalogue is YAML: `packages:` maps a package to the modules and classes to read. A module gives its
 public functions, a class its public methods, properties and accessors. One row per function or method:
-`text`, `name` (bare: `sort` for DataFrame.sort and Series.sort alike), `package`, `object`.
+`text`, `name` (bare: `sort` for DataFrame.sort and Series.sort alike), `package`, `object`, and
+`packages`, how many of them document that name.
 """
 
 import importlib
@@ -28,7 +29,7 @@ _PROMPT = re.compile(r"\s*>>>")
 
 
 def read_docstrings(file: Path) -> tuple[pl.DataFrame, dict[str, str]]:
-    """Columns text, name, package, object; and the version of every package.
+    """Columns text, name, package, object, packages; and the version of every package.
 
     Raises:
         SourceError: the catalogue is no catalogue, or names what is not installed or not there.
@@ -48,7 +49,7 @@ def read_docstrings(file: Path) -> tuple[pl.DataFrame, dict[str, str]]:
                 ]
     columns = ["text", "name", "package", "object"]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
-    return frame, versions
+    return frame.with_columns(packages=pl.col("package").n_unique().over("name")), versions
 
 
 def _catalogue(file: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import SourceError, nearest
-from tasks.store.sources import accuracies, columns, values
+from tasks.store.sources import answered, columns, values
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
 from tasks.store.sources.wording import listed
 from tasks.study import Study
@@ -24,7 +24,7 @@ _ONE = "the model"
 def read_results(study: Study, asked: Results) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:
     """Rows, names of groups and what was read, as `groups.read_groups` gives them.
 
-    `results` in what was read has how often each model was right, and two models on the same items.
+    `results` in what was read counts right answers, of each model and of two on the same items.
 
     Raises:
         SourceError: a column, model or outcome cannot be used; the message says which and why.
@@ -44,7 +44,7 @@ def read_results(study: Study, asked: Results) -> tuple[pl.DataFrame, dict[str, 
     else:
         answers = answers.with_columns(_is_right(answers["outcome"], asked, where, label).alias("is_right"))
         pair = _pair(answers, asked, where, label)
-        noted |= accuracies.accuracies(answers, pair)
+        noted |= answered.counted(answers, pair)
         if asked.compare == "discordant":
             grouped, names = _discordant(answers, pair, where, label)
         else:
@@ -202,7 +202,7 @@ def _discordant(
         SourceError: one model has no such item.
     """
     first, second = pair or ("", "")
-    outcomes = accuracies.by_item(answers, (first, second))
+    outcomes = answered.by_item(answers, (first, second))
     only_first, only_second = pl.col("right_1") & ~pl.col("right_2"), ~pl.col("right_1") & pl.col("right_2")
     group = pl.when(only_second).then(pl.lit("A")).when(only_first).then(pl.lit("B")).alias("group")
     texts = answers.filter(model=first).group_by("item").agg(pl.col(TEXT).min(), pl.col(DOCUMENT).min())

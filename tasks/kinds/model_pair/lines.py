@@ -1,0 +1,28 @@
+"""What `check` says there is to compare."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.kinds import lines
+
+
+def sizes(found: Mapping[str, Any]) -> list[str]:
+    """Pairs, what is missing of each model, and what was left out or changed."""
+    n = {half: max(found[f"{half}_texts"].values()) for half in ("explore", "confirm")}
+    names, read = found["names"], found["read"]
+    missing = [f"{model}: {lacks:,}" for model, lacks in read["missing"].items() if lacks]
+    left_out = [f"{n_rows:,} rows {why}" for why, n_rows in read["left_out"].items()]
+    return [
+        f"  A {names['A']} against B {names['B']}: {sum(n.values()):,} pairs, {n['explore']:,} to propose "
+        f"from, {n['confirm']:,} to test on",
+        f"  prompts without an answer: {', '.join(missing) or 'none'}",
+        f"  left out: {', '.join([*left_out, _copies(found)])}; cut to length: {found['n_cut']:,}",
+        *[f"  {what}: {where}" for what, where in lines.changes(found)],
+        *lines.families(found["near_duplicates"]),
+        *[f"  {note}" for note in found["notes"]],
+        *lines.masked(found),
+    ]
+
+
+def _copies(found: Mapping[str, Any]) -> str:
+    return f"{found['n_merged'] // 2:,} copies of a pair"
