@@ -1,7 +1,8 @@
 """What a study of two models finds in a file of answers, and how well its traits tell whose answer is which.
 
     python -m benchmarks.model_pair --answers FILE [--prompt COLUMN --first COLUMN --second COLUMN]
-        [--preference COLUMN] [--category COLUMN] [--seed 0] [--seeds 1] [--sample N] [--encoder bundled] [--shuffle]
+        [--preference COLUMN] [--category COLUMN] [--seed 0] [--seeds 1] [--sample N] [--encoder bundled]
+        [--shuffle]
 
 FILE is CSV, JSONL or Parquet with a prompt and two answers: the columns prompt, answer_1 and answer_2 unless
 others are named. Where they are there, category is that of the prompt, and second_preferred says how far the
@@ -10,8 +11,8 @@ second answer is preferred, from 0 to 1; a preference may also name the column o
 Each seed is a whole study by the embedded engine: traits are proposed from one half of the prompts, and every
 figure is of the other half. Accuracies are of models fitted to other prompts than those they tell. A table of
 the first seed's discoveries is printed and, as the last line, one JSON object: of the first seed, with what
-several seeds come to. Seeds are splits of one file: what is by chance uneven in the file is so in many of them.
-With --shuffle chance says anew for each seed which of a prompt's answers is the first.
+several seeds come to. Seeds are splits of one file, and what is uneven in it by chance is so in many of them;
+with --shuffle chance says anew for each seed which of a prompt's answers is the first.
 """
 
 import argparse
