@@ -2,6 +2,7 @@
 
     python -m benchmarks.model_pair --answers FILE [--prompt COLUMN --first COLUMN --second COLUMN]
         [--preference COLUMN] [--category COLUMN] [--seed 0] [--seeds 1] [--sample N] [--encoder bundled]
+        [--shuffle]
 
 FILE is CSV, JSONL or Parquet with a prompt and two answers: the columns prompt, answer_1 and answer_2 unless
 others are named. Where they are there, category is that of the prompt, and second_preferred says how far the
@@ -9,8 +10,9 @@ second answer is preferred, from 0 to 1; a preference may also name the column o
 
 Each seed is a whole study by the embedded engine: traits are proposed from one half of the prompts, and every
 figure is of the other half. Accuracies are of models fitted to other prompts than those they tell. A table of
-the first seed's discoveries is printed and, as the last line, one JSON object: of the first seed, with the
-share of seeds that are like it where there are several.
+the first seed's discoveries is printed and, as the last line, one JSON object: of the first seed, with what
+several seeds come to. Seeds are splits of one file, and what is uneven in it by chance is so in many of them;
+with --shuffle chance says anew for each seed which of a prompt's answers is the first.
 """
 
 import argparse
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument(
         "--encoder", default="bundled", choices=("bundled", "none"), help="none: no traits that need one"
     )
+    parser.add_argument("--shuffle", action="store_true", help="chance says which answer is the first")
     arguments = parser.parse_args()
     asked = {
         name: getattr(arguments, name) for name in ("prompt", "first", "second", "preference", "category")
@@ -65,7 +68,8 @@ def main() -> None:
     runs = []
     with studies.remembered() if arguments.encoder == "bundled" else nullcontext():
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-            runs.append(measured(table, seed, arguments.encoder))
+            of = shuffled(table, seed) if arguments.shuffle else table
+            runs.append(measured(of, seed, arguments.encoder))
             print(line(seed, runs[-1]), flush=True)
     print(found(runs[0]["discoveries"]))
     print(json.dumps(runs[0] | (over_seeds(runs) if len(runs) > 1 else {})))
@@ -115,6 +119,20 @@ def _preference(said: pl.Series, first: str, second: str) -> pl.Series:
     if not said.drop_nulls().cast(pl.Float64).is_between(0, 1).all():
         raise SystemExit("--preference: wanted shares from 0 to 1")
     return said.cast(pl.Float64)
+
+
+def shuffled(table: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The same answers, in an order by chance: there is nothing to find."""
+    swap = pl.Series(np.random.default_rng([seed, 7]).random(table.height) < 0.5)
+    first, second = pl.col("answer_1"), pl.col("answer_2")
+    swapped = [
+        pl.when(swap).then(second).otherwise(first).alias("answer_1"),
+        pl.when(swap).then(first).otherwise(second).alias("answer_2"),
+    ]
+    if "second_preferred" in table.columns:
+        liked = pl.col("second_preferred")
+        swapped.append(pl.when(swap).then(1 - liked).otherwise(liked).alias("second_preferred"))
+    return table.with_columns(swapped)
 
 
 def measured(table: pl.DataFrame, seed: int, encoder: str) -> dict[str, Any]:

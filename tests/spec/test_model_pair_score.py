@@ -448,3 +448,23 @@ def test_the_benchmark_says_what_is_wrong_with_a_file(
     nothing = dict.fromkeys(("prompt", "first", "second", "preference", "category"))
     with pytest.raises(SystemExit, match=message):
         benchmark.read(pl.DataFrame(table), nothing | asked)
+
+
+def test_shuffled_answers_stay_with_their_prompt_and_their_preference() -> None:
+    n = 40
+    table = pl.DataFrame(
+        {
+            "prompt": [f"p{i}" for i in range(n)],
+            "answer_1": [f"good {i}" for i in range(n)],
+            "answer_2": [f"bad {i}" for i in range(n)],
+            "second_preferred": [0.1] * n,
+        }
+    )
+    found = benchmark.shuffled(table, 0)
+    is_swapped = found["answer_1"].str.starts_with("bad")
+    assert 0 < is_swapped.sum() < n
+    assert (
+        found["second_preferred"] == pl.select(pl.when(is_swapped).then(0.9).otherwise(0.1)).to_series()
+    ).all()
+    for row in found.to_dicts():
+        assert row["answer_1"].split()[1] == row["answer_2"].split()[1] == row["prompt"][1:]
