@@ -24,6 +24,10 @@ class Measure:
     """Digits a threshold is rounded to."""
     counts_words: bool = False
     """Whether it means little of texts that write no spaces between words."""
+    pattern: str = ""
+    """What is counted, where it stands in the text; empty: it is no count of passages."""
+    view: View = "text"
+    """Where it is counted."""
 
 
 def _per(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
@@ -34,10 +38,15 @@ def _count(pattern: str, view: View = "text") -> pl.Expr:
     return pl.col(view).str.count_matches(pattern)
 
 
-def _found(program: str) -> pl.Expr:
+def _passages(phrase: str, pattern: str, view: View = "text") -> Measure:
+    """How often a pattern matches."""
+    return Measure(phrase, _count(pattern, view), 0, pattern=pattern, view=view)
+
+
+def _found(phrase: str, program: str) -> Measure:
     """How often a stylistic program finds its pattern in what it reads."""
     found = programs()[program]
-    return _count(found.pattern, found.view)
+    return _passages(phrase, found.pattern, found.view)
 
 
 _BULLET = r"(?m)^[ \t]*[-*+•‣][ \t]+\S"
@@ -73,18 +82,18 @@ MEASURES: dict[str, Measure] = {
         _per(100 * _count(r"[\p{P}\p{S}]"), _CHARS),
         1,
     ),
-    "commas": Measure("has more than {} commas", _count(r"[,，、،]"), 0),
+    "commas": _passages("has more than {} commas", r"[,，、،]"),
     "repetition": Measure(
         "repeats more than {} % of its words", _per(100 * (_WORDS - _DISTINCT), _WORDS), 0, True
     ),
-    "bold": Measure("has more than {} passages in bold", _found("bold"), 0),
-    "headings": Measure("has more than {} Markdown headings", _found("heading"), 0),
-    "list_items": Measure("has more than {} bulleted items", _count(_BULLET, "uncoded"), 0),
-    "numbered_items": Measure("has more than {} numbered items", _count(_NUMBERED, "uncoded"), 0),
-    "code_blocks": Measure("has more than {} fenced code blocks", _count(_FENCED, "text"), 0),
-    "code_spans": Measure("has more than {} passages in backticks", _count(r"`[^`\n]+`", "text"), 0),
-    "formulas": Measure("has more than {} LaTeX formulas", _found("formula"), 0),
-    "links": Measure("has more than {} Markdown links", _found("link"), 0),
-    "emoji": Measure("has more than {} emoji", _found("emoji"), 0),
-    "tags": Measure("has more than {} HTML tags", _found("html"), 0),
+    "bold": _found("has more than {} passages in bold", "bold"),
+    "headings": _found("has more than {} Markdown headings", "heading"),
+    "list_items": _passages("has more than {} bulleted items", _BULLET, "uncoded"),
+    "numbered_items": _passages("has more than {} numbered items", _NUMBERED, "uncoded"),
+    "code_blocks": _passages("has more than {} fenced code blocks", _FENCED),
+    "code_spans": _passages("has more than {} passages in backticks", r"`[^`\n]+`"),
+    "formulas": _found("has more than {} LaTeX formulas", "formula"),
+    "links": _found("has more than {} Markdown links", "link"),
+    "emoji": _found("has more than {} emoji", "emoji"),
+    "tags": _found("has more than {} HTML tags", "html"),
 }

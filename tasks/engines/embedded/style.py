@@ -17,6 +17,7 @@ from tasks.engines.embedded import tokens, tone, views
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.measures import MEASURES
 from tasks.engines.embedded.programs import Program, programs
+from tasks.engines.embedded.views import View
 
 LEAST_CARRIED = 0.1
 """Of a difference: words that carry less of it are not named."""
@@ -47,7 +48,7 @@ def harvest(
         for name, program in programs().items()
         if is_english or not program.english
     ]
-    frame = _viewed(texts).collect()
+    frame = viewed(texts).collect()
     definitions += _thresholds(frame, is_spaced)
     held = np.column_stack(_columns(definitions, frame.lazy()))
     effect, z = contrast.measure(held)
@@ -93,7 +94,7 @@ def phrase(definition: Mapping[str, Any]) -> str:
 
 def holds(definition: Mapping[str, Any], texts: pl.Series) -> Bool[np.ndarray, " text"]:
     """Whether each text meets a validated definition."""
-    return _columns([definition], _viewed(texts))[0]
+    return _columns([definition], viewed(texts))[0]
 
 
 def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
@@ -101,10 +102,15 @@ def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
     if "more_than" in definition or programs()[definition["program"]].negated:
         return []
     program = programs()[definition["program"]]
+    return spans_in(text, program.without(definition.get("without", ())), program.view, program.skipped)
+
+
+def spans_in(text: str, pattern: str, view: View, skipped: str = "") -> list[tuple[int, int]]:
+    """Where a pattern matches in what a view has of the text, but for what is skipped."""
     place = np.arange(len(text) + 1)
     # What is not read is replaced as for the verdict, and the places of the rest are kept.
-    for pattern, instead in ((views.unread(program.view), " "), (program.skipped, INSTEAD)):
-        unread = _marked(text, pattern) if pattern else []
+    for unread_pattern, instead in ((views.unread(view), " "), (skipped, INSTEAD)):
+        unread = _marked(text, unread_pattern) if unread_pattern else []
         kept = np.ones(len(place), dtype=bool)
         parts, position = [], 0
         for start, end in unread:
@@ -112,7 +118,7 @@ def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
             kept[start + 1 : end] = False
             position = end
         text, place = "".join([*parts, text[position:]]), place[kept]
-    found = spans_of(program.without(definition.get("without", ())), text)
+    found = spans_of(pattern, text)
     return [(int(place[start]), int(place[end - 1]) + 1) for start, end in found]
 
 
@@ -149,7 +155,7 @@ def _marked(text: str, pattern: str) -> list[tuple[int, int]]:
 def _columns(
     definitions: Sequence[Mapping[str, Any]], frame: pl.LazyFrame
 ) -> list[Bool[np.ndarray, " text"]]:
-    """Verdicts of several definitions in one pass over the texts (_viewed)."""
+    """Verdicts of several definitions in one pass over the texts (viewed)."""
     expressions = [_expression(definition).alias(str(i)) for i, definition in enumerate(definitions)]
     found = frame.select(expressions).collect()
     return [found[name].to_numpy() for name in found.columns]
@@ -160,16 +166,16 @@ def _expression(definition: Mapping[str, Any]) -> pl.Expr:
         measure: pl.Expr = MEASURES[definition["program"]].expression
         return measure > float(definition["more_than"])
     program = programs()[definition["program"]]
-    found = _read(program).str.contains(program.without(definition.get("without", ())))
+    found = read(program).str.contains(program.without(definition.get("without", ())))
     return ~found if program.negated else found
 
 
-def _viewed(texts: pl.Series) -> pl.LazyFrame:
+def viewed(texts: pl.Series) -> pl.LazyFrame:
     """The texts as each view has them; of which only what is asked for is made."""
     return pl.LazyFrame({"text": texts}).with_columns(views.column(view).alias(view) for view in views.VIEWS)
 
 
-def _read(program: Program) -> pl.Expr:
+def read(program: Program) -> pl.Expr:
     """What the program looks at."""
     text = pl.col(program.view)
     return text.str.replace_all(program.skipped, INSTEAD) if program.skipped else text
@@ -195,7 +201,7 @@ def _carried(
     said = (
         frame.with_columns(weight=pl.Series(contrast.weights * np.sign(effect or 1.0)))
         .filter(pl.Series(held))
-        .select("weight", word=_read(program).str.extract_all(program.without(definition.get("without", ()))))
+        .select("weight", word=read(program).str.extract_all(program.without(definition.get("without", ()))))
         .with_columns(
             pl.col("word").list.eval(pl.element().str.strip_chars().str.to_lowercase()).list.unique()
         )

@@ -137,7 +137,7 @@ def _table(joined: Sequence[str]) -> tuple[list[str], Any]:
     place: dict[str, int] = {}
     rows, columns, values = [], [], []
     for row, text in enumerate(joined):
-        for word, valence in _said(text.split(), frozenset()):
+        for word, valence in valences_of(text.split(), frozenset()):
             rows.append(row)
             columns.append(place.setdefault(word, len(place)))
             values.append(valence)
@@ -156,11 +156,11 @@ def _scaled(total: Float[np.ndarray, " text"]) -> Float[np.ndarray, " text"]:
     return result
 
 
-def _total(words: list[str], without: frozenset[str]) -> float:
-    return sum(valence for _, valence in _said(words, without))
+def _total(words: Sequence[str], without: Set[str]) -> float:
+    return sum(valence for _, valence in valences_of(words, without))
 
 
-def _said(words: list[str], without: frozenset[str]) -> list[tuple[str, float]]:
+def valences_of(words: Sequence[str], without: Set[str]) -> list[tuple[str, float]]:
     """Words of the list with the valence they have here."""
     known, negations = _valences(), _negations()
     found, negated_until = [], -1

@@ -1,85 +1,83 @@
-"""Comparisons by measures of style: the answer with more of it wins, equal ones tie."""
+"""Pairs of answers, and which of the two has more: 1 A's, -1 B's, 0 neither."""
 
-import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
-from tasks.engines.embedded import views
-from tasks.engines.embedded.measures import MEASURES
-from tasks.engines.llm.packing import pairs_of
-from tasks.engines.roles import REFUSAL, VALUE, Exploration, Judgements
-from tasks.records import Predicate, Proposal
-from tasks.study import Study
+from tasks.engines.embedded.similarity import DIGITS
+from tasks.errors import EngineError
 
-NAME = "comparing/1"
+Signs = Int[np.ndarray, " pair"]
+_DIGITS = 9
 
 
-class ComparingProposer:
-    """Measures whose comparison leans to one model."""
+@dataclass(frozen=True)
+class Pairs:
+    """Rows of A's and B's answers to the same prompts."""
 
-    calls = ()
+    in_a: Int[np.ndarray, " pair"]
+    in_b: Int[np.ndarray, " pair"]
+    document: Int[np.ndarray, " pair"]
+    """Numbers of the prompts' documents."""
+    missing: Bool[np.ndarray, " pair"]
+    """Whether an answer is."""
 
-    def __init__(self, study: Study) -> None:
-        self._study = study
-        self.noted: dict[str, int] = {}
+    @classmethod
+    def of(cls, texts: pl.DataFrame) -> "Pairs":
+        """The pairs of these answers, in the order of their names.
 
-    def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
-        """The strongest, by the sign test's z."""
-        from tasks.kinds.model_pair.rows import paired
+        Raises:
+            EngineError: a pair is not one answer of each group.
+        """
+        name = "pair" if "pair" in texts.columns else "text_hash"
+        rows = texts.select(pl.col(name).alias("pair"), "group", "document_id", "text").with_row_index("row")
+        sides = {group: rows.filter(group=group).sort("pair") for group in ("A", "B")}
+        a, b = sides["A"], sides["B"]
+        if not a["pair"].equals(b["pair"]) or a["pair"].n_unique() != a.height:
+            raise EngineError("wanted one answer of A and one of B in each pair.")
+        document = a["document_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
+        missing = ((a["text"] == "") | (b["text"] == "")).to_numpy()
+        return cls(
+            a["row"].to_numpy().astype(np.int64), b["row"].to_numpy().astype(np.int64), document, missing
+        )
 
-        texts = paired(exploration.texts)
-        found = []
-        for name in MEASURES:
-            d = _wins(name, texts)[0]
-            z = float(d.sum() / max(np.sqrt((d**2).sum()), 1))
-            said = f"has more {name}"
-            definition = json.dumps({"kind": "more", "measure": name})
-            found.append(
-                Proposal(said, "A" if z >= 0 else "B", "style", "exact", definition, float(d.mean()), z)
-            )
-        found.sort(key=lambda one: -abs(one.explore_z))
-        return found[: self._study.propose.max_predicates]
+    @property
+    def height(self) -> int:
+        """How many there are."""
+        return len(self.in_a)
 
+    def signs(self, values: Float[np.ndarray, " answer"]) -> Signs:
+        """1 where A's answer has more, -1 where B's has; 0 for a tie, and where an answer is missing."""
+        found = np.sign(values[self.in_a] - values[self.in_b]).astype(np.int64)
+        return np.where(self.missing, 0, found)
 
-class ComparingJudge:
-    """Counts, and says which answer has more."""
-
-    name, model = NAME, "none"
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-
-    def judge(
-        self, predicates: Sequence[Predicate], texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"]
-    ) -> Judgements:
-        """1 for the answer that shows it more, 0 for the other, a half for both where they are equal."""
-        score = np.full((texts.height, len(predicates)), np.nan)
-        status = np.full(score.shape, VALUE, dtype=np.uint8)
-        for i, predicate in enumerate(predicates):
-            d, rows = _wins(json.loads(predicate.definition)["measure"], texts)
-            score[rows[:, 0], i], score[rows[:, 1], i] = (1 + d) / 2, (1 - d) / 2
-        empty = (texts["text"] == "").to_numpy()
-        rows = np.array(pairs_of(texts)).reshape(-1, 2)
-        lost = rows[empty[rows].any(axis=1)].ravel()
-        score[lost], status[lost] = np.nan, REFUSAL
-        return Judgements(score, status)
-
-    def strength(
-        self, predicates: Sequence[Predicate], texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"]
-    ) -> Float[np.ndarray, "text predicate"]:
-        """0: it holds or does not."""
-        return np.zeros((texts.height, len(predicates)))
-
-    def spans(self, predicate: Predicate, text: str) -> list[tuple[int, int]]:
-        """Nothing is marked."""
-        return []
+    def sizes(self, values: Float[np.ndarray, " answer"]) -> Float[np.ndarray, " pair"]:
+        """How much more A's answer has: of counts the log of their ratio, lest the longest lead."""
+        a, b = values[self.in_a], values[self.in_b]
+        # Means and projections reach below 0, and stand on one scale as they are.
+        found = a - b if values.min(initial=0.0) < 0 else np.log1p(a) - np.log1p(b)
+        return np.where(self.missing, 0.0, np.round(found, _DIGITS))
 
 
-def _wins(measure: str, texts: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    frame = pl.LazyFrame({"text": texts["text"]}).with_columns(views.column(v).alias(v) for v in views.VIEWS)
-    value = frame.select(MEASURES[measure].expression.cast(pl.Float64).alias("x")).collect()["x"].to_numpy()
-    rows = np.array(pairs_of(texts)).reshape(-1, 2)
-    return np.sign(value[rows[:, 0]] - value[rows[:, 1]]), rows
+def clustered_z(
+    signs: Float[np.ndarray, "pair trait"], document: Int[np.ndarray, " pair"]
+) -> Float[np.ndarray, " trait"]:
+    """Sum over its standard error where each document's sign is a coin: the null of the sign flip.
+
+    Source:
+        Second moment of a randomisation by sign flips (Fisher 1935, The Design of Experiments, 21).
+    """
+    from scipy import sparse
+
+    n = int(document.max(initial=-1)) + 1
+    by_document = sparse.csr_array(
+        (np.ones(len(document)), (document, np.arange(len(document)))), shape=(n, len(document))
+    )
+    total = by_document @ signs
+    spread = np.sqrt((total**2).sum(axis=0))
+    z: Float[np.ndarray, " trait"] = np.divide(
+        total.sum(axis=0), spread, where=spread > 0, out=np.zeros(signs.shape[1])
+    )
+    return np.round(z, DIGITS)

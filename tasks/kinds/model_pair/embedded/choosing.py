@@ -1,0 +1,203 @@
+"""Choosing among comparisons, in rounds: the next is one that tells apart what those before it tell wrongly.
+
+A logistic model of the comparisons chosen so far, by sign and by size, says who wrote which answer, of each
+pair without its document. What is left of a pair is its residual: near 0 where that is surely right, large
+where it is wrong. A candidate is ranked by how much of that it explains beyond those before (score test,
+flipped by document). So "is longer" is not followed by all that a longer answer has more of.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from tasks.engines.contrast import N_FOLDS, significant
+from tasks.engines.embedded.select import GATE_RATE, LEAST_KEPT, PREFERENCE
+from tasks.kinds.model_pair.embedded.comparing import Pairs, Signs, clustered_z
+from tasks.records import Grade
+
+FROM_SIZE = 0.85
+"""What z counts of a comparison that grows with whatever an answer is made of: length goes first."""
+WORDS = 0.95
+"""What z counts of words: a trait of the table that says as much says what it is."""
+RIDGE = 1.0
+"""Pairs that the ridge penalty of the logistic model is worth."""
+_NEWTON_STEPS = 8
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A comparison, and what it says on the exploration half."""
+
+    family: str
+    grade: Grade
+    definition: Mapping[str, Any]
+    signs: Signs = field(repr=False)
+    sizes: Float[np.ndarray, " pair"] = field(repr=False)
+    z: float
+    n_measured: int
+    """How many of its sort were looked at."""
+    passes: bool
+    """Whether it stands out among them."""
+    from_size: bool = False
+    dense: float | None = None
+    """z of how often it stands in an answer against the answer's length; None of what is no such count."""
+
+    @property
+    def effect(self) -> float:
+        """Share of pairs where A shows it more minus share where B does."""
+        return float(self.signs.mean())
+
+    def strength(self, z: float) -> float:
+        """How unlikely such a z is among all of its sort that were looked at, in powers of e."""
+        from scipy.special import log_ndtr
+
+        counts = PREFERENCE[self.grade] * (FROM_SIZE if self.from_size else 1.0)
+        counts *= WORDS if self.family == "words" else 1.0
+        return round(-float(log_ndtr(-abs(z) * counts)) - math.log(2 * max(self.n_measured, 1)), 6)
+
+    def is_own(self, gate_z: float) -> bool:
+        """Whether it is more than what longer answers, or other traits, bring along."""
+        is_denser = self.dense is None or (self.dense * self.z > 0 and abs(self.dense) >= gate_z)
+        return is_denser and self.family != "words"
+
+    @property
+    def says(self) -> frozenset[str]:
+        """What no second one should be about: a measure, each word."""
+        return said_by(self.definition)
+
+
+def said_by(definition: Mapping[str, Any]) -> frozenset[str]:
+    """What a comparison is about: its words, or the name of its trait, tone or pattern."""
+    named = next((definition[key] for key in ("trait", "axis", "pattern") if key in definition), None)
+    return frozenset(definition.get("terms", ())) if named is None else frozenset([f"{named} of the table"])
+
+
+def passing(
+    z: Float[np.ndarray, " trait"], measured: Float[np.ndarray, " trait"], gate_z: float
+) -> Bool[np.ndarray, " trait"]:
+    """Which stand out among all that were measured."""
+    passed = significant(measured, GATE_RATE)
+    least = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
+    result: Bool[np.ndarray, " trait"] = np.abs(z) >= least
+    return result
+
+
+def choose(
+    candidates: Sequence[Candidate],
+    pairs: Pairs,
+    most: int,
+    max_phi: float,
+    gate_z: float,
+    rng: np.random.Generator,
+) -> list[Candidate]:
+    """At most `most` candidates, best first.
+
+    First in rounds, while one explains what is left. Then those that stand out by themselves, but for words,
+    and for counts that are no denser than in the other answers: they follow from what is said already. And
+    up to five in any case, so that a study can end.
+    """
+    search = _Search(candidates, pairs, max_phi, rng)
+    own = np.array([candidate.z for candidate in candidates])
+    for _ in range(most):
+        left = search.left_over()
+        fits = [
+            i for i in search.open() if candidates[i].passes and left[i] * own[i] > 0
+        ]  # One that only mends another leans the other way.
+        best = max(fits, key=lambda i: (candidates[i].strength(float(left[i])), -i), default=None)
+        if best is None or candidates[best].strength(float(left[best])) <= 0:
+            break
+        search.take(best)
+    by_itself = sorted(range(len(candidates)), key=lambda i: (-candidates[i].strength(float(own[i])), i))
+    search.fill([i for i in by_itself if candidates[i].passes and candidates[i].is_own(gate_z)], most)
+    search.fill(by_itself, min(LEAST_KEPT, most))
+    return [candidates[i] for i in search.chosen]
+
+
+class _Search:
+    """What is chosen so far, and what it leaves unexplained."""
+
+    def __init__(
+        self, candidates: Sequence[Candidate], pairs: Pairs, max_phi: float, rng: np.random.Generator
+    ) -> None:
+        self._candidates, self._pairs, self._max_phi = candidates, pairs, max_phi
+        n_documents = int(pairs.document.max(initial=-1)) + 1
+        self._fold = rng.integers(N_FOLDS, size=n_documents)[pairs.document]
+        signs = [candidate.signs for candidate in candidates]
+        self._signs = np.column_stack(signs).astype(np.float64) if signs else np.zeros((pairs.height, 0))
+        spread = self._signs - self._signs.mean(axis=0)
+        length = np.sqrt((spread**2).sum(axis=0))
+        self._standard = spread / np.where(length > 0, length, 1.0)
+        # What grows with an answer's size repeats what leans to the same model, however surely both do.
+        self._unit = self._signs / np.maximum(np.sqrt((self._signs**2).sum(axis=0)), 1.0)
+        self.chosen: list[int] = []
+        self._is_open = length > 0
+        self._said: set[str] = set()
+
+    def open(self) -> list[int]:
+        """Candidates that may still be taken."""
+        return [int(i) for i in np.flatnonzero(self._is_open)]
+
+    def take(self, i: int) -> None:
+        """Chooses one, and closes what repeats it."""
+        self.chosen.append(i)
+        self._said |= self._candidates[i].says
+        # One that shows where the other does not, of the same model, repeats nothing: rounds look for it.
+        side = np.sign(self._signs.sum(axis=0)) * np.sign(self._signs[:, i].sum())
+        repeats = side * (self._standard.T @ self._standard[:, i]) > self._max_phi
+        grown = np.array([one.from_size for one in self._candidates])
+        along = np.abs(self._unit.T @ self._unit[:, i]) > self._max_phi
+        said = [not self._said.isdisjoint(one.says) for one in self._candidates]
+        self._is_open &= ~(repeats | (grown & along) | np.array(said))
+        self._is_open[i] = False
+
+    def fill(self, rank: Sequence[int], most: int) -> None:
+        """Takes those in this order that may be taken."""
+        for i in rank:
+            if len(self.chosen) >= most:
+                return
+            if self._is_open[i]:
+                self.take(i)
+
+    def left_over(self) -> Float[np.ndarray, " candidate"]:
+        """z of what each candidate explains beyond those chosen."""
+        document = self._pairs.document
+        if not self.chosen:
+            return clustered_z(self._signs, document)
+        known = self._known()
+        right = _right(known, self._fold)
+        weight = right * (1 - right)
+        scale = (known * weight[:, None]).T
+        penalty = RIDGE * np.eye(known.shape[1])
+        beyond = self._signs - known @ np.linalg.solve(scale @ known + penalty, scale @ self._signs)
+        return clustered_z((1 - right)[:, None] * beyond, document)
+
+    def _known(self) -> Float[np.ndarray, "pair column"]:
+        """Signs and sizes of the chosen ones; sizes in units of their own spread."""
+        sizes = np.column_stack([self._candidates[i].sizes for i in self.chosen])
+        spread = np.sqrt((sizes**2).mean(axis=0))
+        return np.hstack([self._signs[:, self.chosen], sizes / np.where(spread > 0, spread, 1.0)])
+
+
+def _right(
+    known: Float[np.ndarray, "pair column"], fold: Int[np.ndarray, " pair"]
+) -> Float[np.ndarray, " pair"]:
+    """How surely each pair is told rightly, by a model of the other folds.
+
+    No intercept: which of the two answers stands first means nothing.
+    """
+    from scipy.special import expit
+
+    right = np.full(len(known), 0.5)
+    for k in range(N_FOLDS):
+        seen, weights = known[fold != k], np.zeros(known.shape[1])
+        for _ in range(_NEWTON_STEPS):
+            said = expit(seen @ weights)
+            slope = seen.T @ (1 - said) - RIDGE * weights
+            bend = (seen * (said * (1 - said))[:, None]).T @ seen + RIDGE * np.eye(len(weights))
+            weights = weights + np.linalg.solve(bend, slope)
+        right[fold == k] = expit(known[fold == k] @ weights)
+    return right
