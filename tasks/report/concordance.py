@@ -19,6 +19,8 @@ MAX_BYTES = 4_000_000
 """Of all texts with their verdicts: a page that can still be sent by mail."""
 MAX_CHARS = 2_000
 """Characters kept of a text."""
+PROMPT_CHARS = 400
+"""Characters kept of what a text answers."""
 _SIGNS = {verdicts.YES: "1", verdicts.NO: "0", "refusal": "r", "unparsable": "u", verdicts.ABSENT: "-"}
 _NOT_ITS_OWN = " "
 """In place of a verdict where a row is for another predicate."""
@@ -55,9 +57,16 @@ def section(study: Study, rows: Sequence[Row]) -> dict[str, Any]:
 
 def fitting(tested: verdicts.Tested) -> pl.DataFrame:
     """The rows under test that fit into MAX_BYTES, in the order of their ids, texts as the page has them."""
-    columns = ("text_id", "text", "group", "document_id", "n_merged")
+    columns = ("text_id", "text", "group", "document_id", "n_merged", "context")
     turn = pl.int_range(pl.len()).over("group")
-    ordered = tested.rows.select(columns).sort("text_id").sort(turn, "group", maintain_order=True)
+    # Rows that were written for a test answer nothing.
+    answers = tested.rows if "context" in tested.rows.columns else tested.rows.with_columns(context=None)
+    ordered = (
+        answers.with_columns(pl.col("context").cast(pl.String))
+        .select(columns)
+        .sort("text_id")
+        .sort(turn, "group", maintain_order=True)
+    )
     beside = _PER_TEXT + tested.predicates.height + _PER_SCORE * len(tested.graded())
     left, kept = MAX_BYTES, []
     for row in ordered.iter_rows(named=True):
@@ -66,9 +75,10 @@ def fitting(tested: verdicts.Tested) -> pl.DataFrame:
             **row,
             "document_id": filters.neutral(row["document_id"]),
             "text": filters.clip(whole, MAX_CHARS),
+            "context": filters.clip(filters.neutral(row["context"] or ""), PROMPT_CHARS),
             "is_cut": len(whole) > MAX_CHARS,
         }
-        parts = (escaped(shown[name]) for name in ("text", "text_id", "document_id"))
+        parts = (escaped(shown[name]) for name in ("text", "text_id", "document_id", "context"))
         left -= beside + sum(len(part.encode("utf-8", "replace")) for part in parts)
         if left < 0:
             break
@@ -106,6 +116,8 @@ def embedded(tested: verdicts.Tested, texts: pl.DataFrame, rows: Sequence[Row]) 
         "predicates": predicates,
         "group": "".join(texts["group"]),
         **{name: texts[name].to_list() for name in ("text", "text_id", "document_id", "n_merged")},
+        # What texts answer, where they are answers.
+        **({"context": texts["context"].to_list()} if (texts["context"] != "").any() else {}),
     }
 
 

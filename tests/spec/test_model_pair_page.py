@@ -11,8 +11,14 @@ import polars as pl
 import pytest
 
 from tasks import kinds, paths
+from tasks.commands import label, show
+from tasks.commands import texts as texts_command
+from tasks.errors import ParamsError
 from tasks.kinds.model_pair import answers, page, picture, tables
+from tasks.record import with_others
+from tasks.records import Predicate
 from tasks.report import stage as report
+from tasks.report import verdicts
 from tasks.store import frames
 from tasks.study import load
 from tests.conftest import Project
@@ -306,3 +312,66 @@ def test_an_interval_that_ran_away_does_not_squeeze_the_others() -> None:
     axis = picture.Axis.over([0.1, -0.2], [-9.0, 9.0, 0.3])
     assert (round(axis.lo, 1), round(axis.hi, 1)) == (-0.5, 0.5)
     assert axis.at(9.0) == 100
+
+
+class Marks:
+    """A judge that marks the first two characters."""
+
+    def spans(self, predicate: Predicate, text: str) -> list[tuple[int, int]]:
+        return [(0, 2)]
+
+
+def under_test() -> pl.DataFrame:
+    """Two pairs, as a kind's units."""
+    return pl.DataFrame(
+        [
+            {"pair": pair, "text_id": f"{pair}{group}", "group": group, "text": f"{group} to {pair}"}
+            | {"context": f"prompt {pair}", "document_id": pair, "n_merged": 1}
+            for pair in ("p0", "p1")
+            for group in "AB"
+        ]
+    )
+
+
+def test_evidence_has_the_other_answer_too(project: Project) -> None:
+    made(project)
+    frozen = frames.read(paths.output("news", "formalise"), "predicates.parquet", frames.PREDICATES)
+    predicates = [Predicate(**row) for row in frozen.iter_rows(named=True)]
+    one = shown(LONGER, "supports", 1, "p0")[0] | {"text": "A to p0", "score": 0.75}
+    evidence = pl.DataFrame([one], schema=frames.EVIDENCE)
+    found = with_others(evidence, under_test(), predicates, Marks())  # type: ignore[arg-type]
+    other, given = found.to_dicts()
+    assert given == one
+    assert (other["role"], other["rank"], other["text_id"]) == ("supports_other", 1, "p0B")
+    assert (other["text"], other["group"], other["score"]) == ("B to p0", "B", 0.25)
+    assert other["spans"] == "[[0, 2]]"
+
+
+def test_a_listed_text_shows_its_prompt_and_the_other_answer(project: Project) -> None:
+    made(project)
+    tested = verdicts.Tested(load("news"), {"A": "one", "B": "two"}, under_test(), pl.DataFrame())
+    beside = tested.beside()
+    assert beside is not None
+    row = beside.filter(text_id="p1B").row(0, named=True)
+    assert (row["context"], row["other"]) == ("prompt p1", "A to p1")
+    text = {
+        "group": "B",
+        "group_name": "two",
+        "document_id": "p1",
+        "verdict": "yes",
+        "score": 1.0,
+        "gold": None,
+    }
+    line = texts_command.text_line({**text, "text": "B to p1", **row}, None)
+    assert line == "B two | prompt p1 | yes | B to p1 | the other: A to p1"
+
+
+def test_show_tells_the_headline_and_label_refuses(project: Project) -> None:
+    save_scores()
+    made(project)
+    headline = show.found_by(load("news"))["headline"]
+    told = show.headline_line("model", headline["model"])
+    wanted = "80% [75%, 85%] of 400; beside it surface 72%, length 60%, majority 50%"
+    assert told == f"  model told by traits alone: {wanted}"
+    with pytest.raises(ParamsError, match="Its kind compares two"):
+        label.write(load("news"))

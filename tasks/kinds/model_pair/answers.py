@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 HEAD_CHARS, HEAD_LINES = 600, 12
 """Of an answer before it is folded."""
-MOST_CHARS = 3_000
+MOST_CHARS = 2_000
 """Kept of an answer."""
 _NEAR = 120
 """Characters before the fold among which a blank is looked for."""

@@ -14,7 +14,7 @@ from tasks.store import frames
 Row = dict[str, Any]
 MOST_CARDS = 40
 """Findings whose answers are shown."""
-MOST_BYTES = 900_000
+MOST_BYTES = 600_000
 """Of all prompts and answers that are shown: the page can still be sent by mail."""
 MOST_ORDERS = 60
 """Lines of what judges said in both orders."""

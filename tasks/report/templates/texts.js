@@ -107,6 +107,11 @@ const startTexts = (data) => {
   const inside = (i) => {
     const box = make("div", "", "inside"), quote = make("blockquote", "", "text"), text = data.text[i];
     quote.dir = "auto";
+    if (data.context) {
+      const asked = make("p", "answers ", "note");
+      asked.append(make("bdi", data.context[i]));
+      box.append(asked);
+    }
     let at = 0;
     for (const place of regex ? text.matchAll(regex) : []) {
       quote.append(text.slice(at, place.index), make("mark", place[0]));
