@@ -1,15 +1,17 @@
 """What collect makes of answers of models: forms, preferences, documents, what is missing, what is told."""
 
 import json
+import shutil
 from typing import Any
 
 import polars as pl
 import pytest
 
+from tasks.__main__ import main
 from tasks.errors import CorpusError, NatstatError, SourceError
 from tasks.kinds import load
 from tasks.study import dialect
-from tests.conftest import SHARED, Project, shared_file
+from tests.conftest import REPO, SHARED, Project, shared_file
 from tests.model_pairs import ONE, OTHER, N, gathered, long, pairs, prompts, read, study, wide
 
 NAMED = {"models": [ONE, OTHER]}
@@ -95,7 +97,7 @@ def test_a_missing_answer_is_a_row_and_is_told(project: Project) -> None:
     assert found.manifest["n_empty"] == {"B": 12}
     told = " ".join(found.manifest["warnings"])
     assert f"{OTHER} gave no answer, or an empty one, to 12 of 59 prompts (20%)" in told
-    assert "1 rows that nobody answered" in told
+    assert "1 row that nobody answered" in told
     of_long = gathered(
         project, [row for row in long(wide()) if row["prompt"] != prompts()[0] or row["model"] == ONE], LONG
     )
@@ -404,6 +406,40 @@ def test_keys_that_cannot_stand_together_are_told(
     with pytest.raises(NatstatError) as error:
         study("rows.parquet", block, **entry)
     assert error.value.exit_code == 10 and words in str(error.value)
+
+
+def test_logs_of_two_models_need_no_key(project: Project) -> None:
+    for i, model in ((1, ONE), (2, OTHER)):
+        folder = project.folder / "logs" / model
+        folder.mkdir(parents=True)
+        samples = [
+            {
+                "doc_id": n,
+                "doc": {"question": row["prompt"]},
+                "target": "x",
+                "filtered_resps": [row[f"answer_{i}"]],
+                "acc": 1,
+            }
+            for n, row in enumerate(wide(20))
+        ]
+        lines = "\n".join(map(json.dumps, samples))
+        (folder / "samples_trivia_2026-01-01T00-00-00.jsonl").write_text(lines)
+    found = load("model_pair").gather(study("logs"))
+    assert found.names == {"A": ONE, "B": OTHER}
+    assert pairs(found).equals(pairs(gathered(project, wide(20), NAMED)))
+
+
+def test_new_writes_the_entry_of_a_table_of_answers(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(REPO / "params.yaml", project.folder)
+    pl.DataFrame(long(wide())).rename({"won": "winner"}).write_csv(project.folder / "answers.csv")
+    assert main(["new", "answers.csv", "--yes"]) == 0
+    assert "A is model-1x (60 rows)" in capsys.readouterr().out
+    entry = dialect.read((project.folder / "params.yaml").read_text())["studies"]["answers"]
+    assert (entry["kind"], entry["goal"]) == ("model_pair", f"how {ONE} and {OTHER} differ")
+    assert main(["check", "--study", "answers"]) == 0
+    assert f"A {ONE} against B {OTHER}: 60 pairs" in capsys.readouterr().out
 
 
 @shared_file("arena_answers.parquet")

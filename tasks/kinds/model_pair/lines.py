@@ -10,18 +10,23 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
     """Pairs, what is missing of each model, and what was left out or changed."""
     n = {half: max(found[f"{half}_texts"].values()) for half in ("explore", "confirm")}
     names, read = found["names"], found["read"]
+    gone = [*left_out(read["left_out"]), _copies(found)]
     missing = [f"{model}: {lacks:,}" for model, lacks in read["missing"].items() if lacks]
-    left_out = [f"{n_rows:,} rows {why}" for why, n_rows in read["left_out"].items()]
     return [
         f"  A {names['A']} against B {names['B']}: {sum(n.values()):,} pairs, {n['explore']:,} to propose "
         f"from, {n['confirm']:,} to test on",
         f"  prompts without an answer: {', '.join(missing) or 'none'}",
-        f"  left out: {', '.join([*left_out, _copies(found)])}; cut to length: {found['n_cut']:,}",
+        f"  left out: {', '.join(gone)}; cut to length: {found['n_cut']:,}",
         *[f"  {what}: {where}" for what, where in lines.changes(found)],
         *lines.families(found["near_duplicates"]),
         *[f"  {note}" for note in found["notes"]],
         *lines.masked(found),
     ]
+
+
+def left_out(counts: Mapping[str, int]) -> list[str]:
+    """Rows that are no pair, by why."""
+    return [f"{n:,} row{'s' * (n != 1)} {why}" for why, n in counts.items()]
 
 
 def _copies(found: Mapping[str, Any]) -> str:
