@@ -191,7 +191,7 @@ class Look:
         return [
             self.measured(one, value, family, len(measured), passed)
             for one, value, passed, some in zip(
-                found, values, passes.tolist(), signs.any(axis=0).tolist(), strict=True
+                found, values, passes.tolist(), (signs != 0).sum(axis=0).tolist(), strict=True
             )
             if some
         ]
