@@ -346,7 +346,8 @@ class ScoreParams(Block):
     level: Share = 0.95
     """Confidence level of the intervals."""
     min_effect: float = Field(default=0.02, ge=0, lt=1)
-    """Least |validity| worth calling a discovery; a smaller estimate counts as no evidence at all."""
+    """Least |validity| worth calling a discovery; a smaller estimate counts as no evidence at all. A kind may
+    have another default (docs of its own)."""
     group_phi: float = Field(default=0.5, gt=0, le=1)
     """Predicates whose verdicts agree (correlate positively) at least this much are one finding."""
 

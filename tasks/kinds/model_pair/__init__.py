@@ -45,6 +45,7 @@ class ModelPair(Kind):
     estimand = "share of prompts where model 1 shows it more minus share where model 2 does"
     source = "VibeCheck: Dunlap et al. 2024"
     compares = True
+    min_effect = 0.05  # docs/decisions/0027
     planned_test = "sign_flip"
     Params = Answers
     tables = {  # noqa: RUF012 - never changed

@@ -72,6 +72,6 @@ def baselines(judged: Judged, counted: Float[np.ndarray, "row count"]) -> pl.Dat
     graded = [judged.predicates[0]] * counted.shape[1]
     found = estimates(Judged(judged.study, judged.rows, graded, score, status), judged.study.score.level)
     return frames.conform(
-        found.with_columns(pl.Series("baseline", [f"more {name}" for name in surface.COUNTS])),
+        found.with_columns(pl.Series("baseline", [f"has more {name}" for name in surface.COUNTS])),
         frames.BASELINES,
     )

@@ -6,7 +6,7 @@ import polars as pl
 
 from tasks.errors import CorpusError
 from tasks.kinds import Gathered
-from tasks.kinds.model_pair import lines, pairing, reading, tables
+from tasks.kinds.model_pair import pairing, reading, tables
 from tasks.kinds.model_pair.params import Answers
 from tasks.store.sources import hashes
 from tasks.study import Study
@@ -77,4 +77,4 @@ def _of_missing(missing: Mapping[str, tuple[int, int]]) -> list[str]:
 
 
 def _of_left_out(left_out: Mapping[str, int]) -> list[str]:
-    return [f"left out: {', '.join(lines.left_out(left_out))}"] if left_out else []
+    return [f"left out: {', '.join(pairing.left_out(left_out))}"] if left_out else []

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.kinds import lines
+from tasks.kinds.model_pair import pairing
 
 
 def sizes(found: Mapping[str, Any]) -> list[str]:
     """Pairs, what is missing of each model, and what was left out or changed."""
     n = {half: max(found[f"{half}_texts"].values()) for half in ("explore", "confirm")}
     names, read = found["names"], found["read"]
-    gone = [*left_out(read["left_out"]), _copies(found)]
+    gone = [*pairing.left_out(read["left_out"]), _copies(found)]
     missing = [f"{model}: {lacks:,}" for model, lacks in read["missing"].items() if lacks]
     return [
         f"  A {names['A']} against B {names['B']}: {sum(n.values()):,} pairs, {n['explore']:,} to propose "
@@ -22,11 +23,6 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         *[f"  {note}" for note in found["notes"]],
         *lines.masked(found),
     ]
-
-
-def left_out(counts: Mapping[str, int]) -> list[str]:
-    """Rows that are no pair, by why."""
-    return [f"{n:,} row{'s' * (n != 1)} {why}" for why, n in counts.items()]
 
 
 def _copies(found: Mapping[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """Answers -> pairs: the first model's answer to each prompt against that of each other model."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
@@ -106,3 +108,8 @@ def _documents(pairs: pl.DataFrame) -> pl.Series:
     links = coo_array((np.ones(len(own)), (nodes[0], n + nodes[1])), shape=(n + len(own), n + len(own)))
     member = pl.Series("member", connected_components(links, directed=False)[1][nodes[0]])
     return pl.DataFrame([own, member]).select(pl.col("document_id").min().over("member"))["document_id"]
+
+
+def left_out(counts: Mapping[str, int]) -> list[str]:
+    """Rows that are no pair, by why."""
+    return [f"{n:,} row{'s' * (n != 1)} {why}" for why, n in counts.items()]

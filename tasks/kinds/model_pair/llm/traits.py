@@ -25,6 +25,7 @@ _OTHER = re.compile(
 )
 _THE_OTHER = re.compile(r"^the other (?:answer|response|one)s?\b", re.I)
 _NOTHING_MORE = {"more", "less", "other"}
+_ORDINARY = re.compile(r"[a-z]+")
 _WHICH = re.compile(
     r"\b(?:first|second|other|left|right|one) (?:answer|response|writer|model|assistant|one)s?\b"
     r"|\b(?:answer|response|writer|model|assistant|chatbot)s? (?:[AB12]|one|two)\b",
@@ -89,9 +90,12 @@ def name(predicate: str) -> str:
 
 
 def _names_one(predicate: str, names: Sequence[str]) -> bool:
+    """Whether a model is named; one whose name is an ordinary word (`concise`) is not told from the word."""
     folded = predicate.casefold()
     return any(
-        re.search(rf"(?<!\w){re.escape(one.casefold())}(?!\w)", folded) for one in names if one.strip()
+        re.search(rf"(?<!\w){re.escape(one.casefold())}(?!\w)", folded)
+        for one in names
+        if one.strip() and not _ORDINARY.fullmatch(one.strip())
     )
 
 
