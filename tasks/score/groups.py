@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
+from scipy.stats import mannwhitneyu
 
 from tasks.score.discoveries import effect_towards, q_of
 from tasks.score.tests import gold_estimates, judge_estimates
@@ -16,6 +17,9 @@ from tasks.verdicts.matrices import GoldVerdicts
 
 _ENDS = ("validity", "lo", "hi")
 _FIGURES = (*_ENDS, "p")
+IS_LENGTH = 0.97
+"""Chance that a text of which a predicate holds is longer than another one, from which on it is a length."""
+_HALF = 0.5
 
 
 def groups_frame(
@@ -94,7 +98,8 @@ def adjusted_effects(
     """Of each discovery its effect with both ends at equal length and equal other discoveries; else None.
 
     Paraphrases, and opposites, are not held equal to each other: they would explain each other away. Of texts
-    that are compared with each other the length is that beside the other.
+    that are compared with each other the length is that beside the other. What is itself a length has none:
+    at equal length nothing could be left of it.
 
     Args:
         judged: all verdicts, on rows whose length counts.
@@ -105,20 +110,29 @@ def adjusted_effects(
     at = np.flatnonzero(found)
     if not at.size:
         return effects
-    length = covariate_spline(_length(judged.rows))
+    length = _length(judged.rows)
     of = mean_difference_conditional(
         judged.verdict[:, at],
         judged.in_a,
         judged.document,
-        length,
+        covariate_spline(length),
         judged.study.score.level,
         group=alike[at],
         seed=judged.study.seed,
     )
     for column, k in enumerate(at):
-        if not np.isnan(of.validity[column]):
+        if not np.isnan(of.validity[column]) and not _is_length(judged.verdict[:, k], length):
             effects[k] = (float(of.validity[column]), float(of.lo[column]), float(of.hi[column]))
     return effects
+
+
+def _is_length(verdict: Float[np.ndarray, " text"], length: Float[np.ndarray, " text"]) -> bool:
+    """Whether nearly all texts of which it holds are longer than nearly all others, or shorter."""
+    holds, holds_not = length[verdict > _HALF], length[verdict < _HALF]
+    if not holds.size or not holds_not.size:
+        return False
+    share = float(mannwhitneyu(holds, holds_not).statistic) / (holds.size * holds_not.size)
+    return abs(share - _HALF) >= IS_LENGTH - _HALF
 
 
 def _length(rows: pl.DataFrame) -> Float[np.ndarray, " text"]:

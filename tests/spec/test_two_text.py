@@ -17,6 +17,7 @@ from tasks.engines.llm.judging import LlmJudge
 from tasks.errors import EngineError
 from tasks.kinds.effects import baselines, estimates, shuffle_groups
 from tasks.kinds.rows import pair_texts
+from tasks.score.groups import adjusted_effects
 from tasks.store import frames
 from tasks.study import Study, load
 from tasks.verdicts.judged import Judged
@@ -351,3 +352,16 @@ def test_of_a_panel_each_judge_has_a_position_bias_of_its_own(project: Project) 
     orders = pl.read_parquet(paths.output("news", "verify") / "orders-*.parquet")
     careful_one = orders.filter(judge="careful")
     assert (careful_one["first"] == careful_one["second"]).all() and orders.height == 2 * careful_one.height
+
+
+def test_a_predicate_that_is_a_length_is_not_asked_about_at_equal_length() -> None:
+    rng, n = np.random.default_rng(0), 60
+    rows = pair_texts(texts(*[(f"d{i}", group) for i in range(n) for group in "AB"]), seed=0)
+    long = np.array([[g == "A" for g in rows["group"]]]).T ^ np.repeat(rng.random(n) < 0.2, 2)[:, None]
+    said = [("a long text of many words " * 3 if is_long else "short") for is_long in long[:, 0]]
+    rows = rows.with_columns(text=pl.Series(said))
+    other = np.where(rng.random(long.shape) < 0.4, ~long, long)
+    score = np.column_stack([long, other]).astype(float)
+    judged = Judged(study(), rows, [GRADED, GRADED], score, np.zeros(score.shape, dtype=np.uint8))
+    at_equal = adjusted_effects(judged, np.array([True, True]), np.array([0, 1]))
+    assert at_equal[0] == (None, None, None) and at_equal[1][0] is not None
