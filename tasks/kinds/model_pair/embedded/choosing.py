@@ -134,7 +134,8 @@ class _Search:
         # What grows with an answer's size repeats what leans to the same model, however surely both do.
         self._unit = self._signs / np.maximum(np.sqrt((self._signs**2).sum(axis=0)), 1.0)
         self.chosen: list[int] = []
-        self._is_open = length > 0
+        # What one model shows in every pair does not vary, and tells the models apart best of all.
+        self._is_open = (self._signs != 0).any(axis=0)
         self._said: set[str] = set()
 
     def open(self) -> list[int]:
@@ -173,7 +174,16 @@ class _Search:
         scale = (known * weight[:, None]).T
         penalty = RIDGE * np.eye(known.shape[1])
         beyond = self._signs - known @ np.linalg.solve(scale @ known + penalty, scale @ self._signs)
+        # The penalty leaves something of what is there already, as little as that may be.
+        beyond[:, self._is_chosen()] = 0.0
         return clustered_z((1 - right)[:, None] * beyond, document)
+
+    def _is_chosen(self) -> Bool[np.ndarray, " candidate"]:
+        """Which say of each pair what a chosen one says, or its opposite."""
+        same = [
+            (self._signs == side * self._signs[:, [i]]).all(axis=0) for i in self.chosen for side in (1, -1)
+        ]
+        return np.asarray(np.any(same, axis=0))
 
     def _known(self) -> Float[np.ndarray, "pair column"]:
         """Signs and sizes of the chosen ones; sizes in units of their own spread."""
