@@ -122,7 +122,8 @@ def collected(study: Study) -> Collected:
         },
         "near_duplicates": copied,
         "leaks": given_away,
-        "notes": [*told, *notes.of_pattern(copied)],
+        "notes": notes.of_pattern(copied),
+        **({"remarks": told} if told else {}),
         "warnings": [
             *gathered.read.get("warnings", []),
             *alarms,

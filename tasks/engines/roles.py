@@ -34,6 +34,8 @@ class Exploration:
     """How many documents the confirmation half has (a size, not its content)."""
     encoder: str = ""
     """Name of the encoder that made the embeddings; empty where it is not known."""
+    preference: Float[np.ndarray, " text"] | None = None
+    """Of answers in pairs: how far A's was preferred to B's, -1 to 1, on both rows; NaN where nobody said."""
 
 
 @dataclass(frozen=True)

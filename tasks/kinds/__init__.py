@@ -153,12 +153,13 @@ class Kind:
         self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
     ) -> Proposed:
         """Hypotheses from the exploration half, best first; fitting a model loops in here [propose]."""
-        shown = roles.Exploration(
-            seen.texts, seen.vectors["embeddings"], seen.confirm_documents, seen.encoder
-        )
         proposer = actors.proposer(seen.study)
-        proposals = proposer.propose(shown, rng)
+        proposals = proposer.propose(self.shown(seen), rng)
         return Proposed(proposals, dict(proposer.noted), tuple(proposer.calls))
+
+    def shown(self, seen: Seen) -> roles.Exploration:
+        """What a proposer is shown [propose]."""
+        return roles.Exploration(seen.texts, seen.vectors["embeddings"], seen.confirm_documents, seen.encoder)
 
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """The rows each predicate is tested on; of rows that are yet to be written as much as is known.

@@ -34,6 +34,7 @@ IN_TABLE = {
     "leaks",
     "warnings",
     "notes",
+    "remarks",
 }
 """Entries of collect's manifest that are shown in another way."""
 

@@ -225,6 +225,7 @@ def background(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]
             *inputs.collected.get("warnings", []),
             *answered.lines(inputs.collected.get("read", {})),
             *inputs.collected.get("notes", []),
+            *inputs.collected.get("remarks", []),
         ],
         "unread": counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
         "useless": counts.useless(inputs.proposed),

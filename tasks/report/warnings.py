@@ -146,6 +146,10 @@ def _of_gaps(figures: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator
 def _of_holdout(figures: Mapping[str, Any], holdout: Mapping[str, Any] | None) -> Iterator[str]:
     if holdout and not holdout.get("is_repeat") and holdout["n_standing"] < figures["n_discoveries"]:
         yield (
-            f"these texts were asked in {holdout['n_runs']} runs before: were the error level shared, "
+            f"these texts were asked in {_counted(holdout['n_runs'])} before: were the error level shared, "
             f"{holdout['n_standing']} of {figures['n_discoveries']} discoveries would remain"
         )
+
+
+def _counted(n_runs: int) -> str:
+    return "1 run" if n_runs == 1 else f"{n_runs} runs"

@@ -66,7 +66,7 @@ def test_a_prompt_with_several_answers_is_one_document_in_one_half(project: Proj
     assert found.texts.group_by("context").agg(pl.col("half", "document_id").n_unique()).select(
         pl.col("half", "document_id").max()
     ).row(0) == (1, 1)
-    assert any("60 prompts stand in several pairs (120 in all)" in told for told in found.manifest["notes"])
+    assert any("60 prompts stand in several pairs (120 in all)" in told for told in found.manifest["remarks"])
 
 
 def test_answers_of_one_number_are_paired_and_the_order_of_rows_is_nothing(project: Project) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -442,3 +443,39 @@ def test_where_no_spaces_are_written_characters_are_counted_and_no_english_words
     best = next(one for one in found if one.predicate == "is longer")
     assert json.loads(best.definition)["trait"] == "length_in_characters" and best.direction == "B"
     assert not any("hedges" in one.predicate for one in found)
+
+
+def with_preference(texts: pl.DataFrame, seed: int = 1) -> np.ndarray:
+    """The longer answer of each pair is preferred in four of five; every tenth is a tie, or nobody said."""
+    rng, liked = np.random.default_rng(seed), {}
+    for pair, both in texts.group_by("text_hash"):
+        length = dict(both.select("group", pl.col("text").str.count_matches(" ")).iter_rows())
+        towards = float(np.sign(length["A"] - length["B"])) or 1.0
+        towards *= -1 if rng.random() < 0.2 else 1
+        liked[pair[0]] = {0: 0.0, 1: float("nan")}.get(int(rng.integers(10)), towards)
+    return np.array([liked[pair] for pair in texts["text_hash"]])
+
+
+def test_what_tells_the_preference_is_proposed_though_the_models_do_not_differ_by_it() -> None:
+    texts = answered(plain, lambda rng, prompt: f"Sure, {plain(rng, prompt)}", n=240)
+    shown = Exploration(texts, no_vectors(texts), 100)
+    alone, both = (
+        embedded.proposer(study()).propose(one, np.random.default_rng(0))
+        for one in (shown, replace(shown, preference=with_preference(texts)))
+    )
+    lengths = {"is longer", "is shorter", "has more sentences", "has fewer sentences"}
+    assert not lengths & {one.predicate for one in alone}, "both models are as long"
+    assert lengths & {one.predicate for one in both}
+    assert alone[0].predicate.startswith('opens with "Sure"'), "what every answer of a model shows"
+    assert [one.predicate for one in both[:2]] == [one.predicate for one in alone[:2]], "differences go first"
+
+
+def test_of_chance_preferences_nothing_is_proposed() -> None:
+    texts = answered(plain, plain)
+    shown = Exploration(texts, no_vectors(texts), 100)
+    coin = np.random.default_rng(2).choice([-1.0, 1.0], size=texts.height // 2).repeat(2)
+    alone, both = (
+        {one.predicate for one in embedded.proposer(study()).propose(of, np.random.default_rng(0))}
+        for of in (shown, replace(shown, preference=coin))
+    )
+    assert alone == both

@@ -17,6 +17,53 @@ from tasks.study import Study
 from tasks.study.asked import PATTERN, Asked
 
 
+def meaning_by_model(study: Study, asked: Asked, tidy: str, why: str, how: str) -> roles.Meaning:
+    """The sentence as it is put to the judge, and by which models.
+
+    Args:
+        study: who judges.
+        asked: as the user wrote it.
+        tidy: as it is asked about.
+        why: what makes it unfit; empty where nothing does.
+        how: what a judge is shown.
+
+    Raises:
+        UnreadError: it is a pattern or unfit, or nothing would say which way it leans.
+    """
+    if PATTERN.fullmatch(asked.sentence):
+        raise roles.UnreadError("a pattern is judged by `engine: embedded`, not by a model")
+    if why:
+        raise roles.UnreadError(f"it {why}")
+    if asked.direction is None and not sampling.n_judged(study):
+        raise roles.UnreadError(
+            "nobody says where more is expected. Write `a: ...` or `b: ...`, or raise propose.judged"
+        )
+    models = ", ".join(endpoint.model for endpoint in study.llm.endpoints("judge"))
+    return roles.Meaning(tidy, f"by the model {models}, {how}")
+
+
+def own_proposals(
+    asked: Sequence[Asked],
+    sentences: Sequence[str],
+    definitions: Sequence[str],
+    effect: Float[np.ndarray, " sentence"],
+    z: Float[np.ndarray, " sentence"],
+) -> list[Proposal]:
+    """Each sentence as a proposal of the user's; its direction is theirs, or as measured."""
+    return [
+        Proposal(
+            predicate=sentences[i],
+            direction=one.direction or ("A" if effect[i] >= 0 else "B"),
+            family=roles.OWN,
+            grade="proxy",
+            definition=definitions[i],
+            explore_effect=float(effect[i]),
+            explore_z=float(z[i]),
+        )
+        for i, one in enumerate(asked)
+    ]
+
+
 class LlmReader:
     """Leaves a sentence as it is; its direction, where it is not said, is that of a judged sample."""
 
@@ -34,20 +81,11 @@ class LlmReader:
         Raises:
             UnreadError: it is no hypothesis about one text, or nothing would say which way it leans.
         """
-        if PATTERN.fullmatch(asked.sentence):
-            raise roles.UnreadError("a pattern is judged by `engine: embedded`, not by a model")
         tidy = wording.tidied(asked.sentence)
         unfit = (wording.EMPTY, wording.LONG, wording.NAMES_GROUP, wording.COMPARES)
         # Of what was written, too: tidying takes names of groups away.
         why = next((f for f in map(wording.fault, (asked.sentence, tidy)) if f in unfit), "")
-        if why:
-            raise roles.UnreadError(f"it {why}")
-        if asked.direction is None and not sampling.n_judged(self._study):
-            raise roles.UnreadError(
-                "nobody says where more is expected. Write `a: ...` or `b: ...`, or raise propose.judged"
-            )
-        models = ", ".join(endpoint.model for endpoint in self._study.llm.endpoints("judge"))
-        return roles.Meaning(tidy, f"by the model {models}, text by text")
+        return meaning_by_model(self._study, asked, tidy, why, "text by text")
 
     def read(
         self, asked: Sequence[Asked], exploration: roles.Exploration, rng: np.random.Generator
@@ -75,18 +113,7 @@ class LlmReader:
             judged = judge.judge(predicates, chosen, embeddings)
             self.calls = judged.calls
             effect, z = ranking.effect_and_z(self._verdicts(judged), contrast)
-        return [
-            Proposal(
-                predicate=sentences[i],
-                direction=one.direction or ("A" if effect[i] >= 0 else "B"),
-                family=roles.OWN,
-                grade="proxy",
-                definition=definitions[i],
-                explore_effect=float(effect[i]),
-                explore_z=float(z[i]),
-            )
-            for i, one in enumerate(asked)
-        ]
+        return own_proposals(asked, sentences, definitions, effect, z)
 
     def _verdicts(self, judged: roles.Judgements) -> Float[np.ndarray, "text predicate"]:
         score = np.where(judged.status == roles.VALUE, judged.score, np.nan)

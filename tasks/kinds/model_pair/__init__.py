@@ -18,6 +18,7 @@ embedded/ llm/    who proposes and judges comparisons
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool
 
-from tasks.kinds import Gathered, Kind, Outputs, Section, Words
+from tasks.engines import roles
+from tasks.kinds import Gathered, Kind, Outputs, Section, Seen, Words
 from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.params import Answers, own
 from tasks.records import Unasked
@@ -109,6 +111,12 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import asking
 
         return asking.unasked(study, own(study)) if own(study).ask else []
+
+    def shown(self, seen: Seen) -> roles.Exploration:
+        """With who was preferred, where that is known."""
+        from tasks.kinds.model_pair import rows
+
+        return replace(super().shown(seen), preference=rows.preferences(seen.study, seen.texts))
 
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """Both answers to each confirmation prompt, neighbours under one `pair`."""

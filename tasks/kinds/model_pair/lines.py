@@ -20,7 +20,7 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         f"  left out: {', '.join(gone)}; cut to length: {found['n_cut']:,}",
         *[f"  {what}: {where}" for what, where in lines.changes(found)],
         *lines.families(found["near_duplicates"]),
-        *[f"  {note}" for note in found["notes"]],
+        *[f"  {note}" for note in (*found["notes"], *found.get("remarks", []))],
         *lines.masked(found),
     ]
 

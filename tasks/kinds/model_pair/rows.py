@@ -2,7 +2,11 @@
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 
+from tasks import paths
+from tasks.kinds.model_pair import tables
+from tasks.store import frames
 from tasks.store.frames import hashed
 from tasks.study import Study
 
@@ -25,6 +29,14 @@ def units(study: Study, texts: pl.DataFrame) -> pl.DataFrame:
 def paired(texts: pl.DataFrame) -> pl.DataFrame:
     """Answers with their `pair`, in its order."""
     return texts.with_columns(pair=pl.col("text_hash")).sort("pair", "group")
+
+
+def preferences(study: Study, texts: pl.DataFrame) -> Float[np.ndarray, " answer"] | None:
+    """How far A's answer was preferred to B's, for each of these answers; None where nobody said of any."""
+    known = frames.read(paths.output(study.name, "collect"), "pairs.parquet", tables.PAIRS)
+    of = texts.join(known, left_on="text_hash", right_on="pair", how="left", maintain_order="left")
+    found = of["preference"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return None if np.isnan(found).all() else found
 
 
 def shuffled(rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:

@@ -8,7 +8,7 @@ flipped by document). So "is longer" is not followed by all that a longer answer
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ FROM_SIZE = 0.85
 """What z counts of a comparison that grows with whatever an answer is made of: length goes first."""
 WORDS = 0.95
 """What z counts of words: a trait of the table that says as much says what it is."""
+LIKED = 4
+"""One place in so many is for what tells which answer was preferred."""
 RIDGE = 1.0
 """Pairs that the ridge penalty of the logistic model is worth."""
 _NEWTON_STEPS = 8
@@ -93,28 +95,59 @@ def choose(
     max_phi: float,
     gate_z: float,
     rng: np.random.Generator,
+    preference: Float[np.ndarray, " pair"] | None = None,
 ) -> list[Candidate]:
     """At most `most` candidates, best first.
 
     First in rounds, while one explains what is left. Then those that stand out by themselves, but for words,
     and for counts that are no denser than in the other answers: they follow from what is said already. And
-    up to five in any case, so that a study can end.
+    up to five in any case, so that a study can end. Where it is known whose answer was preferred, up to a
+    quarter of the places is for what tells that, whether or not the models differ by it.
     """
     search = _Search(candidates, pairs, max_phi, rng)
+    search.rounds(most)
     own = np.array([candidate.z for candidate in candidates])
-    for _ in range(most):
-        left = search.left_over()
-        fits = [
-            i for i in search.open() if candidates[i].passes and left[i] * own[i] > 0
-        ]  # One that only mends another leans the other way.
-        best = max(fits, key=lambda i: (candidates[i].strength(float(left[i])), -i), default=None)
-        if best is None or candidates[best].strength(float(left[best])) <= 0:
-            break
-        search.take(best)
     by_itself = sorted(range(len(candidates)), key=lambda i: (-candidates[i].strength(float(own[i])), i))
     search.fill([i for i in by_itself if candidates[i].passes and candidates[i].is_own(gate_z)], most)
     search.fill(by_itself, min(LEAST_KEPT, most))
-    return [candidates[i] for i in search.chosen]
+    liked: list[int] = []
+    if preference is not None:
+        liked = _liked(candidates, pairs, preference, search.chosen, most // LIKED, max_phi, gate_z, rng)
+    return [candidates[i] for i in (*search.chosen[: most - len(liked)], *liked)]
+
+
+def _liked(
+    candidates: Sequence[Candidate],
+    pairs: Pairs,
+    preference: Float[np.ndarray, " pair"],
+    chosen: Sequence[int],
+    most: int,
+    max_phi: float,
+    gate_z: float,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Those that tell which answer was preferred, beyond the ones that are chosen; ties tell nothing."""
+    told = np.flatnonzero(np.nan_to_num(preference))
+    if not candidates or not told.size:
+        return []
+    # The preferred answer is put first: what tells it is then found as what tells model 1's.
+    turn = np.sign(preference[told]).astype(np.int64)
+    of = pairs.among(told)
+    signs = np.column_stack([candidate.signs[told] * turn for candidate in candidates])
+    z = clustered_z(signs.astype(np.float64), of.document)
+    family = np.array([candidate.family for candidate in candidates])
+    passes = np.zeros(len(candidates), dtype=bool)
+    for one in np.unique(family):
+        passes[family == one] = passing(z[family == one], z[family == one], gate_z)
+    turned = [
+        replace(one, signs=signs[:, i], sizes=one.sizes[told] * turn, z=float(z[i]), passes=bool(passes[i]))
+        for i, one in enumerate(candidates)
+    ]
+    search = _Search(turned, of, max_phi, rng)
+    for i in chosen:
+        search.take(i)
+    search.rounds(most + len(chosen))
+    return search.chosen[len(chosen) :]
 
 
 class _Search:
@@ -134,7 +167,7 @@ class _Search:
         # What grows with an answer's size repeats what leans to the same model, however surely both do.
         self._unit = self._signs / np.maximum(np.sqrt((self._signs**2).sum(axis=0)), 1.0)
         self.chosen: list[int] = []
-        # What one model shows in every pair does not vary, and tells the models apart best of all.
+        # One that a model shows in every pair has no spread, and is the clearest of all.
         self._is_open = (self._signs != 0).any(axis=0)
         self._said: set[str] = set()
 
@@ -154,6 +187,18 @@ class _Search:
         said = [not self._said.isdisjoint(one.says) for one in self._candidates]
         self._is_open &= ~(repeats | (grown & along) | np.array(said))
         self._is_open[i] = False
+
+    def rounds(self, most: int) -> None:
+        """Takes what best explains what those taken leave, again and again, up to `most` in all."""
+        of = self._candidates
+        while len(self.chosen) < most:
+            left = self.left_over()
+            # One that only mends another leans the other way.
+            fits = [i for i in self.open() if of[i].passes and left[i] * of[i].z > 0]
+            best = max(fits, key=lambda i: (of[i].strength(float(left[i])), -i), default=None)
+            if best is None or of[best].strength(float(left[best])) <= 0:
+                return
+            self.take(best)
 
     def fill(self, rank: Sequence[int], most: int) -> None:
         """Takes those in this order that may be taken."""

@@ -43,6 +43,11 @@ class Pairs:
             a["row"].to_numpy().astype(np.int64), b["row"].to_numpy().astype(np.int64), document, missing
         )
 
+    def among(self, chosen: Int[np.ndarray, " chosen"]) -> "Pairs":
+        """These pairs alone."""
+        document = np.unique(self.document[chosen], return_inverse=True)[1].astype(np.int64)
+        return Pairs(self.in_a[chosen], self.in_b[chosen], document, self.missing[chosen])
+
     @property
     def height(self) -> int:
         """How many there are."""

@@ -59,7 +59,11 @@ class ComparingProposer:
             if candidate.says.isdisjoint(asked)
         ]
         self.noted = {"n_compared": look.n_compared}
-        chosen = choosing.choose(found, look.pairs, params.max_predicates, params.max_phi, params.gate_z, rng)
+        preference = exploration.preference
+        liked = None if preference is None else preference[order.to_numpy()][look.pairs.in_a]
+        chosen = choosing.choose(
+            found, look.pairs, params.max_predicates, params.max_phi, params.gate_z, rng, liked
+        )
         return [look.proposal(candidate) for candidate in chosen]
 
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from tasks.engines import roles
 from tasks.engines.llm import sampling, wording
+from tasks.engines.llm.reading import meaning_by_model, own_proposals
 from tasks.kinds.model_pair.llm import traits, weighing
 from tasks.records import Call, Proposal
 from tasks.store import frames
 from tasks.study import Study
-from tasks.study.asked import PATTERN, Asked
+from tasks.study.asked import Asked
 
 
 class TraitReader:
@@ -28,18 +29,10 @@ class TraitReader:
         Raises:
             UnreadError: it is no comparison of two answers, or nothing would say which way it leans.
         """
-        if PATTERN.fullmatch(asked.sentence):
-            raise roles.UnreadError("a pattern is judged by `engine: embedded`, not by a model")
         tidy = traits.tidied(asked.sentence)
         why = traits.fault(tidy, list(frames.group_names(self._study.name).values()))
-        if why in {wording.EMPTY, wording.LONG, traits.NAMES_MODEL}:
-            raise roles.UnreadError(f"it {why}")
-        if asked.direction is None and not sampling.n_judged(self._study):
-            raise roles.UnreadError(
-                "nobody says where more is expected. Write `a: ...` or `b: ...`, or raise propose.judged"
-            )
-        models = ", ".join(endpoint.model for endpoint in self._study.llm.endpoints("judge"))
-        return roles.Meaning(tidy, f"by the model {models}, both answers to a prompt at once")
+        unfit = why if why in {wording.EMPTY, wording.LONG, traits.NAMES_MODEL} else ""
+        return meaning_by_model(self._study, asked, tidy, unfit, "both answers to a prompt at once")
 
     def read(
         self, asked: Sequence[Asked], exploration: roles.Exploration, rng: np.random.Generator
@@ -59,15 +52,4 @@ class TraitReader:
             scale = weighing.Scale(self._study, weighing.of_pairs(texts, drawn))
             effect, z = scale.lean(scale.verdicts(sentences, roles.OWN))
             self.calls = tuple(scale.calls)
-        return [
-            Proposal(
-                predicate=sentences[i],
-                direction=one.direction or ("A" if effect[i] >= 0 else "B"),
-                family=roles.OWN,
-                grade="proxy",
-                definition=weighing.definition(sentences[i]),
-                explore_effect=float(effect[i]),
-                explore_z=float(z[i]),
-            )
-            for i, one in enumerate(asked)
-        ]
+        return own_proposals(asked, sentences, list(map(weighing.definition, sentences)), effect, z)
