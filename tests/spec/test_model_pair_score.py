@@ -348,8 +348,8 @@ def test_baselines_are_comparisons_of_counts(pairs: Project) -> None:
     of = judged([0] * 12, texts=[("- one\n- two", "three!")] * 12)
     known(of)
     rows = {row["baseline"]: row["validity"] for row in tell(of)["baselines"].to_dicts()}
-    assert rows["more list items"] == rows["more lines"] == rows["more characters"] == 1
-    assert rows["more exclamation marks"] == -1 and rows["more emoji"] == 0
+    assert rows["has more list items"] == rows["has more lines"] == rows["has more characters"] == 1
+    assert rows["has more exclamation marks"] == -1 and rows["has more emoji"] == 0
 
 
 @pytest.mark.parametrize(
