@@ -113,7 +113,8 @@ class Kind:
         if self.compares:
             verify = verify.model_copy(update={"form": "two_text"})
             formalise = formalise.model_copy(update={"threshold": None})
-        if self.min_effect is not None and "min_effect" not in score.model_fields_set:
+        named = score.model_fields_set | verify.sequential.model_fields_set
+        if self.min_effect is not None and "min_effect" not in named:
             least = {"min_effect": self.min_effect}
             score = score.model_copy(update=least)
             verify = verify.model_copy(update={"sequential": verify.sequential.model_copy(update=least)})
@@ -158,7 +159,7 @@ class Kind:
         return Proposed(proposals, dict(proposer.noted), tuple(proposer.calls))
 
     def shown(self, seen: Seen) -> roles.Exploration:
-        """What a proposer is shown [propose]."""
+        """What a proposer is shown."""
         return roles.Exploration(seen.texts, seen.vectors["embeddings"], seen.confirm_documents, seen.encoder)
 
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:

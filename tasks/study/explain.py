@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -93,6 +93,10 @@ def _default_at(study: type[BaseModel], location: list[str]) -> Any:
     return None if isinstance(default, BaseModel) else default
 
 
+ENTRIES: dict[Any, str] = {dict: "NAME.", tuple: "N."}
+"""What stands for the name, or the number, of a block of which there may be several."""
+
+
 def key_meanings(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str]]:
     """Every key of a block with its type, default and meaning."""
     rows: list[tuple[str, str]] = []
@@ -102,11 +106,15 @@ def key_meanings(model: type[BaseModel], prefix: str = "") -> list[tuple[str, st
             continue
         if inner is Role:
             rows.append((f"{prefix}{key}", f"{field.description} Takes the keys of llm. (default {{}})"))
-        elif block := _block(inner):
-            rows += [(f"{prefix}{key}", block.__doc__ or ""), *key_meanings(block, f"{prefix}{key}.")]
+            continue
+        block, entry = _block(inner), ENTRIES.get(get_origin(inner), "")
+        if block and not entry:
+            rows.append((f"{prefix}{key}", block.__doc__ or ""))
         else:
             fallback = field.get_default(call_default_factory=True)
             fallback = {} if isinstance(fallback, BaseModel) else fallback
             default = "required" if field.is_required() else f"default {json.dumps(fallback)}"
             rows.append((f"{prefix}{key}", f"{field.description or ''} ({default})".strip()))
+        if block:
+            rows += key_meanings(block, f"{prefix}{key}.{entry}")
     return rows

@@ -101,14 +101,14 @@ CASES = [
         "group keys",
         "collect",
         PARAMS,
-        ("no group, a or b under collect",),
+        ("no group, a, b or results under collect",),
         study={"collect": {"group": "domain", "a": "town", "b": "camp"}},
     ),
     Case(
         "a group alone",
         "collect",
         PARAMS,
-        ("no group, a or b under collect",),
+        ("no group, a, b or results under collect",),
         study={"collect": {"group": "domain"}},
     ),
     Case(

@@ -17,7 +17,7 @@ _NAMED = {"prompt", "answers", "answer", "model"}
 def resolved(asked: Answers, columns: Sequence[str]) -> Answers:
     """The columns to read: those of the study; where it names none, those of the form that the file has."""
     there = set(columns)
-    if asked.ask or asked.model_fields_set & _NAMED:
+    if asked.ask or asked.named & _NAMED:
         return asked
     if asked.prompt in there:
         is_long = there >= LONG and not there & set(asked.answers)

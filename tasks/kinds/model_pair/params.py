@@ -143,9 +143,18 @@ class Answers(Block):
         """Whether a row has one answer and says whose it is."""
         return isinstance(self.model, str)
 
+    @property
+    def named(self) -> set[str]:
+        """Keys that say something else than they do by default."""
+        return {
+            key
+            for key, field in type(self).model_fields.items()
+            if key in self.model_fields_set and getattr(self, key) != field.default
+        }
+
     @model_validator(mode="after")
     def _is_one_form(self) -> "Answers":
-        given = self.model_fields_set
+        given = self.named
         if self.ask:
             self._check_asked()
         elif self.is_long and "answers" in given:
@@ -166,9 +175,7 @@ class Answers(Block):
         return self
 
     def _check_asked(self) -> None:
-        given = sorted(
-            {"answers", "answer", "model", "models", "sample", "preference"} & self.model_fields_set
-        )
+        given = sorted({"answers", "answer", "model", "models", "sample", "preference"} & self.named)
         if given:
             raise ValueError(f"wanted no `{given[0]}` with `ask`: the answers are yet to be written")
         if len(self.ask) < 2:
