@@ -82,6 +82,7 @@ def collected(study: Study) -> Collected:
         "only empty texts",
         "Check which column collect.text names, and what collect.ignore leaves.",
     )
+    _some_answered(rows)
     merged = merge(rows)
     for group, name in names.items():
         n_rows = rows.filter(pl.col("group") == group).height
@@ -180,7 +181,7 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts) -
     n_documents = texts["document_id"].n_unique()
     documents = f"{texts.height} texts of {n_documents} document{'s' if n_documents != 1 else ''}"
     advice = notes.advice(copied) or (
-        "Documents are not divided: name a finer collect.document or leave it out."
+        "Documents are not divided: name finer ones, or leave the column of documents out."
         if texts.height >= 8 * MIN_TEXTS and n_documents < texts.height
         else "Add texts, or change collect.explore_share or seed."
     )
@@ -194,6 +195,22 @@ def _each_group(rows: pl.DataFrame, names: Mapping[str, str], lack: str, advice:
     for group, name in names.items():
         if group not in present:
             raise CorpusError(f"group {group} ({name}) has {lack}. {advice}")
+
+
+def _some_answered(rows: pl.DataFrame) -> None:
+    """Passes where two answers to a prompt are left.
+
+    Raises:
+        CorpusError: what is ignored leaves none.
+    """
+    if "identity" not in rows.columns:
+        return
+    filled = rows.filter(pl.col("text").str.strip_chars() != "")
+    if not filled.select("identity", "group").unique()["identity"].is_duplicated().any():
+        raise CorpusError(
+            "wanted prompts with two answers, got none after collect.ignore and collect.mask: they leave "
+            "one of each two empty. Ignore less."
+        )
 
 
 def _per_group(texts: pl.DataFrame, names: Mapping[str, str]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Discriminator,
     Field,
     Tag,
@@ -146,13 +147,23 @@ Group = Annotated[
     Discriminator(_form),
 ]
 """What tells a group: by its form, so that an error is about what was meant."""
+
+
+def _are_two(classes: Any) -> Any:
+    if len(classes) != len(("A", "B")):
+        raise ValueError(
+            f"wanted two classes, such as [I, C] or [[I, P], C]; got {len(classes)}: {list(classes)}"
+        )
+    return classes
+
+
 Side = Annotated[
     Annotated[_Values, Tag("a list")] | Annotated[_Value, Tag("a value")],
     Discriminator(_form),
 ]
 """A class, or several that count as one."""
 Compare = Annotated[
-    Annotated[tuple[Side, Side], Field(strict=False), Tag("a list")]
+    Annotated[tuple[Side, Side], Field(strict=False), BeforeValidator(_are_two), Tag("a list")]
     | Annotated[Literal["wrong_right", "discordant"], Tag("a value")],
     Discriminator(_form),
 ]
@@ -178,7 +189,7 @@ class Results(Block):
     """The model that wrong_right and two classes are about, where the table has several."""
     models: Annotated[tuple[str, str], Field(strict=False)] | None = None
     """The two models that are compared, in this order; without it the two there are."""
-    least: float | None = None
+    least: float | None = Field(default=None, allow_inf_nan=False)
     """From this number on an outcome counts as right."""
 
     @model_validator(mode="after")

@@ -275,6 +275,16 @@ def test_answers_that_are_cut_off_are_told(project: Project) -> None:
     )
 
 
+def test_a_name_is_one_line(project: Project) -> None:
+    rows = [{**row, "model": row["model"].replace("-", "\n")} for row in long(wide())]
+    assert gathered(project, rows, LONG).names == {"A": "model 1x", "B": "model 2x"}
+
+
+def test_what_is_ignored_must_leave_two_answers(project: Project) -> None:
+    with pytest.raises(CorpusError, match=r"got none after collect.ignore"):
+        read(project, wide(), NAMED, collect={"ignore": ["/Little of .+/"]})
+
+
 def test_a_category_spelled_in_two_ways_is_one_and_told(project: Project) -> None:
     rows = [{**row, "topic": ("News", "news ", "sport")[i % 3]} for i, row in enumerate(wide())]
     found = read(project, rows, {"category": "topic"})
@@ -347,6 +357,16 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
         NAMED | {"preference": "won", "preferred": {"first": [ONE]}},
         "under first, second or tie",
     ),
+    "0 alone": (
+        lambda: [{**r, "won": 0} for r in wide()],
+        {"preference": "won"},
+        "got '0' (60 rows). Write `preferred:",
+    ),
+    "listed twice": (
+        wide,
+        NAMED | {"preference": "won", "preferred": {"first": [ONE], "second": [ONE, OTHER], "tie": ["tie"]}},
+        "got 'model-1x' under two",
+    ),
     "who is first": (
         lambda: [{**r, "won": "A"} for r in long(wide())],
         LONG | {"preference": "won"},
@@ -380,10 +400,21 @@ KEYS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "twice": ({"answers": ["a", "a"]}, {}, "wanted different ones, got `a` twice"),
     "an answer of nobody": ({"answer": "a"}, {}, "wanted `model: COLUMN` with `answer: COLUMN`"),
     "names": ({"models": ["a", "b", "c"]}, {}, "wanted a name under `models` for each of 2 answers, got 3"),
+    "names alike": (
+        {"models": ["GPT 4", "gpt-4"]},
+        {},
+        "wanted names that differ in a letter or digit, got 'GPT 4' and 'gpt-4'",
+    ),
+    "no name": ({"models": [" ", "b"]}, {}, "wanted a name for each model, got ' '"),
     "writers": ({"model": ["a", "b", "c"]}, {}, "wanted a column under `model` for each of 2 answers, got 3"),
     "a sample": ({"sample": "nr"}, {}, "wanted no `sample`"),
     "no preference": ({"preferred": [0, 1]}, {}, "wanted `preference: COLUMN` with `preferred`"),
     "no range": ({"preference": "p", "preferred": [1, 1]}, {}, "wanted two different numbers"),
+    "an endless range": (
+        {"preference": "p", "preferred": [0, float("inf")]},
+        {},
+        "wanted two different numbers",
+    ),
     "one to ask": ({"ask": [{"model": "m"}]}, {}, "wanted two models or more under `ask`, got one"),
     "alike": ({"ask": [{"model": "m"}, {"model": "m"}]}, {}, "got `m` twice"),
     "asked and read": (

@@ -304,6 +304,14 @@ def test_a_trait_that_shows_where_the_first_is_wrong_comes_second() -> None:
     assert found[0] == "is shorter" and {"ends with a question", "uses question marks more"} & set(found[1:3])
 
 
+def test_what_one_model_does_in_every_answer_is_told() -> None:
+    found = [one.predicate for one in proposed(answered(some(1.0, lambda text: f"{text} Is it so?"), plain))]
+    assert found[0] == "ends with a question" and len(found) < 15
+    both = answered(lambda rng, prompt: "Yes.", lambda rng, prompt: f"Perhaps not: {plain(rng, prompt)}")
+    found = [one.predicate for one in proposed(both)]
+    assert found[0] == "is longer" and len(found) < 15
+
+
 def test_of_one_model_twice_five_are_proposed_that_do_not_stand_out() -> None:
     found = proposed(answered(plain, plain, n=100))
     assert len(found) == 5 and all(abs(one.explore_z) < 4 for one in found)

@@ -138,6 +138,9 @@ def test_what_cannot_be_meant_is_told(
         ({"results": {**OF, "models": ["a", "a"]}}, "wanted two different models, got 'a' twice"),
         ({"results": {**OF, "compare": ["x", ["x", "y"]]}}, "wanted two different classes, got 'x' in both"),
         ({"results": {**OF, "compare": ["x", "y"], "least": 1.0}}, "got two classes to compare"),
+        ({"results": {**OF, "compare": ["x"]}}, r"wanted two classes, such as .*; got 1: \['x'\]"),
+        ({"results": {**OF, "compare": ["x", "y", "z"]}}, "got 3"),
+        ({"results": {**OF, "least": float("nan")}}, "results.least"),
         ({"results": {**OF, "compare": "wrong"}}, r"results.compare: wanted 'wrong_right' or 'discordant'"),
         ({"results": {"inputs": "question"}}, r"results.inputs: unknown key; did you mean `input`"),
     ],
@@ -160,6 +163,14 @@ def test_check_tells_accuracies_and_variants(project: Project, capsys: pytest.Ca
     n_wrong = sum(not row["is_correct"] for row in rows[:150])
     assert f": 0 only one got right, {n_wrong} only two (McNemar p " in told
     assert "items only one answered: 50" in told
+
+
+def test_ids_that_begin_anew_are_told(project: Project) -> None:
+    rows = [{**row, "item": row["item"] % 100} for row in answers(160, 0.5, 0.1, "{}, mostly")]
+    project.table("results.parquet", [*rows, *rows])
+    project.params(results=study({"results": RESULTS}))
+    warnings = collected(load("results")).manifest["warnings"]
+    assert any("60 items, such as '0', ask a model several things" in one for one in warnings)
 
 
 def test_items_that_hardly_differ_are_no_copies_and_are_told(project: Project) -> None:

@@ -79,6 +79,16 @@ def test_without_a_question_in_the_document_the_prompt_is_the_text(project: Proj
     assert rows["text"].str.starts_with("Question: How many").all()
 
 
+def test_samples_without_what_was_asked_say_so(project: Project) -> None:
+    samples(project.folder / "out", "m", lambda i: i % 3 == 0)
+    file = next((project.folder / "out").rglob("*.jsonl"))
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    emptied = [json.dumps({**line, "doc": None, "arguments": None}) for line in lines]
+    file.write_text("\n".join(emptied), encoding="utf-8")
+    rows, _, _ = read(project, {}, "out")
+    assert rows["text"].is_null().all()
+
+
 @pytest.mark.parametrize("name", ["log.eval", "log.json"])
 def test_a_log_of_inspect_needs_inspect(project: Project, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "inspect_ai.log", None)

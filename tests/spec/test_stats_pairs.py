@@ -119,10 +119,15 @@ def test_traits_that_say_nothing_are_right_half_the_time(x: np.ndarray) -> None:
     assert liked.accuracy == liked.auc == liked.balanced == 0.5
 
 
+def test_always_the_same_side_ranks_no_pair_over_another() -> None:
+    preference = np.where(np.random.default_rng(0).random(100) < 0.6, 1.0, -1.0)
+    assert told(np.ones((100, 1)), preference=preference).auc == 0.5
+
+
 def test_pairs_without_a_preference_are_left_out_and_counted() -> None:
     x = column(1, 1, -1, -1, 1, -1)
     found = told(x, preference=np.array([1.0, 0.2, -1.0, -0.3, 0.0, NONE]))
-    assert (found.n, found.n_left_out, found.accuracy, found.auc) == (4, 2, 1.0, 1.0)
+    assert (found.n, found.n_left_out, found.accuracy, found.balanced) == (4, 2, 1.0, 1.0)
     assert np.isnan(found.right[4:]).all()
     none = told(x, preference=np.full(6, NONE))
     assert none.n == 0 and np.isnan(none.accuracy) and np.isnan(none.majority)

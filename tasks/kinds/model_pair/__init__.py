@@ -4,7 +4,7 @@ Unit judged: the two answers to one prompt, each against the other. Estimand: sh
 shows a trait more, minus share where model 2 does (VibeCheck: Dunlap et al. 2024, on prompts that no proposer
 saw, with error control). The prompt is the document, and its two answers trade places under the null.
 
-params tables     its keys, its tables
+params tables     its keys, its tables; naming: when two names are one
 gathering         answers, prompts and preferences as rows
   layout reading    which columns, and what they hold
   preferences       what a winner, a tie or a number says

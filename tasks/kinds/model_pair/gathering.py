@@ -25,7 +25,8 @@ def gathered(study: Study, asked: Answers) -> Gathered:
     given = reading.given(study, asked)
     pairs, left_out = pairing.paired(given)
     first, *others = given.models
-    names = {"A": first, "B": " or ".join(others)}
+    # A name is part of a line, whatever stands in it.
+    names = {side: " ".join(name.split()) for side, name in (("A", first), ("B", " or ".join(others)))}
     missing = _missing(pairs)
     if not pairs.filter((pl.col("answer_a") != "") & (pl.col("answer_b") != "")).height:
         gave = ", ".join(f"{model} answered {of - n:,} of {of:,}" for model, (n, of) in missing.items())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from tasks.kinds.model_pair.preferences import folded
+from tasks.kinds.model_pair.naming import folded
 from tasks.kinds.model_pair.reading import Given
 from tasks.store import frames
 from tasks.store.canonical import canonicalised

@@ -1,9 +1,11 @@
 """The block `model_pair` of a study."""
 
+import math
 from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from tasks.kinds.model_pair.naming import folded
 from tasks.study import Study
 from tasks.study.block import Block
 from tasks.study.corpus import Collect, Column, Label
@@ -19,8 +21,21 @@ def _differ(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _are_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that a preference can tell apart: it is read whatever its case, blanks or hyphens."""
+    _differ(names)
+    forms = [folded(name) for name in names]
+    if "" in forms:
+        raise ValueError(f"wanted a name for each model, got {names[forms.index('')]!r}")
+    twice = next((i for i, form in enumerate(forms) if form in forms[:i]), None)
+    if twice is not None:
+        first = names[forms.index(forms[twice])]
+        raise ValueError(f"wanted names that differ in a letter or digit, got {first!r} and {names[twice]!r}")
+    return names
+
+
 def _is_a_scale(ends: tuple[float, ...]) -> tuple[float, ...]:
-    if len(ends) != 2 or ends[0] == ends[1]:
+    if len(ends) != 2 or ends[0] == ends[1] or not all(map(math.isfinite, ends)):
         raise ValueError(
             "wanted two different numbers, for the first answer and for the second, such as [0, 1]; "
             f"got {list(ends)}"
@@ -38,7 +53,7 @@ def _form_of_reading(value: Any) -> str:
 
 
 Columns = Annotated[tuple[Column, ...], Field(strict=False), AfterValidator(_differ)]
-Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_differ)]
+Names = Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_are_names)]
 Said = Annotated[tuple[Label, ...], Field(strict=False)]
 Scale = Annotated[tuple[float, ...], Field(strict=False), AfterValidator(_is_a_scale)]
 Model = Annotated[
@@ -168,6 +183,7 @@ class Answers(Block):
         called = [one.called for one in self.ask]
         if twice := next((name for i, name in enumerate(called) if name in called[:i]), None):
             raise ValueError(f"wanted a `name` of its own for each model under `ask`, got `{twice}` twice")
+        _are_names(tuple(called))
 
 
 def own(study: Study) -> Answers:

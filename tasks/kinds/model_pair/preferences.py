@@ -1,12 +1,12 @@
 """What the values of `preference` say: a winner, a tie, or how far one answer is preferred."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from tasks.errors import SourceError
+from tasks.kinds.model_pair.naming import folded
 from tasks.kinds.model_pair.params import Answers, Preferred
 from tasks.store.sources import values
 from tasks.store.sources.wording import listed
@@ -21,11 +21,7 @@ _DRAWN = 0.0
 _RANGES = ((0.0, 1.0), (-1.0, 1.0), (1.0, 2.0))
 _MEANT = pl.Schema({"said": pl.String, "op_model": pl.String, "op_place": pl.Int64, "op_first": pl.Float64})
 _SHOWN = 5
-
-
-def folded(name: str) -> str:
-    """A name as it is however it is spelled: in any case, with blanks, `_` or `-`."""
-    return re.sub(r"[\s_\-]+", "-", name.casefold()).strip("-")
+_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ def opinions(said: pl.Series, table: Table) -> pl.DataFrame:
     every = counted["said"].to_list()
     preferred = table.asked.preferred
     if isinstance(preferred, Preferred):
-        found = _listed(every, preferred)
+        found = _listed(every, preferred, table)
     elif preferred is not None:
         found = _on_scale(every, (preferred[0], preferred[1]))
     else:
@@ -93,13 +89,19 @@ def _check_sides(found: Mapping[str, Meant], table: Table) -> None:
         )
 
 
-def _listed(every: Sequence[str], preferred: Preferred) -> dict[str, Meant]:
+def _listed(every: Sequence[str], preferred: Preferred, table: Table) -> dict[str, Meant]:
     found: dict[str, Meant] = {}
     sides: list[tuple[Meant, Sequence[Label]]] = [(_FIRST, preferred.first), (_SECOND, preferred.second)]
     for meant, labels in [*sides, (_TIE, preferred.tie)]:
         for label in labels:
             forms = values.forms(label)
-            found |= {one: meant for one in every if one in forms}
+            said = {one: meant for one in every if one in forms}
+            if twice := next((one for one in said if found.get(one, meant) != meant), None):
+                raise SourceError(
+                    f"{table.where}.preferred: wanted each value under one of first, second and tie, got "
+                    f"{twice!r} under two. Leave it where it belongs."
+                )
+            found |= said
     return found
 
 
@@ -142,7 +144,8 @@ def _on_guessed_scale(every: Sequence[str]) -> dict[str, Meant]:
     ends = (min(numbers), max(numbers))
     if ends in _RANGES:
         return _on_scale(every, ends)
-    return _on_scale(every, (0.0, 1.0)) if ends[0] >= 0 and ends[1] <= 1 and ends[0] < 1 else {}
+    # A share on either side of one half; 0 alone may well be a tie.
+    return _on_scale(every, (0.0, 1.0)) if 0 <= ends[0] < _HALF < ends[1] <= 1 else {}
 
 
 def _unknown(unknown: pl.DataFrame, table: Table) -> SourceError:

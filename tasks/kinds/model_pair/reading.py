@@ -12,8 +12,9 @@ import polars as pl
 
 from tasks.errors import CorpusError, SourceError, nearest
 from tasks.kinds.model_pair import asking, layout
+from tasks.kinds.model_pair.naming import folded
 from tasks.kinds.model_pair.params import Answers
-from tasks.kinds.model_pair.preferences import Table, folded, opinions
+from tasks.kinds.model_pair.preferences import Table, opinions
 from tasks.records import Call
 from tasks.store.canonical import canonicalised
 from tasks.store.sources import hashes, normalised

@@ -155,7 +155,8 @@ def _metric(frame: pl.DataFrame) -> pl.Series:
 
 def _reached(frame: pl.DataFrame, path: str) -> pl.Series:
     """What a path leads to; null everywhere where it leads to nothing."""
-    if not nested.reaches(frame.columns, path) or nested.ends(frame, path):
+    head = path.split(".", 1)[0]
+    if not nested.reaches(frame.columns, path) or frame[head].dtype == pl.Null or nested.ends(frame, path):
         return _nothing(frame)
     found = nested.reached(frame, path, "", "")
     return _nothing(frame) if nested.is_nested(found) else found

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import SourceError, nearest
+from tasks.store.canonical import canonicalised
 from tasks.store.sources import answered, columns, values
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
 from tasks.store.sources.wording import listed
@@ -35,6 +36,7 @@ def read_results(study: Study, asked: Results) -> tuple[pl.DataFrame, dict[str, 
     _one_filter(table.picked, study, label)
     rows = table.picked.with_columns(_item(table.picked).alias("item"))
     answers = rows.filter(pl.col("outcome").is_not_null())
+    warnings = _of_items(rows)
     noted: dict[str, Any] = {"n_without_outcome": rows.height - answers.height}
     if not answers.height:
         raise SourceError(f"{where}.outcome: wanted outcomes in {label}, every row is without one.")
@@ -58,6 +60,8 @@ def read_results(study: Study, asked: Results) -> tuple[pl.DataFrame, dict[str, 
         "results": noted,
         "rows": {group: counted.get(group, 0) for group in ("A", "B")},
     }
+    if warnings:
+        found["warnings"] = [*found.get("warnings", []), *warnings]
     return kept.select(TEXT, "group", DOCUMENT), {"A": a, "B": b}, found
 
 
@@ -84,6 +88,20 @@ def _one_filter(picked: pl.DataFrame, study: Study, label: str) -> None:
 def _item(picked: pl.DataFrame) -> pl.Series:
     """What one item is: its id, else what was asked."""
     return picked.select(pl.coalesce(DOCUMENT, TEXT)).to_series()
+
+
+def _of_items(rows: pl.DataFrame) -> list[str]:
+    """Whether one model was asked several things under one item: ids that begin anew in each file, say."""
+    asked = rows.select("item", "model", asked=canonicalised(rows[TEXT]).str.strip_chars())
+    counted = asked.group_by("item", "model").agg(pl.col("asked").drop_nulls().n_unique())
+    items = counted.filter(pl.col("asked") > 1)["item"].unique().sort()
+    if not len(items):
+        return []
+    said = f"{len(items):,} items, such as {items[0]!r}, ask" if len(items) > 1 else f"item {items[0]!r} asks"
+    return [
+        f"{said} a model several things: answers to all of them count as answers to one. Do ids begin anew "
+        "somewhere? results.item must name what is one question for every model"
+    ]
 
 
 def _is_right(outcomes: pl.Series, asked: Results, where: str, label: str) -> pl.Series:

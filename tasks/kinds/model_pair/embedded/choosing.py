@@ -219,7 +219,16 @@ class _Search:
         scale = (known * weight[:, None]).T
         penalty = RIDGE * np.eye(known.shape[1])
         beyond = self._signs - known @ np.linalg.solve(scale @ known + penalty, scale @ self._signs)
+        # The penalty leaves something of what is there already, as little as that may be.
+        beyond[:, self._is_chosen()] = 0.0
         return clustered_z((1 - right)[:, None] * beyond, document)
+
+    def _is_chosen(self) -> Bool[np.ndarray, " candidate"]:
+        """Which say of each pair what a chosen one says, or its opposite."""
+        same = [
+            (self._signs == side * self._signs[:, [i]]).all(axis=0) for i in self.chosen for side in (1, -1)
+        ]
+        return np.asarray(np.any(same, axis=0))
 
     def _known(self) -> Float[np.ndarray, "pair column"]:
         """Signs and sizes of the chosen ones; sizes in units of their own spread."""
