@@ -166,8 +166,8 @@ class Score:
     conditional_validity: float | None
     """Effect within strata of the leader's verdict; None for the leader."""
     adjusted_validity: float | None
-    """Of a discovery of a fixed plan that is no length: effect at equal length and equal verdicts of the other
-    findings ..."""
+    """Of a discovery of a fixed plan that is no length: effect at equal length and equal verdicts of the
+    other findings ..."""
     adjusted_lo: float | None
     adjusted_hi: float | None
     e_value: float | None
