@@ -183,6 +183,7 @@ def warnings_shown(inputs: Inputs, kind: kinds.Kind, figures: dict[str, Any]) ->
         missing=missing(inputs),
         holdout=holdout(inputs),
         is_written=bool(kind.written),
+        words=kind.words,
     )
 
 
@@ -225,6 +226,7 @@ def background(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]
             *inputs.collected.get("warnings", []),
             *answered.lines(inputs.collected.get("read", {})),
             *inputs.collected.get("notes", []),
+            *inputs.collected.get("remarks", []),
         ],
         "unread": counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
         "useless": counts.useless(inputs.proposed),
