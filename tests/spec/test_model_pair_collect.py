@@ -252,6 +252,10 @@ def test_answers_that_say_whose_they_are_are_told_of_the_exploration_half(projec
     )
     hidden = read(project, rows, {}, collect={"ignore": ["As an AI language model made by OpenAI"]})
     assert not [one for one in hidden.manifest["warnings"] if "whose they are" in one]
+    for said, is_told in (("I was trained by Google.", True), ("Windows is developed by Microsoft.", False)):
+        rows = [{**row, "answer_1": f"{said} {row['answer_1']}"} for row in wide()]
+        told = read(project, rows, {}).manifest["warnings"]
+        assert any("whose they are" in one for one in told) is is_told, said
     ours = [{**row, "answer_2": f"{OTHER.replace('-', ' ').upper()}: {row['answer_2']}"} for row in wide()]
     assert "100.0% of model-2x" in read(project, ours, NAMED).manifest["warnings"][0]
 
