@@ -50,7 +50,7 @@ def show_discoveries(study: Study) -> None:
     description = (
         f"{found} among {n_tested} tested hypotheses. Goal: {plain(study.goal)}. {_report(study.name)}"
     )
-    table = rows or [{"predicate": "nothing held up on the texts that no proposer had seen"}]
+    table = rows or [{"predicate": "nothing held up on what no proposer had seen"}]
     with get_client(sync_client=True) as client:
         _leave(
             client,

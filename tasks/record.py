@@ -278,7 +278,9 @@ def evidence_rows(
         verdicts.join(wanted.lazy(), on="predicate_id")
         .filter(holds("least"))
         .join(
-            confirm.lazy().select("text_id", "document_id", "group", "n_merged").with_row_index("row"),
+            confirm.lazy()
+            .select("text_id", "document_id", "group", "n_merged", _shown_as(confirm))
+            .with_row_index("row"),
             on="text_id",
         )
         .with_columns(role=pl.when(supports).then(pl.lit("supports")).otherwise(pl.lit("contradicts")))
@@ -347,17 +349,22 @@ def with_others(
     return pl.concat([evidence, found]).sort(order, descending=[False, True, False])
 
 
+def _shown_as(confirm: pl.DataFrame) -> pl.Expr:
+    """What is shown where a text is: both answers to a prompt have one hash, and stand together."""
+    return pl.col("text_hash" if "text_hash" in confirm.columns else "text_id").alias("shown_as")
+
+
 def _spread(strongest: pl.DataFrame, n: int) -> list[int]:
     """Rows to show: up to n of each predicate and role, those of no earlier predicate first."""
     seen: set[str] = set()
     rows: list[int] = []
     first = 0
     for (_, _), part in strongest.group_by("column", "role", maintain_order=True):
-        text_ids = part["text_id"].to_list()
-        fresh = sorted(range(len(text_ids)), key=lambda i: text_ids[i] in seen)[:n]
+        shown = part["shown_as"].to_list()
+        fresh = sorted(range(len(shown)), key=lambda i: shown[i] in seen)[:n]
         rows += [first + i for i in fresh]
-        seen.update(text_ids[i] for i in fresh)
-        first += len(text_ids)
+        seen.update(shown[i] for i in fresh)
+        first += len(shown)
     return rows
 
 

@@ -36,7 +36,9 @@ _SAYS = (
     rf"(?i:\bas an? {_A_MODEL}\b[^.,;:!?\n]{{0,40}})"
     rf"|(?i:\bI(?: am|'m) an? (?:[\w-]+ ){{0,3}}?{_A_MODEL}\b)"
     rf"|(?i:\b(?:I am|I'm|as|my name is|call me)) (?:{_MODELS})\b"
-    rf"|(?i:\b(?:made|developed|trained|created|built|designed) by) (?:{_MAKERS})\b"
+    # Of itself: an answer may well tell who developed an operating system.
+    rf"|(?i:\b(?:I(?:'m)?|{_A_MODEL})\b[^.!?\n]{{0,40}}?\b(?:made|developed|trained|created|built|designed)"
+    rf" by) (?:{_MAKERS})\b"
 )
 """What a model says of itself."""
 _SEPARATED = re.compile(r"[\s_\-]+")

@@ -26,8 +26,11 @@ def near_duplicates(drawn: pl.DataFrame) -> dict[str, Any]:
     """How many texts are in families, how large the largest is, and exploration texts as examples.
 
     Args:
-        drawn: what units.link gives, with `half`.
+        drawn: what units.link gives, with `half`. Of answers their prompts are alike, and a prompt counts
+            once, however many pairs it stands in.
     """
+    if drawn["context"].null_count() < drawn.height:
+        drawn = drawn.unique("normalised", keep="first", maintain_order=True)
     # Equal ones that overlap: keep has in both groups are no near-duplicates.
     families = drawn.filter(pl.col("text_hash").n_unique().over("family_id") > 1)
     own = pl.coalesce("source_document_id", "text_hash")
@@ -69,33 +72,38 @@ def _examples(rows: pl.DataFrame) -> list[str]:
     return [printable(text) for text in alike.select(shown).to_series().unique(maintain_order=True).head(2)]
 
 
-def advice(copied: Mapping[str, Any]) -> str:
-    """What to do where near-duplicates make one document of a large part of all texts; else empty."""
+def advice(copied: Mapping[str, Any], alike: str) -> str:
+    """What to do where near-duplicates make one document of a large part of all texts; else empty.
+
+    Args:
+        copied: what near_duplicates gives.
+        alike: what they are: texts, prompts.
+    """
     if copied["largest_joined_share"] < MOST_IN_ONE:
         return ""
     shown = f", such as {_and(copied['examples'][0]['texts'])}" if copied["examples"] else ""
     kept = " Equal texts of both groups join documents, too; collect.overlap: draw has each in one."
     return (
-        f"{copied['largest_joined_share']:.0%} of the texts are near-duplicates of one another, or in "
+        f"{copied['largest_joined_share']:.0%} of the {alike} are near-duplicates of one another, or in "
         f"documents that share some, and count as one document{shown}. Cut out what they have in common with "
-        "collect.ignore, raise collect.near_duplicates, or set it to null if they are different texts."
+        f"collect.ignore, raise collect.near_duplicates, or set it to null if they are different {alike}."
         f"{kept if copied['n_in_both'] else ''}"
     )
 
 
-def of_families(copied: Mapping[str, Any]) -> list[str]:
+def of_families(copied: Mapping[str, Any], alike: str) -> list[str]:
     """Too few independent texts."""
-    return [f"this study rests on few documents: {told}"] if (told := advice(copied)) else []
+    return [f"this study rests on few documents: {told}"] if (told := advice(copied, alike)) else []
 
 
-def of_pattern(copied: Mapping[str, Any]) -> list[str]:
+def of_pattern(copied: Mapping[str, Any], alike: str) -> list[str]:
     """That the corpus is one pattern."""
-    if copied["largest_pattern_share"] < MOST_OF_PATTERN or advice(copied):
+    if copied["largest_pattern_share"] < MOST_OF_PATTERN or advice(copied, alike):
         return []
     return [
-        f"{copied['largest_pattern_share']:.0%} of the texts vary one pattern, such as "
-        f"{_and(copied['pattern'])}. They count as different texts; if some belong together, name what says "
-        "so in collect.document."
+        f"{copied['largest_pattern_share']:.0%} of the {alike} vary one pattern, such as "
+        f"{_and(copied['pattern'])}. They count as different {alike}; if some belong together, name what "
+        "says so in collect.document."
     ]
 
 

@@ -97,13 +97,13 @@ def collected(study: Study) -> Collected:
     drawn = split(linked, study.seed, study.collect.explore_share)
     texts, documents = (frames.conform(drawn, schema) for schema in (frames.TEXTS, frames.DOCUMENTS))
     copied = notes.near_duplicates(drawn)
-    check_sizes(texts, names, copied)
+    check_sizes(texts, names, copied, kind)
     recorded, noted = _recorded(study, texts)
     sizes = _per_group(texts, names)
     looks = kind.has_groups and not is_answers
     given_away = leaks.leaks(texts.filter(half="explore")) if looks else []
     models = gathered.read.get("models", {})
-    alarms, told = answers.told(texts, names, models) if is_answers else ([], [])
+    alarms, remarks = answers.told(texts, names, models) if is_answers else ([], [])
     manifest: Counts = {
         "study": study.name,
         "n_rows": gathered.rows.height,
@@ -122,12 +122,11 @@ def collected(study: Study) -> Collected:
         },
         "near_duplicates": copied,
         "leaks": given_away,
-        "notes": notes.of_pattern(copied),
-        **({"remarks": told} if told else {}),
+        "notes": notes.of_pattern(copied, kind.words.alike),
         "warnings": [
             *gathered.read.get("warnings", []),
             *alarms,
-            *notes.of_families(copied),
+            *notes.of_families(copied, kind.words.alike),
             *results.of_variants(study.collect, texts["text"]),
             *notes.of_overlap(study.collect.overlap, n_overlap, sizes),
             *notes.of_changes(counts.get("changed", {}), names),
@@ -136,6 +135,7 @@ def collected(study: Study) -> Collected:
         ],
         "read": gathered.read,
         "split_hash": frames.split_hash(texts),
+        **({"remarks": remarks} if is_answers else {}),
         **({"recorded": noted} if noted else {}),
     }
     paid = frames.from_records(gathered.calls, frames.CALLS).sort("request_hash")
@@ -161,7 +161,7 @@ def _without_overlap(
     return kept, n_overlap
 
 
-def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts) -> None:
+def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts, kind: kinds.Kind) -> None:
     """Passes when both halves have enough texts of both groups.
 
     Raises:
@@ -171,6 +171,7 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts) -
     sizes = {
         (half, group): counted.get((half, group), 0) for half in ("explore", "confirm") for group in names
     }
+    words = kind.words
     short = {key: n for key, n in sizes.items() if n < MIN_TEXTS}
     if not short:
         return
@@ -179,14 +180,15 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts) -
         for half in ("explore", "confirm")
     )
     n_documents = texts["document_id"].n_unique()
-    documents = f"{texts.height} texts of {n_documents} document{'s' if n_documents != 1 else ''}"
-    advice = notes.advice(copied) or (
+    documents = f"{texts.height} {words.corpus} of {n_documents} document{'s' if n_documents != 1 else ''}"
+    advice = notes.advice(copied, words.alike) or (
         "Documents are not divided: name finer ones, or leave the column of documents out."
-        if texts.height >= 8 * MIN_TEXTS and n_documents < texts.height
-        else "Add texts, or change collect.explore_share or seed."
+        if texts.height >= 8 * MIN_TEXTS and n_documents < texts.height and not kind.compares
+        else f"{words.more if kind.compares else 'Add texts'}, or change collect.explore_share or seed."
     )
     raise CorpusError(
-        f"wanted at least {MIN_TEXTS} texts of each group in each half, got {said} ({documents}). {advice}"
+        f"wanted at least {MIN_TEXTS} {words.corpus} of each group in each half, got {said} ({documents}). "
+        f"{advice}"
     )
 
 

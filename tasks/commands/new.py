@@ -75,7 +75,8 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     entry["collect"] = {**encoded, **chosen}
     _, names, read = read_groups(_study(name, entry))
     what = "two random halves" if chosen.get("group") == "random" else f"{names['A']} and {names['B']}"
-    entry["goal"] = asked.get("goal") or f"how {what} differ"
+    wrong = f"what {found.get('of', 'the model')} gets wrong" if found else ""
+    entry["goal"] = asked.get("goal") or wrong or f"how {what} differ"
     return {**known, "entry": entry, "names": names, "rows": read["rows"]}
 
 

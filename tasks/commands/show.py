@@ -51,6 +51,7 @@ def found_by(study: Study) -> dict[str, Any]:
     walk = {name: manifest[name] for name in ("n_judged", "n_grid", "share_judged") if name in manifest}
     return {
         "study": study.name,
+        "kind": study.kind,
         "n_tested": tested.height,
         "n_contradicted": manifest.get("gold", {}).get("n_contradicted", 0),
         "asked": _asked(tested, scores),
@@ -83,13 +84,13 @@ def found_by(study: Study) -> dict[str, Any]:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The same as a person reads it."""
-    kept, walk = found["discoveries"], found["walk"]
+    kept, walk, words = found["discoveries"], found["walk"], kinds.load(found["kind"]).words
     lines = [
         f"{found['study']}: {len(kept)} of {found['n_tested']} tested hypotheses are discoveries. Report: "
         f"{found['report']}"
     ]
     lines += alarm_lines(found["shuffled"])
-    lines += [headline_line(target, told) for target, told in found["headline"].items()]
+    lines += kinds.load(found["kind"]).headline_lines(found["headline"])
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
     lines += [f"  {told}." for told in found["useless"]]
@@ -101,8 +102,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     for row in kept:
         if "." in row["number"]:
             lines.append(
-                f"      {row['number']}  {row['conservative_validity']:+.2f} on nearly the same texts: "
-                f"{row['predicate']}{' (asked by you)' if row['is_asked'] else ''}"
+                f"      {row['number']}  {row['conservative_validity']:+.2f} on nearly the same "
+                f"{words.rows}: {row['predicate']}{' (asked by you)' if row['is_asked'] else ''}"
             )
             continue
         lines.append(
@@ -124,16 +125,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"  {found['n_gapped']} could not be tested: too many verdicts were refused or unparsable."
         )
     if not kept:
-        lines.append("  nothing held up on the texts that no proposer had seen.")
+        lines.append(f"  nothing held up on the {words.corpus} that no proposer had seen.")
     return lines
-
-
-def headline_line(target: str, told: Mapping[str, Any]) -> str:
-    """How well something is told, and beside it what needs no hypothesis."""
-    first, *others = (by for by in told if by not in ("n", "lo", "hi"))
-    ends = "" if told["lo"] is None else f" [{told['lo']:.0%}, {told['hi']:.0%}]"
-    beside = ", ".join(f"{by} {told[by]:.0%}" for by in others if told[by] is not None)
-    return f"  {target} told by {first} alone: {told[first]:.0%}{ends} of {told['n']:,}; beside it {beside}"
 
 
 def _asked(tested: pl.DataFrame, scores: pl.DataFrame) -> list[dict[str, Any]]:

@@ -255,6 +255,10 @@ class Kind:
         """By what is told: how much of it, by each means, with `lo`, `hi` and `n` of the first [show]."""
         return {}
 
+    def headline_lines(self, told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """The same as a person reads it [show]."""
+        return []
+
     def section(self, outputs: Outputs) -> Section | None:
         """Its part of the page; None: it has none of its own [report]."""
         return None

@@ -31,7 +31,7 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         f"{found['read'].get('rows_of_neither', 0):,}; cut to length: {found['n_cut']:,}",
         f"  texts that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
         *[f"  {what}: {where}" for what, where in changes(found)],
-        *families(found["near_duplicates"]),
+        *families(found["near_duplicates"], "texts"),
         *[f"  {line}" for line in answered.lines(found["read"])],
         *[f"  {note}" for note in found["notes"]],
         *masked(found),
@@ -59,13 +59,14 @@ def _of_group(found: Mapping[str, Any], counted: Mapping[str, Any], group: str) 
     return f"{counted['n'][group]:,} rows{of} ({counted['share'][group]:.0%})"
 
 
-def families(copied: Mapping[str, Any]) -> list[str]:
-    """Near-duplicates, with some to look at."""
+def families(copied: Mapping[str, Any], alike: str) -> list[str]:
+    """Near-duplicates, with some to look at; `alike` is what they are."""
     if not copied["n_families"]:
         return []
     return [
-        f"  near-duplicates: {copied['n_texts']:,} texts ({copied['share']:.0%}) in {copied['n_families']:,} "
-        f"families, at most {copied['largest']:,} in one; a family counts as one document",
+        f"  near-duplicates: {copied['n_texts']:,} {alike} ({copied['share']:.0%}) in "
+        f"{copied['n_families']:,} families, at most {copied['largest']:,} in one; a family counts "
+        "as one document",
         *[
             f"    {one['n_texts']:,} like "
             + " and ".join(json.dumps(t, ensure_ascii=False) for t in one["texts"])

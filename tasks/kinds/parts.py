@@ -108,6 +108,8 @@ class Words:
     """What to do where a study is too small."""
     corpus: str = "texts"
     """What the rows of the corpus are."""
+    alike: str = "texts"
+    """What is told to be near-duplicates of one another."""
     holds: str = ""
     """A predicate's two shares in words, of {a}, {n_a}, {b} and {n_b}, and {A} and {B}, the names of the
     groups; empty: by these names."""

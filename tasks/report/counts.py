@@ -69,7 +69,7 @@ def _families(copied: dict[str, Any], said: Words) -> str:
     """How many texts are near-duplicates, with the largest family's as an example."""
     like = " like " + " and ".join(copied["examples"][0]["texts"]) if copied["examples"] else ""
     return (
-        f"{copied['n_texts']:,} {said.corpus} ({copied['share']:.0%}) in {copied['n_families']:,} families, "
+        f"{copied['n_texts']:,} {said.alike} ({copied['share']:.0%}) in {copied['n_families']:,} families, "
         f"at most {copied['largest']:,} in one{like}"
     )
 

@@ -183,6 +183,7 @@ def warnings_shown(inputs: Inputs, kind: kinds.Kind, figures: dict[str, Any]) ->
         missing=missing(inputs),
         holdout=holdout(inputs),
         is_written=bool(kind.written),
+        words=kind.words,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.kinds import Words
 from tasks.report import filters
 
 FEW_DOCUMENTS = 50
@@ -41,6 +42,7 @@ def warnings(
     missing: Mapping[str, Any],
     holdout: Mapping[str, Any] | None,
     is_written: bool,
+    words: Words,
 ) -> list[Warned]:
     """All that apply; none where every check passed.
 
@@ -53,12 +55,13 @@ def warnings(
         missing: what refused and unparsable verdicts could change.
         holdout: what these texts had answered before.
         is_written: whether what was judged was written for the test.
+        words: how the kind speaks.
     """
     told = [
         *(Warned(text, "trust") for text in _of_judge(proposed, scored)),
         *(Warned(text, "data") for text in collected.get("warnings", [])),
         *(Warned(text, "data") for text in collected.get("notes", [])),
-        *(Warned(text, "data") for text in _of_copies(collected)),
+        *(Warned(text, "data") for text in _of_copies(collected, words)),
         *([Warned(unread, "data")] if unread else []),
         *([] if is_written else (Warned(text, "data") for text in _of_size(split, names))),
         *(Warned(text, "data") for text in _of_cut(collected, verified)),
@@ -103,12 +106,12 @@ def _kept(of: Mapping[str, Any]) -> float | None:
     return float(sensitivity + specificity - 1)
 
 
-def _of_copies(collected: Mapping[str, Any]) -> Iterator[str]:
+def _of_copies(collected: Mapping[str, Any], words: Words) -> Iterator[str]:
     copied = collected.get("near_duplicates") or {}
     if copied.get("share", 0) >= MOST:
         yield (
-            f"{copied['share']:.0%} of the texts are near-duplicates of others: {collected['n_texts']:,} "
-            f"texts count as {collected['n_documents']:,} documents"
+            f"{copied['share']:.0%} of the {words.alike} are near-duplicates of others: "
+            f"{collected['n_texts']:,} {words.corpus} count as {collected['n_documents']:,} documents"
         )
 
 

@@ -102,7 +102,8 @@ def key_meanings(model: type[BaseModel], prefix: str = "") -> list[tuple[str, st
     rows: list[tuple[str, str]] = []
     for key, field in model.model_fields.items():
         inner = field.annotation
-        if key == "name":
+        # The name of a study is that of its entry.
+        if key == "name" and not prefix:
             continue
         if inner is Role:
             rows.append((f"{prefix}{key}", f"{field.description} Takes the keys of llm. (default {{}})"))

@@ -67,6 +67,8 @@ def test_a_prompt_with_several_answers_is_one_document_in_one_half(project: Proj
         pl.col("half", "document_id").max()
     ).row(0) == (1, 1)
     assert any("60 prompts stand in several pairs (120 in all)" in told for told in found.manifest["remarks"])
+    # A prompt is no near-duplicate of itself.
+    assert found.manifest["near_duplicates"]["n_texts"] == 0
 
 
 def test_answers_of_one_number_are_paired_and_the_order_of_rows_is_nothing(project: Project) -> None:
@@ -115,6 +117,9 @@ def test_more_than_two_models_are_each_compared_with_the_first(project: Project)
         .agg(pl.len(), pl.col("preference").mean(), pl.col("preference").null_count().alias("unsaid"))
     )
     assert found.names == {"A": ONE, "B": f"{OTHER} or third"}
+    assert any("less than another cancels out" in told for told in found.read["warnings"])
+    # A win of the third says nothing of the first two, and the other way round.
+    assert found.read["preferred"] == {"A": 14, "B": 7, "ties": 12, "not said": 7}
     # Of 20 prompts each of two models won 7 and 6 are ties; a win of the second says nothing of the third.
     assert {row[0]: row[1:] for row in by_model.rows()} == {OTHER: (20, 0.0, 0), "third": (20, 7 / 13, 7)}
     assert found.rows["identity"].n_unique() == 40
@@ -247,6 +252,10 @@ def test_answers_that_say_whose_they_are_are_told_of_the_exploration_half(projec
     )
     hidden = read(project, rows, {}, collect={"ignore": ["As an AI language model made by OpenAI"]})
     assert not [one for one in hidden.manifest["warnings"] if "whose they are" in one]
+    for said, is_told in (("I was trained by Google.", True), ("Windows is developed by Microsoft.", False)):
+        rows = [{**row, "answer_1": f"{said} {row['answer_1']}"} for row in wide()]
+        told = read(project, rows, {}).manifest["warnings"]
+        assert any("whose they are" in one for one in told) is is_told, said
     ours = [{**row, "answer_2": f"{OTHER.replace('-', ' ').upper()}: {row['answer_2']}"} for row in wide()]
     assert "100.0% of model-2x" in read(project, ours, NAMED).manifest["warnings"][0]
 
@@ -513,3 +522,8 @@ def test_dialect_writes_what_is_guessed() -> None:
     }
     assert dialect.read(dialect.written(guessed)) == guessed
     assert guessing.block(pl.DataFrame({"text": ["a"], "year": [1]})) is None
+    three = frame.with_columns(answer_3="answer_2")
+    assert guessing.block(three)["answers"] == ["answer_1", "answer_2", "answer_3"]
+    called = three.rename({"answer_1": "plain", "answer_2": "brief", "answer_3": "wordy"})
+    called = called.with_columns(pl.col("plain", "brief", "wordy").str.pad_end(80, "."))
+    assert guessing.block(called)["answers"] == ["plain", "brief", "wordy"]

@@ -370,8 +370,8 @@ def test_show_tells_the_headline_and_label_refuses(project: Project) -> None:
     save_scores()
     made(project)
     headline = show.found_by(load("news"))["headline"]
-    told = show.headline_line("model", headline["model"])
-    wanted = "80% [75%, 85%] of 400; beside it surface 72%, length 60%, majority 50%"
-    assert told == f"  model told by traits alone: {wanted}"
+    (told,) = kinds.load("model_pair").headline_lines({"model": headline["model"]})
+    wanted = "80% [75%, 85%] of 400 pairs; by surface counts 72%, length alone 60%, a coin 50%"
+    assert told == f"  which model wrote it: told right by traits alone in {wanted}"
     with pytest.raises(ParamsError, match="Its kind compares two"):
         label.write(load("news"))

@@ -81,6 +81,19 @@ def test_evidence_is_spread_over_documents_and_findings() -> None:
     assert shown["text_id"].n_unique() == 8
 
 
+def test_both_answers_to_a_prompt_are_one_piece_of_evidence() -> None:
+    import dataclasses
+
+    texts = held_out(8, 8).with_columns(text_hash=pl.Series([f"pair{i % 8}" for i in range(16)]))
+    one = defined("x", {"kind": "words", "terms": ["any"]})
+    other = dataclasses.replace(defined("y", {"kind": "words", "terms": ["any"]}), direction="B")
+    verdicts = rows([[1, 0]] * 8 + [[0, 1]] * 8, texts, ["x", "y"])
+    study = STUDY.model_copy(update={"record": Record(n_evidence=4)})
+    judge = EmbeddedJudge(STUDY)
+    shown = evidence_rows(study, "run", texts, np.zeros((16, 0)), [one, other], verdicts, judge)
+    assert shown.join(texts, on="text_id")["text_hash"].n_unique() == shown.height == 8
+
+
 def test_evidence_repeats_rather_than_runs_out() -> None:
     texts = held_out(3, 2).with_columns(document_id=pl.Series(["d", "d", "d", "e", "f"]))
     shown = shown_for_both(texts, 3, 4)

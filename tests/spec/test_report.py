@@ -369,7 +369,7 @@ def test_a_sequential_report_says_how_to_read_it_and_that_nothing_was_shuffled(p
     page = Node(put_walked(project, WALKED))
     reading = page.one("section", id="reading").text
     assert (
-        "the interval and q hold at whatever text judging stopped. The estimate at a stop leans away "
+        "the interval and q hold wherever judging stopped. The estimate at a stop leans away "
         "from zero, so V is given one standard error nearer to it there" in reading
     )
     assert "corrected for all 5 tested hypotheses and for every look: among discoveries" in reading

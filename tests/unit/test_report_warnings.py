@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tasks.kinds import Words
 from tasks.report.warnings import MOST_CHARS, first_sentence, warnings
 from tests.conftest import Project
 from tests.spec.report_made import Node, held, put
@@ -21,6 +22,7 @@ WELL: dict[str, Any] = {
     "missing": {"n_fallen": 0},
     "holdout": None,
     "is_written": False,
+    "words": Words(),
 }
 JUDGE = {"model": "tiny", "n_right": 40, "n_questions": 64}
 
@@ -173,3 +175,8 @@ def test_the_first_screen_shows_them_and_leads_to_the_rest(project: Project) -> 
     ]
     assert [line.one("a").attrs["href"] for line in lines] == ["#data", "#data"]
     assert leak in page.one("section", id="data").text
+
+
+def test_what_is_harmless_is_no_warning() -> None:
+    harmless = {"n_texts": 4, "remarks": ["2 prompts stand in several pairs (4 in all)"]}
+    assert warnings(**{**WELL, "collected": harmless}) == []

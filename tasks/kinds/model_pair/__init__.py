@@ -67,6 +67,7 @@ class ModelPair(Kind):
         judged=("traits", "answers to confirmation prompts"),
         more="Collect more prompts",
         corpus="answers",
+        alike="prompts",
         holds="that of {A} for {a} of prompts, that of {B} for {b}",
         reads="is the share of prompts where the answer of {A} shows a trait more, minus the share where "
         "that of {B} does: +0.27, say, means 27 in 100 more for {A}. A prompt where neither shows it more "
@@ -165,6 +166,12 @@ class ModelPair(Kind):
         from tasks.kinds.model_pair import headline
 
         return headline.headline(study)
+
+    def headline_lines(self, told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """The same in words."""
+        from tasks.kinds.model_pair import headline
+
+        return [headline.line(target, found) for target, found in told.items()]
 
     def loads(
         self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame

@@ -1,6 +1,6 @@
 """Prompts, answers and preferences as rows: two a pair, one in each group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -48,13 +48,24 @@ def gathered(study: Study, asked: Answers) -> Gathered:
     warnings = [
         *given.read.get("warnings", []),
         *given.warnings,
+        *_of_several(given.models),
         *_of_missing(missing),
         *_of_left_out(left_out),
     ]
     read = given.read | {"left_out": left_out, "missing": {model: n for model, (n, _) in missing.items()}}
+    read |= {"preferred": said} if (said := _preferred(known["preference"])) else {}
     read |= {"warnings": warnings} if warnings else {}
     own = {"pairs": known.select(tables.PAIRS.names()).sort("pair")}
     return Gathered(pl.concat(sides), names, read, own, given.calls)
+
+
+def _preferred(preference: pl.Series) -> dict[str, int]:
+    """How many pairs prefer which side; nothing where none says so."""
+    said = preference.drop_nulls()
+    if not len(said):
+        return {}
+    counts = {"A": said > 0, "B": said < 0, "ties": said == 0}
+    return {side: int(held.sum()) for side, held in counts.items()} | {"not said": preference.null_count()}
 
 
 def _missing(pairs: pl.DataFrame) -> dict[str, tuple[int, int]]:
@@ -74,6 +85,18 @@ def _of_missing(missing: Mapping[str, tuple[int, int]]) -> list[str]:
         "is no comparison. It is counted, and bounds every difference; look at why they are missing"
         for model, (n, of) in missing.items()
         if n >= MOST_MISSING * of
+    ]
+
+
+def _of_several(models: Sequence[str]) -> list[str]:
+    """That what tells the first model from one of several may cancel out."""
+    first, *others = models
+    if len(others) < 2:
+        return []
+    return [
+        f"{first} is compared with {len(others):,} models at once: what it does more than one of them and "
+        f"less than another cancels out. To see it make a study of two models, such as {first} and "
+        f"{others[0]}"
     ]
 
 

@@ -1,6 +1,7 @@
 """Whether a table holds answers of models to prompts, and in which columns (`natstat new`)."""
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,7 @@ MODELS = ("model", "generator", "model_name", "llm")
 PREFERENCES = ("preference", "winner", "preferred", "second_preferred", "vote", "choice")
 CATEGORIES = ("category", "dataset", "task", "topic", "domain")
 """What such columns are called, the likeliest first."""
-_SIDES = (("1", "2"), ("a", "b"))
+_SIDES = ("123456789", "abcdefghi")
 _LONG_CHARS = 60
 """Characters that answers have on average, where their columns are called as nothing tells."""
 _MOST_CATEGORIES = 50
@@ -59,27 +60,28 @@ def _long(rows: pl.DataFrame, there: Mapping[str, str]) -> dict[str, Any] | None
 
 
 def _wide(rows: pl.DataFrame, there: Mapping[str, str], prompt: str) -> dict[str, Any] | None:
-    """A row has both answers."""
-    answers = _both(there, ANSWERS)
+    """A row has all answers."""
+    answers = _all_of(there, ANSWERS)
     if answers:
-        models = _both(there, MODELS)
-        return {"answers": answers, **({"model": models} if models else {})}
+        models = _all_of(there, MODELS)
+        return {"answers": answers, **({"model": models} if len(models or ()) == len(answers) else {})}
     texts = [
         name
         for name, column in rows.select(pl.col(pl.String)).to_dict().items()
         if name != prompt and _mean_chars(column) >= _LONG_CHARS
     ]
-    return {"answers": texts} if len(texts) == 2 else None
+    return {"answers": texts} if len(texts) > 1 else None
 
 
-def _both(there: Mapping[str, str], stems: Sequence[str]) -> list[str] | None:
-    """Two columns of one stem, such as answer_1 and answer_2, or response_a and response_b."""
+def _all_of(there: Mapping[str, str], stems: Sequence[str]) -> list[str] | None:
+    """Two columns or more of one stem, such as answer_1 and answer_2, or response_a and response_b."""
     for stem in stems:
-        for one, other in _SIDES:
+        for sides in _SIDES:
             for join in ("_", "", "-", " "):
-                pair = [f"{stem}{join}{one}", f"{stem}{join}{other}"]
-                if all(name in there for name in pair):
-                    return [there[name] for name in pair]
+                named = (f"{stem}{join}{side}" for side in sides)
+                found = [there[name] for name in takewhile(there.__contains__, named)]
+                if len(found) > 1:
+                    return found
     return None
 
 

@@ -60,7 +60,7 @@ def values(outputs: Outputs) -> Row:
     orders = [row for row in _rows(score, "orders", tables.ORDERS) if row["predicate_id"] in named]
     return {
         "telling": told(_rows(score, "telling", tables.TELLING)),
-        "n_prompts": counts(outputs.folder["collect"]),
+        **counts(outputs.folder["collect"]),
         "liked": picture.liked(found, outputs.rows, liked, alpha),
         "cards": cards(outputs, pairs),
         "categories": sorted(set(pairs["category"].drop_nulls())),
@@ -78,10 +78,14 @@ def _rows(folder: Path, name: str, schema: pl.Schema) -> list[Row]:
     return frames.read(folder, f"{name}.parquet", schema).to_dicts()
 
 
-def counts(collected: Path) -> dict[str, int]:
-    """Pairs of answers by half."""
+def counts(collected: Path) -> dict[str, Any]:
+    """Pairs of answers by half, and whether a prompt stands in several."""
     texts = frames.read(collected, "texts.parquet", frames.TEXTS)
-    return dict(texts.group_by("half").agg(pl.col("text_hash").n_unique()).sort("half").iter_rows())
+    n_pairs = texts.group_by("half").agg(pl.col("text_hash").n_unique()).sort("half")
+    return {
+        "n_pairs": dict(n_pairs.iter_rows()),
+        "is_several": bool(texts.filter(group="A")["context"].drop_nulls().is_duplicated().any()),
+    }
 
 
 def told(rows: Sequence[Row]) -> list[Row]:
