@@ -182,7 +182,7 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts, k
     n_documents = texts["document_id"].n_unique()
     documents = f"{texts.height} {words.corpus} of {n_documents} document{'s' if n_documents != 1 else ''}"
     advice = notes.advice(copied, words.alike) or (
-        "Documents are not divided: name finer ones, or leave the column of documents out."
+        "Documents are not divided: name a finer collect.document or leave it out."
         if texts.height >= 8 * MIN_TEXTS and n_documents < texts.height and not kind.compares
         else f"{words.more if kind.compares else 'Add texts'}, or change collect.explore_share or seed."
     )
