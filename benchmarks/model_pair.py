@@ -20,7 +20,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ import numpy as np
 import polars as pl
 import yaml
 
-from benchmarks import studies
 from benchmarks.planting import read_table
 from tasks.run import module
 from tasks.study import load
@@ -66,10 +65,11 @@ def main() -> None:
     if arguments.sample and arguments.sample < table.height:
         table = table.sample(arguments.sample, seed=arguments.seed)
     runs = []
-    with studies.remembered() if arguments.encoder == "bundled" else nullcontext():
+    # One project for all: what is encoded for the first study is there for the others.
+    with _project() as folder:
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):
             of = shuffled(table, seed) if arguments.shuffle else table
-            runs.append(measured(of, seed, arguments.encoder))
+            runs.append(measured(folder, of, seed, arguments.encoder))
             print(line(seed, runs[-1]), flush=True)
     print(found(runs[0]["discoveries"]))
     print(json.dumps(runs[0] | (over_seeds(runs) if len(runs) > 1 else {})))
@@ -135,26 +135,25 @@ def shuffled(table: pl.DataFrame, seed: int) -> pl.DataFrame:
     return table.with_columns(swapped)
 
 
-def measured(table: pl.DataFrame, seed: int, encoder: str) -> dict[str, Any]:
-    """What one study found."""
-    with _project() as folder:
-        table.write_parquet(folder / "answers.parquet")
-        own: dict[str, Any] = {"category": "category"} if "category" in table.columns else {}
-        if "second_preferred" in table.columns:
-            own |= {"preference": "second_preferred", "preferred": [0, 1]}
-        entry = {
-            **{block: {} for block in (*STAGES, *_BLOCKS)},
-            **{"kind": "model_pair", "engine": "embedded", "seed": seed, "user": None},
-            **{"verdicts": None, "labels": ".gitkeep", "data": "answers.parquet"},
-            "goal": "how the answers differ",
-            "model_pair": own,
-            "embed": {"encoder": encoder},
-        }
-        text = yaml.safe_dump({"studies": {NAME: entry}})
-        (folder / "params.yaml").write_text(text, encoding="utf-8")
-        for stage in STAGES:
-            module(stage).run(load(NAME))
-        return _results(folder / "data" / NAME)
+def measured(folder: Path, table: pl.DataFrame, seed: int, encoder: str) -> dict[str, Any]:
+    """What one study found, run in this project."""
+    table.write_parquet(folder / "answers.parquet")
+    own: dict[str, Any] = {"category": "category"} if "category" in table.columns else {}
+    if "second_preferred" in table.columns:
+        own |= {"preference": "second_preferred", "preferred": [0, 1]}
+    entry = {
+        **{block: {} for block in (*STAGES, *_BLOCKS)},
+        **{"kind": "model_pair", "engine": "embedded", "seed": seed, "user": None},
+        **{"verdicts": None, "labels": ".gitkeep", "data": "answers.parquet"},
+        "goal": "how the answers differ",
+        "model_pair": own,
+        "embed": {"encoder": encoder},
+    }
+    text = yaml.safe_dump({"studies": {NAME: entry}})
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    for stage in STAGES:
+        module(stage).run(load(NAME))
+    return _results(folder / "data" / NAME)
 
 
 def _results(folder: Path) -> dict[str, Any]:
