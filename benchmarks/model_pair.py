@@ -17,10 +17,7 @@ with --shuffle chance says anew for each seed which of a prompt's answers is the
 
 import argparse
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ import numpy as np
 import polars as pl
 import yaml
 
+from benchmarks import studies
 from benchmarks.planting import read_table
 from tasks.run import module
 from tasks.study import load
@@ -66,7 +64,7 @@ def main() -> None:
         table = table.sample(arguments.sample, seed=arguments.seed)
     runs = []
     # One project for all: what is encoded for the first study is there for the others.
-    with _project() as folder:
+    with studies.project() as folder:
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):
             of = shuffled(table, seed) if arguments.shuffle else table
             runs.append(measured(folder, of, seed, arguments.encoder))
@@ -221,18 +219,6 @@ def found(discoveries: Sequence[dict[str, Any]]) -> str:
         for one in discoveries
     ]
     return "\n".join(["| the answer that | V | interval | q |", "|---|---|---|---|", *rows])
-
-
-@contextmanager
-def _project() -> Iterator[Path]:
-    """An empty project folder, where stages look for params."""
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            yield Path(folder)
-        finally:
-            os.chdir(before)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ shuffles with a discovery, over all studies of a fixed plan (a few each).
 import argparse
 import json
 import math
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ import polars as pl
 import yaml
 from jaxtyping import Float
 
+from benchmarks import studies
 from benchmarks.null_designs import DESIGNS, Design
 from tasks.engines import roles
 from tasks.records import Group, Predicate
@@ -73,7 +72,7 @@ def main() -> None:
 def measure(design: Design, seeds: int) -> dict[str, Any]:
     """Gives the share of studies with any false discovery, and of shuffles with any."""
     found, shuffled = 0, []
-    with _few_shuffles(), _project() as folder:
+    with _few_shuffles(), studies.project() as folder:
         for seed in range(seeds):
             rng = np.random.default_rng([seed, 17])
             any_false, rate = (
@@ -186,18 +185,6 @@ def _few_shuffles() -> Iterator[None]:
         yield
     finally:
         baselines.NULL_SHUFFLES = usual
-
-
-@contextmanager
-def _project() -> Iterator[Path]:
-    """An empty project folder, where stages look for params."""
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            yield Path(folder)
-        finally:
-            os.chdir(before)
 
 
 def _line(design: Design, row: dict[str, Any]) -> str:

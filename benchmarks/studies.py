@@ -3,6 +3,7 @@
 The stages are the product's own functions; the one file is the table of texts that collect reads.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -83,6 +84,18 @@ class Remembering:
         return (
             np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dim), np.float32)
         )
+
+
+@contextmanager
+def project() -> Iterator[Path]:
+    """An empty project folder, where stages look for params."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield Path(folder)
+        finally:
+            os.chdir(before)
 
 
 @contextmanager

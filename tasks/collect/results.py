@@ -8,8 +8,7 @@ from tasks.collect.families import families
 from tasks.store.sources import normalised
 from tasks.study.corpus import Collect
 
-_SAME = 0.7
-"""As collect.near_duplicates takes texts for near-duplicates."""
+_SAME: float = Collect.model_fields["near_duplicates"].default
 MOST_VARIANTS = 0.1
 """Share of items that vary others from which on it is told."""
 

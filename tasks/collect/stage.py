@@ -84,12 +84,7 @@ def collected(study: Study) -> Collected:
     )
     _some_answered(rows)
     merged = merge(rows)
-    for group, name in names.items():
-        n_rows = rows.filter(pl.col("group") == group).height
-        if n_rows > 1 and merged.filter(pl.col("group") == group).height == 1:
-            raise CorpusError(
-                f"group {group} ({name}): all {n_rows:,} texts are the same one. Check collect.text."
-            )
+    _several(rows, merged, names)
     # Two models may well give the same answer.
     is_answers = "identity" in gathered.rows.columns
     kept, n_overlap = (merged, 0) if is_answers else _without_overlap(merged, study, names)
@@ -213,6 +208,16 @@ def _some_answered(rows: pl.DataFrame) -> None:
             "wanted prompts with two answers, got none after collect.ignore and collect.mask: they leave "
             "one of each two empty. Ignore less."
         )
+
+
+def _several(rows: pl.DataFrame, merged: pl.DataFrame, names: Mapping[str, str]) -> None:
+    """Refuses a group of which all texts are one."""
+    before, after = _per_group(rows, names), _per_group(merged, names)
+    for group, name in names.items():
+        if before[group] > 1 and after[group] == 1:
+            raise CorpusError(
+                f"group {group} ({name}): all {before[group]:,} texts are the same one. Check collect.text."
+            )
 
 
 def _per_group(texts: pl.DataFrame, names: Mapping[str, str]) -> dict[str, int]:

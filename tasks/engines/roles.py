@@ -7,7 +7,7 @@ An engine is a package `tasks/engines/<name>` whose `__init__` defines `proposer
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -36,6 +36,18 @@ class Exploration:
     """Name of the encoder that made the embeddings; empty where it is not known."""
     preference: Float[np.ndarray, " text"] | None = None
     """Of answers in pairs: how far A's was preferred to B's, -1 to 1, on both rows; NaN where nobody said."""
+
+    @property
+    def ordered(self) -> "Exploration":
+        """The same in the order of text_id, so that the order of rows changes nothing."""
+        order = self.texts["text_id"].arg_sort()
+        rows, preference = order.to_numpy(), self.preference
+        return replace(
+            self,
+            texts=self.texts[order],
+            embeddings=self.embeddings[rows],
+            preference=None if preference is None else preference[rows],
+        )
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from tasks.engines.roles import REFUSAL, VALUE, Exploration, UnreadError, unfroz
 from tasks.errors import EngineError
 from tasks.kinds.model_pair import embedded
 from tasks.kinds.model_pair.embedded import definitions, forms
-from tasks.kinds.model_pair.embedded.comparing import Pairs, clustered_z
+from tasks.kinds.model_pair.embedded.comparing import Pairs
 from tasks.kinds.model_pair.embedded.judging import ComparingJudge
 from tasks.kinds.model_pair.embedded.traits import AXES, BY_ENCODER, traits
+from tasks.kinds.model_pair.flips import clustered_z
 from tasks.records import Proposal
 from tasks.store.frames import hashed
 from tasks.study.asked import Asked

@@ -46,9 +46,8 @@ class EmbeddedProposer:
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial."""
         params = self._study.propose
-        order = exploration.texts["text_id"].arg_sort()
-        texts = exploration.texts[order]
-        embeddings = exploration.embeddings[order.to_numpy()]
+        shown = exploration.ordered
+        texts, embeddings = shown.texts, shown.embeddings
         if not 0 < (texts["group"] == "A").sum() < texts.height:
             return []
         encoder = encoders.load(self._study) if embeddings.shape[1] else None

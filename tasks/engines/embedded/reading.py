@@ -76,8 +76,8 @@ class EmbeddedReader:
             UnreadError: one cannot be judged.
             EngineError: the encoder cannot be used.
         """
-        order = exploration.texts["text_id"].arg_sort()
-        texts, embeddings = exploration.texts[order], exploration.embeddings[order.to_numpy()]
+        shown = exploration.ordered
+        texts, embeddings = shown.texts, shown.embeddings
         parts = [self._part(one) for one in asked]
         if any(part["kind"] == "similarity" for part in parts):
             check_encoder(exploration, encoders.load(self._study))

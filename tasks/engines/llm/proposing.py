@@ -19,7 +19,7 @@ from tasks.engines.encoders import encoder as encoders
 from tasks.engines.gateway import problems
 from tasks.engines.llm import ranking, sampling, wording
 from tasks.engines.llm.judging import LlmJudge
-from tasks.engines.llm.suggesting import OTHERS, STAGE, Suggester, Suggestion
+from tasks.engines.llm.suggesting import OTHERS, STAGE, Suggester, Suggestion, noted
 from tasks.errors import EngineError
 from tasks.records import Call, Predicate, Proposal
 from tasks.store import frames
@@ -60,9 +60,7 @@ class LlmProposer:
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
         said = self._suggester
-        why = {"unfit": dict(said.faults.most_common()), "failed": dict(said.problems.most_common())}
-        counted = self._counts + said.counts
-        return {**{name: counted[name] for name in NOTED}, **{k: v for k, v in why.items() if v}}
+        return noted(NOTED, self._counts + said.counts, said.faults, said.problems)
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial.
@@ -70,8 +68,8 @@ class LlmProposer:
         Raises:
             EngineError: the endpoint cannot be used, or no round brought an answer.
         """
-        order = exploration.texts["text_id"].arg_sort()
-        texts, embeddings = exploration.texts[order], exploration.embeddings[order.to_numpy()]
+        shown = exploration.ordered
+        texts, embeddings = shown.texts, shown.embeddings
         if not 0 < (texts["group"] == "A").sum() < texts.height:
             return []
         look = _Look(texts, embeddings, sampling.Sampler(texts, embeddings, rng), rng)

@@ -98,12 +98,12 @@ class LlmReader:
         """
         sentences = [self.meaning(one).predicate for one in asked]
         definitions = [json.dumps({"says": sentence}, ensure_ascii=False) for sentence in sentences]
-        order = exploration.texts["text_id"].arg_sort()
-        texts = exploration.texts[order]
+        shown = exploration.ordered
+        texts = shown.texts
         rows = sampling.random_rows(texts, sampling.n_judged(self._study), rng)
         effect = z = np.zeros(len(asked))
         if rows:
-            embeddings = exploration.embeddings[order.to_numpy()][rows]
+            embeddings = shown.embeddings[rows]
             contrast, chosen = Contrast.of(texts[rows]), texts[rows]
             judge = LlmJudge(self._study, stage=STAGE)
             predicates = [

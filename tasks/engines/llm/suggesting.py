@@ -34,6 +34,14 @@ Key = TypeVar("Key")
 OTHERS: Mapping[Group, Group] = {"A": "B", "B": "A"}
 
 
+def noted(
+    names: Sequence[str], counts: Counter[str], faults: Counter[str], problems: Counter[str]
+) -> roles.Noted:
+    """What a proposer counted, and why suggestions were unfit and calls failed, for the manifest."""
+    why = {"unfit": dict(faults.most_common()), "failed": dict(problems.most_common())}
+    return {**{name: counts[name] for name in names}, **{key: value for key, value in why.items() if value}}
+
+
 @dataclass(frozen=True)
 class Suggestion:
     """A sentence, and the group of which it was said."""

@@ -127,9 +127,9 @@ class ModelPair(Kind):
 
     def shuffled(self, rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
         """The two answers to a prompt trade places, all those of a document together."""
-        from tasks.kinds.model_pair import rows as of_pairs
+        from tasks.kinds.model_pair import compared
 
-        return of_pairs.shuffled(rows, rng)
+        return compared.shuffled(rows, rng)
 
     def size_lines(self, found: Mapping[str, Any]) -> list[str]:
         """Pairs, and what is missing."""

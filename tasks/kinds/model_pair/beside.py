@@ -35,7 +35,7 @@ def beside(judged: Judged, least: float) -> dict[str, pl.DataFrame]:
         "orders": orders(judged, verified, least),
     }
     if judged.study.verify.plan == "fixed":
-        found |= _of_all(judged, compared(judged), np.log1p(counted))
+        found |= _of_all(judged, compared(judged), surface.amounts(counted))
     return {name: frame for name, frame in found.items() if frame is not None}
 
 

@@ -11,6 +11,7 @@ from tasks.stats.missing import share_difference_bounds_missing
 from tasks.stats.paired import paired_difference
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
+from tasks.verdicts.matrices import groups_and_documents
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,10 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
         "method": found.method,
     }
     return frames.conform(pl.DataFrame(columns), frames.ESTIMATES)
+
+
+def shuffled(rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
+    """Groups where the answers of each pair have traded places by a coin, one for a whole document."""
+    in_a, document = groups_and_documents(rows)
+    swaps = rng.random(int(document.max(initial=0))) < 0.5
+    return pl.Series("group", np.where(in_a ^ swaps[document - 1], "A", "B"))

@@ -1,4 +1,4 @@
-"""Which pairs of answers are judged, and what they are where models mean nothing."""
+"""Which pairs of answers are judged, and what is known of them."""
 
 import numpy as np
 import polars as pl
@@ -37,11 +37,3 @@ def preferences(study: Study, texts: pl.DataFrame) -> Float[np.ndarray, " answer
     of = texts.join(known, left_on="text_hash", right_on="pair", how="left", maintain_order="left")
     found = of["preference"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     return None if np.isnan(found).all() else found
-
-
-def shuffled(rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
-    """Groups where the answers of each pair have traded places by a coin, one for a whole document."""
-    document = rows["document_id"].rank("dense").to_numpy().astype(np.int64) - 1
-    swaps = rng.random(int(document.max(initial=-1)) + 1) < 0.5
-    in_a = (rows["group"] == "A").to_numpy() ^ swaps[document]
-    return pl.Series("group", np.where(in_a, "A", "B"))

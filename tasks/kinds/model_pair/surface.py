@@ -32,6 +32,6 @@ def counted(rows: pl.DataFrame) -> Float[np.ndarray, "row count"]:
     return rows.select(of.cast(pl.Float64).alias(name) for name, of in COUNTS.items()).to_numpy()
 
 
-def amounts(rows: pl.DataFrame) -> Float[np.ndarray, "row count"]:
+def amounts(counts: Float[np.ndarray, "row count"]) -> Float[np.ndarray, "row count"]:
     """The logarithms of one more than each count: twice as long is as much of a long answer as of a short."""
-    return np.asarray(np.log1p(counted(rows)))
+    return np.asarray(np.log1p(counts))

@@ -16,7 +16,7 @@ from tasks.engines import roles
 from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, sampling, wording
-from tasks.engines.llm.suggesting import question
+from tasks.engines.llm.suggesting import noted, question
 from tasks.errors import EngineError
 from tasks.kinds.encoder_failures.llm import schemas
 from tasks.kinds.encoder_failures.params import own
@@ -60,9 +60,7 @@ class LlmFailureProposer:
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
-        why = {"unfit": dict(self._faults.most_common()), "failed": dict(self._problems.most_common())}
-        counts = {name: self._counts[name] for name in NOTED}
-        return {**counts, **{name: counted for name, counted in why.items() if counted}}
+        return noted(NOTED, self._counts, self._faults, self._problems)
 
     def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
         """Failures in the order of their rounds, those expected without data last, `blind` by family.

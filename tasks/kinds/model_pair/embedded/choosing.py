@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float, Int
 
 from tasks.engines.contrast import N_FOLDS, significant
 from tasks.engines.embedded.select import GATE_RATE, LEAST_KEPT, PREFERENCE
-from tasks.kinds.model_pair.embedded.comparing import Pairs, Signs, clustered_z
+from tasks.kinds.model_pair.embedded.comparing import Pairs, Signs
+from tasks.kinds.model_pair.flips import clustered_z
 from tasks.records import Grade
 
 FROM_SIZE = 0.85
@@ -27,7 +28,7 @@ LIKED = 4
 """One place in so many is for what tells which answer was preferred."""
 RIDGE = 1.0
 """Pairs that the ridge penalty of the logistic model is worth."""
-_NEWTON_STEPS = 8
+_LEAST_GAIN = 1e-9
 
 
 @dataclass(frozen=True)
@@ -246,13 +247,11 @@ def _right(
     """
     from scipy.special import expit
 
-    right = np.full(len(known), 0.5)
+    from tasks.stats.logistic import logistic_coefficients
+
+    right, none = np.full(len(known), 0.5), np.zeros(known.shape[1])
     for k in range(N_FOLDS):
-        seen, weights = known[fold != k], np.zeros(known.shape[1])
-        for _ in range(_NEWTON_STEPS):
-            said = expit(seen @ weights)
-            slope = seen.T @ (1 - said) - RIDGE * weights
-            bend = (seen * (said * (1 - said))[:, None]).T @ seen + RIDGE * np.eye(len(weights))
-            weights = weights + np.linalg.solve(bend, slope)
+        seen = known[fold != k]
+        weights, _ = logistic_coefficients(seen, np.ones(len(seen)), none + RIDGE, none, _LEAST_GAIN)
         right[fold == k] = expit(known[fold == k] @ weights)
     return right

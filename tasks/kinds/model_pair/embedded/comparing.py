@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
-from tasks.engines.embedded.similarity import DIGITS
 from tasks.errors import EngineError
 
 Signs = Int[np.ndarray, " pair"]
@@ -64,25 +63,3 @@ class Pairs:
         # Means and projections reach below 0, and stand on one scale as they are.
         found = a - b if values.min(initial=0.0) < 0 else np.log1p(a) - np.log1p(b)
         return np.where(self.missing, 0.0, np.round(found, _DIGITS))
-
-
-def clustered_z(
-    signs: Float[np.ndarray, "pair trait"], document: Int[np.ndarray, " pair"]
-) -> Float[np.ndarray, " trait"]:
-    """Sum over its standard error where each document's sign is a coin: the null of the sign flip.
-
-    Source:
-        Second moment of a randomisation by sign flips (Fisher 1935, The Design of Experiments, 21).
-    """
-    from scipy import sparse
-
-    n = int(document.max(initial=-1)) + 1
-    by_document = sparse.csr_array(
-        (np.ones(len(document)), (document, np.arange(len(document)))), shape=(n, len(document))
-    )
-    total = by_document @ signs
-    spread = np.sqrt((total**2).sum(axis=0))
-    z: Float[np.ndarray, " trait"] = np.divide(
-        total.sum(axis=0), spread, where=spread > 0, out=np.zeros(signs.shape[1])
-    )
-    return np.round(z, DIGITS)

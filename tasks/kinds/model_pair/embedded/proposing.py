@@ -19,9 +19,10 @@ from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Encoder, Exploration
 from tasks.kinds.model_pair.embedded import carriers, choosing, definitions, forms
 from tasks.kinds.model_pair.embedded.choosing import Candidate
-from tasks.kinds.model_pair.embedded.comparing import Pairs, clustered_z
+from tasks.kinds.model_pair.embedded.comparing import Pairs
 from tasks.kinds.model_pair.embedded.traits import AXES, Trait, traits
 from tasks.kinds.model_pair.embedded.values import Answers, Values
+from tasks.kinds.model_pair.flips import clustered_z
 from tasks.records import Grade, Group, Proposal
 from tasks.study import Study
 
@@ -43,8 +44,8 @@ class ComparingProposer:
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial."""
         params = self._study.propose
-        order = exploration.texts["text_id"].arg_sort()
-        texts, embeddings = exploration.texts[order], exploration.embeddings[order.to_numpy()]
+        shown = exploration.ordered
+        texts, embeddings = shown.texts, shown.embeddings
         if texts.is_empty():
             return []
         encoder = encoders.load(self._study) if embeddings.shape[1] else None
@@ -59,8 +60,7 @@ class ComparingProposer:
             if candidate.says.isdisjoint(asked)
         ]
         self.noted = {"n_compared": look.n_compared}
-        preference = exploration.preference
-        liked = None if preference is None else preference[order.to_numpy()][look.pairs.in_a]
+        liked = None if shown.preference is None else shown.preference[look.pairs.in_a]
         chosen = choosing.choose(
             found, look.pairs, params.max_predicates, params.max_phi, params.gate_z, rng, liked
         )

@@ -64,8 +64,8 @@ class ComparingReader:
             UnreadError: one cannot be judged.
             EngineError: the encoder cannot be used.
         """
-        order = exploration.texts["text_id"].arg_sort()
-        texts, embeddings = exploration.texts[order], exploration.embeddings[order.to_numpy()]
+        shown = exploration.ordered
+        texts, embeddings = shown.texts, shown.embeddings
         parts = [self._part(one) for one in asked]
         needs_encoder = any("axis" in part for part in parts)
         encoder = encoders.load(self._study) if needs_encoder else None

@@ -19,7 +19,7 @@ from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, ranking, sampling
 from tasks.engines.llm.proposing import NOTED
-from tasks.engines.llm.suggesting import MAX_KNOWN, question
+from tasks.engines.llm.suggesting import MAX_KNOWN, noted, question
 from tasks.errors import EngineError
 from tasks.kinds.model_pair.llm import schemas, traits, weighing
 from tasks.kinds.model_pair.prompts import FOLDER
@@ -67,8 +67,7 @@ class TraitProposer:
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
-        why = {"unfit": dict(self._faults.most_common()), "failed": dict(self._problems.most_common())}
-        return {**{name: self._counts[name] for name in NOTED}, **{k: v for k, v in why.items() if v}}
+        return noted(NOTED, self._counts, self._faults, self._problems)
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial.

@@ -14,6 +14,7 @@ from tasks.engines import roles
 from tasks.engines.contrast import Contrast
 from tasks.engines.llm import packing, ranking
 from tasks.engines.llm.judging import LlmJudge
+from tasks.kinds.model_pair.flips import clustered_z
 from tasks.kinds.model_pair.rows import paired
 from tasks.records import Call, Predicate
 from tasks.store import frames
@@ -50,11 +51,7 @@ class Scale:
         known = ~np.isnan(difference)
         filled = np.where(known, difference, 0.0)
         document = self.texts["document_id"][::2].rank("dense").to_numpy().astype(np.int64) - 1
-        total = np.zeros((int(document.max(initial=-1)) + 1, score.shape[1]))
-        np.add.at(total, document, filled)
-        spread = np.sqrt((total**2).sum(axis=0))
-        effect = filled.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        return effect, total.sum(axis=0) / np.where(spread > 0, spread, 1.0)
+        return filled.sum(axis=0) / np.maximum(known.sum(axis=0), 1), clustered_z(filled, document)
 
     def told_wrongly(self, score: Float[np.ndarray, "text trait"], rng: np.random.Generator) -> list[int]:
         """Pairs whose models the traits do not tell, or the wrong way round, the worst first.
