@@ -449,7 +449,7 @@ def test_where_no_spaces_are_written_characters_are_counted_and_no_english_words
 def with_preference(texts: pl.DataFrame, seed: int = 1) -> np.ndarray:
     """The longer answer of each pair is preferred in four of five; every tenth is a tie, or nobody said."""
     rng, liked = np.random.default_rng(seed), {}
-    for pair, both in texts.group_by("text_hash"):
+    for pair, both in texts.group_by("text_hash", maintain_order=True):
         length = dict(both.select("group", pl.col("text").str.count_matches(" ")).iter_rows())
         towards = float(np.sign(length["A"] - length["B"])) or 1.0
         towards *= -1 if rng.random() < 0.2 else 1
@@ -464,7 +464,8 @@ def test_what_tells_the_preference_is_proposed_though_the_models_do_not_differ_b
         embedded.proposer(study()).propose(one, np.random.default_rng(0))
         for one in (shown, replace(shown, preference=with_preference(texts)))
     )
-    lengths = {"is longer", "is shorter", "has more sentences", "has fewer sentences"}
+    # Of one paragraph each, so that a paragraph is as long as its answer.
+    lengths = {"is longer", "is shorter", "has longer paragraphs", "has shorter paragraphs"}
     assert not lengths & {one.predicate for one in alone}, "both models are as long"
     assert lengths & {one.predicate for one in both}
     assert alone[0].predicate.startswith('opens with "Sure"'), "what every answer of a model shows"
