@@ -44,7 +44,7 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
     """Frozen predicates, best proposal first; what is proposed twice is frozen once."""
     kind = kinds.load(study.kind)
     judge = kind.judge(study, kind.actors(study.engine))
-    test = planned(study, kind.units(study, texts), kind.planned_test)
+    test = planned(study, kind.units(study, texts), kind.planned(study))
     split_hash = frames.split_hash(texts)
     return [
         Predicate(

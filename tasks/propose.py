@@ -157,9 +157,10 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
     study, kind = seen.study, kinds.load(seen.study.kind)
     actors = kind.actors(study.engine)
     own = _own(seen, actors)
-    if study.propose.only:
+    if study.propose.only and not kind.fits:
         found = own
     else:
+        seen = replace(seen, asked=tuple(own.proposals))
         found = kind.propose(seen, actors, np.random.default_rng([study.seed, 1]), search)
         # Recorded predicates are tested all, however many.
         found = _with_own(own, found, max(study.propose.max_predicates, len(found.proposals)))

@@ -61,7 +61,7 @@ def run(study: Study) -> dict[str, Any]:
     run_id = this_run["run_id"].item()
     cost_usd = calls.cost_usd_by_predicate(paid, study.spend.prices)
     discoveries = discovery_rows(this_run, predicates, scores, ratings, rated_by, cost_usd, judges)
-    expectations.check_record(predicates, expectations.summarise(verdicts), discoveries)
+    expectations.check_record(predicates, expectations.summarise(verdicts), discoveries, kind.scale)
     tested = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
     judged, embeddings = kind.evidence(study, texts, tested)
     evidence = evidence_rows(study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge)

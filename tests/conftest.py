@@ -130,6 +130,9 @@ class Project:
             "corpus_pair": {},
             "encoder_failures": {},
             "model_pair": {},
+            "timeline": {},
+            "classes": {},
+            "clusters": {},
             **{stage: {} for stage in STAGES},
         }
         content = {"studies": {name: {**blank, **study} for name, study in studies.items()}}

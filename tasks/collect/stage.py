@@ -86,7 +86,7 @@ def collected(study: Study) -> Collected:
     merged = merge(rows)
     _several(rows, merged, names)
     # Two models may well give the same answer.
-    is_answers = "identity" in gathered.rows.columns
+    is_answers = "context" in gathered.rows.columns
     kept, n_overlap = (merged, 0) if is_answers else _without_overlap(merged, study, names)
     linked = link(kept, study.collect.near_duplicates if kind.joins_near_duplicates else None)
     drawn = split(linked, study.seed, study.collect.explore_share)
@@ -200,7 +200,7 @@ def _some_answered(rows: pl.DataFrame) -> None:
     Raises:
         CorpusError: what is ignored leaves none.
     """
-    if "identity" not in rows.columns:
+    if "context" not in rows.columns:
         return
     filled = rows.filter(pl.col("text").str.strip_chars() != "")
     if not filled.select("identity", "group").unique()["identity"].is_duplicated().any():

@@ -53,6 +53,9 @@ __all__ = [
     "tested",
 ]
 
+SHARED = ("fitted",)
+"""Packages here that are no kind: what several kinds are made of."""
+
 
 class Kind:
     """What a stage asks about a study of its kind; everything has a default but the name and the question."""
@@ -79,6 +82,13 @@ class Kind:
     """Whether two texts are always judged against each other, in both orders (`form: two_text`)."""
     planned_test: ClassVar[str] = ""
     """What is frozen as the test of a fixed plan, where it is the kind's own (`estimates`)."""
+    scale: ClassVar[Literal["share", "bits"]] = "share"
+    """What effects are measured in: a difference of shares in [-1, 1], or bits per text."""
+    conditional: ClassVar[bool] = False
+    """Whether an effect is given all other predicates: what is told twice then has none, and paraphrases are
+    neither folded nor held equal."""
+    fits: ClassVar[bool] = False
+    """Whether it fits a model around what the user asks: `propose` is called with that alone, too."""
     min_effect: ClassVar[float | None] = None
     """Least abs(V) worth a discovery where a study names none; None: the default of `score.min_effect`."""
     judge_errs: ClassVar[bool] = True
@@ -192,11 +202,15 @@ class Kind:
 
         return effects.estimates(judged, level)
 
-    def shuffled(self, rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
-        """Groups of the rows as if they meant nothing: the null hypothesis of the planned test [score]."""
+    def planned(self, study: Study) -> str:
+        """What is frozen as the test of a fixed plan; empty: what the rows call for [formalise]."""
+        return self.planned_test
+
+    def shuffled(self, judged: "Judged", rng: np.random.Generator) -> "Judged":
+        """The same verdicts where the null hypothesis of the planned test is true [score]."""
         from tasks.kinds import effects
 
-        return effects.shuffle_groups(rows, rng)
+        return judged.regrouped(effects.shuffle_groups(judged.rows, rng))
 
     def agreed(self, judged: "Judged", verified: Path) -> Bool[np.ndarray, " predicate"] | None:
         """Which predicates say the same to whoever judges; None: all. Another one is no discovery [score].
@@ -295,7 +309,8 @@ class _Actors:
 
 def names() -> list[str]:
     """All kinds there are: folders here that are packages."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    found = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    return sorted(name for name in found if name not in SHARED)
 
 
 def load(name: str) -> Kind:

@@ -66,6 +66,8 @@ class Seen:
     """How many documents the confirmation half has (a size, not its content)."""
     encoder: str = ""
     """Name of the encoder that made the vectors; empty where it is not known."""
+    asked: tuple[Proposal, ...] = ()
+    """What the user asks, for a kind that fits a model around it (`Kind.fits`)."""
 
 
 @dataclass(frozen=True)

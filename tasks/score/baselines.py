@@ -21,7 +21,7 @@ def null_rate(judged: Judged) -> dict[str, int]:
     rng, wanted = np.random.default_rng([judged.study.seed, 2]), judged.study.score
     kind, found = kinds.load(judged.study.kind), 0
     for _ in range(NULL_SHUFFLES):
-        estimates = fixed_estimates(judged.regrouped(kind.shuffled(judged.rows, rng)))
+        estimates = fixed_estimates(kind.shuffled(judged, rng))
         size = np.abs(estimates["validity"].to_numpy())
         found += bool(holds(q_of(estimates["p"].to_numpy(), size, wanted), size, wanted).any())
     return {

@@ -66,7 +66,7 @@ def decided_fixed(
     """The estimates with what is decided, where every predicate was judged on every row.
 
     Args:
-        estimates: rows of frames.ESTIMATES.
+        estimates: rows of frames.ESTIMATES, with `e_value` where a kind's test gives one.
         towards_a: the frozen directions.
         wanted: what counts as a discovery.
     """
@@ -75,7 +75,7 @@ def decided_fixed(
     found = holds(q, towards, wanted)
     return estimates.with_columns(
         pl.Series("q", q),
-        pl.lit(None, pl.Float64).alias("e_value"),
+        (pl.col("e_value") if "e_value" in estimates.columns else pl.lit(None, pl.Float64)).alias("e_value"),
         pl.lit("fixed").alias("decision"),
         pl.col("validity").alias("conservative_validity"),
         pl.Series("fragile", found & is_fragile(estimates, towards_a, wanted)),

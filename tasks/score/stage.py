@@ -178,9 +178,11 @@ def score_judged(of: Judged, walk: Walk | None = None, n_looks: int | None = Non
     # Opposites are two sentences: only verdicts that agree make a group.
     phi, least = verdicts_phi(of.score), of.study.score.group_phi
     strength = _strength(found.table)
-    leader = paraphrase_groups(np.maximum(phi, 0), least, strength)
+    is_conditional = kinds.load(of.study.kind).conditional
+    alone = np.arange(len(of.predicates))
+    leader = alone if is_conditional else paraphrase_groups(np.maximum(phi, 0), least, strength)
     # Where gold decides, what the judge's own verdicts leave at equal length is the effect of another judge.
-    is_adjusted = walk is None and not of.study.gold.decides
+    is_adjusted = walk is None and not of.study.gold.decides and not is_conditional
     is_found = found.table["is_discovery"].to_numpy() & is_adjusted
     # Each of two opposites explains the other away, as each of two paraphrases does.
     adjusted = groups.adjusted_effects(of, is_found, paraphrase_groups(np.abs(phi), least, strength))

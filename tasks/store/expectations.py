@@ -14,6 +14,8 @@ from tasks.errors import GuardError
 from tasks.records import Grade, Status
 
 AT_MOST_SHOWN = 5
+_MOST_BITS = 1e6
+"""Bits that a text can gain, at most: what is more is no figure."""
 STRAY = 1e-6
 """How seldom a split by hash may stray from its share so far that the study is stopped."""
 
@@ -102,13 +104,16 @@ def summarise(verdicts: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def check_record(predicates: pl.DataFrame, verdicts: pl.DataFrame, discoveries: pl.DataFrame) -> None:
+def check_record(
+    predicates: pl.DataFrame, verdicts: pl.DataFrame, discoveries: pl.DataFrame, scale: str = "share"
+) -> None:
     """Passes when what was tested is what was frozen, and every figure is one that can be.
 
     Args:
         predicates: the frozen ones, rows of frames.PREDICATES.
         verdicts: what `summarise` gives.
         discoveries: rows of frames.DISCOVERIES, one per tested predicate.
+        scale: what effects are measured in (`Kind.scale`).
 
     Raises:
         GuardError: an expectation was not met.
@@ -128,7 +133,7 @@ def check_record(predicates: pl.DataFrame, verdicts: pl.DataFrame, discoveries: 
         ],
     )
     _check_verdicts(suite, expect, verdicts, frozen)
-    _check_figures(suite, expect, discoveries, frozen)
+    _check_figures(suite, expect, discoveries, frozen, scale)
 
 
 def _check_verdicts(suite: "_Suite", expect: Any, verdicts: pl.DataFrame, frozen: list[str]) -> None:
@@ -147,7 +152,9 @@ def _check_verdicts(suite: "_Suite", expect: Any, verdicts: pl.DataFrame, frozen
     )
 
 
-def _check_figures(suite: "_Suite", expect: Any, discoveries: pl.DataFrame, frozen: list[str]) -> None:
+def _check_figures(
+    suite: "_Suite", expect: Any, discoveries: pl.DataFrame, frozen: list[str], scale: str
+) -> None:
     between = expect.ExpectColumnValuesToBeBetween
     effects = (
         "validity",
@@ -158,13 +165,15 @@ def _check_figures(suite: "_Suite", expect: Any, discoveries: pl.DataFrame, froz
         "corrected_lo",
         "corrected_hi",
     )
-    ranges = {**dict.fromkeys(effects, (-1, 1)), "p": (0, 1), "q": (0, 1)}
+    is_share = scale == "share"
+    end = 1.0 if is_share else _MOST_BITS
+    ranges = {**dict.fromkeys(effects, (-end, end)), "p": (0, 1), "q": (0, 1)}
     # A rating or a cost that is not known is NULL, which passes.
     rated = dict.fromkeys(("relevance", "novelty", "novelty_blind", "novelty_past", "significance"), (0, 2))
     # The ends and the estimate, and p and q, are rounded apart.
     in_interval = (pl.col("lo") <= pl.col("validity") + 1e-9) & (pl.col("validity") <= pl.col("hi") + 1e-9)
     # Where a group has no verdict at all, or too few that decide, there is no effect to speak of; only there.
-    judged = (pl.col("n_a") > 0) & (pl.col("n_b") > 0)
+    judged = (pl.col("n_a") > 0) & (pl.col("n_b") > 0 if is_share else True)
     open_ = (pl.col("lo") == -1) & (pl.col("hi") == 1) & (pl.col("p") == 1)
     known = pl.all_horizontal(pl.col(name).fill_nan(None).is_not_null() for name in ("validity", "lo", "hi"))
     figures = discoveries.select(

@@ -140,7 +140,7 @@ def test_shuffled_pairs_seldom_give_a_discovery_though_prompts_repeat(pairs: Pro
 
 def test_shuffling_trades_places_within_a_document_as_one(pairs: Project) -> None:
     of = judged([1] * 60, document=[i // 3 for i in range(60)])
-    group = KIND.shuffled(of.rows, np.random.default_rng(0))
+    group = KIND.shuffled(of, np.random.default_rng(0)).rows["group"]
     d = compared(of.regrouped(group)).d[:, 0].reshape(20, 3)
     assert (d == d[:, :1]).all() and set(d[:, 0]) == {-1, 1}
 

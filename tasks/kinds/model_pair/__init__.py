@@ -125,11 +125,11 @@ class ModelPair(Kind):
 
         return rows.units(study, texts)
 
-    def shuffled(self, rows: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
+    def shuffled(self, judged: "Judged", rng: np.random.Generator) -> "Judged":
         """The two answers to a prompt trade places, all those of a document together."""
         from tasks.kinds.model_pair import compared
 
-        return compared.shuffled(rows, rng)
+        return judged.regrouped(compared.shuffled(judged.rows, rng))
 
     def size_lines(self, found: Mapping[str, Any]) -> list[str]:
         """Pairs, and what is missing."""

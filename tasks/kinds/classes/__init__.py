@@ -1,0 +1,36 @@
+"""Kind classes: what predicts the label of a text, or its score, given the rest?
+
+Estimand: bits per text by which a predicate makes the label of a new text better foreseen, beside all others:
+ridge multinomial logistic model of a label, linear normal model of a score.
+"""
+
+from tasks.kinds import Gathered
+from tasks.kinds.classes.params import Classes
+from tasks.kinds.fitted import Fitted, own
+from tasks.kinds.fitted.model import Model
+from tasks.kinds.fitted.observed import Observed
+from tasks.study import Study
+
+
+class ClassesKind(Fitted):
+    """A label, or a score, is explained by sentences."""
+
+    name = "classes"
+    question = "which sentences predict the label, or the score, of a text, given the others?"
+    Params = Classes
+
+    def gather(self, study: Study) -> Gathered:
+        """Texts with their labels or scores."""
+        from tasks.kinds.classes import labels
+        from tasks.kinds.fitted import gathering
+
+        return gathering.gathered(study, own(study).value, labels.read)
+
+    def model(self, study: Study, explored: Observed) -> Model:
+        """One weight a class, or one for the score."""
+        from tasks.kinds.classes import model
+
+        return model.model(own(study), explored)
+
+
+KIND = ClassesKind()

@@ -1,0 +1,7 @@
+"""The block `clusters` of a study."""
+
+from tasks.kinds.fitted.params import Fit
+
+
+class Clusters(Fit):
+    """How themes are found."""

@@ -1,0 +1,129 @@
+"""What kinds with a model share: predicates are the parameters of a model that is fitted, frozen and tested.
+
+Unit judged: one text. Estimand: how many bits per text a predicate adds to all others, on the confirmation
+half, by models fitted on the exploration half (after Zhong, Wang, Klein & Steinhardt 2024).
+
+params tables     keys and tables that they share
+gathering         texts with a value each
+observed          what a model explains of each text
+model             what a kind's own model must be able to do
+fitting           relax, sort, name, judge, choose
+frozen            the model as propose left it
+effects           conditional gains: the estimand
+beside            weights refitted, coverage, baselines
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from tasks import paths
+from tasks.engines import roles
+from tasks.kinds import Kind, Outputs, Proposed, Search, Section, Seen, Words
+from tasks.kinds.fitted import tables
+from tasks.kinds.fitted.observed import Observed
+from tasks.store import frames
+from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.kinds.fitted.model import Model
+    from tasks.verdicts.judged import Judged
+
+
+class Fitted(Kind):
+    """Defaults of the kinds with a model."""
+
+    has_groups = False
+    estimand = "bits per text gained beside the other predicates"
+    scale = "bits"
+    conditional = True
+    fits = True
+    planned_test = "conditional_gain"
+    source = "Zhong, Wang, Klein & Steinhardt 2024"
+    sides = {"A": "with it", "B": "without it"}  # noqa: RUF012 - never changed
+    tables = tables.ALL
+    has_values: ClassVar[bool] = True
+    """Whether each text has a value that is to be explained; else its words are."""
+    words = Words(
+        judged=("predicates", "confirmation texts"),
+        holds="{a} bits a text with it, {b} without",
+        reads="is how many bits a text it adds to what all the others say.",
+        baseline="baseline",
+        baselines="What reaches how much without any sentence.",
+        shuffled="values are dealt out anew between documents",
+        without="sentence",
+    )
+
+    def model(self, study: Study, explored: Observed) -> "Model":
+        """The form of the model, with what the exploration half fixes of it."""
+        raise NotImplementedError
+
+    def check(self, study: Study) -> None:
+        """Refuses what these kinds cannot do.
+
+        Raises:
+            ValueError: it says what was wanted.
+        """
+        if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
+            raise ValueError(
+                f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`: all "
+                "predicates of a model are tested together, on the same texts"
+            )
+
+    def planned(self, study: Study) -> str:
+        """The test, with a hash of the model that is frozen with the predicates."""
+        from tasks.kinds.fitted import frozen
+
+        return frozen.planned(study)
+
+    def propose(
+        self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
+    ) -> Proposed:
+        """The predicates of a model, and the model."""
+        from tasks.kinds.fitted import fitting
+
+        return fitting.fitted(self, seen, actors, rng)
+
+    def with_values(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+        """The texts with columns value and number of tables.VALUES."""
+        known = frames.read(paths.output(study.name, "collect"), "values.parquet", tables.VALUES)
+        return texts.join(known, on="text_hash", how="left", maintain_order="left")
+
+    def observed(self, study: Study, rows: pl.DataFrame) -> Observed:
+        """What the model explains of each row."""
+        document = rows["document_id"].rank("dense").to_numpy().astype(np.int64) - 1
+        text = tuple(rows["text"])
+        if not self.has_values:
+            return Observed(document, text)
+        if "value" not in rows.columns:
+            rows = self.with_values(study, rows)
+        return Observed(document, text, tuple(rows["value"]), rows["number"].cast(pl.Float64).to_numpy())
+
+    def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
+        """Bits per text that each predicate adds to the others."""
+        from tasks.kinds.fitted import effects
+
+        return effects.estimates(judged, level)
+
+    def shuffled(self, judged: "Judged", rng: np.random.Generator) -> "Judged":
+        """Values, or verdicts, dealt out anew between documents."""
+        from tasks.kinds.fitted import effects
+
+        return effects.shuffled(judged, rng)
+
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Weights refitted, coverage and baselines."""
+        from tasks.kinds.fitted import beside
+
+        return beside.beside(self, judged, texts, found)
+
+    def section(self, outputs: Outputs) -> Section | None:
+        """Its part of the page."""
+        return None
+
+
+def own(study: Study) -> Any:
+    """The study's block of its kind."""
+    return getattr(study, study.kind)

@@ -1,0 +1,37 @@
+"""Kind timeline: when did what texts say change?
+
+Estimand: bits per text by which a predicate makes the texts of a time better foreseen, beside all others:
+p(x | t) proportional to exp(w_t . h(x)) over the pool of texts, w smooth in time (Zhong, Wang, Klein &
+Steinhardt 2024).
+"""
+
+from tasks.kinds import Gathered
+from tasks.kinds.fitted import Fitted, own
+from tasks.kinds.fitted.model import Model
+from tasks.kinds.fitted.observed import Observed
+from tasks.kinds.timeline.params import Timeline
+from tasks.study import Study
+
+
+class TimelineKind(Fitted):
+    """Time is explained by sentences whose shares change."""
+
+    name = "timeline"
+    question = "when did what texts say change?"
+    Params = Timeline
+
+    def gather(self, study: Study) -> Gathered:
+        """Texts with their times."""
+        from tasks.kinds.fitted import gathering
+        from tasks.kinds.timeline import times
+
+        return gathering.gathered(study, own(study).value, times.read)
+
+    def model(self, study: Study, explored: Observed) -> Model:
+        """One weight a time."""
+        from tasks.kinds.timeline import model
+
+        return model.model(own(study), explored)
+
+
+KIND = TimelineKind()
