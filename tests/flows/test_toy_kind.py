@@ -118,7 +118,10 @@ def test_a_study_without_the_block_of_its_kind_is_told_what_to_write(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"kind": 5}, "studies.news.kind: wanted one of classes, clusters, corpus_pair, encoder_failures, model_pair, timeline, got 5."),
+        (
+            {"kind": 5},
+            "studies.news.kind: wanted one of classes, clusters, corpus_pair, encoder_failures, model_pair, timeline, got 5.",
+        ),
         ({"corpus_pair": {"x": 1}}, "studies.news.corpus_pair.x: unknown key."),
         (
             {"encoder_failures": {"treshold": 1}},
