@@ -119,6 +119,39 @@ def gain_variance(
     return np.asarray((2 * curved**2 + sloped**2) / np.log(2) ** 2)
 
 
+def weight_error(
+    model: Normal,
+    z: Float[np.ndarray, "text predicate"],
+    ridge: float = 1.0,
+    mass: Float[np.ndarray, " text"] | None = None,
+) -> Float[np.ndarray, " coefficient"]:
+    """Gives the standard error of each weight, by what the model expects of independent texts.
+
+    Prefer the larger of this and the spread of resamples (`tasks.stats.resampled`), as for classes.
+
+    Args:
+        model: fitted to these texts, with the same ridge and masses.
+        z: verdicts in [0, 1], finite.
+        ridge: 0 or more; over 0 where predicates are not independent.
+        mass: of each text, 0 or more.
+
+    Returns:
+        In units of the score; with a ridge at most sd / sqrt(ridge) for a predicate.
+
+    Assumes:
+        As `fit`.
+
+    Source:
+        The inverse of the penalised Hessian; without a ridge checked against statsmodels' `OLS`.
+    """
+    weights = np.ones(z.shape[0]) if mass is None else np.asarray(mass, dtype=float)
+    x = np.column_stack([np.ones(z.shape[0]), z])
+    penalty = np.full(x.shape[1], float(ridge))
+    penalty[0] = 0.0
+    inverse = np.linalg.inv((x * weights[:, None]).T @ x + np.diag(penalty))
+    return np.asarray(model.sd * np.sqrt(np.diag(inverse)))
+
+
 def _check(z: NDArray[np.float64], score: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
     if z.ndim != 2 or not score.shape == mass.shape == z.shape[:1]:
         raise ValueError(
