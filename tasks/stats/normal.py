@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
+
+from tasks.stats.masses import text_masses
 
 _LEAST_SPREAD = 1e-3
 """Of the errors, as a share of the spread of the scores: a density without bound is never evidence."""
@@ -53,8 +54,7 @@ def fit(
         Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, section 3.4.1. Checked
         against scikit-learn's `Ridge`.
     """
-    weights = np.ones(z.shape[0]) if mass is None else np.asarray(mass, dtype=float)
-    _check(z, score, weights)
+    weights = text_masses(z, mass, score)
     share = weights / weights.sum()
     middle, level = share @ z, float(share @ score)
     x, y = z - middle, score - level
@@ -144,21 +144,9 @@ def weight_error(
     Source:
         The inverse of the penalised Hessian; without a ridge checked against statsmodels' `OLS`.
     """
-    weights = np.ones(z.shape[0]) if mass is None else np.asarray(mass, dtype=float)
+    weights = text_masses(z, mass)
     x = np.column_stack([np.ones(z.shape[0]), z])
     penalty = np.full(x.shape[1], float(ridge))
     penalty[0] = 0.0
     inverse = np.linalg.inv((x * weights[:, None]).T @ x + np.diag(penalty))
     return np.asarray(model.sd * np.sqrt(np.diag(inverse)))
-
-
-def _check(z: NDArray[np.float64], score: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
-    if z.ndim != 2 or not score.shape == mass.shape == z.shape[:1]:
-        raise ValueError(
-            f"wanted z (text, predicate), a score and a mass of each text, got {z.shape}, {score.shape} and "
-            f"{mass.shape}"
-        )
-    if not (np.isfinite(z).all() and np.isfinite(score).all()):
-        raise ValueError("wanted finite verdicts and scores, got a missing or infinite one")
-    if not np.isfinite(mass).all() or (mass < 0).any() or not mass.sum() > 0:
-        raise ValueError("wanted finite masses of 0 or more with a sum over 0")
