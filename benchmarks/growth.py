@@ -149,14 +149,13 @@ def slope(
 
 def measured(work: Callable[[], Fitted]) -> tuple[Fitted, float]:
     """What it gives, and the least processor time of a run."""
-    best, spent = np.inf, 0.0
-    runs = 0
-    while spent < LEAST_CPU_S and runs < MEASURED_STEPS:
+    took: list[float] = []
+    while True:
         started = time.process_time()
         found = work()
-        took = time.process_time() - started
-        best, spent, runs = min(best, took), spent + took, runs + 1
-    return found, best
+        took.append(time.process_time() - started)
+        if sum(took) >= LEAST_CPU_S or len(took) >= MEASURED_STEPS:
+            return found, min(took)
 
 
 if __name__ == "__main__":

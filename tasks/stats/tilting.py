@@ -341,8 +341,9 @@ def _minimised(problem: _Problem, weight: NDArray[np.float64]) -> tuple[NDArray[
     if weight.size == 0:
         return weight, value
     for _ in range(_NEWTON_STEPS):
-        solved = linalg.solveh_banded(band, slope.ravel(), overwrite_ab=True, check_finite=False)
-        newton = -np.asarray(solved).reshape(weight.shape)
+        # Not solveh_banded: it refuses a single weight.
+        factor = linalg.cholesky_banded(band, overwrite_ab=True, check_finite=False)
+        newton = -linalg.cho_solve_banded((factor, False), slope.ravel()).reshape(weight.shape)
         step = np.clip(newton, -_LONGEST, _LONGEST)
         decrement, promised = float(-(slope * newton).sum()), float(-(slope * step).sum())
         if promised < decrement / 10:
@@ -355,7 +356,6 @@ def _minimised(problem: _Problem, weight: NDArray[np.float64]) -> tuple[NDArray[
                 break
             size /= 2
         if trial > value:
-            # Rounding is all that is left to gain.
             break
         weight, value, slope = weight + size * step, trial, trial_slope
         if decrement < _LEAST_GAIN:
