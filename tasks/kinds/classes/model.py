@@ -66,3 +66,6 @@ class _Labels:
 
     def own_words(self, predicate: str, definition: str) -> Sequence[int]:
         return ()
+
+    def targets(self, of: Observed) -> np.ndarray:
+        return np.eye(len(self.slots))[self._y(of)]
