@@ -64,6 +64,18 @@ class Labels:
         found[known] = multinomial.log2_likelihood(fitted, z[known], self._label(of)[known])
         return found
 
+    def gain_variance(
+        self,
+        full: Multinomial,
+        without: Multinomial,
+        dropped: int,
+        z: Verdicts,
+        of: Observed,
+        leave_out: Sequence[int] = (),
+    ) -> Bits:
+        """Over classes, drawn as the model without the predicate says."""
+        return np.where(self.known(of), multinomial.gain_variance(full, without, dropped, z), 0.0)
+
     def most_likely(self, frozen: Multinomial, z: Verdicts, of: Observed, mass: Mass) -> Bits:
         """Without ridge and added texts."""
         known = self.known(of)
@@ -120,6 +132,18 @@ class Scores:
     def bits(self, fitted: Normal, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()) -> Bits:
         """log2 of the density of each text's score."""
         return normal.log2_likelihood(fitted, z, _score(of))
+
+    def gain_variance(
+        self,
+        full: Normal,
+        without: Normal,
+        dropped: int,
+        z: Verdicts,
+        of: Observed,
+        leave_out: Sequence[int] = (),
+    ) -> Bits:
+        """Over scores, drawn as the model without the predicate says."""
+        return normal.gain_variance(full, without, dropped, z)
 
     def most_likely(self, frozen: Normal, z: Verdicts, of: Observed, mass: Mass) -> Bits:
         """Without ridge."""

@@ -44,6 +44,15 @@ class Model(Protocol):
         """
         ...
 
+    def gain_variance(
+        self, full: Any, without: Any, dropped: int, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()
+    ) -> Bits:
+        """Bits squared: how much each text's gain could differ by chance, as the model without expects.
+
+        `dropped` is the column of z that the model `without` has not.
+        """
+        ...
+
     def most_likely(self, frozen: Any, z: Verdicts, of: Observed, mass: Mass) -> Bits | None:
         """Bits of each text, of which the sum by mass is what no model of these predicates exceeds.
 

@@ -42,6 +42,18 @@ class Times:
         """log2 of how much likelier a text is at its time than in the pool."""
         return tilting.log2_ratio(fitted, z, _time(of))
 
+    def gain_variance(
+        self,
+        full: Tilting,
+        without: Tilting,
+        dropped: int,
+        z: Verdicts,
+        of: Observed,
+        leave_out: Sequence[int] = (),
+    ) -> Bits:
+        """Over texts of the pool, drawn as the model without the predicate says."""
+        return tilting.gain_variance(full, without, dropped, _time(of))
+
     def most_likely(self, frozen: Tilting, z: Verdicts, of: Observed, mass: Mass) -> Bits:
         """Among models of which the changes of weights are at most ROUGHER times those of the frozen one.
 
