@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy import special
 
-from tasks.stats.tilting import patterns
+from tasks.stats.tilting import patterns, weighted_variance
 
 _NEWTON_STEPS = 100
 _LEAST_GAIN = 1e-9
@@ -98,8 +98,38 @@ def log2_likelihood(
         The definition; checked against scikit-learn's `log_loss`.
     """
     pattern, member = patterns(z)
-    loss = special.log_softmax(model.weight[0] + pattern @ model.weight[1:], axis=1)
-    return np.asarray(loss[member, label] / np.log(2))
+    return np.asarray(_log_chance(model, pattern)[member, label] / np.log(2))
+
+
+def gain_variance(
+    model: Multinomial, other: Multinomial, dropped: int, z: Float[np.ndarray, "text predicate"]
+) -> Float[np.ndarray, " text"]:
+    """Gives how much a text's gain could differ by chance, by what the model without a predicate expects.
+
+    Args:
+        model: the full one.
+        other: the one without a predicate.
+        dropped: which column of z that is.
+        z: finite verdicts in [0, 1] on all predicates.
+
+    Returns:
+        In bits squared: the variance of log2 p(full) - log2 p(without) over labels, drawn as the model
+        without the predicate says.
+
+    Assumes:
+        As `fit`.
+
+    Source:
+        The definition; checked by drawn labels. What it is for: `tasks.stats.gains`.
+    """
+    pattern, member = patterns(z)
+    chance = _log_chance(other, np.delete(pattern, dropped, axis=1))
+    ratio = (_log_chance(model, pattern) - chance) / np.log(2)
+    return np.asarray(weighted_variance(ratio, np.exp(chance))[member])
+
+
+def _log_chance(model: Multinomial, pattern: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(special.log_softmax(model.weight[0] + pattern @ model.weight[1:], axis=1))
 
 
 def _minimised(

@@ -90,6 +90,35 @@ def log2_likelihood(
     return np.asarray(-(error**2 / 2 + np.log(model.sd) + np.log(2 * np.pi) / 2) / np.log(2))
 
 
+def gain_variance(
+    model: Normal, other: Normal, dropped: int, z: Float[np.ndarray, "text predicate"]
+) -> Float[np.ndarray, " text"]:
+    """Gives how much a text's gain could differ by chance, by what the model without a predicate expects.
+
+    Args:
+        model: the full one.
+        other: the one without a predicate.
+        dropped: which column of z that is.
+        z: finite verdicts in [0, 1] on all predicates.
+
+    Returns:
+        In bits squared: the variance of log2 p(full) - log2 p(without) over scores, drawn as the model
+        without the predicate says.
+
+    Assumes:
+        As `fit`.
+
+    Source:
+        The definition; checked by drawn scores. What it is for: `tasks.stats.gains`.
+    """
+    apart = z @ model.weight[1:] + model.weight[0] - other.weight[0]
+    apart -= np.delete(z, dropped, axis=1) @ other.weight[1:]
+    # Of a standard normal error e the logarithm of the ratio is curved e^2 + sloped e + a constant.
+    curved = (1 - (other.sd / model.sd) ** 2) / 2
+    sloped = other.sd * apart / model.sd**2
+    return np.asarray((2 * curved**2 + sloped**2) / np.log(2) ** 2)
+
+
 def _check(z: NDArray[np.float64], score: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
     if z.ndim != 2 or not score.shape == mass.shape == z.shape[:1]:
         raise ValueError(

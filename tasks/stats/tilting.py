@@ -73,6 +73,25 @@ def patterns(
     return np.asarray(z[first], dtype=float), member
 
 
+def weighted_variance(
+    value: Float[np.ndarray, "row column"], chance: Float[np.ndarray, "row column"]
+) -> Float[np.ndarray, " row"]:
+    """Gives the variance of each row's values, each with its chance.
+
+    Args:
+        value: finite.
+        chance: rows sum to 1.
+
+    Assumes:
+        Nothing.
+
+    Source:
+        The definition, in two passes; checked against `numpy.cov`.
+    """
+    mean = (chance * value).sum(axis=1, keepdims=True)
+    return np.asarray((chance * (value - mean) ** 2).sum(axis=1))
+
+
 def fit(
     z: Float[np.ndarray, "text predicate"],
     time: Float[np.ndarray, " text"],
@@ -201,6 +220,38 @@ def shares(model: Tilting, at: Float[np.ndarray, " time"]) -> Float[np.ndarray, 
     for rows in _blocks(weight.shape[0], model.count.size):
         found[rows] = _tilted(weight[rows], model.pattern, model.count)[0] @ model.pattern
     return found
+
+
+def gain_variance(
+    model: Tilting, other: Tilting, dropped: int, time: Float[np.ndarray, " text"]
+) -> Float[np.ndarray, " text"]:
+    """Gives how much a text's gain could differ by chance, by what the model without a predicate expects.
+
+    Args:
+        model: the full one.
+        other: the one without a predicate.
+        dropped: which predicate of the full one that is.
+        time: finite, one for each text.
+
+    Returns:
+        In bits squared: the variance of log2 p(full) - log2 p(without) over texts, drawn as the model
+        without the predicate says.
+
+    Assumes:
+        As `fit`.
+
+    Source:
+        The definition; checked by drawn texts. What it is for: `tasks.stats.gains`.
+    """
+    moments, at = np.unique(np.asarray(time, dtype=float), return_inverse=True)
+    own, left = _weight_at(model, moments), _weight_at(other, moments)
+    reduced = np.delete(model.pattern, dropped, axis=1)
+    found = np.empty(moments.size)
+    for rows in _blocks(moments.size, model.count.size):
+        chance, _ = _tilted(left[rows], reduced, model.count)
+        ratio = own[rows] @ model.pattern.T - left[rows] @ reduced.T
+        found[rows] = weighted_variance(ratio / np.log(2), chance)
+    return np.asarray(found[at])
 
 
 def _weight_at(model: Tilting, at: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from scipy import sparse, special
 
-from tasks.stats.tilting import patterns
+from tasks.stats.tilting import patterns, weighted_variance
 
 _BLOCK = 2**20
 """Numbers in one block of pattern x word: 8 MB, of which a few are held at once."""
@@ -124,6 +124,49 @@ def log2_likelihood(
     linear = own[:, 0] + (own[:, 1:] * z).sum(axis=1)
     length = np.asarray(counts.sum(axis=1)).ravel()
     return np.asarray((linear - np.where(length > 0, length * level[member], 0.0)) / np.log(2))
+
+
+def gain_variance(
+    model: Wording,
+    other: Wording,
+    dropped: int,
+    z: Float[np.ndarray, "text predicate"],
+    counts: sparse.csr_array,
+    words: Bool[np.ndarray, " word"] | None = None,
+) -> Float[np.ndarray, " text"]:
+    """Gives how much a text's gain could differ by chance, by what the model without a predicate expects.
+
+    Args:
+        model: the full one.
+        other: the one without a predicate.
+        dropped: which column of z that is.
+        z: finite verdicts in [0, 1] on all predicates.
+        counts: text x word.
+        words: those that count, as in `log2_likelihood`.
+
+    Returns:
+        In bits squared: the variance of log2 p(full) - log2 p(without) over words, drawn as the model
+        without the predicate says.
+
+    Assumes:
+        As `fit`.
+
+    Source:
+        The definition; checked by drawn words. What it is for: `tasks.stats.gains`.
+    """
+    own, left = model.weight, other.weight
+    if words is not None:
+        kept = np.flatnonzero(words)
+        own, left, counts = own[:, kept], left[:, kept], sparse.csr_array(counts[:, kept])
+    pattern, member = patterns(z)
+    reduced = np.delete(pattern, dropped, axis=1)
+    found = np.empty(pattern.shape[0])
+    for rows in _blocks(found.size, own.shape[1]):
+        chance = special.log_softmax(left[0] + reduced[rows] @ left[1:], axis=1)
+        # Constants of a text add nothing to a variance.
+        ratio = own[0] + pattern[rows] @ own[1:] - chance
+        found[rows] = weighted_variance(ratio / np.log(2), np.exp(chance))
+    return np.asarray(found[member] * np.asarray(counts.sum(axis=1)).ravel())
 
 
 def _blocks(rows: int, columns: int) -> list[slice]:
