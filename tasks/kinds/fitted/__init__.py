@@ -5,6 +5,9 @@ half, by models fitted on the exploration half (after Zhong, Wang, Klein & Stein
 
 params tables     keys and tables that they share
 gathering         texts with a value each
+valued            what a kind reads of values, and what is left out
+survey            what there is in each half
+lines             what check says of it
 observed          what a model explains of each text
 model             what a kind's own model must be able to do
 fitting           relax, sort, name, judge, choose
@@ -13,7 +16,7 @@ effects           conditional gains: the estimand
 beside            weights refitted, coverage, baselines
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -71,6 +74,24 @@ class Fitted(Kind):
                 f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`: all "
                 "predicates of a model are tested together, on the same texts"
             )
+
+    def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+        """The values of each half; refuses texts of which no model can be made."""
+        from tasks.kinds.fitted import survey
+
+        return survey.surveyed(study, texts, tables)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """One pile, and what is explained of it."""
+        from tasks.kinds.fitted import lines
+
+        return lines.sizes(found)
+
+    def effect_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """The smallest gain a study of this size finds."""
+        from tasks.kinds.fitted import lines
+
+        return lines.effect(found)
 
     def planned(self, study: Study) -> str:
         """The test, with a hash of the model that is frozen with the predicates."""
