@@ -115,6 +115,11 @@ class Labels:
         """Slots are no words."""
         return ()
 
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """A column for each class."""
+        label = self._label(of)
+        return np.where(label[:, None] >= 0, np.eye(len(self.slots))[label], 0.0)
+
     def _label(self, of: Observed) -> Int[np.ndarray, " text"]:
         """Class by number; -1 of one that the exploration half has not."""
         return np.array([self._at.get(one, -1) for one in of.said or ()], dtype=np.int64)
@@ -172,6 +177,11 @@ class Scores:
     def own_words(self, predicate: str, definition: str) -> Sequence[int]:
         """The slot is no word."""
         return ()
+
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """The score in its standard deviations."""
+        score = _score(of)
+        return np.asarray((score - score.mean()) / max(score.std(), 1e-12))[:, None]
 
 
 def _score(of: Observed) -> Float[np.ndarray, " text"]:

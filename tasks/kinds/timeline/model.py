@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import rankdata
 
 from tasks.kinds.fitted.model import Bits, Mass, Model, Verdicts, Weights, foreseen
 from tasks.kinds.fitted.observed import Observed
@@ -95,6 +96,11 @@ class Times:
     def own_words(self, predicate: str, definition: str) -> Sequence[int]:
         """Slots are no words."""
         return ()
+
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """Waves of the rank of time, from one that rises once to one that does so often."""
+        rank = rankdata(_time(of)) / (len(of) + 1)
+        return np.sqrt(2) * np.cos(np.pi * np.outer(rank, np.arange(1, _STRETCHES + 1)))
 
     def penalty(self, z: Verdicts, time: Float[np.ndarray, " text"]) -> float:
         """lambda of Zhong et al. 2024: of the mean over entries of squared changes.
