@@ -215,7 +215,9 @@ def text_line(text: Mapping[str, Any], words: str | None) -> str:
     place = words and re.search(r"\s+".join(map(re.escape, words.split())), text["text"], re.IGNORECASE)
     spans = f"[[{place.start()}, {place.end()}]]" if place else "[]"
     shown = "".join(part for part, _ in filters.pieces(text["text"], spans))
-    group = f"{text['group']} {said(text['group_name'], 30)}"
+    group = (
+        said(text["value"], 40) if text.get("value") else f"{text['group']} {said(text['group_name'], 30)}"
+    )
     # What an answer belongs to says its prompt, not a hash of it.
     of = said(text["document_id"], 40) if text.get("context") is None else said(text["context"], 120)
     other = "" if text.get("other") is None else f" | the other: {said(text['other'], 120)}"
@@ -244,7 +246,7 @@ def write_csv(rows: pl.DataFrame, place: str) -> None:
     Raises:
         StoreError: the file is there and is no such sheet, or cannot be written.
     """
-    untrusted = {"predicate", "document_id", "group_name", "text", "context", "other"}
+    untrusted = {"predicate", "document_id", "group_name", "text", "context", "other", "value"}
     neutral = pl.col(*(name for name in rows.columns if name in untrusted)).map_elements(
         filters.neutral, return_dtype=pl.String
     )

@@ -42,7 +42,7 @@ class Fitted(Kind):
     fits = True
     planned_test = "conditional_gain"
     source = "Zhong, Wang, Klein & Steinhardt 2024"
-    sides = {"A": "with it", "B": "without it"}  # noqa: RUF012 - never changed
+    sides = {"A": "the texts", "B": "no text"}  # noqa: RUF012 - never changed
     tables = tables.ALL
     has_values: ClassVar[bool] = True
     """Whether each text has a value that is to be explained; else its words are."""
