@@ -259,7 +259,7 @@ def evidence_rows(
     predicates: Sequence[Predicate],
     verdicts: pl.LazyFrame,
     judge: roles.Judge,
-    supports: Callable[[Study, pl.DataFrame], pl.Series] = kinds.Kind().supports,
+    supports: Callable[[Study, pl.DataFrame], pl.Series] | None = None,
 ) -> pl.DataFrame:
     """Confirmation texts for each predicate (where it should hold) and against it, strongest first.
 
@@ -268,7 +268,7 @@ def evidence_rows(
 
     Args:
         predicates: in the order in which they are shown.
-        supports: whether a text for which one holds speaks for it.
+        supports: whether a text for which one holds speaks for it, as `Kind.supports`.
     """
     wanted = pl.DataFrame(
         [
@@ -288,7 +288,7 @@ def evidence_rows(
         )
         .collect()
     )
-    speaks_for = supports(study, held)
+    speaks_for = (supports or kinds.Kind().supports)(study, held)
     held = held.with_columns(
         role=pl.when(speaks_for).then(pl.lit("supports")).otherwise(pl.lit("contradicts"))
     )

@@ -191,7 +191,8 @@ def count_words(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """For how many texts it holds, of how many judged, of how many there are."""
     holds, valid = row["holds"], row["valid"]
     of_groups = [
-        f"{holds[side]:,} of {valid[side]:,} in {said(name)}{share(holds[side], valid[side])}"
+        f"{holds[side]:,} of {valid[side]:,}{f' in {said(name)}' if len(found['names']) > 1 else ''}"
+        f"{share(holds[side], valid[side])}"
         for side, name in found["names"].items()
     ]
     invalid = f", {row['n_invalid']:,} refused or unparsable" if row["n_invalid"] else ""
