@@ -212,6 +212,8 @@ CHANGES = pl.Schema(
 """Of kinds with a time only (`6_scores/changes.parquet`): where the share of texts for which a predicate
 holds jumps, with the interval of the place, as numbers and as they are written, and the share before
 and after."""
+TOGETHER = "all sentences together"
+"""The row among BASELINES that is none: all predicates of a model, to compare them with."""
 DISCOVERIES = schema_of(records.Discovery)
 EVIDENCE = schema_of(records.Exhibit)
 RUNS = pl.Schema(
