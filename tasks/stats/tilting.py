@@ -99,6 +99,7 @@ def fit(
     ridge: float = 1e-6,
     mass: Float[np.ndarray, " text"] | None = None,
     start: Float[np.ndarray, "step predicate"] | None = None,
+    pool: Tilting | None = None,
 ) -> Tilting:
     """Gives the weights of every time that make the texts of that time likely among all texts.
 
@@ -120,6 +121,7 @@ def fit(
         mass: of each text, 0 or more, in the pool as at its time: how often a resample drew it. A step whose
             texts have none keeps its place, and takes its weights from its neighbours.
         start: weights to begin with, of a fit at the same times.
+        pool: a model of whose texts the tilted ones are taken to be drawn, in place of the texts themselves.
 
     Returns:
         The model; `step` counts distinct times, whatever their mass.
@@ -140,13 +142,16 @@ def fit(
     _check(z, time, weights, smoothing, ridge)
     steps, at = np.unique(np.asarray(time, dtype=float), return_inverse=True)
     pattern, member = patterns(z)
+    count = np.asarray(np.bincount(member, weights, minlength=pattern.shape[0]), dtype=float)
+    if pool is not None:
+        pattern, count = pool.pattern, pool.count
     width = z.shape[1]
     total = np.zeros((steps.size, width))
     np.add.at(total, at, weights[:, None] * z)
     share = weights.sum()
     problem = _Problem(
         pattern=pattern,
-        count=np.asarray(np.bincount(member, weights, minlength=pattern.shape[0]), dtype=float),
+        count=count,
         mass=np.asarray(np.bincount(at, weights, minlength=steps.size) / share, dtype=float),
         total=total / share,
         smoothing=smoothing / max((steps.size - 1) * width, 1),
