@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from tasks.engines import languages
-from tasks.engines.contrast import Contrast
+from tasks.engines.contrast import Contrast, log_odds_z
 from tasks.engines.embedded import anchored, definitions, grams, select, similarity, themes, tokens, words
 from tasks.engines.embedded.candidate import Candidate
 from tasks.engines.embedded.proposing import N_EXAMPLES, EmbeddedProposer, check_encoder
@@ -24,6 +24,8 @@ from tasks.study import Study
 
 MOST_OF_WORDS = 4
 """Predicates of words for a theme, at most."""
+MOST_LOOKED_AT = 12
+"""Words that set a theme apart most, of which it is named by those whose meaning is nearest to it."""
 
 
 class ThemeProposer:
@@ -74,7 +76,7 @@ class Look:
         self._counted = grams.count(tokens.joined_all(said), rarest, self._rules)
 
     def theme(self) -> list[Candidate]:
-        """The region of the vectors that holds as many of the texts as group A does; none without a name."""
+        """The region of the vectors that holds as many of the texts as group A does; none without words."""
         if self._encoder is None:
             return []
         in_a, embeddings = self._contrast.in_a, self._embeddings.astype(np.float64)
@@ -89,8 +91,7 @@ class Look:
         held = similarity.reaches(projection, cut, embeddings)
         effect, z = self._contrast.measure(held[:, None])
         found = Candidate("", "theme", "theme", definition, held, float(effect[0]), float(z[0]))
-        named = self._namer(self._encoder).named(found)
-        return [] if named is None or named.effect < 0 else [named]
+        return [] if found.effect <= 0 else self._named(found, self._encoder)
 
     def words(self) -> list[Candidate]:
         """Words and groups of words that are commoner in group A, the most telling first."""
@@ -109,6 +110,50 @@ class Look:
             candidate.phrase, "A", candidate.family, candidate.grade, definitions.written(candidate.definition),
             candidate.effect, candidate.z, tuple(examples),
         )  # fmt: skip
+
+    def _named(self, theme: Candidate, encoder: Encoder) -> list[Candidate]:
+        """The theme with a name of its words: by a topic of the bank where that agrees with them."""
+        vector = np.array(theme.definition["vector"])
+        telling = self._telling(theme.held, vector, encoder)
+        if not telling:
+            return []
+        place = {term: i for i, term in enumerate(self._counted.terms)}
+        spoken = np.asarray(self._counted.held[:, [place[word] for word in telling]].sum(axis=1)).ravel() > 0
+        fidelity = themes.correlation(spoken, theme.held)
+        topic, tells, agrees = self._namer(encoder).topic_of(vector, theme.held, telling, 1.0)
+        said = [tokens.readable(word) for word in telling]
+        if agrees and fidelity >= themes.NAMED_FIDELITY and tells >= themes.NAMED_AUROC:
+            examples = ", ".join(f'"{word}"' for word in said)
+            phrase = f"is about {topic} (e.g. {examples})"
+        else:
+            phrase = f"resembles texts about {tokens.listed(said)}"
+        projection = similarity.projections(self._embeddings, vector[None])[:, 0]
+        nearest = np.lexsort((np.arange(len(projection)), -np.round(projection, 6)))[: themes.N_EXEMPLARS]
+        ids = self._texts["text_id"].to_list()
+        definition = {
+            **theme.definition, "exemplars": [ids[i] for i in nearest.tolist()],
+            "fidelity": round(fidelity, 2), "words": telling, "topic": topic, "topic_auroc": round(tells, 2),
+        }  # fmt: skip
+        return [replace(theme, phrase=phrase, definition=definition)]
+
+    def _telling(
+        self, member: Bool[np.ndarray, " text"], vector: Float[np.ndarray, " dim"], encoder: Encoder
+    ) -> list[str]:
+        """Of the words that set the members apart those that lie nearest to the theme."""
+        held, terms = self._counted.held, self._counted.terms
+        inside, outside = held.T @ member.astype(np.float64), held.T @ (~member).astype(np.float64)
+        apart = log_odds_z(inside, outside, int(member.sum()), int((~member).sum()))
+        order = np.lexsort((np.arange(len(apart)), -np.round(apart, 6)))
+        fresh: list[int] = []
+        for i in order[: 4 * MOST_LOOKED_AT].tolist():
+            is_new = themes.is_fresh(self._counted, self._rules, i, fresh, order[:MOST_LOOKED_AT], inside)
+            if apart[i] > 0 and len(fresh) < MOST_LOOKED_AT and is_new:
+                fresh.append(i)
+        if not fresh:
+            return []
+        near = np.round(encoder.encode([terms[i] for i in fresh]).astype(np.float64) @ vector, 6)
+        best = np.argsort(-near, kind="stable")[: themes.N_NAME_WORDS]
+        return [terms[fresh[i]] for i in sorted(best.tolist())]
 
     def _namer(self, encoder: Encoder) -> themes.Namer:
         _, lean = self._contrast.measure(self._counted.held)
