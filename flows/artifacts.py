@@ -12,6 +12,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.runtime import flow_run
 
 from tasks import paths, terminal
+from tasks.records import ESTIMANDS
 from tasks.report.findings import findings
 from tasks.store import frames
 from tasks.study import Study
@@ -76,13 +77,14 @@ def discovery_rows(study: str) -> tuple[list[dict[str, Any]], int]:
     folder = paths.output(study, "record")
     tested = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
     names = frames.read_manifest(folder)["names"]
+    is_share = tested["estimand"].eq(ESTIMANDS["share"]).all()
     rows = [
         {
             "#": row["number"],
-            "V": f"{row['conservative_validity']:+.3f}",
+            "V" if is_share else row["estimand"]: f"{row['conservative_validity']:+.3f}",
             "interval": f"{row['lo']:+.3f} to {row['hi']:+.3f}",
             "q": f"{row['q']:.2g}",
-            "more often in": plain(names[row["direction"]]),
+            **({"more often in": plain(names[row["direction"]])} if is_share else {}),
             # Last: a long one would push the figures out of sight.
             "predicate": plain(row["predicate"]),
         }
