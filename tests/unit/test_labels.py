@@ -36,6 +36,11 @@ def test_few_numbers_are_labels_and_many_a_score() -> None:
     assert read(many, value_is="label").noted["is"] == "label"
 
 
+def test_true_is_true_however_it_is_written() -> None:
+    assert set(read(["True", "true", "TRUE", "False"] * 10).said) == {"true", "false"}
+    assert set(read(["True"] * 10 + ["Maybe"] * 10).said) == {"True", "Maybe"}
+
+
 def test_a_small_class_is_left_out_and_named() -> None:
     found = read(["a"] * 20 + ["b"] * 20 + ["c"] * 9 + ["d"])
     assert found.said.drop_nulls().unique().sort().to_list() == ["a", "b"]
