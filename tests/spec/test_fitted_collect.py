@@ -266,8 +266,9 @@ def test_check_tells_the_range_of_times(project: Project, capsys: pytest.Capture
 def test_check_and_cost_of_a_pile_without_values(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    read(project, "clusters", LABELLED)
+    read(project, "clusters", LABELLED, clusters={"predicates": 4})
     told = _told(project, capsys)
     assert "120 texts: " in told and "explained" not in told and "cannot find anything" not in told
     assert main(["cost", "--study", "news"]) == 0
-    assert "cannot find anything" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith("at most 4 predicates x ") and "cannot find anything" not in told
