@@ -110,7 +110,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{row['number']:>4}  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
             f"{'bits ' if is_bits else ''}q={small(row['q'])}  "
-            f"{'' if is_bits else row['more_in'] + ': '}{row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
+            f"{'' if is_bits else row['more_in'] + ': '}{row['predicate']}"
+            f"{' (fragile)' if row['is_fragile'] else ''}"
             f"{' (expected without data)' if row['is_blind'] else ''}"
             f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}"
         )

@@ -55,7 +55,6 @@ def section(outputs: Outputs, name: str) -> Section:
         "has_frozen": any(is_known(row["frozen"]) for row in of.weights.values()),
         "by_class": by_class,
         "headings": [("In each class", "coverage")] if by_class else [],
-        "base": None if is_score else None,
         "planned": outputs.rows[0]["planned_test"] if outputs.rows else "",
     }
     return page.section(

@@ -4,6 +4,9 @@ Estimand: bits per text by which a predicate makes the words of a new text bette
 p(word | x) proportional to exp(b + w . h(x)). Words that a predicate is made of do not count for it.
 """
 
+from dataclasses import replace
+
+from tasks.kinds import Outputs, Section
 from tasks.kinds.clusters.params import Clusters
 from tasks.kinds.fitted import Fitted, own
 from tasks.kinds.fitted.model import Model
@@ -18,12 +21,27 @@ class ClustersKind(Fitted):
     question = "which themes are in these texts, and how many?"
     has_values = False
     Params = Clusters
+    words = replace(
+        Fitted.words,
+        reads="is how many bits fewer the words of a new text cost, where it is known whether the sentence "
+        "holds for it, given all the others. Words that the sentence is made of do not count for it. Models "
+        "with it and without it were fitted on other texts.",
+        labels="verdicts",
+        null="the sentences meant nothing",
+        shuffled="those on each sentence are dealt out anew between documents",
+    )
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a word."""
         from tasks.kinds.clusters import model
 
         return model.model(own(study), explored)
+
+    def section(self, outputs: Outputs) -> Section:
+        """A map of the texts, with the sizes and overlaps of sentences."""
+        from tasks.kinds.clusters import page
+
+        return page.section(outputs)
 
 
 KIND = ClustersKind()
