@@ -79,7 +79,7 @@ def odds(weight: float | None) -> str:
 
 
 def told(line: Mapping[str, Any], plot: Mapping[str, Any], name: str) -> str:
-    """What a finding says of classes, or of the score, where an interval leaves zero out; else that it is open.
+    """What a finding says of classes, or of the score, as far as an interval leaves zero out.
 
     Args:
         line: of `coefficients`.

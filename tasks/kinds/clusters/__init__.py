@@ -20,6 +20,7 @@ class ClustersKind(Fitted):
     name = "clusters"
     question = "which themes are in these texts, and how many?"
     has_values = False
+    foresees_gain = False
     Params = Clusters
     words = replace(
         Fitted.words,

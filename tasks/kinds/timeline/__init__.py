@@ -6,6 +6,7 @@ Steinhardt 2024).
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,18 +17,22 @@ from tasks.kinds.fitted.observed import Observed
 from tasks.kinds.timeline.params import Timeline
 from tasks.study import Study
 
+if TYPE_CHECKING:
+    from tasks.kinds.fitted.refitted import Refitted
+
 
 class TimelineKind(Fitted):
     """Time is explained by sentences whose shares change."""
 
     name = "timeline"
     question = "when did what texts say change?"
+    min_effect = 0.005  # docs/timeline.md
     Params = Timeline
     words = replace(
         Fitted.words,
         reads="is how many bits per text a sentence adds to what all the others tell of which texts come "
-        "when. It is 0 where its share does not change, or changes as the others say. Models with it and without "
-        "it were fitted on other texts.",
+        "when. It is 0 where its share does not change, or changes as the others say. Models with it and "
+        "without it were fitted on other texts.",
         labels="times",
         null="time meant nothing",
         shuffled="times are dealt out anew between documents",
@@ -38,7 +43,10 @@ class TimelineKind(Fitted):
         from tasks.kinds.fitted import gathering
         from tasks.kinds.timeline import times
 
-        return gathering.gathered(study, own(study).value, times.read)
+        asked = own(study)
+        return gathering.gathered(
+            study, asked.value, lambda rows, at: times.read(rows, at, asked), as_spelt=True
+        )
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a time."""
@@ -57,6 +65,24 @@ class TimelineKind(Fitted):
         from tasks.kinds.timeline import page
 
         return page.section(outputs)
+
+    def weights(self, of: "Refitted") -> pl.DataFrame:
+        """Over time."""
+        from tasks.kinds.timeline import courses
+
+        return courses.weights(of)
+
+    def courses(self, of: "Refitted") -> pl.DataFrame:
+        """Shares over time."""
+        from tasks.kinds.timeline import courses
+
+        return courses.shares(of)
+
+    def changes(self, of: "Refitted") -> pl.DataFrame:
+        """Jumps of shares."""
+        from tasks.kinds.timeline import courses
+
+        return courses.changes(of)
 
 
 KIND = TimelineKind()
