@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tasks import paths
-from tasks.kinds.clusters.page import MAP
+from tasks.kinds.clusters.tables import MAP
 from tasks.kinds.fitted import tables
 from tasks.report import stage as report
 from tasks.store import frames

@@ -6,13 +6,12 @@ from typing import Any
 import polars as pl
 
 from tasks.kinds.clusters import picture
+from tasks.kinds.clusters.tables import MAP
 from tasks.kinds.fitted import axis, page
 from tasks.kinds.parts import Outputs, Section
 from tasks.store import frames
 
 Row = dict[str, Any]
-MAP = pl.Schema({"text_id": pl.String, "x": pl.Float64, "y": pl.Float64})
-"""Where each confirmation text lies on the map (`6_scores/map.parquet`)."""
 MOST_WORDS = 3
 """Words told of a theme."""
 _WORDS = {
