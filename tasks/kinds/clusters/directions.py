@@ -121,9 +121,7 @@ def _best_number(texts: Texts, numbers: range) -> list[Float[np.ndarray, "text p
     if len(found) == 1:
         return found[0]
     told = [
-        np.concatenate(
-            [_told(texts, rows, member) for rows, member in zip(texts.folds, members, strict=True)]
-        )
+        np.concatenate([_told(texts, rows, member) for rows, member in zip(texts.folds, members, strict=True)])
         for members in found
     ]
     best = int(np.argmax(np.round([one.mean() for one in told], 9)))

@@ -74,8 +74,7 @@ def p_any(parts: list[Halves]) -> float:
     """
     total = sum(float((one.first * one.second).sum()) for one in parts)
     variance = sum(
-        float(((one.first.T @ one.first) * (one.second.T @ one.second)).sum()) / max(one.free, 1)
-        for one in parts
+        float(((one.first.T @ one.first) * (one.second.T @ one.second)).sum()) / max(one.free, 1) for one in parts
     )
     return float(stats.norm.sf(total / np.sqrt(variance))) if variance > 0 else 1.0
 

@@ -15,9 +15,7 @@ from tasks.verdicts.judged import Judged
 DIGITS = 4
 
 
-def places(
-    judged: Judged, texts: pl.DataFrame, z: Float[np.ndarray, "explored predicate"], seen: Any
-) -> pl.DataFrame:
+def places(judged: Judged, texts: pl.DataFrame, z: Float[np.ndarray, "explored predicate"], seen: Any) -> pl.DataFrame:
     """Rows of tables.MAP; none without an encoder, or where texts do not differ.
 
     The two dimensions are those in which texts of different verdicts lie farthest apart, for what texts vary

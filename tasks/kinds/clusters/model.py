@@ -37,9 +37,7 @@ class Words:
         """The words."""
         return self.vocabulary.words
 
-    def fit(
-        self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Wording | None = None
-    ) -> Wording:
+    def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Wording | None = None) -> Wording:
         """By ridge maximum likelihood, over the words of all texts."""
         return background.fit(z, self.vocabulary.held(of.text), mass, start)
 
@@ -48,13 +46,7 @@ class Words:
         return wording.log2_likelihood(fitted, z, self.vocabulary.held(of.text), self._counting(leave_out))
 
     def gain_variance(
-        self,
-        full: Wording,
-        without: Wording,
-        dropped: int,
-        z: Verdicts,
-        of: Observed,
-        leave_out: Sequence[int] = (),
+        self, full: Wording, without: Wording, dropped: int, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()
     ) -> Bits:
         """Over words, drawn as the model without the predicate says."""
         held, counting = self.vocabulary.held(of.text), self._counting(leave_out)

@@ -63,11 +63,7 @@ class Look:
     """The texts at hand, prepared once."""
 
     def __init__(
-        self,
-        study: Study,
-        texts: pl.DataFrame,
-        embeddings: Float[np.ndarray, "text dim"],
-        encoder: Encoder | None,
+        self, study: Study, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder | None
     ) -> None:
         self._study, self._texts, self._embeddings = study, texts, embeddings
         self._contrast = Contrast.of(texts)
