@@ -83,7 +83,8 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     environment.filters.update(
         effect=lambda value: filters.effect(value, decimals),
         end=lambda value: filters.end(value, decimals),
-        share=lambda value: filters.share(value, decimals),
+        # Where effects are bits their digits say nothing of those of a share.
+        share=lambda value: filters.share(value, decimals if kind.scale == "share" else 2),
         **{name: getattr(filters, name) for name in filters.PLAIN},
     )
     shown = results(study, inputs, kind)

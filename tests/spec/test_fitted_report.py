@@ -182,7 +182,7 @@ def test_show_and_lists_of_texts_name_no_groups(project: Project, monkeypatch: p
     study = load("news")
     monkeypatch.setattr(type(kinds.load("classes")), "headline", lambda self, study: {})
     told = "\n".join(show.lines(show.found_by(study)))
-    assert "+0.14 [+0.10, +0.18] bits q=2e-09  is about goals" in told and "the texts:" not in told
+    assert "+0.140 [+0.098, +0.182] bits q=2e-09  is about goals" in told and "the texts:" not in told
     monkeypatch.setattr(verdicts.Tested, "graded", lambda self: set())
     found, rows = texts_command.found_by(study, "1")
     lines = texts_command.lines({**found, "texts": rows.head(2).to_dicts()})
