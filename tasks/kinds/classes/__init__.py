@@ -17,6 +17,7 @@ class ClassesKind(Fitted):
 
     name = "classes"
     question = "which sentences predict the label, or the score, of a text, given the others?"
+    explains = "label or score"
     Params = Classes
 
     def gather(self, study: Study) -> Gathered:

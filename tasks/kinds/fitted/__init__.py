@@ -11,9 +11,10 @@ fitting           relax, sort, name, judge, choose
 frozen            the model as propose left it
 effects           conditional gains: the estimand
 beside            weights refitted, coverage, baselines
+llm/ prompts/     who proposes and rates where a language model does
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -28,6 +29,7 @@ from tasks.store import frames
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.kinds.fitted.model import Model
     from tasks.verdicts.judged import Judged
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 class Fitted(Kind):
     """Defaults of the kinds with a model."""
 
+    shares = "fitted"
     has_groups = False
     estimand = "bits per text gained beside the other predicates"
     scale = "bits"
@@ -46,6 +49,8 @@ class Fitted(Kind):
     tables = tables.ALL
     has_values: ClassVar[bool] = True
     """Whether each text has a value that is to be explained; else its words are."""
+    explains: ClassVar[str] = "words"
+    """What is explained of each text, in a word or two, as a language model is told."""
     words = Words(
         judged=("predicates", "confirmation texts"),
         holds="{a} bits a text with it, {b} without",
@@ -118,6 +123,14 @@ class Fitted(Kind):
         from tasks.kinds.fitted import beside
 
         return beside.beside(self, judged, texts, found)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What a language model will be asked, at most."""
+        from tasks.kinds.fitted.llm import loads
+
+        return loads.of_fit(study, texts, names, units)
 
     def section(self, outputs: Outputs) -> Section | None:
         """Its part of the page."""

@@ -18,6 +18,7 @@ class TimelineKind(Fitted):
 
     name = "timeline"
     question = "when did what texts say change?"
+    explains = "time"
     Params = Timeline
 
     def gather(self, study: Study) -> Gathered:
