@@ -1,68 +1,179 @@
-"""A ridge multinomial logistic model of labels (placeholder of the skeleton)."""
+"""What predicts a label, or a score: multinomial logistic, or linear with normal errors."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from tasks.kinds.classes.params import Classes
-from tasks.kinds.fitted.model import Model, Verdicts
+from tasks.kinds.fitted.model import Bits, Mass, Model, Verdicts, Weights, foreseen
 from tasks.kinds.fitted.observed import Observed
+from tasks.stats import multinomial, normal
+from tasks.stats.multinomial import Multinomial
+from tasks.stats.normal import Normal
+
+SCORE = "score"
+"""The only slot of a score."""
+MOST_LABELS = 10
+"""Numbers with more different values are a score."""
 
 
 def model(params: Classes, explored: Observed) -> Model:
-    """The form for these values."""
-    return _Labels(explored)
+    """The form for these values: a weight a class, or one for the score."""
+    return Scores() if is_score(params, explored) else Labels(explored)
 
 
-class _Labels:
+def is_score(params: Classes, explored: Observed) -> bool:
+    """Whether values are a score; without a word of the user's, numbers of more than MOST_LABELS values."""
+    if params.value_is is not None:
+        return params.value_is == "score"
+    number = explored.number
+    if number is None or np.isnan(number).any():
+        return False
+    return len(np.unique(number)) > MOST_LABELS
+
+
+class Labels:
+    """log p(label | z) is b + w . z, up to a constant of the text."""
+
     def __init__(self, explored: Observed) -> None:
         self.slots: Sequence[str] = sorted(set(explored.said or ()))
+        """The classes of the exploration half. A text of another class says nothing of these weights: it
+        has 0 bits in every model."""
         self._at = {slot: i for i, slot in enumerate(self.slots)}
 
-    def _y(self, of: Observed) -> np.ndarray:
-        return np.array([self._at.get(one, -1) for one in of.said or ()])
+    def known(self, of: Observed) -> Bool[np.ndarray, " text"]:
+        """Whether a text is of a class of the exploration half."""
+        return self._label(of) >= 0
 
-    def fit(self, z: Verdicts, of: Observed, mass: np.ndarray | None = None) -> Any:
-        from scipy.optimize import minimize
-        from scipy.special import log_softmax
+    def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Multinomial:
+        """By ridge maximum likelihood, unless no text is of a known class."""
+        known, label = self.known(of), self._label(of)
+        return multinomial.fit(
+            z[known],
+            label[known],
+            max(len(self.slots), 2),
+            mass=None if mass is None else mass[known],
+            start=None if start is None else start.weight,
+        )
 
-        y = np.eye(len(self.slots))[self._y(of)]
-        x = np.column_stack([np.ones(len(z)), z])
-        m = np.ones(len(z)) if mass is None else mass
+    def bits(self, fitted: Multinomial, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()) -> Bits:
+        """log2 of the chance of each text's class."""
+        known, found = self.known(of), np.zeros(len(of))
+        found[known] = multinomial.log2_likelihood(fitted, z[known], self._label(of)[known])
+        return found
 
-        def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            w = flat.reshape(x.shape[1], -1)
-            logp = log_softmax(x @ w, axis=1)
-            value = -(m[:, None] * y * logp).sum() + 0.5 * (w[1:] ** 2).sum() + 1e-3 * (w[0] ** 2).sum()
-            grad = x.T @ (m[:, None] * (np.exp(logp) - y))
-            grad[1:] += w[1:]
-            grad[0] += 2e-3 * w[0]
-            return float(value), grad.ravel()
+    def gain_variance(
+        self,
+        full: Multinomial,
+        without: Multinomial,
+        dropped: int,
+        z: Verdicts,
+        of: Observed,
+        leave_out: Sequence[int] = (),
+    ) -> Bits:
+        """Over classes, drawn as the model without the predicate says."""
+        return np.where(self.known(of), multinomial.gain_variance(full, without, dropped, z), 0.0)
 
-        found = minimize(loss, np.zeros(x.shape[1] * y.shape[1]), jac=True, method="L-BFGS-B")
-        return found.x.reshape(x.shape[1], -1)
+    def most_likely(self, frozen: Multinomial, z: Verdicts, of: Observed, mass: Mass) -> Bits:
+        """Without ridge and added texts."""
+        known = self.known(of)
+        if not mass[known].sum() > 0:
+            return np.zeros(len(of))
+        best = multinomial.fit(
+            z[known],
+            self._label(of)[known],
+            max(len(self.slots), 2),
+            ridge=0.0,
+            mass=mass[known],
+            pseudo_texts=0.0,
+        )
+        return self.bits(best, z, of)
 
-    def bits(self, fitted: Any, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()) -> np.ndarray:
-        from scipy.special import log_softmax
+    def weights(self, fitted: Multinomial) -> Weights:
+        """Constants, then a row for each predicate; a row sums to 0."""
+        return fitted.weight[:, : len(self.slots)]
 
-        logp = log_softmax(np.column_stack([np.ones(len(z)), z]) @ fitted, axis=1)
-        y = self._y(of)
-        return np.where(y < 0, 0.0, logp[np.arange(len(y)), y]) / np.log(2)
-
-    def weights(self, fitted: Any) -> np.ndarray:
-        return np.asarray(fitted)
-
-    def frozen(self, weights: np.ndarray, z: Verdicts, of: Observed) -> Any:
-        return weights
+    def frozen(self, weights: Weights, z: Verdicts, of: Observed) -> Multinomial:
+        """The weights are all there is; of one class alone the other one has the opposite."""
+        return Multinomial(weights if len(self.slots) > 1 else np.hstack([weights, -weights]))
 
     def directions(
-        self, vectors: np.ndarray, z: Verdicts, of: Observed, most: int, rng: np.random.Generator
-    ) -> np.ndarray:
-        y = np.eye(len(self.slots))[self._y(of)]
-        centred = vectors - vectors.mean(axis=0)
-        w = np.linalg.solve(centred.T @ centred + 10 * np.eye(centred.shape[1]), centred.T @ (y - y.mean(0)))
-        return (centred @ w)[:, :most]
+        self,
+        vectors: Float[np.ndarray, "text dim"],
+        z: Verdicts,
+        of: Observed,
+        most: int,
+        rng: np.random.Generator,
+    ) -> Float[np.ndarray, "text direction"]:
+        """For each class what vectors add to z in telling it; the best explained first."""
+        label = self._label(of)
+        return foreseen(vectors, z, np.eye(len(self.slots) + 1)[label][:, :-1], most)
 
     def own_words(self, predicate: str, definition: str) -> Sequence[int]:
+        """Slots are no words."""
         return ()
+
+    def _label(self, of: Observed) -> Int[np.ndarray, " text"]:
+        """Class by number; -1 of one that the exploration half has not."""
+        return np.array([self._at.get(one, -1) for one in of.said or ()], dtype=np.int64)
+
+
+class Scores:
+    """The score is normal around b + w . z."""
+
+    slots: Sequence[str] = (SCORE,)
+
+    def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Normal:
+        """By least squares with a ridge, in one step from wherever it starts."""
+        return normal.fit(z, _score(of), mass=mass)
+
+    def bits(self, fitted: Normal, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()) -> Bits:
+        """log2 of the density of each text's score."""
+        return normal.log2_likelihood(fitted, z, _score(of))
+
+    def gain_variance(
+        self,
+        full: Normal,
+        without: Normal,
+        dropped: int,
+        z: Verdicts,
+        of: Observed,
+        leave_out: Sequence[int] = (),
+    ) -> Bits:
+        """Over scores, drawn as the model without the predicate says."""
+        return normal.gain_variance(full, without, dropped, z)
+
+    def most_likely(self, frozen: Normal, z: Verdicts, of: Observed, mass: Mass) -> Bits:
+        """Without ridge."""
+        return self.bits(normal.fit(z, _score(of), ridge=0.0, mass=mass), z, of)
+
+    def weights(self, fitted: Normal) -> Weights:
+        """In units of the score."""
+        return fitted.weight[:, None]
+
+    def frozen(self, weights: Weights, z: Verdicts, of: Observed) -> Normal:
+        """The spread is that of the errors on the same texts, as it was fitted."""
+        return Normal(weights[:, 0], normal.fit(z, _score(of)).sd)
+
+    def directions(
+        self,
+        vectors: Float[np.ndarray, "text dim"],
+        z: Verdicts,
+        of: Observed,
+        most: int,
+        rng: np.random.Generator,
+    ) -> Float[np.ndarray, "text direction"]:
+        """What vectors add to z in telling the score; then the same of high scores and of low ones alone."""
+        left = _score(of) - np.median(_score(of))
+        return foreseen(vectors, z, np.column_stack([left, left.clip(min=0), left.clip(max=0)]), most)
+
+    def own_words(self, predicate: str, definition: str) -> Sequence[int]:
+        """The slot is no word."""
+        return ()
+
+
+def _score(of: Observed) -> Float[np.ndarray, " text"]:
+    assert of.number is not None  # noqa: S101 - values that are no number were refused when they were read
+    return of.number

@@ -1,118 +1,206 @@
 """Conditional gains in bits per text on the confirmation half: the estimand of the kinds with a model."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 
 from tasks import kinds, paths
 from tasks.kinds.fitted import frozen
 from tasks.kinds.fitted.frozen import Frozen, others
-from tasks.kinds.fitted.observed import Observed
+from tasks.kinds.fitted.model import Verdicts
+from tasks.kinds.fitted.observed import Observed, dealt
+from tasks.records import Predicate
+from tasks.stats.gains import Gains, document_mass, gains, log_evalue
 from tasks.store import frames
+from tasks.study import Study
 from tasks.verdicts.judged import Judged
+
+METHOD = "mean over documents, variance no less than the model's"
+_LARGEST_LOG = 700.0
+
+
+@dataclass(frozen=True)
+class Dealt(Judged):
+    """Verdicts where the null hypothesis is true, on both halves: the model is fitted anew to one of them."""
+
+    model: Frozen | None = None
+    """Fitted to the exploration half, dealt out by itself."""
+    of: Observed | None = None
+    """What is observed of the rows under test."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """log2 likelihoods of the rows under test."""
+
+    full: Float[np.ndarray, "text predicate"]
+    """Of the full model, without the slots that a predicate is made of; NaN where that has no verdict."""
+    without: Float[np.ndarray, "text predicate"]
+    """Of the model without the predicate."""
+    variance: Float[np.ndarray, "text predicate"]
+    """Of their difference, as the model without the predicate expects it."""
 
 
 def estimates(judged: Judged, level: float) -> pl.DataFrame:
-    """Bits per text that each predicate adds to the others, with interval and one-sided p.
+    """Bits per text that each predicate adds to the others, with interval, one-sided p and e-value.
 
-    mean_a is what the full model gives a text in bits, mean_b what the model without the predicate does.
+    Both models are those of the exploration half; the unit is the document. mean_a is what the full model
+    gives a text in bits, mean_b what the model without the predicate does.
     """
-    from scipy import stats
+    model, of = known(judged)
+    z = frozen.filled(judged.verdict, model.share)[0]
+    words = own_words(model, judged.predicates)
+    compared = compare(model, z, of, judged.verdict, words)
+    found = gains(compared.full, compared.without, judged.document, level, compared.variance)
+    least, most = missing(judged, model, z, of, compared, words, found)
+    said = ~np.isnan(judged.verdict)
+    columns = {
+        "n_a": said.sum(axis=0),
+        "n_b": np.zeros(said.shape[1], dtype=np.int64),
+        "n_documents": found.n_documents,
+        "mean_a": _mean(compared.full),
+        "mean_b": _mean(compared.without),
+        "validity": found.mean,
+        "lo": found.lo,
+        "hi": found.hi,
+        "p": found.p,
+        "missing_lo": least,
+        "missing_hi": most,
+        "method": [METHOD] * said.shape[1],
+        "e_value": evalues(judged, model, z, of, compared),
+    }
+    return frames.conform(pl.DataFrame(columns), pl.Schema({**frames.ESTIMATES, "e_value": pl.Float64()}))
 
+
+def known(judged: Judged) -> tuple[Frozen, Observed]:
+    """The model that was fitted on the exploration half, and what is observed of the rows under test."""
+    if isinstance(judged, Dealt) and judged.model is not None and judged.of is not None:
+        return judged.model, judged.of
     kind: Any = kinds.load(judged.study.kind)
-    of = kind.observed(judged.study, judged.rows)
-    full, without, e = gains(judged, of)
-    difference = full - without
-    # Placeholder of stats/gains: documents as units.
-    rows = []
-    for k in range(difference.shape[1]):
-        one = pl.DataFrame({"d": judged.document, "g": difference[:, k]}).filter(pl.col("g").is_not_nan())
-        mean = one.group_by("d").agg(pl.col("g").mean()).sort("d")["g"].to_numpy()
-        n = len(mean)
-        se = mean.std(ddof=1) / np.sqrt(n) if n > 1 else np.inf
-        half = stats.t.ppf((1 + level) / 2, max(n - 1, 1)) * se
-        p = float(stats.t.sf(mean.mean() / se, n - 1)) if n > 1 and se > 0 else 1.0
-        rows.append(
-            {
-                "n_a": one.height, "n_b": 0, "n_documents": n, "mean_a": float(np.nanmean(full[:, k])),
-                "mean_b": float(np.nanmean(without[:, k])), "validity": float(mean.mean()),
-                "lo": float(mean.mean() - half), "hi": float(mean.mean() + half), "p": p,
-                "missing_lo": float(mean.mean()), "missing_hi": float(mean.mean()),
-                "method": frozen.TEST, "e_value": float(e[k]),
-            }
-        )  # fmt: skip
-    frame = pl.DataFrame(rows)
-    return frames.conform(frame, pl.Schema({**frames.ESTIMATES, "e_value": pl.Float64()}))
-
-
-def gains(judged: Judged, of: Observed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """log2 likelihoods of the full model and of that without each predicate, and e-values.
-
-    Both text x predicate: NaN where the predicate has no verdict.
-    """
-    model = read(judged)
-    score = judged.verdict
-    z, _ = frozen.filled(score, model.share)
-    full, without = np.empty(score.shape), np.empty(score.shape)
-    for k, predicate in enumerate(judged.predicates):
-        own = model.model.own_words(predicate.predicate, predicate.definition)
-        full[:, k] = model.model.bits(model.full, z, of, own)
-        without[:, k] = model.model.bits(model.without[k], others(z, k), of, own)
-    gaps = np.isnan(score)
-    full[gaps], without[gaps] = np.nan, np.nan
-    return full, without, np.full(score.shape[1], np.nan)
+    return read(judged), kind.observed(judged.study, judged.rows)
 
 
 def read(judged: Judged) -> Frozen:
-    """The frozen model of a study."""
-    study = judged.study
-    file = paths.output(study.name, "propose") / "model.parquet"
-    key = (study.name, tuple(p.predicate_id for p in judged.predicates), file.stat().st_mtime_ns)
-    return _read(key, _Once(judged))
+    """The frozen model of a study, read once.
 
-
-class _Once:
-    """What is read where it is not known yet; equal whatever it holds."""
-
-    def __init__(self, judged: Judged) -> None:
-        self.judged = judged
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Once)
+    Raises:
+        FrozenError: propose left another model than the one that was frozen.
+    """
+    stamp = (paths.output(judged.study.name, "propose") / "model.parquet").stat().st_mtime_ns
+    return _read(judged.study, tuple(judged.predicates), paths.root().as_posix(), stamp)
 
 
 @lru_cache(maxsize=1)
-def _read(key: tuple[Any, ...], once: _Once) -> Frozen:
-    judged = once.judged
-    study = judged.study
+def _read(study: Study, predicates: tuple[Predicate, ...], root: str, stamp: int) -> Frozen:
+    """`root` and `stamp` tell one state of the files from another."""
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
-    return frozen.read(study, judged.predicates, kinds.load(study.kind), texts)
+    return frozen.read(study, predicates, kinds.load(study.kind), texts)
 
 
-def shuffled(judged: Judged, rng: np.random.Generator) -> Judged:
-    """The values dealt out anew between documents; placeholder."""
-    kind: Any = kinds.load(judged.study.kind)
-    rows = judged.rows
-    if kind.has_values and "value" not in rows.columns:
-        rows = kind.with_values(judged.study, rows)
-    if not kind.has_values:
-        document = judged.document
-        order = np.argsort(document, kind="stable")
-        score = judged.score.copy()
-        for k in range(score.shape[1]):
-            rank = rng.permutation(int(document.max()) + 1)
-            score[order, k] = score[order[np.argsort(rank[document[order]], kind="stable")], k]
-        return replace(judged, score=score)
-    order = np.argsort(judged.document, kind="stable")
-    rank = rng.permutation(int(judged.document.max()) + 1)
-    source = order[np.argsort(rank[judged.document[order]], kind="stable")]
-    given = np.empty(rows.height, dtype=np.int64)
-    given[order] = source
-    moved = rows.select("value", "number")[given]
-    return replace(judged, rows=rows.with_columns(moved))
+def own_words(model: Frozen, predicates: Sequence[Predicate]) -> list[Sequence[int]]:
+    """Of each predicate the slots that it is made of, which do not count for it."""
+    return [model.model.own_words(one.predicate, one.definition) for one in predicates]
+
+
+def compare(
+    model: Frozen, z: Verdicts, of: Observed, verdict: Verdicts, words: Sequence[Sequence[int]]
+) -> Compared:
+    """The full model beside that without each predicate.
+
+    Args:
+        model: of the exploration half.
+        z: verdicts, gaps filled.
+        of: what is observed.
+        verdict: with gaps.
+        words: slots that do not count, of each predicate.
+    """
+    form, full = model.model, np.full(verdict.shape, np.nan)
+    without, variance = full.copy(), full.copy()
+    whole = form.bits(model.full, z, of) if not all(words) else np.empty(0)
+    for k, own in enumerate(words):
+        full[:, k] = form.bits(model.full, z, of, own) if own else whole
+        without[:, k] = form.bits(model.without[k], others(z, k), of, own)
+        variance[:, k] = form.gain_variance(model.full, model.without[k], k, z, of, own)
+    gaps = np.isnan(verdict)
+    return Compared(*(np.where(gaps, np.nan, one) for one in (full, without, variance)))
+
+
+def missing(
+    judged: Judged,
+    model: Frozen,
+    z: Verdicts,
+    of: Observed,
+    compared: Compared,
+    words: Sequence[Sequence[int]],
+    found: Gains,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most the gains could be, whatever the verdicts that were asked for in vain."""
+    least, most = found.mean.copy(), found.mean.copy()
+    gaps = judged.in_vain & np.isnan(judged.verdict)
+    for k in np.flatnonzero(gaps.any(axis=0)).tolist():
+        rows = np.flatnonzero(gaps[:, k])
+        part, given, ends = of.take(rows), z[rows].copy(), []
+        left = model.model.bits(model.without[k], others(given, k), part, words[k])
+        for verdict in (0.0, 1.0):
+            given[:, k] = verdict
+            ends.append(model.model.bits(model.full, given, part, words[k]) - left)
+        for bound, worst in ((least, np.minimum(*ends)), (most, np.maximum(*ends))):
+            difference = compared.full[:, k] - compared.without[:, k]
+            difference[rows] = worst
+            bound[k] = gains(difference, np.zeros((len(difference), 1)), judged.document, 0.5).mean[0]
+    return least, most
+
+
+def evalues(judged: Judged, model: Frozen, z: Verdicts, of: Observed, compared: Compared) -> np.ndarray:
+    """Split-likelihood e-values: the full model of the exploration half, against all without the predicate.
+
+    Slots that do not count for a gain do here: a likelihood is of all that is observed. NULL (NaN) where a
+    kind's texts have no such likelihood, and of verdicts that were dealt out.
+    """
+    found = np.full(z.shape[1], np.nan)
+    if isinstance(judged, Dealt):
+        return found
+    for k, one in enumerate(model.without):
+        rows = np.flatnonzero(~np.isnan(compared.full[:, k]))
+        if not rows.size:
+            continue
+        document, part = judged.document[rows], of.take(rows)
+        best = model.model.most_likely(one, others(z[rows], k), part, document_mass(document))
+        if best is not None:
+            full = model.model.bits(model.full, z[rows], part)
+            found[k] = log_evalue(full, best[:, None], document)[0]
+    return np.asarray(np.exp(np.clip(found, -_LARGEST_LOG, _LARGEST_LOG)))
+
+
+def shuffled(judged: Judged, rng: np.random.Generator) -> Dealt:
+    """Both halves with values dealt out between documents, or verdicts where there are no values.
+
+    What stays is what the null hypothesis grants: dependence within documents, of verdicts on each other, and
+    how often each value is. The model is fitted anew to the exploration half: a frozen one would lose on any
+    other values, and tell nothing of the test.
+    """
+    model, of = known(judged)
+    if of.said is not None:
+        of, explored, z = of.shuffled(rng), model.of.shuffled(rng), model.z
+        score = judged.score
+    else:
+        explored, score = model.of, dealt_columns(judged.score, judged.document, rng)
+        z = dealt_columns(model.z, model.of.document, rng)
+    given = {one.name: getattr(judged, one.name) for one in fields(Judged)} | {"score": score}
+    return Dealt(**given, model=model.refitted(z, explored), of=of)
+
+
+def dealt_columns(score: Verdicts, document: np.ndarray, rng: np.random.Generator) -> Verdicts:
+    """Each column dealt out between documents by itself."""
+    return np.column_stack([column[dealt(document, rng)] for column in score.T])
+
+
+def _mean(bits: np.ndarray) -> np.ndarray:
+    """Over texts with a verdict; NaN without any."""
+    n = (~np.isnan(bits)).sum(axis=0)
+    return np.where(n > 0, np.nansum(bits, axis=0) / n.clip(1), np.nan)

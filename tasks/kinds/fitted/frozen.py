@@ -1,7 +1,7 @@
 """What propose left of a model, and what was frozen with the predicates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,19 @@ class Frozen:
     """Of the exploration texts that it was fitted on, gaps filled."""
     of: Observed
     """What was observed of these."""
+    text_ids: tuple[str, ...]
+    """Theirs."""
     share: np.ndarray
     """[predicate]: how often each holds there; what a gap counts as."""
     full: Any
     without: tuple[Any, ...]
     """Of each predicate the model without it, which has the columns of the others."""
+
+    def refitted(self, z: Verdicts, of: Observed) -> "Frozen":
+        """The same form fitted to other verdicts, or values, of the same texts."""
+        full = self.model.fit(z, of, start=self.full)
+        without = tuple(self.model.fit(others(z, k), of, start=one) for k, one in enumerate(self.without))
+        return replace(self, z=z, of=of, full=full, without=without)
 
 
 def predicate_id(proposal: Proposal) -> str:
@@ -110,7 +118,7 @@ def read(study: Study, predicates: Sequence[Predicate], kind: Any, texts: pl.Dat
     fits += [reader(weights, one, [i for i in ids if i != one], model.slots) for one in ids]
     full = model.frozen(fits[0], z, of)
     without = tuple(model.frozen(one, others(z, k), of) for k, one in enumerate(fits[1:]))
-    return Frozen(model, ids, z, of, share, full, without)
+    return Frozen(model, ids, z, of, tuple(wide["text_id"]), share, full, without)
 
 
 def filled(score: Verdicts, share: np.ndarray | None = None) -> tuple[Verdicts, np.ndarray]:

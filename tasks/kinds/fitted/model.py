@@ -11,6 +11,13 @@ from tasks.kinds.fitted.observed import Observed
 
 Verdicts = Float[np.ndarray, "text predicate"]
 """0 or 1; in between where a missing verdict is filled with the predicate's share."""
+Bits = Float[np.ndarray, " text"]
+Mass = Float[np.ndarray, " text"]
+"""How often each text counts."""
+Weights = Float[np.ndarray, "1+predicate slot"]
+"""Constants first."""
+_PULL = 10.0
+"""Ridge of the relaxation, in texts: of vectors of unit length one dimension holds little."""
 
 
 class Model(Protocol):
@@ -19,24 +26,46 @@ class Model(Protocol):
     slots: Sequence[str]
     """What a weight is of: classes, times, words."""
 
-    def fit(self, z: Verdicts, of: Observed, mass: Float[np.ndarray, " text"] | None = None) -> Any:
-        """Weights by penalised maximum likelihood; `mass` counts each text so often."""
+    def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Any:
+        """Weights by penalised maximum likelihood.
+
+        Args:
+            z: verdicts.
+            of: what is explained.
+            mass: counts each text so often; once without it.
+            start: a fit of as many predicates to the same texts, to begin from; it ends where it would.
+        """
         ...
 
-    def bits(
-        self, fitted: Any, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()
-    ) -> Float[np.ndarray, " text"]:
+    def bits(self, fitted: Any, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()) -> Bits:
         """log2 of the likelihood of what is observed of each text, up to what no weight changes.
 
         Slots that are left out (`own_words`) do not count.
         """
         ...
 
-    def weights(self, fitted: Any) -> Float[np.ndarray, "1+predicate slot"]:
+    def gain_variance(
+        self, full: Any, without: Any, dropped: int, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()
+    ) -> Bits:
+        """Bits squared: how much each text's gain could differ by chance, as the model without expects.
+
+        `dropped` is the column of z that the model `without` has not.
+        """
+        ...
+
+    def most_likely(self, frozen: Any, z: Verdicts, of: Observed, mass: Mass) -> Bits | None:
+        """Bits of each text, of which the sum by mass is what no model of these predicates exceeds.
+
+        Of models where weights may change from slot to slot: none that is not much rougher than `frozen`.
+        None where texts have no likelihood that could be compared so: there is no e-value then.
+        """
+        ...
+
+    def weights(self, fitted: Any) -> Weights:
         """The fitted weights, the constants first."""
         ...
 
-    def frozen(self, weights: Float[np.ndarray, "1+predicate slot"], z: Verdicts, of: Observed) -> Any:
+    def frozen(self, weights: Weights, z: Verdicts, of: Observed) -> Any:
         """What `fit` gave, from its weights and what it was fitted on."""
         ...
 
@@ -68,3 +97,29 @@ def reader(frame: pl.DataFrame, without: str, ids: Sequence[str], slots: Sequenc
     for predicate_id, slot, weight in of.select("predicate_id", "slot", "weight").iter_rows():
         found[rows[predicate_id], columns[slot]] = weight
     return found
+
+
+def foreseen(
+    vectors: Float[np.ndarray, "text dim"],
+    z: Verdicts,
+    target: Float[np.ndarray, "text target"],
+    most: int,
+) -> Float[np.ndarray, "text direction"]:
+    """What vectors foresee of each target that z does not, by ridge regression on what z leaves of vectors.
+
+    Args:
+        vectors: of the texts.
+        z: verdicts of the predicates so far.
+        target: what texts are to be told apart by.
+        most: directions.
+
+    Returns:
+        The targets of which most is foreseen, first.
+    """
+    given = np.column_stack([np.ones(len(z)), z])
+    rest, left = (x - given @ np.linalg.lstsq(given, x, rcond=None)[0] for x in (vectors, target))
+    gram = rest.T @ rest + _PULL * np.eye(rest.shape[1])
+    found = rest @ np.linalg.solve(gram, rest.T @ left)
+    # Rounded: the order of two classes, which mirror each other, must not hang on the last digit.
+    order = np.argsort(-np.round(found.var(axis=0), 9), kind="stable")
+    return np.asarray(found[:, order[:most]], dtype=float)

@@ -33,12 +33,21 @@ class Observed:
         """The values dealt out anew between documents, in blocks as they are: what the null says."""
         if self.said is None:
             return self
-        order = np.argsort(self.document, kind="stable")
-        rank = rng.permutation(int(self.document.max(initial=-1)) + 1)
-        source = order[np.argsort(rank[self.document[order]], kind="stable")]
-        given = np.empty(len(self), dtype=np.int64)
-        given[order] = source
+        given = dealt(self.document, rng)
         taken: dict[str, Any] = {"said": tuple(self.said[i] for i in given.tolist())}
         if self.number is not None:
             taken["number"] = self.number[given]
         return replace(self, **taken)
+
+
+def dealt(document: Int[np.ndarray, " text"], rng: np.random.Generator) -> Int[np.ndarray, " text"]:
+    """Of each text the one whose value it is dealt: documents, in an order by chance, hand on theirs.
+
+    Values of a document stay neighbours: what made them alike is as it was. Where documents have as many
+    texts each they trade places; else a document may get the values of two that follow each other.
+    """
+    order = np.argsort(document, kind="stable")
+    rank = rng.permutation(int(document.max(initial=-1)) + 1)
+    given = np.empty(len(document), dtype=np.int64)
+    given[order] = order[np.argsort(rank[document[order]], kind="stable")]
+    return given

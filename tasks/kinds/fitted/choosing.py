@@ -1,0 +1,238 @@
+"""Who is in the model: forward by the gain on the fit part, as far as the tune part bears it, then swaps.
+
+A gain is in bits per text, of documents. On the fit part halves of the documents are exchanged, on the tune part
+the models are those of the whole fit part: no text is scored by a model that was fitted on it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from tasks.kinds.fitted import screening
+from tasks.kinds.fitted.look import Look, parts
+from tasks.kinds.fitted.model import Verdicts
+from tasks.records import Proposal
+from tasks.stats import gains
+from tasks.stats.gains import Gains
+from tasks.store.canonical import spelling
+
+LEVEL = 0.9
+LOOKED_AT = 6
+"""Candidates of which models are fitted at a step: the best by a quick look (screening.py)."""
+TRIED = 3
+"""Candidates that are held against the tune part before nothing more is added."""
+ROUNDS = 3
+"""Of swaps, at most."""
+KEPT = 3
+"""Predicates that are kept where the tune part bears none, so that a study can end and say so."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was tried: rows of tables.PATH."""
+
+    step: int
+    move: str
+    column: int
+    gain: float
+    lo: float
+    hi: float
+    kept: bool
+
+
+@dataclass
+class Chosen:
+    """Columns in the order in which they were added, those that were asked for first."""
+
+    columns: list[int]
+    asked: int
+    """So many of them were asked for: they stay."""
+    path: list[Step] = field(default_factory=list)
+
+    @property
+    def n_swaps(self) -> int:
+        """Predicates that gave their place to another one."""
+        return sum(step.move == "swap" and step.kept for step in self.path)
+
+    def note(self, move: str, column: int, told: Gains, kept: bool, step: int | None = None) -> None:
+        """Writes a step down."""
+        at = self.n_steps if step is None else step
+        mean, lo, hi = (float(part[0]) for part in (told.mean, told.lo, told.hi))
+        self.path.append(Step(at, move, column, mean, lo, hi, kept))
+
+    @property
+    def n_steps(self) -> int:
+        """Steps so far."""
+        return self.path[-1].step + 1 if self.path else 0
+
+
+@dataclass
+class Gauge:
+    """Gains of candidates beside others, every model fitted once."""
+
+    look: Look
+    candidates: Sequence[Proposal]
+    z: Verdicts
+    """Of all candidates on all texts, gaps filled; only columns that are judged throughout are used."""
+    draw: Float[np.ndarray, " text"] | None = None
+    """Parts the texts in place of look.draw."""
+
+    def __post_init__(self) -> None:
+        self._models: dict[tuple[tuple[int, ...], int], object] = {}
+        fits = parts(self.look.draw if self.draw is None else self.draw)
+        first = parts(np.where(fits, self.look.halves, np.inf), 0.5 * fits.mean())
+        self.tune = np.flatnonzero(~fits)
+        self._rows = (np.flatnonzero(fits), np.flatnonzero(fits & first), np.flatnonzero(fits & ~first))
+
+    @cached_property
+    def _of(self) -> tuple[object, ...]:
+        return tuple(self.look.of.take(rows) for rows in self._rows)
+
+    @property
+    def fit(self) -> Int[np.ndarray, " row"]:
+        """Rows of the fit part."""
+        return self._rows[0]
+
+    def on_tune(self, new: Sequence[int], old: Sequence[int]) -> Gains:
+        """What the columns gain over the old ones on the tune part; own words of those that differ left out."""
+        left_out = self._left_out(new, old)
+        gained = [self._bits(columns, 0, self.tune, left_out) for columns in (new, old)]
+        return gains.gains(gained[0], gained[1][:, None], self.look.of.document[self.tune], LEVEL)
+
+    def on_fit(self, new: Sequence[int], old: Sequence[int]) -> float:
+        """The same on the fit part, by exchanged halves."""
+        left_out = self._left_out(new, old)
+        gained = np.concatenate([
+            self._bits(new, half, rows, left_out) - self._bits(old, half, rows, left_out)
+            for half, rows in ((1, self._rows[2]), (2, self._rows[1]))
+        ])  # fmt: skip
+        document = np.concatenate([self.look.of.document[self._rows[half]] for half in (2, 1)])
+        found = gains.gains(gained, np.zeros((gained.size, 1)), document, LEVEL)
+        return float(np.round(found.mean[0], 9))
+
+    def screened(self, given: Sequence[int], free: Sequence[int]) -> list[int]:
+        """The free columns, those first that a quick look finds most in."""
+        if not free:
+            return []
+        left_out = self.look.left_out([self.candidates[k] for k in free])
+        targets = self.look.targets(self.fit)
+        z = self.z[self.fit]
+        gain = screening.gains(targets, z[:, list(given)], z[:, list(free)], left_out).mean(axis=0)
+        return [free[i] for i in np.argsort(-np.round(gain, 9), kind="stable")]
+
+    def _left_out(self, new: Sequence[int], old: Sequence[int]) -> tuple[int, ...]:
+        differ = sorted(set(new) ^ set(old))
+        said = [self.candidates[k] for k in differ]
+        return tuple(sorted({word for one in said for word in self.look.model.own_words(one.predicate, one.definition)}))
+
+    def _bits(
+        self, columns: Sequence[int], part: int, rows: Int[np.ndarray, " row"], left_out: tuple[int, ...]
+    ) -> Float[np.ndarray, " text"]:
+        key = (tuple(sorted(columns)), part)
+        own = list(key[0])
+        if key not in self._models:
+            learns = self._rows[part]
+            self._models[key] = self.look.model.fit(self.z[np.ix_(learns, own)], self._of[part])
+        z = self.z[np.ix_(rows, own)]
+        return self.look.model.bits(self._models[key], z, self.look.of.take(rows), left_out)
+
+
+def grown(gauge: Gauge, chosen: Chosen, pool: Sequence[int], most: int, fixed: int | None = None) -> None:
+    """Adds the best of the pool while the tune part bears it; so many in any case where K is fixed.
+
+    Args:
+        gauge: of all candidates.
+        chosen: is added to.
+        pool: columns that may be added.
+        most: columns at most, the asked ones among them.
+        fixed: columns in any case.
+    """
+    while len(chosen.columns) < most:
+        ranked = _ranked(gauge, chosen.columns, _free(gauge, chosen.columns, pool))
+        if not _added(gauge, chosen, ranked[:TRIED]):
+            break
+    while fixed is not None and len(chosen.columns) < fixed:
+        ranked = _ranked(gauge, chosen.columns, _free(gauge, chosen.columns, pool))
+        if not ranked:
+            break
+        told = gauge.on_tune([*chosen.columns, ranked[0]], chosen.columns)
+        chosen.note("fill", ranked[0], told, kept=True)
+        chosen.columns.append(ranked[0])
+
+
+def _added(gauge: Gauge, chosen: Chosen, ranked: Sequence[int]) -> bool:
+    for column in ranked:
+        told = gauge.on_tune([*chosen.columns, column], chosen.columns)
+        chosen.note("add", column, told, kept=bool(told.lo[0] > 0))
+        if told.lo[0] > 0:
+            chosen.columns.append(column)
+            return True
+    return False
+
+
+def swapped(gauge: Gauge, chosen: Chosen, pool: Sequence[int], advance: Callable[[], None] = bool) -> None:
+    """Replaces chosen columns by better ones of the pool, until none is or some rounds are over."""
+    for _ in range(ROUNDS):
+        replaced = [_replaced(gauge, chosen, place, pool) for place in range(chosen.asked, len(chosen.columns))]
+        advance()
+        if not any(replaced):
+            return
+
+
+def _replaced(gauge: Gauge, chosen: Chosen, place: int, pool: Sequence[int]) -> bool:
+    old = chosen.columns
+    rest = [*old[:place], *old[place + 1 :]]
+    free = [column for column in _free(gauge, rest, pool) if column != old[place]]
+    for column in gauge.screened(rest, free)[:LOOKED_AT]:
+        new = [*old[:place], column, *old[place + 1 :]]
+        if gauge.on_fit(new, old) <= 0:
+            continue
+        told = gauge.on_tune(new, old)
+        chosen.note("swap", column, told, kept=bool(told.lo[0] > 0))
+        if told.lo[0] > 0:
+            back = gauge.on_tune(old, new)
+            chosen.note("drop", old[place], back, kept=False, step=chosen.n_steps - 1)
+            chosen.columns = new
+            return True
+    return False
+
+
+def thinned(gauge: Gauge, chosen: Chosen) -> None:
+    """Drops what adds nothing to the others any more, the least first; what was asked for stays."""
+    while len(chosen.columns) > chosen.asked:
+        told = {k: gauge.on_tune(chosen.columns, _without(chosen.columns, k)) for k in chosen.columns[chosen.asked :]}
+        least = min(told, key=lambda k: (round(float(told[k].mean[0]), 9), k))
+        if told[least].mean[0] > 0:
+            return
+        chosen.note("drop", least, told[least], kept=False)
+        chosen.columns = _without(chosen.columns, least)
+
+
+def at_least(gauge: Gauge, chosen: Chosen, pool: Sequence[int], most: int) -> None:
+    """A few of the best where nothing was chosen."""
+    if chosen.columns:
+        return
+    for column in _ranked(gauge, [], list(pool))[: min(KEPT, most)]:
+        told = gauge.on_tune([column], [])
+        chosen.note("fill", column, told, kept=True)
+        chosen.columns.append(column)
+
+
+def _ranked(gauge: Gauge, given: Sequence[int], free: Sequence[int]) -> list[int]:
+    """The best of the free columns by models, best first."""
+    looked_at = gauge.screened(given, free)[:LOOKED_AT]
+    gain = {column: gauge.on_fit([*given, column], given) for column in looked_at}
+    return sorted(looked_at, key=lambda column: (-gain[column], looked_at.index(column)))
+
+
+def _free(gauge: Gauge, given: Sequence[int], pool: Sequence[int]) -> list[int]:
+    """Columns of the pool that are not given, nor say what one of these says."""
+    said = {spelling(gauge.candidates[k].predicate) for k in given}
+    return [k for k in pool if k not in given and spelling(gauge.candidates[k].predicate) not in said]
+
+
+def _without(columns: Sequence[int], one: int) -> list[int]:
+    return [k for k in columns if k != one]
