@@ -25,6 +25,7 @@ from tasks.engines import roles
 from tasks.kinds import Kind, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.fitted import tables
 from tasks.kinds.fitted.observed import Observed
+from tasks.kinds.fitted.params import MOST
 from tasks.store import frames
 from tasks.study import Study
 
@@ -77,6 +78,14 @@ class Fitted(Kind):
                 "predicates of a model are tested together, on the same texts"
             )
 
+    def settled(self, study: Study) -> Study:
+        """No more predicates than a model has."""
+        study, own = super().settled(study), self.params(study)
+        most = min(study.propose.max_predicates, own.predicates or MOST)
+        return study.model_copy(
+            update={"propose": study.propose.model_copy(update={"max_predicates": most})}
+        )
+
     def planned(self, study: Study) -> str:
         """The test, with a hash of the model that is frozen with the predicates."""
         from tasks.kinds.fitted import frozen
@@ -90,6 +99,11 @@ class Fitted(Kind):
         from tasks.kinds.fitted import fitting
 
         return fitting.fitted(self, seen, actors, rng)
+
+    def fit_judge(self, study: Study, actors: roles.Engine) -> roles.Judge:
+        """Who judges while the model is fitted: who judges later, in name and verdicts."""
+        judge: roles.Judge = getattr(actors, "fit_judge", actors.judge)(study)
+        return judge
 
     def with_values(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """The texts with columns value and number of tables.VALUES."""

@@ -8,7 +8,7 @@ loads        what all that asks for
 
 from typing import TYPE_CHECKING
 
-from tasks.engines.roles import Proposer, Rater, Reader
+from tasks.engines.roles import Judge, Proposer, Rater, Reader
 from tasks.study import Study
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ def proposer(study: Study) -> Proposer:
     from tasks.kinds.fitted.llm.proposing import FitProposer
 
     return FitProposer(study)
+
+
+def fit_judge(study: Study) -> Judge:
+    """The judge of the study, whose answers are paid for while predicates are proposed."""
+    from tasks.engines.llm.judging import LlmJudge
+    from tasks.engines.llm.suggesting import STAGE
+
+    return LlmJudge(study, stage=STAGE)
 
 
 def reader(study: Study, texts: "pl.DataFrame", recorded: "pl.DataFrame | None") -> Reader:
