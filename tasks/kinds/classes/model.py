@@ -115,6 +115,10 @@ class Labels:
         """Slots are no words."""
         return ()
 
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """A column a class."""
+        return np.eye(len(self.slots) + 1)[self._label(of)][:, :-1]
+
     def _label(self, of: Observed) -> Int[np.ndarray, " text"]:
         """Class by number; -1 of one that the exploration half has not."""
         return np.array([self._at.get(one, -1) for one in of.said or ()], dtype=np.int64)
@@ -172,6 +176,10 @@ class Scores:
     def own_words(self, predicate: str, definition: str) -> Sequence[int]:
         """The slot is no word."""
         return ()
+
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """The score."""
+        return _score(of)[:, None]
 
 
 def _score(of: Observed) -> Float[np.ndarray, " text"]:

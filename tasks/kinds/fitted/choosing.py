@@ -1,19 +1,21 @@
 """Who is in the model: forward by the gain on the fit part, as far as the tune part bears it, then swaps.
 
-A gain is in bits per text, of documents. On the fit part halves of the documents are exchanged, on the tune part
-the models are those of the whole fit part: no text is scored by a model that was fitted on it.
+A gain is in bits per text, of documents. On the fit part halves of the documents are exchanged, on the tune
+part the models are those of the whole fit part: no text is scored by a model that was fitted on it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+from scipy import stats
 
 from tasks.kinds.fitted import screening
 from tasks.kinds.fitted.look import Look, parts
 from tasks.kinds.fitted.model import Verdicts
+from tasks.kinds.fitted.observed import Observed
 from tasks.records import Proposal
 from tasks.stats import gains
 from tasks.stats.gains import Gains
@@ -41,6 +43,7 @@ class Step:
     lo: float
     hi: float
     kept: bool
+    n_judged: int
 
 
 @dataclass
@@ -51,6 +54,8 @@ class Chosen:
     asked: int
     """So many of them were asked for: they stay."""
     path: list[Step] = field(default_factory=list)
+    n_judged: int = 0
+    """Judgements so far."""
 
     @property
     def n_swaps(self) -> int:
@@ -61,7 +66,12 @@ class Chosen:
         """Writes a step down."""
         at = self.n_steps if step is None else step
         mean, lo, hi = (float(part[0]) for part in (told.mean, told.lo, told.hi))
-        self.path.append(Step(at, move, column, mean, lo, hi, kept))
+        self.path.append(Step(at, move, column, mean, lo, hi, kept, self.n_judged))
+
+    @property
+    def n_filled(self) -> int:
+        """Predicates that the tune part did not bear out, kept all the same."""
+        return sum(step.move == "fill" and step.column in self.columns for step in self.path)
 
     @property
     def n_steps(self) -> int:
@@ -88,7 +98,7 @@ class Gauge:
         self._rows = (np.flatnonzero(fits), np.flatnonzero(fits & first), np.flatnonzero(fits & ~first))
 
     @cached_property
-    def _of(self) -> tuple[object, ...]:
+    def _of(self) -> tuple[Observed, ...]:
         return tuple(self.look.of.take(rows) for rows in self._rows)
 
     @property
@@ -97,7 +107,7 @@ class Gauge:
         return self._rows[0]
 
     def on_tune(self, new: Sequence[int], old: Sequence[int]) -> Gains:
-        """What the columns gain over the old ones on the tune part; own words of those that differ left out."""
+        """What columns gain over the old ones on the tune part; own words of those that differ left out."""
         left_out = self._left_out(new, old)
         gained = [self._bits(columns, 0, self.tune, left_out) for columns in (new, old)]
         return gains.gains(gained[0], gained[1][:, None], self.look.of.document[self.tune], LEVEL)
@@ -126,7 +136,11 @@ class Gauge:
     def _left_out(self, new: Sequence[int], old: Sequence[int]) -> tuple[int, ...]:
         differ = sorted(set(new) ^ set(old))
         said = [self.candidates[k] for k in differ]
-        return tuple(sorted({word for one in said for word in self.look.model.own_words(one.predicate, one.definition)}))
+        return tuple(
+            sorted(
+                {word for one in said for word in self.look.model.own_words(one.predicate, one.definition)}
+            )
+        )
 
     def _bits(
         self, columns: Sequence[int], part: int, rows: Int[np.ndarray, " row"], left_out: tuple[int, ...]
@@ -135,29 +149,43 @@ class Gauge:
         own = list(key[0])
         if key not in self._models:
             learns = self._rows[part]
-            self._models[key] = self.look.model.fit(self.z[np.ix_(learns, own)], self._of[part])
-        z = self.z[np.ix_(rows, own)]
+            self._models[key] = self.look.model.fit(self.z[learns][:, own], self._of[part])
+        z = self.z[rows][:, own]
         return self.look.model.bits(self._models[key], z, self.look.of.take(rows), left_out)
 
 
-def grown(gauge: Gauge, chosen: Chosen, pool: Sequence[int], most: int, fixed: int | None = None) -> None:
-    """Adds the best of the pool while the tune part bears it; so many in any case where K is fixed.
+def started(gauge: Gauge, chosen: Chosen) -> None:
+    """Notes what each of those that were asked for adds to those before it."""
+    for place, column in enumerate(chosen.columns):
+        before = chosen.columns[:place]
+        chosen.note("asked", column, gauge.on_tune([*before, column], before), kept=True)
 
-    Args:
-        gauge: of all candidates.
-        chosen: is added to.
-        pool: columns that may be added.
-        most: columns at most, the asked ones among them.
-        fixed: columns in any case.
-    """
+
+def grown(gauge: Gauge, chosen: Chosen, pool: Sequence[int], most: int) -> None:
+    """Adds the best of the pool while the tune part bears it, up to so many."""
     while len(chosen.columns) < most:
         ranked = _ranked(gauge, chosen.columns, _free(gauge, chosen.columns, pool))
         if not _added(gauge, chosen, ranked[:TRIED]):
-            break
-    while fixed is not None and len(chosen.columns) < fixed:
+            return
+
+
+def finished(gauge: Gauge, chosen: Chosen, pool: Sequence[int], most: int, fixed: int | None) -> None:
+    """Drops what adds nothing to the others any more, or fills up to as many as are wanted.
+
+    Where nothing at all is borne out a few of the best stay, so that a study can end and say so.
+    """
+    if fixed is None:
+        _thinned(gauge, chosen)
+    _filled(gauge, chosen, pool, fixed or (0 if chosen.columns else min(KEPT, most)))
+    if fixed is not None:
+        swapped(gauge, chosen, pool)
+
+
+def _filled(gauge: Gauge, chosen: Chosen, pool: Sequence[int], wanted: int) -> None:
+    while len(chosen.columns) < wanted:
         ranked = _ranked(gauge, chosen.columns, _free(gauge, chosen.columns, pool))
         if not ranked:
-            break
+            return
         told = gauge.on_tune([*chosen.columns, ranked[0]], chosen.columns)
         chosen.note("fill", ranked[0], told, kept=True)
         chosen.columns.append(ranked[0])
@@ -173,11 +201,12 @@ def _added(gauge: Gauge, chosen: Chosen, ranked: Sequence[int]) -> bool:
     return False
 
 
-def swapped(gauge: Gauge, chosen: Chosen, pool: Sequence[int], advance: Callable[[], None] = bool) -> None:
+def swapped(gauge: Gauge, chosen: Chosen, pool: Sequence[int]) -> None:
     """Replaces chosen columns by better ones of the pool, until none is or some rounds are over."""
     for _ in range(ROUNDS):
-        replaced = [_replaced(gauge, chosen, place, pool) for place in range(chosen.asked, len(chosen.columns))]
-        advance()
+        replaced = [
+            _replaced(gauge, chosen, place, pool) for place in range(chosen.asked, len(chosen.columns))
+        ]
         if not any(replaced):
             return
 
@@ -200,25 +229,18 @@ def _replaced(gauge: Gauge, chosen: Chosen, place: int, pool: Sequence[int]) -> 
     return False
 
 
-def thinned(gauge: Gauge, chosen: Chosen) -> None:
-    """Drops what adds nothing to the others any more, the least first; what was asked for stays."""
+def _thinned(gauge: Gauge, chosen: Chosen) -> None:
+    """Drops what adds nothing to the others, the least first; what was asked for stays."""
     while len(chosen.columns) > chosen.asked:
-        told = {k: gauge.on_tune(chosen.columns, _without(chosen.columns, k)) for k in chosen.columns[chosen.asked :]}
+        told = {
+            k: gauge.on_tune(chosen.columns, _without(chosen.columns, k))
+            for k in chosen.columns[chosen.asked :]
+        }
         least = min(told, key=lambda k: (round(float(told[k].mean[0]), 9), k))
         if told[least].mean[0] > 0:
             return
         chosen.note("drop", least, told[least], kept=False)
         chosen.columns = _without(chosen.columns, least)
-
-
-def at_least(gauge: Gauge, chosen: Chosen, pool: Sequence[int], most: int) -> None:
-    """A few of the best where nothing was chosen."""
-    if chosen.columns:
-        return
-    for column in _ranked(gauge, [], list(pool))[: min(KEPT, most)]:
-        told = gauge.on_tune([column], [])
-        chosen.note("fill", column, told, kept=True)
-        chosen.columns.append(column)
 
 
 def _ranked(gauge: Gauge, given: Sequence[int], free: Sequence[int]) -> list[int]:
@@ -236,3 +258,12 @@ def _free(gauge: Gauge, given: Sequence[int], pool: Sequence[int]) -> list[int]:
 
 def _without(columns: Sequence[int], one: int) -> list[int]:
     return [k for k in columns if k != one]
+
+
+def in_errors(told: Gains) -> float:
+    """A gain in standard errors; 0 where there is no interval."""
+    width = float(told.hi[0] - told.lo[0])
+    if not np.isfinite(width) or width <= 0:
+        return 0.0
+    quantile = stats.t.ppf((1 + LEVEL) / 2, max(int(told.n_documents[0]) - 1, 1))
+    return float(np.round(2 * quantile * told.mean[0] / width, 6))

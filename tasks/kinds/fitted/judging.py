@@ -29,6 +29,8 @@ class Answers:
     def __post_init__(self) -> None:
         self.score: Float[np.ndarray, "text candidate"] = np.zeros((self.texts.height, 0))
         """NaN where nobody was asked, and where there was no answer."""
+        self.n_gapped = 0
+        """Candidates that were dropped for their gaps."""
         self.asked: Bool[np.ndarray, "text candidate"] = np.zeros((self.texts.height, 0), dtype=bool)
 
     @property
@@ -55,7 +57,7 @@ class Answers:
         return list(range(before, len(self.candidates)))
 
     def ask(self, columns: Sequence[int], rows: Int[np.ndarray, " row"]) -> None:
-        """Asks what is not known yet of these texts and candidates; those that lack the same texts together."""
+        """Asks what is not known yet of these texts and candidates, at once where they lack the same texts."""
         groups: dict[bytes, list[int]] = {}
         for column in columns:
             groups.setdefault(self.asked[rows, column].tobytes(), []).append(column)
@@ -72,21 +74,20 @@ class Answers:
         threshold = self.study.formalise.threshold
         if threshold is not None:
             score = np.where(np.isnan(score), np.nan, score >= threshold)
-        self.score[np.ix_(rows, columns)] = score
-        self.asked[np.ix_(rows, columns)] = True
+        self.score[rows[:, None], columns] = score
+        self.asked[rows[:, None], columns] = True
 
     def verdicts(self, columns: Sequence[int], rows: Int[np.ndarray, " row"]) -> Verdicts:
         """What was said, gaps filled with the share among those judged."""
-        return filled(self.score[np.ix_(rows, columns)])[0]
+        return filled(self.score[rows][:, list(columns)])[0]
 
-    def usable(self, columns: Sequence[int], rows: Int[np.ndarray, " row"]) -> tuple[list[int], int]:
-        """Those without too many gaps that do not say the same of all texts; and how many have too many gaps."""
-        score = self.score[np.ix_(rows, columns)]
+    def usable(self, columns: Sequence[int], rows: Int[np.ndarray, " row"]) -> list[int]:
+        """Those without too many gaps that do not say the same of all these texts."""
+        score = self.score[rows][:, list(columns)]
         gapped = np.isnan(score).mean(axis=0) > self.study.record.max_refusal_share
+        self.n_gapped += int(gapped.sum())
         z, _ = filled(score)
-        varies = np.ptp(z, axis=0) > 0 if len(z) else np.zeros(len(columns), dtype=bool)
-        kept = [column for i, column in enumerate(columns) if varies[i] and not gapped[i]]
-        return kept, int(gapped.sum())
+        return [one for i, one in enumerate(columns) if not gapped[i] and np.ptp(z[:, i]) > 0]
 
     def _predicate(self, one: Proposal) -> Predicate:
         return roles.unfrozen(

@@ -93,8 +93,8 @@ def _check(kind: Any, seen: Seen, texts: pl.DataFrame) -> None:
     documents = texts["document_id"].n_unique()
     if documents < LEAST_DOCUMENTS:
         raise CorpusError(
-            f"studies.{study.name}: wanted {LEAST_DOCUMENTS} documents or more in the exploration half to fit a "
-            f"model, got {documents}. {kind.words.more}."
+            f"studies.{study.name}: wanted {LEAST_DOCUMENTS} documents or more in the exploration half to "
+            f"fit a model, got {documents}. {kind.words.more}."
         )
     wanted, distinct = kind.params(study).predicates or 0, texts["text"].n_unique()
     if wanted > distinct:

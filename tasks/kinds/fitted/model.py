@@ -87,6 +87,13 @@ class Model(Protocol):
         """Slots that do not count for a predicate because it is made of them; none unless slots are words."""
         ...
 
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """What is observed as numbers, a row each, by which candidates are ordered before any is fitted.
+
+        Labels as columns of 0 and 1, counts of words, a score, waves of time. Where `own_words` leaves slots out, the columns are the slots.
+        """
+        ...
+
 
 def reader(frame: pl.DataFrame, without: str, ids: Sequence[str], slots: Sequence[str]) -> np.ndarray:
     """Weights of a model of `tables.MODEL`: constants first, then the predicates in that order."""

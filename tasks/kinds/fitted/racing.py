@@ -1,8 +1,8 @@
 """Judging on a growing part of the texts: who is behind with confidence is asked about no more of them.
 
-Successive halving (Karnin, Koren & Somekh 2013) of candidates whose gain depends on who else is chosen: on every
-part of the texts predicates are chosen one by one, and a candidate goes on if at any step it is not behind the one
-that is chosen there. A candidate that holds of too few texts to be told from chance goes on.
+Successive halving (Karnin, Koren & Somekh 2013) of candidates whose gain depends on who else is chosen: on
+every part of the texts predicates are chosen one by one, and a candidate goes on if at any step it is not
+behind the one that is chosen there. A candidate that holds of too few texts to be told from chance goes on.
 """
 
 from collections.abc import Callable, Sequence

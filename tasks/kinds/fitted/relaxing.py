@@ -61,7 +61,9 @@ class Relaxed:
         top = np.isin(rows, order[len(order) - end :])
         texts = self.look.texts[rows].with_columns(group=pl.Series(np.where(top, "A", "B")))
         proposer = self.actors.proposer(_cheaper(self.seen))
-        shown = roles.Exploration(texts, self.look.vectors[rows], self.seen.confirm_documents, self.seen.encoder)
+        shown = roles.Exploration(
+            texts, self.look.vectors[rows], self.seen.confirm_documents, self.seen.encoder
+        )
         found = proposer.propose(shown, self.rng)
         self.calls += proposer.calls
         self.noted.update({name: n for name, n in proposer.noted.items() if isinstance(n, int)})

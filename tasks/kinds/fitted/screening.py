@@ -1,9 +1,9 @@
 """A quick look at many candidates at once: what each would add, before any model is fitted with it.
 
-What is observed of a text is taken as numbers (`Model.targets`: labels as columns of 0 and 1, counts of words,
-waves of time), and the log-likelihood as quadratic around what the chosen predicates say: then the gain of
-every candidate is a few products of matrices. Halves of the documents are exchanged, so that no text is foretold
-by weights that it had a part in. It orders candidates and drops some; who is chosen is decided by models.
+What is observed of a text is taken as numbers (`Model.targets`: labels as columns of 0 and 1, counts of
+words, waves of time), and the log-likelihood as quadratic around what the chosen predicates say: then the
+gain of every candidate is a few products of matrices. Halves of the documents are exchanged, so that no text
+is foretold by weights that it had a part in. It orders candidates and drops some; models decide who is chosen.
 """
 
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ def gains(
         left_out: targets that do not count for a candidate.
 
     Source:
-        The expansion of the log-likelihood to second order: U w - w'(I + ridge)w / 2 with w = U / (I + ridge),
-        of which the score statistic of Rao (1948) is the maximum in sample.
+        The log-likelihood to second order, U w - w' I w / 2 at w = U / (I + ridge), of which the score
+        statistic of Rao (1948) is the maximum in sample.
     """
     found = np.zeros(candidates.shape)
     given = np.column_stack([np.ones(len(z)), z])
@@ -65,7 +65,8 @@ def _half(
     if not told.any():
         return np.zeros((int((~learns).sum()), candidates.shape[1]))
     number, spread = number[:, told], spread[told]
-    # As shrunken as the weights of the model are: what is told twice, by parts that are one, may add a little.
+    # Shrunken as the weights of the model are: where predicates share the texts among them, the last one
+    # says nothing new, but adds a little.
     shrunk = RIDGE / float(spread.mean()) * np.eye(given.shape[1])
     shrunk[0, 0] = _LEAST
     own = given[learns]

@@ -87,10 +87,14 @@ class Times:
         rng: np.random.Generator,
     ) -> Float[np.ndarray, "text direction"]:
         """What vectors add to z in telling time: late or early, the middle or the ends, each stretch."""
+        return foreseen(vectors, z, self.targets(of), most)
+
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """Waves over the order of times, and stretches of it."""
         rank = np.argsort(np.argsort(_time(of), kind="stable"), kind="stable") / max(len(of) - 1, 1)
         stretch = np.minimum((rank * _STRETCHES).astype(int), _STRETCHES - 1)
         waves = np.column_stack([np.cos(np.pi * rank), np.cos(2 * np.pi * rank)])
-        return foreseen(vectors, z, np.column_stack([waves, np.eye(_STRETCHES)[stretch]]), most)
+        return np.column_stack([waves, np.eye(_STRETCHES)[stretch]])
 
     def own_words(self, predicate: str, definition: str) -> Sequence[int]:
         """Slots are no words."""
