@@ -37,6 +37,10 @@ class Rules:
         """Whether two words are inflections of one word in one of the languages."""
         return any(_stem(code, one) == _stem(code, other) for code in self.languages)
 
+    def stems(self, word: str) -> set[tuple[str, str]]:
+        """Its stem in each of the languages, with the code: words that share one are inflections."""
+        return {(code, _stem(code, word)) for code in self.languages}
+
     def share_stem(self, words: Sequence[str], others: Sequence[str]) -> bool:
         """Whether some word of either is a form of one of the other."""
         return any(self.are_forms(one, other) for one in words for other in others)

@@ -1,0 +1,90 @@
+"""The words of a text, given which predicates hold for it: log p(word | z) = background + w . z, up to a constant."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from tasks.kinds.clusters import background, directions
+from tasks.kinds.clusters.params import Clusters
+from tasks.kinds.clusters.vocabulary import Vocabulary, of_texts
+from tasks.kinds.fitted.model import Verdicts
+from tasks.kinds.fitted.observed import Observed
+from tasks.stats import wording
+from tasks.stats.wording import Wording
+
+def model(params: Clusters, explored: Observed) -> "Words":
+    """The form for the words of these texts.
+
+    Raises:
+        CorpusError: they share too few.
+    """
+    return Words(params, of_texts(explored.text, explored.document, params.words))
+
+
+@dataclass(frozen=True)
+class Words:
+    """A weight for each predicate and word; ridge, towards the words of the corpus."""
+
+    params: Clusters
+    vocabulary: Vocabulary
+
+    @property
+    def slots(self) -> Sequence[str]:
+        """The words."""
+        return self.vocabulary.words
+
+    def fit(self, z: Verdicts, of: Observed, mass: Float[np.ndarray, " text"] | None = None) -> Wording:
+        """Weights by penalised maximum likelihood; `mass` counts each text so often."""
+        return background.fit(z, self.vocabulary.held(of.text), mass)
+
+    def bits(
+        self, fitted: Wording, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()
+    ) -> Float[np.ndarray, " text"]:
+        """log2 of the chance of the words that a text has, those left out aside."""
+        counts = None
+        if len(leave_out):
+            counts = np.ones(len(self.slots), dtype=bool)
+            counts[list(leave_out)] = False
+        return wording.log2_likelihood(fitted, z, self.vocabulary.held(of.text), counts)
+
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """Words that a text has beyond what one of its length would."""
+        held = self.vocabulary.held(of.text)
+        length = np.asarray(held.sum(axis=1))
+        share = np.asarray(held.sum(axis=0)) / max(float(length.sum()), 1.0)
+        return np.asarray(held.toarray() - np.outer(length, share))
+
+    def weights(self, fitted: Wording) -> Float[np.ndarray, "1+predicate slot"]:
+        """The fitted weights, the background first."""
+        return fitted.weight
+
+    def frozen(self, weights: Float[np.ndarray, "1+predicate slot"], z: Verdicts, of: Observed) -> Wording:
+        """What `fit` gave, from its weights."""
+        return Wording(weights)
+
+    def directions(
+        self,
+        vectors: Float[np.ndarray, "text dim"],
+        z: Verdicts,
+        of: Observed,
+        most: int,
+        rng: np.random.Generator,
+    ) -> Float[np.ndarray, "text direction"]:
+        """Themes of what z leaves, a column each: how far a text is beyond the border of the theme."""
+        wanted = self.params.predicates
+        numbers = range(2, most + 1) if wanted is None or z.shape[1] else range(wanted, wanted + 1)
+        held, parted = self.vocabulary.held(of.text), self.vocabulary.parted(of.text)
+        return directions.themes(vectors, held, parted, z, of.document, numbers, rng)[:, :most]
+
+    def own_words(self, predicate: str, definition: str) -> Sequence[int]:
+        """Words in the predicate's sentence or definition, with their inflections."""
+        return _own(self.vocabulary, predicate, definition)
+
+
+@lru_cache(maxsize=1000)
+def _own(vocabulary: Vocabulary, predicate: str, definition: str) -> tuple[int, ...]:
+    return vocabulary.own(predicate, definition)
