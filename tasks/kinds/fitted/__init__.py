@@ -82,9 +82,7 @@ class Fitted(Kind):
         """No more predicates than a model has."""
         study, own = super().settled(study), self.params(study)
         most = min(study.propose.max_predicates, own.predicates or MOST)
-        return study.model_copy(
-            update={"propose": study.propose.model_copy(update={"max_predicates": most})}
-        )
+        return study.model_copy(update={"propose": study.propose.model_copy(update={"max_predicates": most})})
 
     def planned(self, study: Study) -> str:
         """The test, with a hash of the model that is frozen with the predicates."""

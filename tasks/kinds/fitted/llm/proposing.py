@@ -53,8 +53,8 @@ class FitProposer(LlmProposer):
             rows = look.sampler.typical(n_round, self._sizes.samples)
             self._said = self._grown(self._said, look, rows, unexplained=False)
         self._check_it_answers()
-        fresh = self._said[n_known:][: self._study.propose.max_predicates]
-        return [self._proposal(one, 0.0, 0.0) for one in fresh]
+        self._said = self._said[: n_known + self._study.propose.max_predicates]
+        return [self._proposal(one, 0.0, 0.0) for one in self._said[n_known:]]
 
     def _check_it_answers(self) -> None:
         if MOST_FAILED <= self._counts["n_rounds_failed"] == self._counts["n_rounds"]:
