@@ -116,8 +116,9 @@ class Labels:
         return ()
 
     def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
-        """A column a class."""
-        return np.eye(len(self.slots) + 1)[self._label(of)][:, :-1]
+        """A column for each class."""
+        label = self._label(of)
+        return np.where(label[:, None] >= 0, np.eye(len(self.slots))[label], 0.0)
 
     def _label(self, of: Observed) -> Int[np.ndarray, " text"]:
         """Class by number; -1 of one that the exploration half has not."""
@@ -178,8 +179,9 @@ class Scores:
         return ()
 
     def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
-        """The score."""
-        return _score(of)[:, None]
+        """The score in its standard deviations."""
+        score = _score(of)
+        return np.asarray((score - score.mean()) / max(score.std(), 1e-12))[:, None]
 
 
 def _score(of: Observed) -> Float[np.ndarray, " text"]:

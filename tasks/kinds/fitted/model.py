@@ -90,7 +90,8 @@ class Model(Protocol):
     def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
         """What is observed as numbers, a row each, by which candidates are ordered before any is fitted.
 
-        Labels as columns of 0 and 1, counts of words, a score, waves of time. Where `own_words` leaves slots out, the columns are the slots.
+        Labels as columns of 0 and 1, counts of words, a score, waves of time. Where `own_words` leaves slots
+        out, the columns are the slots.
         """
         ...
 

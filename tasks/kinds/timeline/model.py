@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import rankdata
 
 from tasks.kinds.fitted.model import Bits, Mass, Model, Verdicts, Weights, foreseen
 from tasks.kinds.fitted.observed import Observed
@@ -87,18 +88,19 @@ class Times:
         rng: np.random.Generator,
     ) -> Float[np.ndarray, "text direction"]:
         """What vectors add to z in telling time: late or early, the middle or the ends, each stretch."""
-        return foreseen(vectors, z, self.targets(of), most)
-
-    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
-        """Waves over the order of times, and stretches of it."""
         rank = np.argsort(np.argsort(_time(of), kind="stable"), kind="stable") / max(len(of) - 1, 1)
         stretch = np.minimum((rank * _STRETCHES).astype(int), _STRETCHES - 1)
         waves = np.column_stack([np.cos(np.pi * rank), np.cos(2 * np.pi * rank)])
-        return np.column_stack([waves, np.eye(_STRETCHES)[stretch]])
+        return foreseen(vectors, z, np.column_stack([waves, np.eye(_STRETCHES)[stretch]]), most)
 
     def own_words(self, predicate: str, definition: str) -> Sequence[int]:
         """Slots are no words."""
         return ()
+
+    def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
+        """Waves of the rank of time, from one that rises once to one that does so often."""
+        rank = rankdata(_time(of)) / (len(of) + 1)
+        return np.sqrt(2) * np.cos(np.pi * np.outer(rank, np.arange(1, _STRETCHES + 1)))
 
     def penalty(self, z: Verdicts, time: Float[np.ndarray, " text"]) -> float:
         """lambda of Zhong et al. 2024: of the mean over entries of squared changes.
