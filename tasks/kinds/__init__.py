@@ -91,6 +91,8 @@ class Kind:
     neither folded nor held equal."""
     fits: ClassVar[bool] = False
     """Whether it fits a model around what the user asks: `propose` is called with that alone, too."""
+    foresees_gain: ClassVar[bool] = True
+    """Whether `check` can tell, of an effect in bits, how small a one would be found."""
     min_effect: ClassVar[float | None] = None
     """Least abs(V) worth a discovery where a study names none; None: the default of `score.min_effect`."""
     judge_errs: ClassVar[bool] = True
@@ -138,6 +140,19 @@ class Kind:
 
         rows, names, read = sources.read_groups(study)
         return Gathered(rows, names, read)
+
+    def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+        """What the manifest tells of the texts beside their number, and further `warnings` [collect].
+
+        Args:
+            study: of this kind.
+            texts: rows of frames.TEXTS.
+            tables: what was gathered beside them.
+
+        Raises:
+            CorpusError: this kind can make nothing of them.
+        """
+        return {}
 
     def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
         """The keys of its block for a table that has the form of its own; None: it has not [new]."""

@@ -25,7 +25,8 @@ class ClassesKind(Fitted):
         from tasks.kinds.classes import labels
         from tasks.kinds.fitted import gathering
 
-        return gathering.gathered(study, own(study).value, labels.read)
+        asked = own(study)
+        return gathering.gathered(study, asked.value, lambda rows, at: labels.read(rows, at, asked))
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a class, or one for the score."""

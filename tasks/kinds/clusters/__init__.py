@@ -17,6 +17,7 @@ class ClustersKind(Fitted):
     name = "clusters"
     question = "which themes are in these texts, and how many?"
     has_values = False
+    foresees_gain = False
     Params = Clusters
 
     def model(self, study: Study, explored: Observed) -> Model:

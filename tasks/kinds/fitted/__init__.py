@@ -5,6 +5,9 @@ half, by models fitted on the exploration half (after Zhong, Wang, Klein & Stein
 
 params tables     keys and tables that they share
 gathering         texts with a value each
+valued            what a kind reads of values, and what is left out
+survey            what there is in each half
+lines             what check says of it
 observed          what a model explains of each text
 model             what a kind's own model must be able to do
 fitting           relax, sort, name, judge, choose
@@ -83,6 +86,24 @@ class Fitted(Kind):
         study, own = super().settled(study), self.params(study)
         most = min(study.propose.max_predicates, own.predicates or MOST)
         return study.model_copy(update={"propose": study.propose.model_copy(update={"max_predicates": most})})
+
+    def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+        """The values of each half; refuses texts of which no model can be made."""
+        from tasks.kinds.fitted import survey
+
+        return survey.surveyed(study, texts, tables)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """One pile, and what is explained of it."""
+        from tasks.kinds.fitted import lines
+
+        return lines.sizes(found)
+
+    def effect_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """The smallest gain a study of this size finds."""
+        from tasks.kinds.fitted import lines
+
+        return lines.effect(found)
 
     def planned(self, study: Study) -> str:
         """The test, with a hash of the model that is frozen with the predicates."""

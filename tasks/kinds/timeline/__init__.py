@@ -26,7 +26,10 @@ class TimelineKind(Fitted):
         from tasks.kinds.fitted import gathering
         from tasks.kinds.timeline import times
 
-        return gathering.gathered(study, own(study).value, times.read)
+        asked = own(study)
+        return gathering.gathered(
+            study, asked.value, lambda rows, at: times.read(rows, at, asked), as_spelt=True
+        )
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a time."""
