@@ -34,6 +34,7 @@ THEMES = {"covid": "covid vaccine mask clinic fever", "cricket": "cricket wicket
 PLANTED = tuple(f'mentions "{theme}"' for theme in THEMES)
 NULL = ('mentions "harbour"', 'mentions "minister"', "is written in haste")
 PLAN = Plan(hypotheses=tuple((one, "A") for one in (*PLANTED, *NULL)))
+FAULTY = Plan(**{**FAULTS, "hang": 0.0}, hypotheses=PLAN.hypotheses)  # type: ignore[arg-type]
 KINDS = ("classes", "timeline", "clusters")
 PRICES = {"scripted": {"input": 10.0, "output": 10.0}}
 
@@ -56,10 +57,13 @@ def rows(n: int, seed: int = 0) -> list[dict[str, Any]]:
     for i, text in enumerate(sentences(n, 0.0, seed)):
         at = i / n
         theme = rng.choices([*THEMES, ""], [0.1 + 0.6 * (at > 0.5), 0.5 - 0.4 * at, 0.3])[0]
-        words = THEMES.get(theme, "").split()
-        said = " ".join(words[:1] + rng.sample(words[1:], 2)) if words else "and nothing else"
+        name, *words = THEMES.get(theme, "- as it was so far").split()
+        # In both halves of a text: what is in one of them alone is no theme.
+        first, second = (rng.sample(words, 2) for _ in range(2))
         label = (theme or "other") if rng.random() < 0.9 else rng.choice(["other", *THEMES])
-        made.append({"text": f"{text} {said}", "label": label, "time": 2000 + int(20 * at)})
+        made.append(
+            {"text": " ".join([name, *first, text, *second]), "label": label, "time": 2000 + int(20 * at)}
+        )
     return made
 
 
@@ -124,9 +128,8 @@ def test_a_study_runs_to_its_end_and_a_rerun_asks_nothing(
 ) -> None:
     prepared(project, kind, server.url).run("news")
     found = discoveries()
-    assert set(PLANTED) <= set(found)
-    assert {one for one, row in found.items() if row["is_discovery"]} <= set(PLANTED)
-    assert all(found[one]["validity"] > 0 for one in PLANTED)
+    wanted = PLANTED[:1] if kind == "timeline" else PLANTED  # the one comes as the other goes
+    assert {one for one, row in found.items() if row["is_discovery"]} == set(wanted)
     for row in found.values():
         assert {row["relevance"], row["novelty"], row["significance"]} <= {0.0, 1.0, 2.0}
         assert (row["direction"], row["engine"], row["model"]) == ("A", "llm", "scripted")
@@ -233,10 +236,11 @@ def test_sentences_of_the_users_are_in_the_model_first_and_lean_nowhere(
 ) -> None:
     also = ['mentions "garden"', 'mentions "cricket"']
     prepared(project, "classes", server.url, propose={"also": also, "only": True})
+    asked = server.stats()["by_task"].get("hypotheses", 0)
     project.run("news", *paths.STAGES[:4])
+    assert server.stats()["by_task"].get("hypotheses", 0) == asked
     assert frozen()["predicate"].to_list() == also
     assert set(frozen()["direction"]) == {"A"} and set(frozen()["family"]) == {roles.OWN}
-    assert "hypotheses" not in server.stats()["by_task"] or True
     model = pl.read_parquet(paths.output("news", "propose") / "model.parquet")
     assert set(model["predicate_id"]) == {"", *frozen()["predicate_id"]}
 
@@ -264,7 +268,7 @@ def test_what_goes_wrong_on_the_way_changes_nothing(
     prepared(project, "classes", server.url).run("news", *paths.STAGES[:5])
     calm = files_of("propose", "verify")
     monkeypatch.setenv("NATSTAT_ANSWERS", str(project.folder / "others.sqlite"))
-    with loopback.serve(replace(PLAN, **{**FAULTS, "hang": 0.0})) as faulty:
+    with loopback.serve(FAULTY) as faulty:
         prepared(project, "classes", faulty.url).run("news", *paths.STAGES[2:5])
         met = faulty.stats()["by_fault"]
     assert {"rate_limited", "half_json"} <= set(met)
@@ -326,7 +330,7 @@ def _propose(project: Project, answers: Path) -> subprocess.Popen[str]:
 
 
 def test_a_fit_that_is_killed_goes_on_where_it_was(project: Project, tmp_path: Path) -> None:
-    blocks = {"spend": {"concurrency": 4}, "verify": {"predicates_per_call": 2}}
+    blocks: dict[str, Any] = {"spend": {"concurrency": 4}, "verify": {"predicates_per_call": 2}}
     answers = tmp_path / "killed.sqlite"
     with loopback.serve(PLAN) as calm:
         prepared(project, "classes", calm.url, **blocks).run("news", *paths.STAGES[:3])
@@ -368,15 +372,3 @@ def test_what_a_fit_will_ask_is_counted_as_it_asks(project: Project, server: Ser
     assert n_judged["propose"] <= of["propose", "proposer"] + of["propose", "judge"]
     assert n_judged["verify"] <= of["verify", "judge"]
     assert told["cost_usd"] > 0 and not told["without_price"]
-
-
-def test_zz(project: Project, server: Server) -> None:
-    import time as t
-    for kind in ("classes", "clusters"):
-        a=t.process_time(); b=t.time()
-        prepared(project, kind, server.url).run("news", *paths.STAGES[:3])
-        print(kind, t.process_time()-a, t.time()-b)
-        print(frames.read_manifest(paths.output("news","propose")))
-        with pl.Config(tbl_rows=40, fmt_str_lengths=40):
-            print(pl.read_parquet(paths.output("news","propose")/"path.parquet"))
-    assert 0
