@@ -303,10 +303,26 @@ class Kind:
         own = [cast(roles.Engine, importlib.import_module(one)) for one in folders if find_spec(one)]
         return cast(roles.Engine, _Actors([*own, roles.load(engine)]))
 
+    def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
+        """Whether a text for which a predicate holds speaks for it; else it speaks against it [record].
+
+        Args:
+            study: of this kind.
+            held: columns predicate_id, direction, text_id, group.
+        """
+        return held["group"] == held["direction"]
+
     @property
     def folder(self) -> Path:
         """Where it lives: its prompts and templates are there [report]."""
-        return Path(str(importlib.import_module(f"{__name__}.{self.name}").__file__)).parent
+        return self.folders[0]
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where its templates lie: its own folder, then that of what it shares with other kinds [report]."""
+        modules = dict.fromkeys([f"{__name__}.{self.name}", *(of.__module__ for of in type(self).__mro__)])
+        named = [name for name in modules if name.startswith(f"{__name__}.")]
+        return [Path(str(importlib.import_module(name).__file__)).parent for name in named]
 
 
 class _Actors:

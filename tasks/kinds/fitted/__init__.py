@@ -49,19 +49,25 @@ class Fitted(Kind):
     fits = True
     planned_test = "conditional_gain"
     source = "Zhong, Wang, Klein & Steinhardt 2024"
-    sides = {"A": "with it", "B": "without it"}  # noqa: RUF012 - never changed
+    sides = {"A": "the texts", "B": "no text"}  # noqa: RUF012 - never changed
     tables = tables.ALL
     has_values: ClassVar[bool] = True
     """Whether each text has a value that is to be explained; else its words are."""
     explains: ClassVar[str] = "words"
     """What is explained of each text, in a word or two, as a language model is told."""
     words = Words(
-        judged=("predicates", "confirmation texts"),
-        holds="{a} bits a text with it, {b} without",
-        reads="is how many bits a text it adds to what all the others say.",
+        judged=("sentences", "confirmation texts"),
+        holds="judged on {n_a} texts",
+        reads="is how many bits per text a sentence adds to what all the others say.",
+        looked="sentences were proposed, and the model was fitted, on one half of the documents; both were "
+        "frozen, and tested on the other half.",
         baseline="baseline",
-        baselines="What reaches how much without any sentence.",
+        baselines="Models of the same form without any sentence, on the same texts: groups of k-means, topics "
+        "of NMF, features of the mere surface. What the sentences tell beyond these is the claim; where they "
+        "tell less, that they can be read is what they have before them.",
         shuffled="values are dealt out anew between documents",
+        labels="values",
+        null="values meant nothing",
         without="sentence",
     )
 
