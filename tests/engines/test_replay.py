@@ -128,7 +128,7 @@ def test_published_verdicts_run_from_end_to_end(project: Project) -> None:
 
 
 def recorded_of_model(n: int = 240) -> list[dict[str, object]]:
-    """Verdicts of two predicates by which label and time are foreseen, the second on two thirds of the texts."""
+    """Verdicts of two predicates that foresee label and time, the second on two thirds of the texts."""
     rng = random.Random(1)
     rows: list[dict[str, object]] = []
     for i in range(n):
