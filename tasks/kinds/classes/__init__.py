@@ -6,7 +6,9 @@ ridge multinomial logistic model of a label, linear normal model of a score.
 
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from tasks.kinds import Gathered, Outputs, Section
 from tasks.kinds.classes.params import Classes
@@ -22,6 +24,7 @@ class ClassesKind(Fitted):
     name = "classes"
     question = "which sentences predict the label, or the score, of a text, given the others?"
     explains = "label or score"
+    min_effect = 0.005  # docs/classes.md
     Params = Classes
     words = replace(
         Fitted.words,
@@ -45,6 +48,24 @@ class ClassesKind(Fitted):
         from tasks.kinds.classes import model
 
         return model.model(own(study), explored)
+
+    def parts(self, of: Observed) -> dict[str, Bool[np.ndarray, " text"]]:
+        """Texts of each class."""
+        from tasks.kinds.classes import model
+
+        said = np.array(of.said or (), dtype=object)
+        return {} if model.is_score(of) else {str(one): said == one for one in sorted(set(of.said or ()))}
+
+    def known(self, study: Study, of: Observed, bits: float) -> tuple[str, float]:
+        """Of a label's entropy, or of a score's variance."""
+        from tasks.kinds.classes import model
+
+        if model.is_score(of):
+            # Of normal errors: a bit halves them twice.
+            return "of the variance of the score", 1 - 4.0 ** -max(bits, 0.0)
+        share = np.unique(of.said or (), return_counts=True)[1] / len(of)
+        entropy = float(-(share * np.log2(share)).sum())
+        return f"of the {entropy:.2f} bits that say the class of a text", bits / entropy if entropy else 0.0
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """A text speaks for a sentence where its label, or score, is what the sentence says."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from tasks import paths
 from tasks.engines import roles
@@ -35,6 +36,7 @@ from tasks.study import Study
 if TYPE_CHECKING:
     from tasks.engines.llm.loads import Load
     from tasks.kinds.fitted.model import Model
+    from tasks.kinds.fitted.refitted import Refitted
     from tasks.verdicts.judged import Judged
 
 
@@ -170,6 +172,40 @@ class Fitted(Kind):
         from tasks.kinds.fitted.llm import loads
 
         return loads.of_fit(study, texts, names, units)
+
+    def weights(self, of: "Refitted") -> pl.DataFrame:
+        """Rows of tables.WEIGHTS."""
+        from tasks.kinds.fitted import beside
+
+        return beside.weights(of)
+
+    def parts(self, of: Observed) -> dict[str, Bool[np.ndarray, " text"]]:
+        """Parts of the texts in each of which coverage is told, too, by what they are called."""
+        return {}
+
+    def courses(self, of: "Refitted") -> pl.DataFrame:
+        """More rows of tables.COVERAGE: shares that are smooth over slots."""
+        return tables.COVERAGE.to_frame()
+
+    def changes(self, of: "Refitted") -> pl.DataFrame:
+        """Rows of tables.CHANGES."""
+        return tables.CHANGES.to_frame()
+
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """What all sentences tell together, beside the best that is no sentence."""
+        from tasks.kinds.fitted import headline
+
+        return headline.headline(self, study)
+
+    def headline_lines(self, told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """The same in a line."""
+        from tasks.kinds.fitted import headline
+
+        return [headline.line(one) for one in told.values()]
+
+    def known(self, study: Study, of: Observed, bits: float) -> tuple[str, float] | None:
+        """What share so many bits per text are of all there is to know, and of what; None: it has no end."""
+        return None
 
     def section(self, outputs: Outputs) -> Section | None:
         """Its part of the page."""

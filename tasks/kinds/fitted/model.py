@@ -61,6 +61,13 @@ class Model(Protocol):
         """
         ...
 
+    def errors(self, fitted: Any, z: Verdicts, of: Observed) -> Weights:
+        """Standard errors of the weights of a fit to these texts, as it expects them of independent ones.
+
+        0 where none is known: then resamples alone tell.
+        """
+        ...
+
     def weights(self, fitted: Any) -> Weights:
         """The fitted weights, the constants first."""
         ...

@@ -7,15 +7,12 @@ import polars as pl
 from tasks.engines.llm import loads, prompts, schemas, suggesting
 from tasks.engines.llm.loads import SENTENCE, Load, load_of
 from tasks.engines.llm.suggesting import question
+from tasks.kinds.fitted import fitting, racing, relaxing
 from tasks.kinds.fitted.llm import proposing
 from tasks.kinds.fitted.llm.rating import FitRater
+from tasks.kinds.fitted.look import FIT_SHARE
 from tasks.kinds.fitted.params import own
 from tasks.study import Study
-
-DIRECTIONS = 12
-"""Directions that are asked about, at most."""
-SHARE_JUDGED = 0.2
-"""Of all candidates and texts: how many of them are judged while the model is fitted, at most."""
 
 
 def of_fit(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame) -> list[Load]:
@@ -54,17 +51,29 @@ def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
 
 
 def fitting_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
-    """Verdicts on the growing part of the exploration texts by which the predicates are chosen."""
-    n = most_candidates(study)
-    part = explored.head(-(-int(SHARE_JUDGED * 100) * explored.height // 100))
-    return [loads.judging(study, n, part, "propose")] if n and part.height else []
+    """Verdicts while predicates are chosen: half of the candidates, or as many as there is room for, stay.
+
+    Rare ones, which nobody can tell from chance on a part of the texts, are left aside.
+    """
+    n_asked, n_texts = len(study.own_sentences), explored.height
+    lots = [(n_asked, 0, n_texts)]
+    n_fit = round(FIT_SHARE * n_texts)
+    for _ in range(0 if study.propose.only else fitting.ROUNDS):
+        n, done = relaxing.DIRECTIONS * most_sentences(study), 0
+        for size in racing.sizes(n_fit):
+            lots.append((n, done, size))
+            n, done = min(n, max(study.most_predicates + racing.SPARE, -(-n // 2))), size
+        lots.append((lots[-1][0], n_fit, n_texts))
+    return [
+        loads.judging(study, n, explored[start:end], "propose") for n, start, end in lots if n and start < end
+    ]
 
 
 def most_rounds(study: Study) -> int:
     """Calls for predicates, those that mend left aside."""
-    return 0 if study.propose.only else DIRECTIONS * proposing.rounds(study)
+    return 0 if study.propose.only else fitting.ROUNDS * relaxing.DIRECTIONS * proposing.rounds(study)
 
 
-def most_candidates(study: Study) -> int:
-    """The user's own sentences and all that may be proposed."""
-    return len(study.own_sentences) + most_rounds(study) * suggesting.per_call(study)
+def most_sentences(study: Study) -> int:
+    """Candidates of a direction."""
+    return min(proposing.rounds(study) * suggesting.per_call(study), relaxing.SENTENCES)
