@@ -49,7 +49,9 @@ def said(
         z: verdicts that are given.
         document: of each text.
     """
-    known = np.column_stack([np.ones(len(z)), *(np.asarray(h.sum(axis=1)).ravel() for h in (first, second)), z])
+    known = np.column_stack(
+        [np.ones(len(z)), *(np.asarray(h.sum(axis=1)).ravel() for h in (first, second)), z]
+    )
     place = np.unique(document, return_inverse=True)[1]
     n = int(place.max(initial=-1)) + 1
     scores = []
