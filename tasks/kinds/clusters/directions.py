@@ -18,8 +18,6 @@ from tasks.stats import wording
 
 DIMENSIONS = 50
 """Of texts by their words, where there are no vectors."""
-RIDGE = 10.0
-"""Texts that the penalty of a direction is worth."""
 LEAST_TEXTS = 5
 """A smaller part is no theme."""
 SURE = 2.0
@@ -139,23 +137,15 @@ def _told(
     texts: Texts, rows: Bool[np.ndarray, " text"], member: Float[np.ndarray, "text part"]
 ) -> Float[np.ndarray, " other"]:
     """Bits of the words of each text of the other fold, by the part that its vector lies in beside what is known."""
-    score = texts.x @ _against_rest(texts.x[rows], member) + member.mean(axis=0)
+    score = texts.x @ partition.against_rest(texts.x[rows], member) + member.mean(axis=0)
     z = np.column_stack([texts.z, np.eye(member.shape[1])[score.argmax(axis=1)]])
     fitted = background.fit(z[rows], texts.held[rows])
     return wording.log2_likelihood(fitted, z[~rows], texts.held[~rows])
 
 
-def _against_rest(
-    x: Float[np.ndarray, "text dim"], member: Float[np.ndarray, "text part"]
-) -> Float[np.ndarray, "dim part"]:
-    """Ridge regression of belonging to each part."""
-    inner = x.T @ x + RIDGE * np.eye(x.shape[1])
-    return np.asarray(np.linalg.solve(inner, x.T @ (member - member.mean(axis=0))))
-
-
 def _best_first(texts: Texts, member: Float[np.ndarray, "text part"]) -> Float[np.ndarray, "text direction"]:
     """Directions with 0 at the border; as many texts are beyond it as belong to the part."""
-    score = texts.x @ _against_rest(texts.x, member)
+    score = texts.x @ partition.against_rest(texts.x, member)
     share = np.clip(member.mean(axis=0), 0, 1)
     border = [np.quantile(score[:, k], 1 - share[k]) for k in range(score.shape[1])]
     beyond = score - np.reshape(border, (1, -1))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 
 from tasks import paths
 from tasks.engines import roles
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from tasks.kinds.fitted.model import Model
     from tasks.kinds.fitted.refitted import Refitted
     from tasks.verdicts.judged import Judged
+
+
+Ends = tuple[Int[np.ndarray, " row"], Int[np.ndarray, " row"]]
+END = 0.25
+"""Share of the texts that is an end of a direction."""
+LEAST_END = 5
 
 
 class Fitted(Kind):
@@ -131,6 +137,12 @@ class Fitted(Kind):
         """Who judges while the model is fitted: who judges later, in name and verdicts."""
         judge: roles.Judge = getattr(actors, "fit_judge", actors.judge)(study)
         return judge
+
+    def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
+        """Rows of the top of a direction, which a proposer is asked about, and of what it is held against."""
+        order = np.argsort(direction, kind="stable")
+        end = min(max(LEAST_END, int(len(order) * END)), len(order) // 2)
+        return order[len(order) - end :], order[:end]
 
     def with_values(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """The texts with columns value and number of tables.VALUES."""
