@@ -229,6 +229,10 @@ class Kind:
 
         return judged.regrouped(effects.shuffle_groups(judged.rows, rng))
 
+    def most_shuffles(self, judged: "Judged") -> int:
+        """How many shuffles are worth their time, at most [score]."""
+        return 100
+
     def agreed(self, judged: "Judged", verified: Path) -> Bool[np.ndarray, " predicate"] | None:
         """Which predicates say the same to whoever judges; None: all. Another one is no discovery [score].
 

@@ -18,6 +18,10 @@ from tasks.study import Study
 
 if TYPE_CHECKING:
     from tasks.kinds.fitted.refitted import Refitted
+    from tasks.verdicts.judged import Judged
+
+_WORK = 20_000_000_000
+"""Products of numbers in all shuffles, at about a billion a second."""
 
 
 class TimelineKind(Fitted):
@@ -44,6 +48,16 @@ class TimelineKind(Fitted):
         from tasks.kinds.timeline import model
 
         return model.model(own(study), explored)
+
+    def most_shuffles(self, judged: "Judged") -> int:
+        """As many as take about 20 seconds, and 20 at least: a fit costs times x distinct verdicts."""
+        from tasks.kinds.fitted import effects
+        from tasks.stats.tilting import patterns
+
+        model, _ = effects.known(judged)
+        k = len(model.ids)
+        work = len(model.model.slots) * len(patterns(model.z)[0]) * k**2 * (k + 1)
+        return int(max(20, _WORK // work))
 
     def weights(self, of: "Refitted") -> pl.DataFrame:
         """Over time."""
