@@ -12,6 +12,7 @@ import pytest
 from tasks.__main__ import main
 from tasks.collect.stage import Collected, collected
 from tasks.errors import CorpusError, NatstatError, ParamsError, SourceError
+from tasks.kinds import load as load_kind
 from tasks.study import load
 from tests.conftest import Project, sentences
 
@@ -266,8 +267,30 @@ def test_check_tells_the_range_of_times(project: Project, capsys: pytest.Capture
 def test_check_and_cost_of_a_pile_without_values(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    read(project, "clusters", LABELLED)
+    read(project, "clusters", LABELLED, clusters={"predicates": 4})
     told = _told(project, capsys)
     assert "120 texts: " in told and "explained" not in told and "cannot find anything" not in told
     assert main(["cost", "--study", "news"]) == 0
-    assert "cannot find anything" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith("at most 4 predicates x ") and "cannot find anything" not in told
+
+
+def test_new_knows_texts_with_times_and_no_groups(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.params()
+    params = project.folder / "params.yaml"
+    params.write_text("defaults: &defaults\n  corpus_pair:\n  timeline:\nstudies:\n", encoding="utf-8")
+    pl.DataFrame(DATED).rename({"time": "Date"}).write_csv(project.folder / "letters.csv")
+    assert main(["new", "letters.csv", "--yes"]) == 0
+    told = capsys.readouterr().out
+    assert "kind   timeline: when did what texts say change?" in told and "value  Date" in told
+    assert "the corpus (120 rows)" in told
+    assert "kind: timeline" in params.read_text(encoding="utf-8")
+
+
+def test_new_compares_groups_where_there_are_some(project: Project) -> None:
+    frame = pl.DataFrame([{**row, "side": "ab"[i % 2]} for i, row in enumerate(DATED)])
+    assert load_kind("timeline").guessed(frame) is None
+    assert load_kind("timeline").guessed(frame.drop("side")) == {"value": "time"}
+    assert load_kind("timeline").guessed(frame.select("text")) is None

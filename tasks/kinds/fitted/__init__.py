@@ -107,6 +107,13 @@ class Fitted(Kind):
 
         return survey.surveyed(study, texts, tables)
 
+    def most_predicates(self, study: Study) -> int:
+        """As many as the model has, all that the user asks among them."""
+        n_asked = len(study.own_sentences)
+        if study.propose.only:
+            return n_asked
+        return max(min(own(study).predicates or study.propose.max_predicates, MOST), n_asked)
+
     def size_lines(self, found: Mapping[str, Any]) -> list[str]:
         """One pile, and what is explained of it."""
         from tasks.kinds.fitted import lines

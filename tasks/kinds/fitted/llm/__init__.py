@@ -24,6 +24,12 @@ CANNOT_FIND = (
     "what stands behind the point at which a long text is cut for the judge",
 )
 """What this engine cannot find in these kinds: for the README and every report."""
+NOTHING = (
+    "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples. Where no "
+    "direction of the texts means anything, nobody is asked: then bring more texts, or sentences of your own "
+    "(propose.also)."
+)
+"""What to do where nothing was proposed."""
 
 
 def proposer(study: Study) -> Proposer:

@@ -51,18 +51,18 @@ def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
 
 
 def fitting_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
-    """Verdicts while predicates are chosen: half of the candidates, or as many as there is room for, stay.
+    """Verdicts while predicates are chosen, as if as many candidates went on from part to part as there is room.
 
-    Rare ones, which nobody can tell from chance on a part of the texts, are left aside.
+    Rare ones, which cannot be told from chance on a part of the texts and go on besides, are left aside.
     """
     n_asked, n_texts = len(study.own_sentences), explored.height
     lots = [(n_asked, 0, n_texts)]
     n_fit = round(FIT_SHARE * n_texts)
     for _ in range(0 if study.propose.only else fitting.ROUNDS):
-        n, done = relaxing.DIRECTIONS * most_sentences(study), 0
+        n, done = directions(study) * most_sentences(study), 0
         for size in racing.sizes(n_fit):
             lots.append((n, done, size))
-            n, done = min(n, max(study.most_predicates + racing.SPARE, -(-n // 2))), size
+            n, done = min(n, max(2 * study.most_predicates + racing.SPARE, -(-n // 2))), size
         lots.append((lots[-1][0], n_fit, n_texts))
     return [
         loads.judging(study, n, explored[start:end], "propose") for n, start, end in lots if n and start < end
@@ -71,7 +71,12 @@ def fitting_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
 
 def most_rounds(study: Study) -> int:
     """Calls for predicates, those that mend left aside."""
-    return 0 if study.propose.only else fitting.ROUNDS * relaxing.DIRECTIONS * proposing.rounds(study)
+    return 0 if study.propose.only else fitting.ROUNDS * directions(study) * proposing.rounds(study)
+
+
+def directions(study: Study) -> int:
+    """That are asked about in a round of the fit."""
+    return max(relaxing.DIRECTIONS, own(study).predicates or 0)
 
 
 def most_sentences(study: Study) -> int:
