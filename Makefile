@@ -44,7 +44,6 @@ check: install ## format, lint, types, layers
 	ruff check .
 	mypy
 	lint-imports --no-logo
-	python -m pytest tests/docs
 
 bench: install ## measure every speed claim (last line of each: JSON)
 	python -m benchmarks.encode

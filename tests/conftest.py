@@ -1,5 +1,6 @@
 """Fixtures for all tests: a project folder of its own, and small corpora with a planted difference."""
 
+import gc
 import ipaddress
 import json
 import os
@@ -30,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
         # Here, where workers are started: theirs have imported numpy before they read this file.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """Takes all that collecting made out of every later search for garbage: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def _settings() -> dict[str, str]:
@@ -165,10 +172,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(tmp_path)
 
 
+SHUFFLES = "tasks.score.baselines.NULL_SHUFFLES"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_shuffles() -> Iterator[None]:
+    """A study is shuffled 20 times, not 100, unless a test wants all: they take half of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SHUFFLES, 20)
+        yield
+
+
 @pytest.fixture
-def few_shuffles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A study is shuffled 20 times, not 100, where a test says nothing of it: that takes half of its time."""
-    monkeypatch.setattr("tasks.score.baselines.NULL_SHUFFLES", 20)
+def all_shuffles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many shuffles as a user's study has, for a test of what they find."""
+    monkeypatch.setattr(SHUFFLES, 100)
 
 
 SUBJECTS = ("the council", "our team", "a farmer", "the minister", "my neighbour", "the court", "a school")

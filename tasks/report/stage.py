@@ -11,12 +11,13 @@ Not here:   estimates, tests, or any choice of what counts as a discovery
 """
 
 import base64
+import functools
 import hashlib
 import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks import kinds, paths
 from tasks.kinds import answered
@@ -31,6 +32,9 @@ from tasks.report.inputs import Inputs, read_inputs
 from tasks.report.scale import Scale
 from tasks.store import frames
 from tasks.study import Study, dialect
+
+if TYPE_CHECKING:
+    import jinja2
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("report.js", "map.js")
@@ -61,35 +65,13 @@ def run(study: Study) -> dict[str, Any]:
 
 def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     """The report as one HTML file."""
-    import jinja2
-
     width = figures["median_interval_width"]
     kind = kinds.load(study.kind)
     decimals = 3 if width is not None and width < _FINE[kind.scale] else 2
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [
-                jinja2.FileSystemLoader(TEMPLATES),
-                # A kind's own part of the page lies in its folder, or in that of kinds like it.
-                jinja2.PrefixLoader({"kind": jinja2.FileSystemLoader(kind.folders)}),
-            ]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=filters.neutral,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        effect=lambda value: filters.effect(value, decimals),
-        end=lambda value: filters.end(value, decimals),
-        # Where effects are bits their digits say nothing of those of a share.
-        share=lambda value: filters.share(value, decimals if kind.scale == "share" else 2),
-        **{name: getattr(filters, name) for name in filters.PLAIN},
-    )
     shown = results(study, inputs, kind)
     script = scripts(study, kind, shown["section"])
-    return environment.get_template("report.html").render(
+    template = environment(tuple(kind.folders), decimals, kind.scale).get_template("report.html")
+    return template.render(
         **shown,
         **discoveries_shown(inputs, decimals, kind.scale),
         **background(study, inputs, kind, shown["section"]),
@@ -101,6 +83,35 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
         # The page's policy lets this script run and no other, whatever a corpus holds.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+@functools.cache
+def environment(kind_folders: tuple[Path, ...], decimals: int, scale: str) -> "jinja2.Environment":
+    """Where a page's templates come from and what they may call, with so many decimals; compiled once."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [
+                jinja2.FileSystemLoader(TEMPLATES),
+                # A kind's own part of the page lies in its folder, or in that of kinds like it.
+                jinja2.PrefixLoader({"kind": jinja2.FileSystemLoader(kind_folders)}),
+            ]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=filters.neutral,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        effect=lambda value: filters.effect(value, decimals),
+        end=lambda value: filters.end(value, decimals),
+        # Where effects are bits their digits say nothing of those of a share.
+        share=lambda value: filters.share(value, decimals if scale == "share" else 2),
+        **{name: getattr(filters, name) for name in filters.PLAIN},
+    )
+    return made
 
 
 def scripts(study: Study, kind: kinds.Kind, own: kinds.Section | None) -> str:

@@ -9,11 +9,6 @@ from tasks.engines.gateway import dialect
 from tests import loopback
 
 
-@pytest.fixture(autouse=True)
-def _few_shuffles(few_shuffles: None) -> None:
-    """What is found where groups mean nothing is no engine's affair."""
-
-
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store of answers of the test's own, no key, and servers that nothing is known of."""

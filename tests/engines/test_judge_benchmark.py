@@ -48,18 +48,27 @@ def file(tmp_path: Path) -> Path:
     return made
 
 
-def measured(file: Path, server: Server, *more: str) -> dict[str, Any]:
+def printed(file: Path, server: Server) -> dict[str, Any]:
+    """What the command's last line says."""
     command = [sys.executable, "-m", "benchmarks.judge", "--problem", str(file), "--base-url", server.url]
-    command += ["--model", "scripted-large", "--texts", "60", *more]
+    command += ["--model", "scripted-large", "--texts", "60"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPO, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
+def figures(file: Path, server: Server, packing: str) -> dict[str, Any]:
+    """Those of one packing."""
+    asked = judge.problem(file, 60, 0)
+    study = judge.study_of(server.url, "scripted-large", asked.goal, 4)
+    of: dict[str, Any] = judge.measured(study, asked, [packing])["packings"][packing]
+    return of
+
+
 def test_a_judge_that_is_right_is_right_in_every_packing(file: Path, running: Server) -> None:
     running.change(Plan(logprobs=True))
     running.keep_bodies()
-    found = measured(file, running)
+    found = printed(file, running)
     assert list(found["packings"]) == list(judge.PACKINGS)
     assert found["judgements"] == 240 and 0.2 < found["share_true"] < 0.6
     assert found["default"] in judge.PACKINGS
@@ -73,17 +82,17 @@ def test_a_judge_that_is_right_is_right_in_every_packing(file: Path, running: Se
 
 def test_what_a_judge_gets_wrong_is_measured(file: Path, running: Server) -> None:
     running.change(Plan(error_rate=0.2))
-    of = measured(file, running, "--packings", "one")["packings"]["one"]
+    of = figures(file, running, "one")
     assert of["accuracy"] == pytest.approx(0.8, abs=0.08)
     running.change(Plan(verdict="yes"))
-    of = measured(file, running, "--packings", "several")["packings"]["several"]
+    of = figures(file, running, "several")
     assert (of["sensitivity"], of["specificity"], of["balanced_accuracy"]) == (1.0, 0.0, 0.5)
     assert of["auroc"] == 0.5
 
 
 def test_what_cannot_be_read_is_no_verdict(file: Path, running: Server) -> None:
     running.change(Plan(refusals=0.5))
-    of = measured(file, running, "--packings", "one")["packings"]["one"]
+    of = figures(file, running, "one")
     assert of["in_form"] == pytest.approx(0.5, abs=0.2) and of["accuracy"] == 1.0
 
 

@@ -113,22 +113,22 @@ def test_calls_in_flight_never_exceed_the_limit(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_fifty_thousand_judgements_under_every_fault_lose_none_and_invent_none(
+def test_twenty_thousand_judgements_under_every_fault_lose_none_and_invent_none(
     project: Project, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clean, faulty = replace(CLEAN, hypotheses=MANY), replace(FAULTY, hypotheses=MANY)
     blocks = {
         "propose": {"per_round": 20, "rounds": 1, "error_rounds": 0, "max_predicates": 20, "max_phi": 1.0},
-        "verify": {"predicates_per_call": 20, "shard_size": 1000, "max_texts": 1250},
+        "verify": {"predicates_per_call": 20, "shard_size": 400, "max_texts": 500},
     }
     server.change(clean)
-    prepared(project, server, n=2600, **blocks).run("news", *paths.STAGES[:5])
+    prepared(project, server, n=1100, **blocks).run("news", *paths.STAGES[:5])
     undisturbed = verdict_files()
     disturbed, counted = verified_under(faulty, project, blocks, monkeypatch)
     assert disturbed == undisturbed
-    assert check_every_verdict(clean).height == 50_000
+    assert check_every_verdict(clean).height == 20_000
     for fault in (*FAULTS, "refusal", "content_filter", "http_400"):
-        assert counted["by_fault"][fault] > 5, fault
+        assert counted["by_fault"][fault] > 2, fault
     assert counted["by_fault"]["rate_limited"] > 0.15 * counted["calls"]
     # On a machine that stands still for a second, an answer comes after the client gave it up.
     assert counted["repeated"] <= 0.005 * counted["answered"]

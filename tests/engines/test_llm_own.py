@@ -16,7 +16,6 @@ from tests.conftest import Project, pair
 from tests.llm_study import HYPOTHESES, NULL, PLANTED, discoveries, prepared, study
 from tests.loopback import Plan, Server
 
-pytestmark = pytest.mark.usefixtures("few_shuffles")
 ASKED = ['The text mentions "covid".', "texts that discuss a village fair", f"b: {NULL[0]}"]
 SENTENCES = ['mentions "covid"', "discusses a village fair", NULL[0]]
 

@@ -61,19 +61,16 @@ def n_discoveries(project: Project, rows: list[dict[str, str]], seed: int, **par
     return int(scores["is_discovery"].sum())
 
 
-@pytest.mark.usefixtures("few_shuffles")
 @pytest.mark.parametrize("sort", SORTS)
 def test_families_of_one_group_by_chance_give_nothing(project: Project, sort: str) -> None:
     assert n_discoveries(project, copied(sort, 0), 0) == 0
 
 
-@pytest.mark.usefixtures("few_shuffles")
 def test_taken_for_different_texts_they_give_many(project: Project) -> None:
     assert n_discoveries(project, copied("signs", 0), 0, near_duplicates=None) > 5
 
 
 @pytest.mark.simulation
-@pytest.mark.usefixtures("few_shuffles")
 @pytest.mark.parametrize("sort", SORTS)
 def test_of_twenty_studies_at_most_one_has_a_discovery(project: Project, sort: str) -> None:
     """At alpha .05: more than 3 of 20 have chance .016; before, 20 of 20 had some."""

@@ -36,7 +36,7 @@ STUDY = study_of(
         "encoder_failures": {},
     },
 )
-RUNS = 200
+RUNS = 100
 
 
 @functools.cache

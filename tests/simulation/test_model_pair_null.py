@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from tests.conftest import Project
+from tests.conftest import SHUFFLES, Project
 
 ALPHA = 0.05
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score")
@@ -72,7 +72,7 @@ def nothing_is_told(project: Project, n: int, seeds: int) -> None:
 @pytest.fixture(autouse=True)
 def _one_shuffle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many studies are asked, not one study many times."""
-    monkeypatch.setattr("tasks.score.baselines.NULL_SHUFFLES", 1)
+    monkeypatch.setattr(SHUFFLES, 1)
 
 
 def test_nothing_is_told_where_chance_says_whose_an_answer_is_small(project: Project) -> None:

@@ -9,10 +9,15 @@ import math
 import polars as pl
 import pytest
 
-from tests.conftest import SHARED, Project, sentences, shared_file
+from tests.conftest import SHARED, SHUFFLES, Project, sentences, shared_file
 
-pytestmark = pytest.mark.usefixtures("few_shuffles")
 ALPHA = 0.05
+
+
+@pytest.fixture(autouse=True)
+def _one_shuffle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many studies are asked, not one study many times."""
+    monkeypatch.setattr(SHUFFLES, 1)
 
 
 def _limit(n_runs: int) -> int:

@@ -389,7 +389,6 @@ ODD_TEXTS = {
 }
 
 
-@pytest.mark.usefixtures("few_shuffles")
 @pytest.mark.parametrize("name", ODD_TEXTS)
 def test_odd_texts_are_taken_and_what_changed_is_counted(project: Project, name: str) -> None:
     """Odd is not wrong: these end well."""

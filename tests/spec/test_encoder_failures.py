@@ -71,7 +71,7 @@ def there(whole: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 @pytest.fixture
-def new(tmp_path: Path, few_shuffles: None, monkeypatch: pytest.MonkeyPatch) -> Project:
+def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """An empty project that knows the encoders."""
     return _project(tmp_path, monkeypatch)
 

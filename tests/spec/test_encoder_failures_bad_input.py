@@ -21,7 +21,6 @@ from tests.captions_study import Words, captions_study, open_made, save_captions
 from tests.conftest import STAGES, Project
 from tests.tiny_encoder import save_tiny_encoder
 
-pytestmark = pytest.mark.usefixtures("few_shuffles")
 NAME = "captions"
 PARAMS, SOURCE, CORPUS, FROZEN, ENGINE = 10, 11, 12, 14, 16
 WORDS: dict[str, Any] = {"embed": {"encoder": "words"}}

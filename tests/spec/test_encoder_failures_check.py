@@ -16,7 +16,6 @@ from tests.conftest import Project
 from tests.llm_failures import PLAN, captions, failed, prepared_failures
 from tests.loopback import Server
 
-pytestmark = pytest.mark.usefixtures("few_shuffles")
 PRICES = {name: {"input": 1.0, "output": 10.0} for name in ("scripted", "tiny")}
 NOWHERE = Server("http://127.0.0.1:9/v1")
 SEQUENTIAL = {"plan": "sequential", "sequential": {"look_every": 20}}

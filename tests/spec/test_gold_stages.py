@@ -197,6 +197,7 @@ def test_labels_of_people_count_where_they_entered_the_effect(judged: Project) -
     assert json.loads(table("record", "runs", frames.RUNS)["params"].item())["labels"] == "news.csv"
 
 
+@pytest.mark.usefixtures("all_shuffles")
 def test_where_gold_decides_scores_are_the_corrected_ones_and_so_is_the_null(planted: Project) -> None:
     with_model(planted, gold={"texts": 40, "decides": True})
     planted.run("news", *paths.STAGES[:4])

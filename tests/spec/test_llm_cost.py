@@ -16,7 +16,6 @@ from tests import planted
 from tests.conftest import PAIR_STUDY, Project, pair
 from tests.engines.scripted import Question, serving
 
-pytestmark = pytest.mark.usefixtures("few_shuffles")
 LLM = {"engine": "llm", "llm": {"model": "small", "check": False}}
 PRICES = {"small": {"input": 1.0, "output": 10.0}}
 

@@ -127,6 +127,7 @@ def test_nothing_judged_at_all_is_no_discovery(pairs: Project) -> None:
     assert (score.p, score.lo, score.hi, score.is_discovery, score.why) == (1, -1, 1, False, "too many gaps")
 
 
+@pytest.mark.usefixtures("all_shuffles")
 @pytest.mark.parametrize("ties", [0.0, 0.6, 1.0], ids=["no ties", "many", "ties alone"])
 def test_shuffled_pairs_seldom_give_a_discovery_though_prompts_repeat(pairs: Project, ties: float) -> None:
     rng = np.random.default_rng(1)
@@ -393,7 +394,7 @@ def answers(n: int = 90, seed: int = 0) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("plan", ["fixed", "sequential"])
-def test_a_planted_difference_is_found_end_to_end(project: Project, few_shuffles: None, plan: str) -> None:
+def test_a_planted_difference_is_found_end_to_end(project: Project, plan: str) -> None:
     answers().write_parquet("answers.parquet")
     project.params(
         two={

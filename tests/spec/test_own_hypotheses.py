@@ -25,7 +25,6 @@ from tests.engines.test_embedded_engine import bag, frame, news, study
 from tests.engines.test_replay import REPLAY, recorded_rows
 
 __all__ = ["bag"]
-pytestmark = pytest.mark.usefixtures("few_shuffles")
 LOOSE = {**PAIR_STUDY["collect"], "near_duplicates": None}
 COVID = "mentions covid or virus"
 ALSO = [COVID, "/spring holida./", "b: is longer than 8 words", "mentions the moon"]

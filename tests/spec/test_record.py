@@ -20,7 +20,6 @@ from tests.conftest import PAIR_STUDY, STAGES, Project, pair
 from tests.spec.test_score import held_out, rows
 from tests.spec.test_verify import predicate
 
-pytestmark = pytest.mark.usefixtures("few_shuffles")
 STUDY = Study.model_validate(
     {"name": "s", "data": "x", "goal": "g", "collect": {"group": "random"}, "record": {"n_evidence": 2}}
 )

@@ -198,7 +198,7 @@ SLICES = {
 
 
 @pytest.mark.parametrize("name", SLICES)
-def test_a_planted_failure_is_found_end_to_end(project: Project, name: str, few_shuffles: None) -> None:
+def test_a_planted_failure_is_found_end_to_end(project: Project, name: str) -> None:
     mark, wrong_with, wrong_without, word, side = SLICES[name]
     rows = answers(500, wrong_with, wrong_without, mark)
     collect: dict[str, Any] = {"results": RESULTS}
@@ -230,7 +230,7 @@ def real(project: Project, name: str, **results: Any) -> Any:
 
 @shared_file("math_results.parquet")
 @pytest.mark.parametrize("model", ["175b_finetuning", "175b_verification"])
-def test_long_school_problems_go_wrong(project: Project, model: str, few_shuffles: None) -> None:
+def test_long_school_problems_go_wrong(project: Project, model: str) -> None:
     first = real(project, "math_results.parquet", of=model).row(0, named=True)
     n_words = re.fullmatch(r"is longer than (\d+) words", first["predicate"])
     assert n_words and 40 <= int(n_words[1]) <= 50
@@ -238,7 +238,7 @@ def test_long_school_problems_go_wrong(project: Project, model: str, few_shuffle
 
 
 @shared_file("bias_results_age.parquet")
-def test_ambiguous_contexts_show_through_their_wording(project: Project, few_shuffles: None) -> None:
+def test_ambiguous_contexts_show_through_their_wording(project: Project) -> None:
     found = real(project, "bias_results_age.parquet")
     rows = pl.read_parquet(SHARED / "data/bias_results_age.parquet").unique("question")
     texts = frames.read(paths.output("results", "collect"), "texts.parquet", frames.TEXTS)

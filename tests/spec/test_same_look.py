@@ -69,7 +69,6 @@ def test_whatever_the_encoding_the_texts_are_the_same_and_what_was_changed_is_to
     assert wanted in lines.changes({**counted, "names": names})
 
 
-@pytest.mark.usefixtures("few_shuffles")
 def test_a_study_over_two_encodings_finds_nothing_and_says_why(project: Project) -> None:
     def encoded(text: str) -> str:
         for one in ("spaces", "quotes", "line_ends", "invisible", "ellipses", "composed"):

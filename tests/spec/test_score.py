@@ -241,6 +241,7 @@ def by_size(rows: np.ndarray, share: np.ndarray, seed: int) -> tuple[np.ndarray,
     return (rng.random(held.shape) < held) * 1.0, document
 
 
+@pytest.mark.usefixtures("all_shuffles")
 def test_labels_by_chance_within_documents_raise_no_false_alarm() -> None:
     """Eight in ten texts are of A; long documents say it more often. A coin moved those to B: 63 of 100."""
     rows = np.repeat([1, 4], 500)
@@ -250,6 +251,7 @@ def test_labels_by_chance_within_documents_raise_no_false_alarm() -> None:
     assert (found <= 8, most) == (True, 11)
 
 
+@pytest.mark.usefixtures("all_shuffles")
 @pytest.mark.parametrize("a_of_large", [1.0, 0.85], ids=["large documents are of A", "mostly of A"])
 def test_a_difference_between_documents_of_unlike_size_is_shuffled_away(a_of_large: float) -> None:
     """Had documents of a size kept their labels among themselves, 100 of 100 would have found it again."""
@@ -265,6 +267,7 @@ def test_a_difference_between_documents_of_unlike_size_is_shuffled_away(a_of_lar
     assert found <= most
 
 
+@pytest.mark.usefixtures("all_shuffles")
 def test_shuffles_keep_dependence_so_that_a_test_that_ignores_it_is_seen() -> None:
     """Families of six near copies: as documents nothing is found; as texts of their own, nearly always.
 

@@ -434,7 +434,7 @@ def test_the_walk_and_the_score_have_one_rule(project: Project, told: dict[str, 
         load("news")
 
 
-def test_a_fixed_plan_says_nothing_of_walks(planted: Project) -> None:
+def test_a_fixed_plan_says_nothing_of_walks(planted: Project, all_shuffles: None) -> None:
     planted.run("news", *BEFORE, "verify", "score")
     assert not (folder("score") / "paths.parquet").exists()
     assert set(scores()["decision"]) == {"fixed"}

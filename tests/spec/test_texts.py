@@ -23,7 +23,7 @@ from tasks.report import stage as report
 from tasks.report.findings import numbers
 from tasks.store import frames
 from tasks.study import load
-from tests.conftest import PAIR_STUDY, Project, in_a_copy, pair, sentences
+from tests.conftest import PAIR_STUDY, SHUFFLES, Project, in_a_copy, pair, sentences
 from tests.spec.report_made import Node, written
 
 BREAKS_OUT = "</script><img onerror=alert(1)><!-- & {}"
@@ -38,7 +38,7 @@ ANY = ("news", "walked")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A finished study, `news`, one whose plan is sequential, `walked`, and one that has not run, `later`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.score.baselines.NULL_SHUFFLES", 2)
+        patch.setattr(SHUFFLES, 2)
         project = Project(tmp_path_factory.mktemp("texts"))
         patch.chdir(project.folder)
         attacks = [
@@ -266,7 +266,7 @@ class TestTheSheet:
 
 
 def test_recorded_verdicts_are_listed_and_those_not_recorded_counted(
-    project: Project, few_shuffles: None, capsys: pytest.CaptureFixture[str]
+    project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [
         {"predicate": predicate, "text": f"{word} {i}", "corpus": corpus, "score": 0.9 if i % 3 == 0 else 0.2}

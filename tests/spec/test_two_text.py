@@ -245,6 +245,7 @@ def frozen(
     return load("news")
 
 
+@pytest.mark.usefixtures("all_shuffles")
 def test_position_bias_is_reported_and_does_not_reach_the_effect(project: Project) -> None:
     with serving(preferring_first) as server:
         frozen(project, server.url, pair(300, 0.4, 0.0))
