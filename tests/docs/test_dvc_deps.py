@@ -23,6 +23,11 @@ ASKED = (
     ("encoder_failures", "llm"),
     ("model_pair", "embedded"),
     ("model_pair", "llm"),
+    *(
+        (kind, engine)
+        for kind in ("timeline", "classes", "clusters")
+        for engine in ("embedded", "replay", "llm")
+    ),
 )
 """Kinds with the engines they can have."""
 ALWAYS = "reading params"
@@ -83,7 +88,8 @@ def graphs() -> dict[tuple[str, str], grimp.ImportGraph]:
     for stage in paths.STAGES:
         for kind in {kind for kind, _ in ASKED}:
             graph = deepcopy(whole)
-            for package, name in (("tasks.kinds", "Kind"), (f"tasks.kinds.{kind}", "")):
+            shared = [(f"tasks.kinds.{one}", "") for one in (kinds.load(kind).shares,) if one]
+            for package, name in (("tasks.kinds", "Kind"), *shared, (f"tasks.kinds.{kind}", "")):
                 kept, dropped = set(), set()
                 for member, imported in _imported_by_members(package, name):
                     is_called = calls.get(member, {ALWAYS}) & {stage, ALWAYS}
@@ -120,8 +126,8 @@ def _file(module: str) -> str:
 def _imported(graph: grimp.ImportGraph, stage: str, kind: str, engine: str) -> set[str]:
     roots = {_home(stage), f"tasks.kinds.{kind}"}
     if stage in _members()["actors"]:
-        own = f"tasks.kinds.{kind}.{engine}"
-        roots |= {f"tasks.engines.{engine}", *([own] if _is_module(own) else [])}
+        own = [f"tasks.kinds.{one}.{engine}" for one in (kind, kinds.load(kind).shares) if one]
+        roots |= {f"tasks.engines.{engine}", *(one for one in own if _is_module(one))}
     roots |= {"tasks.engines.llm"} if stage in LOADS_GOLD_JUDGE else set()
     modules = set(roots)
     for root in roots:
