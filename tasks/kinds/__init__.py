@@ -260,6 +260,10 @@ class Kind:
 
         return rows.evidence(study, texts)
 
+    def most_predicates(self, study: Study) -> int:
+        """So many are tested at most [check, cost]."""
+        return study.most_predicates
+
     def forecast(self, study: Study) -> dict[str, Any]:
         """What `check` and `cost` tell beside their figures [check, cost]."""
         return {}

@@ -5,7 +5,7 @@ p(x | t) proportional to exp(w_t . h(x)) over the pool of texts, w smooth in tim
 Steinhardt 2024).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -41,6 +41,12 @@ class TimelineKind(Fitted):
         return gathering.gathered(
             study, asked.value, lambda rows, at: times.read(rows, at, asked), as_spelt=True
         )
+
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """The column of times, where nothing parts the texts in groups."""
+        from tasks.kinds.timeline import guessing
+
+        return guessing.block(rows)
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a time."""
