@@ -41,7 +41,9 @@ def p_repeated(
         t of the partial correlation of normal scores (van der Waerden 1952): of themes of few texts the plain
         scores are too skewed for it.
     """
-    known = np.column_stack([np.ones(len(z)), *(np.asarray(h.sum(axis=1)).ravel() for h in (first, second)), z])
+    known = np.column_stack(
+        [np.ones(len(z)), *(np.asarray(h.sum(axis=1)).ravel() for h in (first, second)), z]
+    )
     place = np.unique(document, return_inverse=True)[1]
     n = int(place.max(initial=-1)) + 1
     free = n - known.shape[1] - 1

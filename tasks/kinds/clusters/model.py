@@ -16,6 +16,7 @@ from tasks.kinds.fitted.observed import Observed
 from tasks.stats import wording
 from tasks.stats.wording import Wording
 
+
 def model(params: Clusters, explored: Observed) -> "Words":
     """The form for the words of these texts.
 

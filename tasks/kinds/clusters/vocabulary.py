@@ -86,7 +86,9 @@ class Vocabulary:
     def _forms(self, said: set[str]) -> tuple[int, ...]:
         stems = {stem for word in said for stem in self._stems(word)}
         return tuple(
-            i for i, of_word in enumerate(self._stemmed) if self.words[i] in said or not stems.isdisjoint(of_word)
+            i
+            for i, of_word in enumerate(self._stemmed)
+            if self.words[i] in said or not stems.isdisjoint(of_word)
         )
 
     @cached_property
@@ -114,7 +116,9 @@ def of_texts(texts: Sequence[str], document: Int[np.ndarray, " text"], most: int
         of_document.setdefault(number, set()).update(said_in(text))
     for said in of_document.values():
         seen.update(said)
-    kept = sorted((word for word, n in seen.items() if n >= LEAST_DOCUMENTS), key=lambda word: (-seen[word], word))
+    kept = sorted(
+        (word for word, n in seen.items() if n >= LEAST_DOCUMENTS), key=lambda word: (-seen[word], word)
+    )
     if len(kept) < 2:
         raise CorpusError(
             f"clusters: wanted words that are in {LEAST_DOCUMENTS} documents or more of the exploration half, "

@@ -32,6 +32,10 @@ KEPT = 3
 """Predicates that are kept where the tune part bears none, so that a study can end and say so."""
 
 
+_LESS = 0.01
+"""A difference of what a bit counts that is one."""
+
+
 @dataclass(frozen=True)
 class Step:
     """What was tried: rows of tables.PATH."""
@@ -123,14 +127,19 @@ class Gauge:
         found = gains.gains(gained, np.zeros((gained.size, 1)), document, LEVEL)
         return float(np.round(found.mean[0], 9))
 
+    def worth(self, column: int, given: Sequence[int]) -> float:
+        """What a bit of the column counts beside those given (screening.worth)."""
+        z = self.z[self.fit]
+        return float(screening.worth(z[:, list(given)], z[:, [column]])[0])
+
     def screened(self, given: Sequence[int], free: Sequence[int]) -> list[int]:
         """The free columns, those first that a quick look finds most in."""
         if not free:
             return []
         left_out = self.look.left_out([self.candidates[k] for k in free])
         targets = self.look.targets(self.fit)
-        z = self.z[self.fit]
-        gain = screening.gains(targets, z[:, list(given)], z[:, list(free)], left_out).mean(axis=0)
+        z, column = (self.z[self.fit][:, list(of)] for of in (given, free))
+        gain = screening.gains(targets, z, column, left_out).mean(axis=0) * screening.worth(z, column)
         return [free[i] for i in np.argsort(-np.round(gain, 9), kind="stable")]
 
     def _left_out(self, new: Sequence[int], old: Sequence[int]) -> tuple[int, ...]:
@@ -214,19 +223,31 @@ def swapped(gauge: Gauge, chosen: Chosen, pool: Sequence[int]) -> None:
 def _replaced(gauge: Gauge, chosen: Chosen, place: int, pool: Sequence[int]) -> bool:
     old = chosen.columns
     rest = [*old[:place], *old[place + 1 :]]
+    least = _worth_on_fit(gauge, old[place], rest)
     free = [column for column in _free(gauge, rest, pool) if column != old[place]]
     for column in gauge.screened(rest, free)[:LOOKED_AT]:
-        new = [*old[:place], column, *old[place + 1 :]]
-        if gauge.on_fit(new, old) <= 0:
+        if _worth_on_fit(gauge, column, rest) <= least:
             continue
+        new = [*old[:place], column, *old[place + 1 :]]
         told = gauge.on_tune(new, old)
-        chosen.note("swap", column, told, kept=bool(told.lo[0] > 0))
-        if told.lo[0] > 0:
-            back = gauge.on_tune(old, new)
-            chosen.note("drop", old[place], back, kept=False, step=chosen.n_steps - 1)
+        kept = bool(told.lo[0] > 0) or _is_simpler(gauge, column, old[place], rest)
+        chosen.note("swap", column, told, kept)
+        if kept:
+            chosen.note("drop", old[place], gauge.on_tune(old, new), kept=False, step=chosen.n_steps - 1)
             chosen.columns = new
             return True
     return False
+
+
+def _is_simpler(gauge: Gauge, new: int, old: int, rest: Sequence[int]) -> bool:
+    """Whether the new column is less told by the others, and its gain on the tune part worth no less."""
+    worth = [gauge.worth(column, rest) for column in (new, old)]
+    gain = [float(gauge.on_tune([*rest, column], rest).mean[0]) for column in (new, old)]
+    return worth[0] > worth[1] + _LESS and worth[0] * gain[0] > worth[1] * gain[1]
+
+
+def _worth_on_fit(gauge: Gauge, column: int, rest: Sequence[int]) -> float:
+    return gauge.on_fit([*rest, column], rest) * gauge.worth(column, rest)
 
 
 def _thinned(gauge: Gauge, chosen: Chosen) -> None:
@@ -246,7 +267,7 @@ def _thinned(gauge: Gauge, chosen: Chosen) -> None:
 def _ranked(gauge: Gauge, given: Sequence[int], free: Sequence[int]) -> list[int]:
     """The best of the free columns by models, best first."""
     looked_at = gauge.screened(given, free)[:LOOKED_AT]
-    gain = {column: gauge.on_fit([*given, column], given) for column in looked_at}
+    gain = {column: _worth_on_fit(gauge, column, given) for column in looked_at}
     return sorted(looked_at, key=lambda column: (-gain[column], looked_at.index(column)))
 
 

@@ -67,7 +67,7 @@ class Answers:
                 self._ask(group, wanted)
 
     def _ask(self, columns: list[int], rows: Int[np.ndarray, " row"]) -> None:
-        asked = [self._predicate(self.candidates[column]) for column in columns]
+        asked = [self.predicate(self.candidates[column]) for column in columns]
         said = self.judge.judge(asked, self.texts[rows], self.vectors[rows])
         self.calls += said.calls
         score = np.where(said.status == roles.VALUE, said.score, np.nan)
@@ -89,7 +89,8 @@ class Answers:
         z, _ = filled(score)
         return [one for i, one in enumerate(columns) if not gapped[i] and np.ptp(z[:, i]) > 0]
 
-    def _predicate(self, one: Proposal) -> Predicate:
+    def predicate(self, one: Proposal) -> Predicate:
+        """A candidate as the judge is asked about it."""
         return roles.unfrozen(
             predicate_id(one),
             one.predicate,

@@ -79,9 +79,9 @@ def _left(
     run = [i for i in range(len(alive)) if held[i] >= HELD]
     left_out = look.left_out([answers.candidates[alive[i]] for i in run])
     race = _Race(look, rows, answers.verdicts(chosen, rows), column[:, run], left_out)
-    rank = race.rank(steps)
-    room = max(steps + SPARE, -(-len(run) // 2))
-    kept = {run[i] for i in np.argsort(-rank, kind="stable")[:room] if rank[i] > -np.inf}
+    order, useful = race.order(steps)
+    room = max(2 * useful + SPARE, -(-len(run) // 2))
+    kept = {run[i] for i in order[:room]}
     rare = {i for i in range(len(alive)) if held[i] < HELD and not (alike[i] and len(rows) >= PARTS * HELD)}
     return [one for i, one in enumerate(alive) if i in kept or i in rare]
 
@@ -94,25 +94,45 @@ class _Race:
     column: Float[np.ndarray, "text candidate"]
     left_out: Bool[np.ndarray, "candidate target"]
 
-    def rank(self, steps: int) -> Float[np.ndarray, " candidate"]:
-        """By how little a candidate is behind at its best step, in standard errors; -inf: confidently."""
-        member = members(self.look.of.document[self.rows])
-        size = np.asarray(member.sum(axis=1)).ravel()
-        targets = self.look.targets(self.rows)
-        n = self.column.shape[1]
-        rank, free, z = np.full(n, -np.inf), np.ones(n, dtype=bool), self.z
-        for step in range(min(steps, n)):
-            gain = screening.gains(targets, z, self.column, self.left_out)
-            by_document = (member @ gain) / size[:, None]
-            mean = np.where(free, np.round(by_document.mean(axis=0), 9), -np.inf)
-            best = int(np.argmax(mean))
-            behind = -_in_errors(by_document[:, [best]] - by_document)
-            hopeful = (_in_errors(by_document) > -SURE) & (behind > -SURE) & free
-            rank = np.where(hopeful, np.maximum(rank, behind), rank)
-            rank[best] = steps - step
-            free[best] = False
-            z = np.column_stack([z, self.column[:, best]])
-        return rank
+    def __post_init__(self) -> None:
+        self._member = members(self.look.of.document[self.rows])
+        self._size = np.asarray(self._member.sum(axis=1)).ravel()
+        self._targets = self.look.targets(self.rows)
+
+    def order(self, steps: int) -> tuple[list[int], int]:
+        """Candidates that are not confidently behind, those first that are near the front at any place.
+
+        A place is a step forward, or that of one chosen there beside all the others. Also, how many steps
+        were worth taking.
+        """
+        path: list[int] = []
+        fronts: list[list[int]] = []
+        useful = 0
+        for _ in range(min(steps, self.column.shape[1])):
+            front, gain = self._front(path)
+            fronts.append(front)
+            path.append(front[0])
+            useful += gain > 0
+        fronts += [self._front([other for other in path if other != one])[0] for one in path]
+        place: dict[int, int] = {}
+        for front in fronts:
+            for i, one in enumerate(front):
+                place[one] = min(i, place.get(one, i))
+        return sorted(place, key=lambda one: (place[one], one)), useful
+
+    def _front(self, path: Sequence[int]) -> tuple[list[int], float]:
+        """Who is not confidently behind the best beside the path, the best first, and its gain."""
+        z = np.column_stack([self.z, self.column[:, list(path)]])
+        gain = screening.gains(self._targets, z, self.column, self.left_out)
+        by_document = (self._member @ gain) / self._size[:, None] * screening.worth(z, self.column)
+        mean = np.round(by_document.mean(axis=0), 9)
+        mean[list(path)] = -np.inf
+        best = int(np.argmax(mean))
+        near = _in_errors(by_document - by_document[:, [best]]) > -SURE
+        near &= (_in_errors(by_document) > -SURE) & np.isfinite(mean)
+        near[best] = False
+        others = np.flatnonzero(near)
+        return [best, *others[np.argsort(-mean[others], kind="stable")].tolist()], float(mean[best])
 
 
 def _in_errors(value: Float[np.ndarray, "document candidate"]) -> Float[np.ndarray, " candidate"]:
