@@ -4,11 +4,24 @@ Estimand: bits per text by which a predicate makes the words of a new text bette
 p(word | x) proportional to exp(b + w . h(x)). Words that a predicate is made of do not count for it.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from tasks.kinds import Outputs, Section
 from tasks.kinds.clusters.params import Clusters
-from tasks.kinds.fitted import Fitted, own
+from tasks.kinds.clusters.tables import MAP
+from tasks.kinds.fitted import Ends, Fitted, own
 from tasks.kinds.fitted.model import Model
 from tasks.kinds.fitted.observed import Observed
 from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.verdicts.judged import Judged
 
 
 class ClustersKind(Fitted):
@@ -19,12 +32,46 @@ class ClustersKind(Fitted):
     has_values = False
     foresees_gain = False
     Params = Clusters
+    words = replace(
+        Fitted.words,
+        reads="is how many bits fewer the words of a new text cost, where it is known whether the sentence "
+        "holds for it, given all the others. Words that the sentence is made of do not count for it. Models "
+        "with it and without it were fitted on other texts.",
+        labels="verdicts",
+        null="the sentences meant nothing",
+        shuffled="those on each sentence are dealt out anew between documents",
+    )
+    tables: ClassVar[Mapping[str, pl.Schema]] = {**Fitted.tables, "map": MAP}
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a word."""
         from tasks.kinds.clusters import model
 
         return model.model(own(study), explored)
+
+    def section(self, outputs: Outputs) -> Section:
+        """A map of the texts, with the sizes and overlaps of sentences."""
+        from tasks.kinds.clusters import page
+
+        return page.section(outputs)
+
+    def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
+        """Texts beyond the border of a theme, and all others; a language model is shown the clearer ones."""
+        inside = direction > 0
+        if study.engine != "llm" or not inside.any() or inside.all():
+            return np.flatnonzero(inside), np.flatnonzero(~inside)
+        within, without = np.median(direction[inside]), np.median(direction[~inside])
+        return np.flatnonzero(direction >= within), np.flatnonzero(direction <= without)
+
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Also a map."""
+        from tasks.kinds.clusters import map as maps
+        from tasks.kinds.fitted import effects
+
+        frozen = effects.read(judged)
+        return super().beside(judged, texts, found) | {
+            "map": maps.places(judged, texts, frozen.z, frozen.text_ids)
+        }
 
 
 KIND = ClustersKind()

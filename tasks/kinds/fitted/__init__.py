@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 
 from tasks import paths
 from tasks.engines import roles
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from tasks.kinds.fitted.model import Model
     from tasks.kinds.fitted.refitted import Refitted
     from tasks.verdicts.judged import Judged
+
+
+Ends = tuple[Int[np.ndarray, " row"], Int[np.ndarray, " row"]]
+END = 0.25
+"""Share of the texts that is an end of a direction."""
+LEAST_END = 5
 
 
 class Fitted(Kind):
@@ -59,9 +65,9 @@ class Fitted(Kind):
         looked="sentences were proposed, and the model was fitted, on one half of the documents; both were "
         "frozen, and tested on the other half.",
         baseline="baseline",
-        baselines="Models of the same form without any sentence, on the same texts: groups of k-means, topics "
-        "of NMF, features of the mere surface. What the sentences tell beyond these is the claim; where they "
-        "tell less, that they can be read is what they have before them.",
+        baselines="Models of the same form without any sentence, on the same texts: groups of k-means, "
+        "topics of NMF, features of the mere surface. What the sentences tell beyond these is the claim; "
+        "where they tell less, that they can be read is what they have before them.",
         shuffled="values are dealt out anew between documents",
         labels="values",
         null="values meant nothing",
@@ -122,6 +128,12 @@ class Fitted(Kind):
         from tasks.kinds.fitted import fitting
 
         return fitting.fitted(self, seen, actors, rng)
+
+    def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
+        """Rows of the top of a direction, which a proposer is asked about, and of what it is held against."""
+        order = np.argsort(direction, kind="stable")
+        end = min(max(LEAST_END, int(len(order) * END)), len(order) // 2)
+        return order[len(order) - end :], order[:end]
 
     def with_values(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """The texts with columns value and number of tables.VALUES."""
