@@ -70,9 +70,9 @@ class Fitted(Kind):
         looked="sentences were proposed, and the model was fitted, on one half of the documents; both were "
         "frozen, and tested on the other half.",
         baseline="baseline",
-        baselines="Models of the same form without any sentence, on the same texts: groups of k-means, topics "
-        "of NMF, features of the mere surface. What the sentences tell beyond these is the claim; where they "
-        "tell less, that they can be read is what they have before them.",
+        baselines="Models of the same form without any sentence, on the same texts: groups of k-means, "
+        "topics of NMF, features of the mere surface. What the sentences tell beyond these is the claim; "
+        "where they tell less, that they can be read is what they have before them.",
         shuffled="values are dealt out anew between documents",
         labels="values",
         null="values meant nothing",

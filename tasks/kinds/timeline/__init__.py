@@ -5,11 +5,12 @@ p(x | t) proportional to exp(w_t . h(x)) over the pool of texts, w smooth in tim
 Steinhardt 2024).
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tasks.kinds import Gathered
+from tasks.kinds import Gathered, Outputs, Section
 from tasks.kinds.fitted import Fitted, own
 from tasks.kinds.fitted.model import Model
 from tasks.kinds.fitted.observed import Observed
@@ -32,6 +33,15 @@ class TimelineKind(Fitted):
     explains = "time"
     min_effect = 0.005  # docs/timeline.md
     Params = Timeline
+    words = replace(
+        Fitted.words,
+        reads="is how many bits per text a sentence adds to what all the others tell of which texts come "
+        "when. It is 0 where its share does not change, or changes as the others say. Models with it and "
+        "without it were fitted on other texts.",
+        labels="times",
+        null="time meant nothing",
+        shuffled="times are dealt out anew between documents",
+    )
 
     def gather(self, study: Study) -> Gathered:
         """Texts with their times."""
@@ -64,6 +74,18 @@ class TimelineKind(Fitted):
         k = len(model.ids)
         work = len(model.model.slots) * len(patterns(model.z)[0]) * k**2 * (k + 1)
         return int(max(20, _WORK // work))
+
+    def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
+        """A text speaks for a sentence where it comes when the sentence is frequent."""
+        from tasks.kinds.timeline import evidence
+
+        return evidence.supports(self, study, held)
+
+    def section(self, outputs: Outputs) -> Section:
+        """Shares over time, with their jumps."""
+        from tasks.kinds.timeline import page
+
+        return page.section(outputs)
 
     def weights(self, of: "Refitted") -> pl.DataFrame:
         """Over time."""
