@@ -25,6 +25,8 @@ class Model(Protocol):
 
     slots: Sequence[str]
     """What a weight is of: classes, times, words."""
+    background: float
+    """How often all texts together count once more as one for which nothing holds; 0: constants are free."""
 
     def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Any:
         """Weights by penalised maximum likelihood.
