@@ -94,7 +94,7 @@ def collected(study: Study) -> Collected:
     copied = notes.near_duplicates(drawn)
     check_sizes(texts, names, copied, kind)
     surveyed = kind.survey(study, texts, gathered.tables)
-    recorded, noted = _recorded(study, texts)
+    recorded, noted = _recorded(study, drawn)
     sizes = _per_group(texts, names)
     looks = kind.has_groups and not is_answers
     given_away = leaks.leaks(texts.filter(half="explore")) if looks else []
@@ -234,11 +234,19 @@ def _per_group(texts: pl.DataFrame, names: Mapping[str, str]) -> dict[str, int]:
 
 
 def _recorded(study: Study, texts: pl.DataFrame) -> tuple[pl.DataFrame | None, Counts]:
+    """What is recorded of the texts; of a text that is several rows, as at two times, each has it."""
     read = read_verdicts(study)
     if read is None:
         return None, {}
     verdicts, noted = read
-    recorded = by_hash(verdicts, study.collect)
+    each = texts.select(row=pl.col("text_hash"), text_hash=hashes(texts["normalised"])).unique()
+    recorded = (
+        by_hash(verdicts, study.collect)
+        .join(each, on="text_hash", how="left")
+        .with_columns(pl.coalesce("row", "text_hash").alias("text_hash"))
+        .select(frames.RECORDED.names())
+        .sort("predicate", "text_hash")
+    )
     n_known = recorded.filter(pl.col("text_hash").is_in(texts["text_hash"].implode())).height
     if n_known == 0:
         raise CorpusError(

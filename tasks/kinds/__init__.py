@@ -69,6 +69,8 @@ class Kind:
     estimand: ClassVar[str] = "share in A minus share in B"
     source: ClassVar[str] = ""
     """The paper."""
+    shares: ClassVar[str] = ""
+    """A package here whose actors it has where its own folder has none."""
     has_groups: ClassVar[bool] = True
     """Whether rows are read in two groups; else they are one pile."""
     sides: ClassVar[Mapping[str, str]] = {}
@@ -301,15 +303,13 @@ class Kind:
         return None
 
     def actors(self, engine: str) -> roles.Engine:
-        """Who proposes, judges and rates: the kind's own (kinds/NAME/ENGINE) before the engine's.
+        """Who proposes, judges and rates: the kind's own (kinds/NAME/ENGINE), those it shares, the engine's.
 
         [propose, formalise, verify, record]
         """
-        own = f"{__name__}.{self.name}.{engine}"
-        modules = [roles.load(engine)]
-        if find_spec(own):
-            modules.insert(0, cast(roles.Engine, importlib.import_module(own)))
-        return cast(roles.Engine, _Actors(modules))
+        folders = [f"{__name__}.{home}.{engine}" for home in (self.name, self.shares) if home]
+        own = [cast(roles.Engine, importlib.import_module(one)) for one in folders if find_spec(one)]
+        return cast(roles.Engine, _Actors([*own, roles.load(engine)]))
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """Whether a text for which a predicate holds speaks for it; else it speaks against it [record].

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.errors import NatstatError
 from tasks.store import frames
-from tests.conftest import SHARED, Project, shared_file
+from tests.conftest import SHARED, Project, place, shared_file
 
 REPLAY = {
     "goal": "what changed",
@@ -125,3 +125,38 @@ def test_published_verdicts_run_from_end_to_end(project: Project) -> None:
     assert covid["is_discovery"]
     # The published estimate is 0.259 on all 2,000 texts; ours rests on the confirmation half of them.
     assert covid["lo"] < 0.259 < covid["hi"]  # type: ignore[operator]
+
+
+def recorded_of_model(n: int = 240) -> list[dict[str, object]]:
+    """Verdicts of two predicates that foresee label and time, the second on two thirds of the texts."""
+    rng = random.Random(1)
+    rows: list[dict[str, object]] = []
+    for i in range(n):
+        text, at = f"text {i} of {place(i)}", i / n
+        first, second = rng.random() < 0.1 + 0.7 * (at > 0.5), rng.random() < 0.5
+        row = {"text": text, "label": "xyz"[first + second], "time": 1990 + int(20 * at)}
+        rows.append({**row, "predicate": "is of later years", "score": float(first)})
+        if i % 3:
+            rows.append({**row, "predicate": "is of either", "score": float(second)})
+        # The same text at another time, too: one document.
+        if not i % 10:
+            rows.append({**rows[-1], "time": 1991 + int(20 * at)})
+    return rows
+
+
+@pytest.mark.parametrize("kind", ["timeline", "classes", "clusters"])
+def test_recorded_verdicts_are_the_predicates_of_a_model(kind: str, project: Project) -> None:
+    rows = recorded_of_model()
+    project.table("recorded.parquet", rows)
+    project.params(news={**REPLAY, "kind": kind, "collect": {}})
+    project.run("news")
+    scores = _scores(project)
+    assert set(scores) <= {"is of later years", "is of either"} and "is of later years" in scores
+    texts = frames.read(project.folder / "data/news/1_texts", "texts.parquet", frames.TEXTS)
+    confirm = texts.filter(pl.col("half") == "confirm")
+    for name, row in scores.items():
+        known = {one["text"] for one in rows if one["predicate"] == name}
+        n_known = confirm.filter(pl.col("text").is_in(sorted(known))).height
+        assert (row["n_a"], row["n_absent"]) == (n_known, confirm.height - n_known)
+    if kind == "timeline":
+        assert scores["is of later years"]["is_discovery"]

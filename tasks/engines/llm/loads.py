@@ -66,11 +66,7 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
     """The rounds of hypotheses, a call for each group, and one after each round that mends what is unfit."""
     params, sizes, n = study.propose, sampling.sizes(study), suggesting.per_call(study)
     contrasts = not study.llm.endpoints("proposer")[0].is_small
-    n_shown = sizes.samples * (2 if contrasts else 1)
-    room = max(
-        sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // (2 * sizes.samples))
-    )
-    samples = n_shown * (mean_bytes(explored, room) + len('{"text":""}\n'))
+    samples = shown_bytes(study, explored)
     told = prompts.lines([{"these texts": names["A"], "other texts": names["B"]}]) if contrasts else ""
     n_rounds = sizes.rounds + (params.error_rounds if sizes.judged else 0)
     suggested = schemas.hypotheses(n)(hypotheses=[f"The text {SENTENCE}"] * n)
@@ -88,14 +84,22 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
         for done in range(n_rounds)
         for _ in names
     ]  # fmt: skip
-    ids = [f"s{i}" for i in range(params.per_round)]
+    return [*rounds, *[mending(params.per_round)] * n_rounds]
+
+
+def shown_bytes(study: Study, explored: pl.DataFrame) -> float:
+    """The texts of a round as lines of data: of both groups, of one for a small model."""
+    n, is_small = sampling.sizes(study).samples, study.llm.endpoints("proposer")[0].is_small
+    room = max(sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // (2 * n)))
+    return n * (1 if is_small else 2) * (mean_bytes(explored, room) + len('{"text":""}\n'))
+
+
+def mending(n: int) -> Load:
+    """The call that mends n sentences."""
+    ids = [f"s{i}" for i in range(n)]
     lines = prompts.lines({"id": i, "sentence": SENTENCE, "wrong": f"it {wording.COMPARES}"} for i in ids)
     mended = schemas.rewrites(tuple(ids))(**dict.fromkeys(ids, SENTENCE))
-    return [
-        *rounds,
-        *[load_of("propose", "proposer", prompts.load("propose/rewrite"), mended, 0, {"sentences": lines})]
-        * n_rounds,
-    ]
+    return load_of("propose", "proposer", prompts.load("propose/rewrite"), mended, 0, {"sentences": lines})
 
 
 def ranking(study: Study, explored: pl.DataFrame) -> list[Load]:

@@ -19,7 +19,7 @@ from tasks.engines.encoders import encoder as encoders
 from tasks.engines.gateway import problems
 from tasks.engines.llm import ranking, sampling, wording
 from tasks.engines.llm.judging import LlmJudge
-from tasks.engines.llm.suggesting import OTHERS, STAGE, Suggester, Suggestion, noted
+from tasks.engines.llm.suggesting import STAGE, Form, Suggester, Suggestion, noted
 from tasks.errors import EngineError
 from tasks.records import Call, Predicate, Proposal
 from tasks.store import frames
@@ -43,11 +43,13 @@ are missing; directions that the verdicts turned round."""
 class LlmProposer:
     """Asks a language model for hypotheses, on the exploration half alone."""
 
-    def __init__(self, study: Study, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, study: Study, names: Mapping[str, str] | None = None, form: Form | None = None
+    ) -> None:
         """`names` of groups A and B are those that collect found where they are not given."""
         self._study = study
         self._sizes = sampling.sizes(study)
-        self._suggester = Suggester(study, names)
+        self._suggester = Suggester(study, names, form)
         self._judged: list[Call] = []
         self._counts: Counter[str] = Counter()
 
@@ -68,17 +70,15 @@ class LlmProposer:
         Raises:
             EngineError: the endpoint cannot be used, or no round brought an answer.
         """
-        shown = exploration.ordered
-        texts, embeddings = shown.texts, shown.embeddings
-        if not 0 < (texts["group"] == "A").sum() < texts.height:
+        if not has_both(exploration.texts):
             return []
-        look = _Look(texts, embeddings, sampling.Sampler(texts, embeddings, rng), rng)
+        look = Look.of(exploration, rng)
         found = self._suggested(look)
         if not found or not self._sizes.judged:
             return [self._proposal(one, 0.0, 0.0) for one in found[: self._study.propose.max_predicates]]
         return self._ranked(found, look)
 
-    def _suggested(self, look: "_Look") -> list[Suggestion]:
+    def _suggested(self, look: "Look") -> list[Suggestion]:
         """What the rounds on typical texts bring."""
         found: list[Suggestion] = []
         for n_round in range(self._sizes.rounds):
@@ -94,20 +94,21 @@ class LlmProposer:
         return found
 
     def _grown(
-        self, found: Sequence[Suggestion], look: "_Look", rows: Sequence[int], unexplained: bool
+        self, found: Sequence[Suggestion], look: "Look", rows: Sequence[int], unexplained: bool
     ) -> list[Suggestion]:
         """What there was and what one more round on these texts adds."""
         n_failed = self._suggester.problems.total()
         fresh = self._suggester.round(look.texts[list(rows)], found, unexplained)
         self._counts["n_rounds"] += 1
-        self._counts["n_rounds_failed"] += self._suggester.problems.total() - n_failed == len(OTHERS)
+        n_failed = self._suggester.problems.total() - n_failed
+        self._counts["n_rounds_failed"] += n_failed == len(self._suggester.groups)
         whole = [*found, *fresh]
         encoder = encoders.load(self._study) if look.embeddings.shape[1] else None
         kept = wording.distinct([s.sentence for s in whole], [s.direction for s in whole], encoder)
         self._counts["n_repeated"] += len(whole) - len(kept)
         return [whole[i] for i in kept]
 
-    def _ranked(self, found: list[Suggestion], look: "_Look") -> list[Proposal]:
+    def _ranked(self, found: list[Suggestion], look: "Look") -> list[Proposal]:
         """The best by the judge's verdicts on a sample, after the rounds on what these do not explain."""
         params = self._study.propose
         rows = look.sample(self._sizes.judged)
@@ -116,7 +117,7 @@ class LlmProposer:
         for _ in range(params.error_rounds):
             lean, missed = ranking.lean(score, contrast, look.rng), ~ranking.explained(score, contrast)
             shown = look.sampler.unexplained(lean[missed], np.array(rows)[missed], self._sizes.samples)
-            if not 0 < (look.texts["group"][shown] == "A").sum() < len(shown):
+            if not has_both(look.texts[shown]):
                 break  # what there is explains a whole group
             n_known = len(found)
             found = self._grown(found, look, shown, unexplained=True)
@@ -127,7 +128,7 @@ class LlmProposer:
         return [self._proposal(found[i], float(effect[i]), float(z[i])) for i in kept]
 
     def _verdicts(
-        self, suggestions: Sequence[Suggestion], look: "_Look", rows: Sequence[int]
+        self, suggestions: Sequence[Suggestion], look: "Look", rows: Sequence[int]
     ) -> Float[np.ndarray, "text proposal"]:
         """Verdicts of the study's own judge, as they will count later."""
         threshold = self._study.formalise.threshold
@@ -170,14 +171,26 @@ class LlmProposer:
         )
 
 
+def has_both(texts: pl.DataFrame) -> bool:
+    """Whether there are texts of both groups."""
+    return 0 < (texts["group"] == "A").sum() < texts.height
+
+
 @dataclass(frozen=True)
-class _Look:
+class Look:
     """The exploration half in text_id order, and what is drawn from it."""
 
     texts: pl.DataFrame
     embeddings: Float[np.ndarray, "text dim"]
     sampler: sampling.Sampler
     rng: np.random.Generator
+
+    @classmethod
+    def of(cls, exploration: roles.Exploration, rng: np.random.Generator) -> "Look":
+        """The texts of an exploration half, whatever the order of their rows."""
+        shown = exploration.ordered
+        sampler = sampling.Sampler(shown.texts, shown.embeddings, rng)
+        return cls(shown.texts, shown.embeddings, sampler, rng)
 
     def sample(self, n: int) -> list[int]:
         """Rows of n random texts of each group, or of all it has."""

@@ -57,6 +57,17 @@ class Suggestion:
         return json.dumps({"says": self.sentence}, ensure_ascii=False)
 
 
+@dataclass(frozen=True)
+class Form:
+    """What is asked in a round, where it is not what sets two groups of the study apart."""
+
+    prompt: prompts.Prompt
+    groups: tuple[Group, ...]
+    """Those whose texts are asked about; the texts of the other one are what they are held against."""
+    values: Mapping[str, object]
+    """What the prompt takes beside what every prompt of a round does."""
+
+
 def question(study: Study) -> str:
     """Goal, reader and origin of the texts as data, on one line; only what the study tells."""
     known = {"goal": study.goal, "reader": study.user, "texts": study.propose.about}
@@ -71,13 +82,18 @@ def per_call(study: Study) -> int:
 class Suggester:
     """Asks a language model for hypotheses, a round at a time."""
 
-    def __init__(self, study: Study, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, study: Study, names: Mapping[str, str] | None = None, form: Form | None = None
+    ) -> None:
         """`names` of groups A and B are those that collect found where they are not given."""
         self._study = study
         self._given_names = names
+        self._form = form
         self._endpoint = study.llm.endpoints("proposer")[0]
         self._gateway = Gateway(study, STAGE)
-        self._prompt = prompts.load("propose/predicates")
+        self._prompt = form.prompt if form else prompts.load("propose/predicates")
+        self.groups: Sequence[Group] = form.groups if form else tuple(OTHERS)
+        """Those whose texts are asked about: a call in a round for each."""
         self.calls: list[Call] = []
         self.counts: Counter[str] = Counter()
         """Suggested, rewritten, unfit."""
@@ -113,13 +129,13 @@ class Suggester:
             group: self._request(
                 self._prompt, schemas.hypotheses(n), self._fields(sample, group, found, unexplained), n
             )
-            for group in OTHERS
+            for group in self.groups
         }
         answers = self._answers(asked)
         self.problems.update(one.problem for one in answers.values() if one.status != roles.VALUE)
         said = [
             Suggestion(wording.predicate(sentence), group, ids)
-            for group in OTHERS
+            for group in self.groups
             # No more than were asked for: each one costs judgements.
             for sentence in getattr(answers[group].parsed, "hypotheses", ())[:n]
         ]
@@ -131,11 +147,13 @@ class Suggester:
     ) -> dict[str, object]:
         study, other = self._study, OTHERS[group]
         contrasts = not self._endpoint.is_small
-        told = prompts.lines([{"these texts": self._names[group], "other texts": self._names[other]}])
         known = [one for one in found if one.direction == group][-MAX_KNOWN:]
         examples = study.propose.examples if contrasts else ()
+        told = []
+        if contrasts and not self._form:
+            told = [prompts.lines([{"these texts": self._names[group], "other texts": self._names[other]}])]
         return {
-            "study": question(study) + (f"\n{told}" if contrasts else ""),
+            "study": "\n".join([question(study), *told]),
             "n": per_call(study),
             "these": shown(sample, group),
             "others": shown(sample, other) if contrasts else "",
@@ -143,6 +161,7 @@ class Suggester:
             "examples": prompts.lines({"answer": f"The text {one}"} for one in examples),
             "known": prompts.lines({"answer": f"The text {one.sentence}"} for one in known),
             "unexplained": unexplained,
+            **(self._form.values if self._form else {}),
         }
 
     def _judgeable(self, said: Sequence[Suggestion], texts: Sequence[str]) -> list[Suggestion]:

@@ -23,6 +23,7 @@ class ClassesKind(Fitted):
 
     name = "classes"
     question = "which sentences predict the label, or the score, of a text, given the others?"
+    explains = "label or score"
     min_effect = 0.005  # docs/classes.md
     Params = Classes
     words = replace(

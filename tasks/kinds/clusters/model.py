@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tasks.kinds.clusters import background, directions
+from tasks.kinds.clusters import background as over, directions
 from tasks.kinds.clusters.params import Clusters
 from tasks.kinds.clusters.vocabulary import Vocabulary, of_texts
 from tasks.kinds.fitted.model import Bits, Mass, Verdicts, Weights
@@ -32,6 +33,8 @@ class Words:
     params: Clusters
     vocabulary: Vocabulary
 
+    background: ClassVar[float] = over.BACKGROUND
+
     @property
     def slots(self) -> Sequence[str]:
         """The words."""
@@ -39,7 +42,7 @@ class Words:
 
     def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Wording | None = None) -> Wording:
         """By ridge maximum likelihood, over the words of all texts."""
-        return background.fit(z, self.vocabulary.held(of.text), mass, start)
+        return over.fit(z, self.vocabulary.held(of.text), mass, start)
 
     def bits(self, fitted: Wording, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()) -> Bits:
         """log2 of the chance of the words that a text has, given how many; those left out aside."""

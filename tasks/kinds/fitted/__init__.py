@@ -14,6 +14,7 @@ fitting           relax, sort, name, judge, choose
 frozen            the model as propose left it
 effects           conditional gains: the estimand
 beside            weights refitted, coverage, baselines
+llm/ prompts/     who proposes and rates where a language model does
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from tasks.store import frames
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.kinds.fitted.model import Model
     from tasks.kinds.fitted.refitted import Refitted
     from tasks.verdicts.judged import Judged
@@ -47,6 +49,7 @@ LEAST_END = 5
 class Fitted(Kind):
     """Defaults of the kinds with a model."""
 
+    shares = "fitted"
     has_groups = False
     estimand = "bits per text gained beside the other predicates"
     scale = "bits"
@@ -58,6 +61,8 @@ class Fitted(Kind):
     tables = tables.ALL
     has_values: ClassVar[bool] = True
     """Whether each text has a value that is to be explained; else its words are."""
+    explains: ClassVar[str] = "words"
+    """What is explained of each text, in a word or two, as a language model is told."""
     words = Words(
         judged=("sentences", "confirmation texts"),
         holds="judged on {n_a} texts",
@@ -89,6 +94,12 @@ class Fitted(Kind):
                 f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`: all "
                 "predicates of a model are tested together, on the same texts"
             )
+
+    def settled(self, study: Study) -> Study:
+        """No more predicates than a model has."""
+        study, own = super().settled(study), self.params(study)
+        most = min(study.propose.max_predicates, own.predicates or MOST)
+        return study.model_copy(update={"propose": study.propose.model_copy(update={"max_predicates": most})})
 
     def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
         """The values of each half; refuses texts of which no model can be made."""
@@ -129,6 +140,11 @@ class Fitted(Kind):
 
         return fitting.fitted(self, seen, actors, rng)
 
+    def fit_judge(self, study: Study, actors: roles.Engine) -> roles.Judge:
+        """Who judges while the model is fitted: who judges later, in name and verdicts."""
+        judge: roles.Judge = getattr(actors, "fit_judge", actors.judge)(study)
+        return judge
+
     def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
         """Rows of the top of a direction, which a proposer is asked about, and of what it is held against."""
         order = np.argsort(direction, kind="stable")
@@ -167,6 +183,14 @@ class Fitted(Kind):
         from tasks.kinds.fitted import beside
 
         return beside.beside(self, judged, texts, found)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What a language model will be asked, at most."""
+        from tasks.kinds.fitted.llm import loads
+
+        return loads.of_fit(study, texts, names, units)
 
     def weights(self, of: "Refitted") -> pl.DataFrame:
         """Rows of tables.WEIGHTS."""

@@ -49,7 +49,7 @@ def fitted(kind: Any, seen: Seen, actors: roles.Engine, rng: np.random.Generator
     """
     at = look.prepared(kind, seen)
     source = relaxing.Relaxed(seen, actors, at, rng)
-    answers = Answers(seen.study, kind.judge(seen.study, actors), at.texts, at.vectors)
+    answers = Answers(seen.study, kind.fit_judge(seen.study, actors), at.texts, at.vectors)
     found = search(seen, at, answers, source, kind.params(seen.study).predicates)
     calls = (*source.calls, *answers.calls)
     if not found.chosen.columns:

@@ -1,8 +1,8 @@
 """Candidates: directions of the vectors that would explain what is left, and sentences for their two ends."""
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from tasks.kinds.fitted.look import Look
 from tasks.kinds.fitted.model import Verdicts
 from tasks.kinds.parts import Seen
 from tasks.records import Call, Proposal
+from tasks.study import Study
 
 DIRECTIONS = 6
 """Looked at in a round."""
@@ -30,8 +31,28 @@ class Relaxed:
     actors: roles.Engine
     look: Look
     rng: np.random.Generator
-    calls: list[Call] = field(default_factory=list)
-    noted: Counter[str] = field(default_factory=Counter)
+    n_directions: int = 0
+    """Looked at so far."""
+
+    @cached_property
+    def _proposer(self) -> roles.Proposer:
+        """One for all directions: it may remember what it has said."""
+        return self.actors.proposer(_cheaper(self.seen))
+
+    @property
+    def _was_asked(self) -> bool:
+        return "_proposer" in vars(self)
+
+    @property
+    def calls(self) -> Sequence[Call]:
+        """The paid answers of the proposer."""
+        return tuple(self._proposer.calls) if self._was_asked else ()
+
+    @property
+    def noted(self) -> roles.Noted:
+        """What was counted so far."""
+        said = self._proposer.noted if self._was_asked else {}
+        return {**said, **({"n_directions": self.n_directions} if self.n_directions else {})}
 
     def proposed(self, z: Verdicts, advance: Callable[[], None]) -> list[Proposal]:
         """Sentences for what these verdicts leave unexplained.
@@ -50,7 +71,7 @@ class Relaxed:
         for direction in np.round(directions, 9).T:
             found += self._named(direction)
             advance()
-        self.noted["n_directions"] += directions.shape[1]
+        self.n_directions += directions.shape[1]
         return found
 
     def _named(self, direction: Float[np.ndarray, " text"]) -> list[Proposal]:
@@ -60,21 +81,17 @@ class Relaxed:
         rows = np.sort(np.concatenate([high, low]))
         top = np.isin(rows, high)
         texts = self.look.texts[rows].with_columns(group=pl.Series(np.where(top, "A", "B")))
-        proposer = self.actors.proposer(_cheaper(self.seen))
         shown = roles.Exploration(
             texts, self.look.vectors[rows], self.seen.confirm_documents, self.seen.encoder
         )
-        found = proposer.propose(shown, self.rng)
-        self.calls += proposer.calls
-        self.noted.update({name: n for name, n in proposer.noted.items() if isinstance(n, int)})
-        return found
+        return self._proposer.propose(shown, self.rng)
 
 
-def _cheaper(seen: Seen) -> "roles.Study":
+def _cheaper(seen: Seen) -> Study:
     """The study as a proposer needs it who is asked many times, and whose proposals are judged elsewhere."""
     study = seen.study
     least = {
-        "max_predicates": min(study.propose.max_predicates, SENTENCES),
+        "max_predicates": SENTENCES,
         "rounds": 1 if study.propose.rounds == "auto" else study.propose.rounds,
         "error_rounds": 0,
         "judged": 0,

@@ -30,6 +30,7 @@ class TimelineKind(Fitted):
 
     name = "timeline"
     question = "when did what texts say change?"
+    explains = "time"
     min_effect = 0.005  # docs/timeline.md
     Params = Timeline
     words = replace(
