@@ -6,7 +6,7 @@ Steinhardt 2024).
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -19,6 +19,10 @@ from tasks.study import Study
 
 if TYPE_CHECKING:
     from tasks.kinds.fitted.refitted import Refitted
+    from tasks.verdicts.judged import Judged
+
+_WORK = 20_000_000_000
+"""Products of numbers in all shuffles, at about a billion a second."""
 
 
 class TimelineKind(Fitted):
@@ -48,11 +52,27 @@ class TimelineKind(Fitted):
             study, asked.value, lambda rows, at: times.read(rows, at, asked), as_spelt=True
         )
 
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """The column of times, where nothing parts the texts in groups."""
+        from tasks.kinds.timeline import guessing
+
+        return guessing.block(rows)
+
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a time."""
         from tasks.kinds.timeline import model
 
         return model.model(own(study), explored)
+
+    def most_shuffles(self, judged: "Judged") -> int:
+        """As many as take about 20 seconds, and 20 at least: a fit costs times x distinct verdicts."""
+        from tasks.kinds.fitted import effects
+        from tasks.stats.tilting import patterns
+
+        model, _ = effects.known(judged)
+        k = len(model.ids)
+        work = len(model.model.slots) * len(patterns(model.z)[0]) * k**2 * (k + 1)
+        return int(max(20, _WORK // work))
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """A text speaks for a sentence where it comes when the sentence is frequent."""
