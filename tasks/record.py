@@ -12,7 +12,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,9 @@ def run(study: Study) -> dict[str, Any]:
     expectations.check_record(predicates, expectations.summarise(verdicts), discoveries, kind.scale)
     tested = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
     judged, embeddings = kind.evidence(study, texts, tested)
-    evidence = evidence_rows(study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge)
+    evidence = evidence_rows(
+        study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge, kind.supports
+    )
     if kind.compares:
         evidence = with_others(evidence, tested, frozen, judge)
     manifest = {
@@ -257,6 +259,7 @@ def evidence_rows(
     predicates: Sequence[Predicate],
     verdicts: pl.LazyFrame,
     judge: roles.Judge,
+    supports: Callable[[Study, pl.DataFrame], pl.Series] | None = None,
 ) -> pl.DataFrame:
     """Confirmation texts for each predicate (where it should hold) and against it, strongest first.
 
@@ -265,6 +268,7 @@ def evidence_rows(
 
     Args:
         predicates: in the order in which they are shown.
+        supports: whether a text for which one holds speaks for it, as `Kind.supports`.
     """
     wanted = pl.DataFrame(
         [
@@ -273,7 +277,6 @@ def evidence_rows(
         ],
         schema={"predicate_id": pl.String, "direction": pl.String, "least": pl.Float64},
     ).with_row_index("column")
-    supports = pl.col("group") == pl.col("direction")
     held = (
         verdicts.join(wanted.lazy(), on="predicate_id")
         .filter(holds("least"))
@@ -283,8 +286,11 @@ def evidence_rows(
             .with_row_index("row"),
             on="text_id",
         )
-        .with_columns(role=pl.when(supports).then(pl.lit("supports")).otherwise(pl.lit("contradicts")))
         .collect()
+    )
+    speaks_for = (supports or kinds.Kind().supports)(study, held)
+    held = held.with_columns(
+        role=pl.when(speaks_for).then(pl.lit("supports")).otherwise(pl.lit("contradicts"))
     )
     strength = judge.strength(predicates, confirm, embeddings)
     by_id = {p.predicate_id: p for p in predicates}

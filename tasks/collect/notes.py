@@ -31,11 +31,11 @@ def near_duplicates(drawn: pl.DataFrame) -> dict[str, Any]:
     """
     if drawn["context"].null_count() < drawn.height:
         drawn = drawn.unique("normalised", keep="first", maintain_order=True)
-    # Equal ones that overlap: keep has in both groups are no near-duplicates.
-    families = drawn.filter(pl.col("text_hash").n_unique().over("family_id") > 1)
+    # Equal ones, in both groups by overlap: keep or at several values, are no near-duplicates.
+    families = drawn.filter(pl.col("normalised").n_unique().over("family_id") > 1)
     own = pl.coalesce("source_document_id", "text_hash")
     joined = drawn.filter(own.n_unique().over("document_id") > 1)
-    patterns = drawn.filter(pl.col("text_hash").n_unique().over("pattern") > 1)
+    patterns = drawn.filter(pl.col("normalised").n_unique().over("pattern") > 1)
     explored = families.filter(half="explore").group_by("family_id").len("n")
     shown = explored.sort(["n", "family_id"], descending=[True, False]).head(_AT_MOST_SHOWN)
     return {

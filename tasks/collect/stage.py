@@ -93,6 +93,7 @@ def collected(study: Study) -> Collected:
     texts, documents = (frames.conform(drawn, schema) for schema in (frames.TEXTS, frames.DOCUMENTS))
     copied = notes.near_duplicates(drawn)
     check_sizes(texts, names, copied, kind)
+    surveyed = kind.survey(study, texts, gathered.tables)
     recorded, noted = _recorded(study, texts)
     sizes = _per_group(texts, names)
     looks = kind.has_groups and not is_answers
@@ -120,6 +121,7 @@ def collected(study: Study) -> Collected:
         "notes": notes.of_pattern(copied, kind.words.alike),
         "warnings": [
             *gathered.read.get("warnings", []),
+            *surveyed.pop("warnings", []),
             *alarms,
             *notes.of_families(copied, kind.words.alike),
             *results.of_variants(study.collect, texts["text"]),
@@ -130,6 +132,7 @@ def collected(study: Study) -> Collected:
         ],
         "read": gathered.read,
         "split_hash": frames.split_hash(texts),
+        **surveyed,
         **({"remarks": remarks} if is_answers else {}),
         **({"recorded": noted} if noted else {}),
     }
@@ -174,6 +177,7 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts, k
         f"{half}: {', '.join(f'{name} {sizes[half, group]}' for group, name in names.items())}"
         for half in ("explore", "confirm")
     )
+    of_each = "of each group " if len(names) > 1 else ""
     n_documents = texts["document_id"].n_unique()
     documents = f"{texts.height} {words.corpus} of {n_documents} document{'s' if n_documents != 1 else ''}"
     advice = notes.advice(copied, words.alike) or (
@@ -182,16 +186,21 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts, k
         else f"{words.more if kind.compares else 'Add texts'}, or change collect.explore_share or seed."
     )
     raise CorpusError(
-        f"wanted at least {MIN_TEXTS} {words.corpus} of each group in each half, got {said} ({documents}). "
+        f"wanted at least {MIN_TEXTS} {words.corpus} {of_each}in each half, got {said} ({documents}). "
         f"{advice}"
     )
 
 
 def _each_group(rows: pl.DataFrame, names: Mapping[str, str], lack: str, advice: str) -> None:
     present = set(rows["group"].unique())
-    for group, name in names.items():
+    for group in names:
         if group not in present:
-            raise CorpusError(f"group {group} ({name}) has {lack}. {advice}")
+            raise CorpusError(f"{_called(group, names)} has {lack}. {advice}")
+
+
+def _called(group: str, names: Mapping[str, str]) -> str:
+    """A group as errors name it; of one pile there is none."""
+    return f"group {group} ({names[group]})" if len(names) > 1 else names[group]
 
 
 def _some_answered(rows: pl.DataFrame) -> None:
@@ -213,10 +222,10 @@ def _some_answered(rows: pl.DataFrame) -> None:
 def _several(rows: pl.DataFrame, merged: pl.DataFrame, names: Mapping[str, str]) -> None:
     """Refuses a group of which all texts are one."""
     before, after = _per_group(rows, names), _per_group(merged, names)
-    for group, name in names.items():
+    for group in names:
         if before[group] > 1 and after[group] == 1:
             raise CorpusError(
-                f"group {group} ({name}): all {before[group]:,} texts are the same one. Check collect.text."
+                f"{_called(group, names)}: all {before[group]:,} texts are the same one. Check collect.text."
             )
 
 

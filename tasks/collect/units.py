@@ -17,22 +17,24 @@ def link(rows: pl.DataFrame, near_duplicates: float | None) -> pl.DataFrame:
         rows: of distinct texts by group, with normalised, text_hash and document_id.
         near_duplicates: as families.families; None: only equal texts are a family.
     """
-    distinct = rows.select("text_hash", "normalised").unique("text_hash").sort("text_hash")
+    # Equal texts that something else tells apart, such as their time, are one here.
+    distinct = rows.group_by("normalised").agg(pl.col("text_hash").min().alias("_equal")).sort("_equal")
     family = pattern = np.arange(distinct.height)
     is_common = np.zeros(distinct.height, dtype=bool)
     if near_duplicates is not None and distinct.height:
         found = families(distinct["normalised"], near_duplicates)
         family, pattern, is_common = found.family, found.pattern, found.n_tokens <= COMMONPLACE
     found_for = distinct.select(
-        "text_hash",
-        pl.col("text_hash").gather(pl.Series(family)).alias("_family_id"),
+        "normalised",
+        "_equal",
+        pl.col("_equal").gather(pl.Series(family)).alias("_family_id"),
         pl.Series("pattern", pattern),
         pl.Series("_is_common", is_common),
     )
-    is_of_several = pl.col("text_hash").n_unique().over("document_id") > 1
-    family_id = pl.when(pl.col("_is_common") & is_of_several).then("text_hash").otherwise("_family_id")
-    known = rows.join(found_for, on="text_hash", how="left", maintain_order="left")
-    known = known.with_columns(family_id.alias("family_id")).drop("_family_id", "_is_common")
+    is_of_several = pl.col("normalised").n_unique().over("document_id") > 1
+    family_id = pl.when(pl.col("_is_common") & is_of_several).then("_equal").otherwise("_family_id")
+    known = rows.join(found_for, on="normalised", how="left", maintain_order="left")
+    known = known.with_columns(family_id.alias("family_id")).drop("_equal", "_family_id", "_is_common")
     return known.with_columns(_linked(known)) if known.height else known
 
 

@@ -17,6 +17,7 @@ from tasks.commands import foresight, output, unasked
 from tasks.commands.foresight import BASE_SHARE
 from tasks.engines import languages
 from tasks.stats.decisions import Rule
+from tasks.stats.gain_power import gain_detectable
 from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
 from tasks.study import Study, load
 
@@ -92,10 +93,14 @@ def power(study: Study, units: pl.DataFrame) -> dict[str, Any]:
         study: its level, plan and kind.
         units: the rows that a predicate is tested on.
     """
+    kind = kinds.load(study.kind)
+    if kind.scale == "bits":
+        n = units["document_id"].n_unique()
+        return {"smallest_effect": smallest_gain(study, n, kind), "judge": None}
     n_a, n_b = (units.filter(group=group)["document_id"].n_unique() for group in ("A", "B"))
     found: dict[str, Any] = {"base_share": BASE_SHARE, "smallest_effect": smallest_effect(study, n_a, n_b)}
     # Of two texts nobody has measured how a judge errs.
-    is_exact = not kinds.load(study.kind).judge_errs or "pair" in units.columns
+    is_exact = not kind.judge_errs or "pair" in units.columns
     judged = None if is_exact else foresight.judged_outlook(study, n_a, n_b, units)
     if study.verify.plan == "sequential":
         found["sequential"] = outlook(study, units)
@@ -117,6 +122,20 @@ def smallest_effect(study: Study, n_a: int, n_b: int) -> dict[str, float | None]
         min_effect=study.score.min_effect,
     )
     alone, of_many = (None if np.isnan(d) else round(float(d), 4) for d in found)
+    return {"alone": alone, "of_many": of_many}
+
+
+def smallest_gain(study: Study, n: int, kind: kinds.Kind) -> dict[str, float | None]:
+    """The same in bits a text, for a model of n documents.
+
+    None where what is explained has many parts that hang together, as the words of a text do.
+    """
+    if not kind.foresees_gain:
+        return {"alone": None, "of_many": None}
+    alpha = study.score.alpha
+    levels = [alpha, alpha / study.most_predicates]
+    found = gain_detectable(n, alpha=levels, min_effect=study.score.min_effect)
+    alone, of_many = (round(float(bits), 4) for bits in found)
     return {"alone": alone, "of_many": of_many}
 
 
@@ -221,7 +240,7 @@ def useless_lines(found: Mapping[str, Any]) -> list[str]:
         else f"one {words.hypothesis} among {ahead['n_predicates']}"
     )
     smallest = found["smallest_effect"]["alone"] if ahead is None else ahead["smallest_effect"]
-    if smallest is None:
+    if smallest is None and kind.scale == "share":
         return [
             f"this study cannot find anything: the largest difference of {among} would be missed more often "
             f"than in 1 of 5 cases. {advice}"

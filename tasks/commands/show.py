@@ -84,13 +84,14 @@ def found_by(study: Study) -> dict[str, Any]:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The same as a person reads it."""
-    kept, walk, words = found["discoveries"], found["walk"], kinds.load(found["kind"]).words
+    kept, walk, kind = found["discoveries"], found["walk"], kinds.load(found["kind"])
+    words, is_bits = kind.words, kind.scale == "bits"
     lines = [
         f"{found['study']}: {len(kept)} of {found['n_tested']} tested hypotheses are discoveries. Report: "
         f"{found['report']}"
     ]
-    lines += alarm_lines(found["shuffled"])
-    lines += kinds.load(found["kind"]).headline_lines(found["headline"])
+    lines += alarm_lines(found["shuffled"], words.labels)
+    lines += kind.headline_lines(found["headline"])
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
     lines += [f"  {told}." for told in found["useless"]]
@@ -108,8 +109,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             continue
         lines.append(
             f"{row['number']:>4}  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
-            f"q={small(row['q'])}  "
-            f"{row['more_in']}: {row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
+            f"{'bits ' if is_bits else ''}q={small(row['q'])}  "
+            f"{'' if is_bits else row['more_in'] + ': '}{row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
             f"{' (expected without data)' if row['is_blind'] else ''}"
             f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}"
         )
@@ -149,12 +150,12 @@ def right(measured: Mapping[str, Any]) -> str:
     return f"{', '.join(told)} questions with known answers right"
 
 
-def alarm_lines(shuffled: Mapping[str, int]) -> list[str]:
-    """The line that goes before all findings where group labels that mean nothing give discoveries, too."""
+def alarm_lines(shuffled: Mapping[str, int], labels: str = "group labels") -> list[str]:
+    """The line that goes before all findings where labels that mean nothing give discoveries, too."""
     if "most" not in shuffled or shuffled["runs_with_discovery"] <= shuffled["most"]:
         return []
     return [
-        f"  beware: with group labels that mean nothing, {shuffled['runs_with_discovery']} of "
+        f"  beware: with {labels} that mean nothing, {shuffled['runs_with_discovery']} of "
         f"{shuffled['shuffles']} shuffles gave a discovery; by chance at most {shuffled['most']} would. The "
         "test does not keep its level on these texts: what is found is no evidence until it is known why."
     ]

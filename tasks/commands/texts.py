@@ -191,7 +191,8 @@ def count_words(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """For how many texts it holds, of how many judged, of how many there are."""
     holds, valid = row["holds"], row["valid"]
     of_groups = [
-        f"{holds[side]:,} of {valid[side]:,} in {said(name)}{share(holds[side], valid[side])}"
+        f"{holds[side]:,} of {valid[side]:,}{f' in {said(name)}' if len(found['names']) > 1 else ''}"
+        f"{share(holds[side], valid[side])}"
         for side, name in found["names"].items()
     ]
     invalid = f", {row['n_invalid']:,} refused or unparsable" if row["n_invalid"] else ""
@@ -215,7 +216,9 @@ def text_line(text: Mapping[str, Any], words: str | None) -> str:
     place = words and re.search(r"\s+".join(map(re.escape, words.split())), text["text"], re.IGNORECASE)
     spans = f"[[{place.start()}, {place.end()}]]" if place else "[]"
     shown = "".join(part for part, _ in filters.pieces(text["text"], spans))
-    group = f"{text['group']} {said(text['group_name'], 30)}"
+    group = (
+        said(text["value"], 40) if text.get("value") else f"{text['group']} {said(text['group_name'], 30)}"
+    )
     # What an answer belongs to says its prompt, not a hash of it.
     of = said(text["document_id"], 40) if text.get("context") is None else said(text["context"], 120)
     other = "" if text.get("other") is None else f" | the other: {said(text['other'], 120)}"
@@ -244,7 +247,7 @@ def write_csv(rows: pl.DataFrame, place: str) -> None:
     Raises:
         StoreError: the file is there and is no such sheet, or cannot be written.
     """
-    untrusted = {"predicate", "document_id", "group_name", "text", "context", "other"}
+    untrusted = {"predicate", "document_id", "group_name", "text", "context", "other", "value"}
     neutral = pl.col(*(name for name in rows.columns if name in untrusted)).map_elements(
         filters.neutral, return_dtype=pl.String
     )

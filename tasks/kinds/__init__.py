@@ -89,6 +89,8 @@ class Kind:
     neither folded nor held equal."""
     fits: ClassVar[bool] = False
     """Whether it fits a model around what the user asks: `propose` is called with that alone, too."""
+    foresees_gain: ClassVar[bool] = True
+    """Whether `check` can tell, of an effect in bits, how small a one would be found."""
     min_effect: ClassVar[float | None] = None
     """Least abs(V) worth a discovery where a study names none; None: the default of `score.min_effect`."""
     judge_errs: ClassVar[bool] = True
@@ -136,6 +138,19 @@ class Kind:
 
         rows, names, read = sources.read_groups(study)
         return Gathered(rows, names, read)
+
+    def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+        """What the manifest tells of the texts beside their number, and further `warnings` [collect].
+
+        Args:
+            study: of this kind.
+            texts: rows of frames.TEXTS.
+            tables: what was gathered beside them.
+
+        Raises:
+            CorpusError: this kind can make nothing of them.
+        """
+        return {}
 
     def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
         """The keys of its block for a table that has the form of its own; None: it has not [new]."""
@@ -288,10 +303,26 @@ class Kind:
             modules.insert(0, cast(roles.Engine, importlib.import_module(own)))
         return cast(roles.Engine, _Actors(modules))
 
+    def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
+        """Whether a text for which a predicate holds speaks for it; else it speaks against it [record].
+
+        Args:
+            study: of this kind.
+            held: columns predicate_id, direction, text_id, group.
+        """
+        return held["group"] == held["direction"]
+
     @property
     def folder(self) -> Path:
         """Where it lives: its prompts and templates are there [report]."""
-        return Path(str(importlib.import_module(f"{__name__}.{self.name}").__file__)).parent
+        return self.folders[0]
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where its templates lie: its own folder, then that of what it shares with other kinds [report]."""
+        modules = dict.fromkeys([f"{__name__}.{self.name}", *(of.__module__ for of in type(self).__mro__)])
+        named = [name for name in modules if name.startswith(f"{__name__}.")]
+        return [Path(str(importlib.import_module(name).__file__)).parent for name in named]
 
 
 class _Actors:

@@ -125,6 +125,10 @@ class Words:
     """What was made one."""
     shuffled: str = "documents trade how much of them is {A}, and the {rows} of a document trade labels"
     """What was shuffled where groups meant nothing."""
+    labels: str = "group labels"
+    """What is shuffled to see what chance gives."""
+    null: str = "the groups meant nothing"
+    """What is true then."""
     baseline: str = "surface feature"
     baselines: str = "What surface features reach on the same texts, by the same test."
     without: str = "hypothesis"
@@ -154,6 +158,14 @@ class Section:
     """File in the kind's folder that stands where it is told how far the judge can be trusted."""
     script: str = ""
     """File in the kind's folder that the page runs after its own scripts."""
+    style: str = ""
+    """File in the kind's folder with its style sheet."""
+    page: str = ""
+    """Title of the page where the user gives none; empty: what the groups are called."""
+    answer: str = ""
+    """A sentence of its own in the answer at the top."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """By predicate_id what is told of it in place of its two means."""
 
 
 @dataclass(frozen=True)

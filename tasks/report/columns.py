@@ -1,7 +1,7 @@
 """The table of discoveries: which columns tell rows apart, and what all rows have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -9,6 +9,13 @@ from tasks.report import filters
 from tasks.report.findings import Row
 
 NOT_KNOWN = "–"
+_OF_GROUPS = ("more_in", "mean_a", "mean_b")
+"""Columns that say nothing where there are no two groups."""
+_BITS = {
+    "validity": "bits per text that it adds to all others",
+    "p": "chance of a gain this large if it added nothing",
+    "n": "texts with a verdict",
+}
 MEASURED_BY = "embedded"
 """Begins `rated_by` where nobody read the sentences: relevance and novelty are cosines then, which order
 nothing (docs/claims.md), and are not shown."""
@@ -31,7 +38,12 @@ def are_rated(rated_by: str) -> bool:
 
 
 def table(
-    found: Sequence[Row], names: Mapping[str, str], level: str, decimals: int, share_is: str = "share"
+    found: Sequence[Row],
+    names: Mapping[str, str],
+    level: str,
+    decimals: int,
+    share_is: str = "share",
+    scale: str = "share",
 ) -> Row:
     """The table as the template shows it.
 
@@ -44,9 +56,12 @@ def table(
         level: of the intervals, in words.
         decimals: digits that effects can claim.
         share_is: what mean_a and mean_b are.
+        scale: what effects are measured in, as `Kind.scale`.
     """
     lines = [line for row in found for line in (row, *row["members"])]
     columns = _columns(names, level, decimals, share_is, are_rated(found[0]["rated_by"]))
+    if scale == "bits":
+        columns = [_in_bits(column) for column in columns if column.name not in _OF_GROUPS]
     written = {column.name: [column.written(line) for line in lines] for column in columns}
     known = [column for column in columns if set(written[column.name]) != {NOT_KNOWN}]
     same = [column for column in known if len(lines) > 1 and len(set(written[column.name])) == 1]
@@ -96,6 +111,11 @@ def _columns(
         Column("cost", "cost", "of judging it", _of("cost_usd"), lambda row: filters.cost(row["cost_usd"])),
         Column("grade", "grade", "what the verdicts stand for", _of("grade"), _of("grade")),
     ]  # fmt: skip
+
+
+def _in_bits(column: Column) -> Column:
+    """The column as it is headed where effects are bits per text."""
+    return replace(column, title=_BITS[column.name]) if column.name in _BITS else column
 
 
 def _plain(name: str, title: str, write: Callable[[Any], str]) -> Column:

@@ -19,6 +19,8 @@ MAX_BYTES = 4_000_000
 """Of all texts with their verdicts: a page that can still be sent by mail."""
 MAX_CHARS = 2_000
 """Characters kept of a text."""
+VALUE_CHARS = 80
+"""Characters kept of a text's value."""
 PROMPT_CHARS = 400
 """Characters kept of what a text answers."""
 _SIGNS = {verdicts.YES: "1", verdicts.NO: "0", "refusal": "r", "unparsable": "u", verdicts.ABSENT: "-"}
@@ -116,9 +118,19 @@ def embedded(tested: verdicts.Tested, texts: pl.DataFrame, rows: Sequence[Row]) 
         "predicates": predicates,
         "group": "".join(texts["group"]),
         **{name: texts[name].to_list() for name in ("text", "text_id", "document_id", "n_merged")},
+        **_values(tested, texts),
         # What texts answer, where they are answers.
         **({"context": texts["context"].to_list()} if (texts["context"] != "").any() else {}),
     }
+
+
+def _values(tested: verdicts.Tested, texts: pl.DataFrame) -> dict[str, list[str]]:
+    """The value of each text, where texts have one."""
+    known = tested.values()
+    if known is None:
+        return {}
+    value = texts.select("text_id").join(known, on="text_id", how="left", maintain_order="left")["value"]
+    return {"value": [filters.clip(filters.neutral(one or ""), VALUE_CHARS) for one in value]}
 
 
 def _signs(of: pl.DataFrame, n_texts: int) -> str:

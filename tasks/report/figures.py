@@ -8,6 +8,7 @@ from typing import Any
 from tasks.report import filters, trust
 from tasks.report.findings import Row, findings
 from tasks.report.inputs import Inputs
+from tasks.store import frames
 
 _ANGLES = str.maketrans("<>", "\u2039\u203a")
 
@@ -18,7 +19,8 @@ def metrics(inputs: Inputs) -> dict[str, Any]:
     gaps = {name: sum(row[f"n_{name}"] for row in rows) for name in ("refused", "unparsable", "absent")}
     asked = sum(row["n_a"] + row["n_b"] for row in rows) + gaps["refused"] + gaps["unparsable"]
     widths = [row["hi"] - row["lo"] for row in rows if math.isfinite(row["hi"] - row["lo"])]
-    surface = [abs(row["validity"]) for row in inputs.baselines if math.isfinite(row["validity"])]
+    baselines = [row for row in inputs.baselines if row["baseline"] != frames.TOGETHER]
+    surface = [abs(row["validity"]) for row in baselines if math.isfinite(row["validity"])]
     shuffles = inputs.scored.get("null_shuffles")
     walked = (
         {name: inputs.scored[name] for name in ("n_grid", "share_judged")} if inputs.is_sequential else {}

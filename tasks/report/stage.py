@@ -68,8 +68,8 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
         loader=jinja2.ChoiceLoader(
             [
                 jinja2.FileSystemLoader(TEMPLATES),
-                # A kind's own part of the page lies in its folder.
-                jinja2.PrefixLoader({"kind": jinja2.FileSystemLoader(kind.folder)}),
+                # A kind's own part of the page lies in its folder, or in that of kinds like it.
+                jinja2.PrefixLoader({"kind": jinja2.FileSystemLoader(kind.folders)}),
             ]
         ),
         autoescape=True,
@@ -88,8 +88,8 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     script = scripts(study, kind, shown["section"])
     return environment.get_template("report.html").render(
         **shown,
-        **discoveries_shown(inputs, decimals),
-        **background(study, inputs, kind),
+        **discoveries_shown(inputs, decimals, kind.scale),
+        **background(study, inputs, kind, shown["section"]),
         **concordance.section(study, inputs.rows),
         warned=warnings_shown(inputs, kind, figures),
         terms=map_shown(inputs, kind, decimals),
@@ -103,7 +103,8 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
 def scripts(study: Study, kind: kinds.Kind, own: kinds.Section | None) -> str:
     """All that the page runs, as one script."""
     files = [TEMPLATES / name for name in (*SCRIPTS, *((SEARCH,) if study.report.texts else ()))]
-    files += [kind.folder / own.script] if own and own.script else []
+    if own and own.script:
+        files.append(next(folder / own.script for folder in kind.folders if (folder / own.script).is_file()))
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
@@ -114,6 +115,9 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     others = rejected(inputs.rows)
     first = found or others[:MAX_FOREST_NULL]
     corrected = trust.corrected_rows(inputs.rows)
+    # In bits baselines are whole models: they stand on an axis of their own.
+    is_bits = kind.scale == "bits"
+    baselines = [] if is_bits else inputs.baselines
     listed = others[: study.report.n_rejected]
     n_evidence = study.report.n_evidence
     return {
@@ -134,18 +138,19 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
         "why": [row["why"] for row in others],
         "n_intervals_off_zero": sum(row["lo"] > 0 or row["hi"] < 0 for row in others),
         "baselines": inputs.baselines,
-        "surface": max(inputs.baselines, key=lambda row: _size(row["validity"]), default=None),
+        "surface": max(baselines, key=lambda row: _size(row["validity"]), default=None),
         "missing": missing(inputs),
         "compared": bool(inputs.compared),
         "kind": kind,
         "subject": kind.words.subject,
         **own_section(study, inputs, kind, found),
         "graded": any(row["threshold"] is None for row in inputs.rows),
-        "scale": Scale.over([*first, *listed, *inputs.baselines, *corrected], min_effect),
+        "is_bits": is_bits,
+        "scale": Scale.over([*first, *listed, *baselines, *corrected], min_effect, from_zero=is_bits),
     }
 
 
-def discoveries_shown(inputs: Inputs, decimals: int) -> dict[str, Any]:
+def discoveries_shown(inputs: Inputs, decimals: int, scale: str) -> dict[str, Any]:
     """The table of discoveries, and whether their ratings say anything."""
     found = findings(inputs.rows)
     if not found:
@@ -154,7 +159,7 @@ def discoveries_shown(inputs: Inputs, decimals: int) -> dict[str, Any]:
     share_is = "share of wins" if inputs.compared else "mean score" if is_graded else "share"
     level = filters.percent(inputs.recorded["level"])
     return {
-        "table": columns.table(found, inputs.recorded["names"], level, decimals, share_is),
+        "table": columns.table(found, inputs.recorded["names"], level, decimals, share_is, scale),
         "rated": columns.are_rated(found[0]["rated_by"]),
     }
 
@@ -177,7 +182,7 @@ def warnings_shown(inputs: Inputs, kind: kinds.Kind, figures: dict[str, Any]) ->
         scored=inputs.scored,
         verified=inputs.verified,
         split=inputs.split,
-        names=inputs.recorded["names"],
+        names=inputs.recorded["names"] if kind.has_groups else {},
         unread=counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
         figures=figures,
         missing=missing(inputs),
@@ -191,7 +196,7 @@ def own_section(study: Study, inputs: Inputs, kind: kinds.Kind, found: Sequence[
     """The kind's own part of the page, and what it shows."""
     folder = {stage: paths.output(study.name, stage) for stage in paths.STAGES}
     own = kind.section(kinds.Outputs(study, folder, json.loads(inputs.run["params"]), inputs.rows, found))
-    return {"section": own, "own": own.values if own else {}}
+    return {"section": own, "own": own.values if own else {}, "said": own.said if own else {}}
 
 
 def walks_shown(inputs: Inputs, listed: Sequence[Row]) -> Row | None:
@@ -202,13 +207,13 @@ def walks_shown(inputs: Inputs, listed: Sequence[Row]) -> Row | None:
     return walks.walks_section([*held, *listed], inputs.rows, inputs.looks, inputs.scored, inputs.recorded)
 
 
-def background(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
+def background(study: Study, inputs: Inputs, kind: kinds.Kind, own: kinds.Section | None) -> dict[str, Any]:
     """What was asked, of which data, and how to ask it again."""
     names: dict[Group, str] = inputs.recorded["names"]
     params = json.loads(inputs.run["params"])
     return {
         "study": study.name,
-        "title": study.report.title or f"{names['A']} and {names['B']}",
+        "title": study.report.title or (own.page if own else "") or f"{names['A']} and {names['B']}",
         "goal": study.goal,
         "user": study.user,
         "names": names,

@@ -15,6 +15,8 @@ from tasks.study import Study
 
 Row = Mapping[str, Any]
 YES, NO, ABSENT = "yes", "no", "absent"
+_VALUES = "values"
+"""The table of collect in which a kind keeps the value of each text."""
 COLUMNS = (
     "predicate_id",
     "predicate",
@@ -80,11 +82,22 @@ class Tested:
             .select(COLUMNS)
         )
 
-    def beside(self) -> pl.DataFrame | None:
-        """What each text was compared with (`other`), and what both answer (`context`); None of single texts.
+    def values(self) -> pl.DataFrame | None:
+        """What a model explains of each text (`value`), by text_id; None where no text has a value."""
+        file = paths.output(self.study.name, "collect") / f"{_VALUES}.parquet"
+        own = kinds.load(self.study.kind).tables
+        if _VALUES not in own or not file.is_file():
+            return None
+        known = frames.read(file.parent, file.name, own[_VALUES]).select("text_hash", "value")
+        return self.rows.select("text_id", "text_hash").join(known, on="text_hash").drop("text_hash")
 
-        By text_id.
+    def beside(self) -> pl.DataFrame | None:
+        """What each text was compared with (`other`), and what both answer (`context`), or its `value`.
+
+        By text_id; None of single texts without values.
         """
+        if (known := self.values()) is not None:
+            return known
         if "pair" not in self.rows.columns:
             return None
         columns = self.rows.select("pair", "text_id", "context", "text")
@@ -141,4 +154,8 @@ def read(study: Study) -> Tested:
         raise StoreError(f"{record}: wanted the frozen predicates, got others. Rerun score and record.")
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     rows = kinds.tested(kinds.load(study.kind), study, texts, verify)
-    return Tested(study, frames.read_manifest(record)["names"], rows, predicates)
+    names = frames.read_manifest(record)["names"]
+    if kinds.load(study.kind).scale == "bits":
+        # All texts are of one group.
+        names = {"A": names["A"]}
+    return Tested(study, names, rows, predicates)

@@ -49,7 +49,7 @@ def warnings(
     Args:
         collected, proposed, scored, verified: manifests of stages.
         split: texts and documents by half and group.
-        names: what groups A and B are called.
+        names: what groups A and B are called; empty where there are none.
         unread: what is told of an encoder that does not read the texts.
         figures: of the report.
         missing: what refused and unparsable verdicts could change.
@@ -119,7 +119,8 @@ def _of_size(split: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> It
     few = [part for part in split if part["half"] == "confirm" and part["n_documents"] < FEW_DOCUMENTS]
     if few:
         counted = " and ".join(
-            f"{part['n_documents']} documents of {filters.short(names.get(part['group'], part['group']), 40)}"
+            f"{part['n_documents']} documents"
+            + (f" of {filters.short(names.get(part['group'], part['group']), 40)}" if names else "")
             for part in few
         )
         yield f"tested on {counted}: only large differences can be found"

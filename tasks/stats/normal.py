@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
+
+from tasks.stats.masses import text_masses
 
 _LEAST_SPREAD = 1e-3
 """Of the errors, as a share of the spread of the scores: a density without bound is never evidence."""
@@ -53,8 +54,7 @@ def fit(
         Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, section 3.4.1. Checked
         against scikit-learn's `Ridge`.
     """
-    weights = np.ones(z.shape[0]) if mass is None else np.asarray(mass, dtype=float)
-    _check(z, score, weights)
+    weights = text_masses(z, mass, score)
     share = weights / weights.sum()
     middle, level = share @ z, float(share @ score)
     x, y = z - middle, score - level
@@ -119,13 +119,34 @@ def gain_variance(
     return np.asarray((2 * curved**2 + sloped**2) / np.log(2) ** 2)
 
 
-def _check(z: NDArray[np.float64], score: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
-    if z.ndim != 2 or not score.shape == mass.shape == z.shape[:1]:
-        raise ValueError(
-            f"wanted z (text, predicate), a score and a mass of each text, got {z.shape}, {score.shape} and "
-            f"{mass.shape}"
-        )
-    if not (np.isfinite(z).all() and np.isfinite(score).all()):
-        raise ValueError("wanted finite verdicts and scores, got a missing or infinite one")
-    if not np.isfinite(mass).all() or (mass < 0).any() or not mass.sum() > 0:
-        raise ValueError("wanted finite masses of 0 or more with a sum over 0")
+def weight_error(
+    model: Normal,
+    z: Float[np.ndarray, "text predicate"],
+    ridge: float = 1.0,
+    mass: Float[np.ndarray, " text"] | None = None,
+) -> Float[np.ndarray, " coefficient"]:
+    """Gives the standard error of each weight, by what the model expects of independent texts.
+
+    Prefer the larger of this and the spread of resamples (`tasks.stats.resampled`), as for classes.
+
+    Args:
+        model: fitted to these texts, with the same ridge and masses.
+        z: verdicts in [0, 1], finite.
+        ridge: 0 or more; over 0 where predicates are not independent.
+        mass: of each text, 0 or more.
+
+    Returns:
+        In units of the score; with a ridge at most sd / sqrt(ridge) for a predicate.
+
+    Assumes:
+        As `fit`.
+
+    Source:
+        The inverse of the penalised Hessian; without a ridge checked against statsmodels' `OLS`.
+    """
+    weights = text_masses(z, mass)
+    x = np.column_stack([np.ones(z.shape[0]), z])
+    penalty = np.full(x.shape[1], float(ridge))
+    penalty[0] = 0.0
+    inverse = np.linalg.inv((x * weights[:, None]).T @ x + np.diag(penalty))
+    return np.asarray(model.sd * np.sqrt(np.diag(inverse)))

@@ -32,7 +32,10 @@ def weights_by_document(
 
 
 def interval(
-    draws: Float[np.ndarray, "draw *figure"], estimate: Float[np.ndarray, "*figure"], level: float
+    draws: Float[np.ndarray, "draw *figure"],
+    estimate: Float[np.ndarray, "*figure"],
+    level: float,
+    least_error: Float[np.ndarray, "*figure"] | float = 0.0,
 ) -> tuple[Float[np.ndarray, "*figure"], Float[np.ndarray, "*figure"]]:
     """Gives the normal interval of figures: the estimate, and the spread of its resamples on both sides.
 
@@ -40,6 +43,7 @@ def interval(
         draws: the figures of each resample, two or more.
         estimate: the figures of the documents as they are.
         level: coverage, in (0, 1).
+        least_error: a standard error, where a model says one (`weight_error`): the spread is no less.
 
     Returns:
         Lower and upper ends.
@@ -50,5 +54,6 @@ def interval(
     Source:
         Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 13.2.
     """
-    half = stats.norm.ppf((1 + level) / 2) * np.asarray(draws).std(axis=0, ddof=1)
+    error = np.maximum(np.asarray(draws).std(axis=0, ddof=1), least_error)
+    half = stats.norm.ppf((1 + level) / 2) * error
     return estimate - half, estimate + half

@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy import linalg
 
+from tasks.stats.masses import text_masses
+
 _BLOCK = 2**20
 """Numbers in one block of time x pattern: 8 MB, of which a few are held at once."""
 _NEWTON_STEPS = 200
@@ -73,25 +75,6 @@ def patterns(
     return np.asarray(z[first], dtype=float), member
 
 
-def weighted_variance(
-    value: Float[np.ndarray, "row column"], chance: Float[np.ndarray, "row column"]
-) -> Float[np.ndarray, " row"]:
-    """Gives the variance of each row's values, each with its chance.
-
-    Args:
-        value: finite.
-        chance: rows sum to 1.
-
-    Assumes:
-        Nothing.
-
-    Source:
-        The definition, in two passes; checked against `numpy.cov`.
-    """
-    mean = (chance * value).sum(axis=1, keepdims=True)
-    return np.asarray((chance * (value - mean) ** 2).sum(axis=1))
-
-
 def fit(
     z: Float[np.ndarray, "text predicate"],
     time: Float[np.ndarray, " text"],
@@ -138,25 +121,19 @@ def fit(
         distribution: Efron (1981), Canadian J. Statistics 9:139-172. Newton's method for a block-tridiagonal
         Hessian: Fahrmeir & Kaufmann (1991), Metrika 38:37-60. Checked against scipy's general minimiser.
     """
-    weights = np.ones(z.shape[0]) if mass is None else np.asarray(mass, dtype=float)
-    _check(z, time, weights, smoothing, ridge)
+    weights = text_masses(z, mass, time)
+    if smoothing < 0 or ridge <= 0:
+        raise ValueError(f"wanted smoothing of 0 or more and a ridge over 0, got {smoothing} and {ridge}")
     steps, at = np.unique(np.asarray(time, dtype=float), return_inverse=True)
     pattern, member = patterns(z)
-    count = np.asarray(np.bincount(member, weights, minlength=pattern.shape[0]), dtype=float)
+    width = z.shape[1]
+    count = _sums(member, weights, pattern.shape[0])
     if pool is not None:
         pattern, count = pool.pattern, pool.count
-    width = z.shape[1]
     total = np.zeros((steps.size, width))
-    np.add.at(total, at, weights[:, None] * z)
-    share = weights.sum()
-    problem = _Problem(
-        pattern=pattern,
-        count=count,
-        mass=np.asarray(np.bincount(at, weights, minlength=steps.size) / share, dtype=float),
-        total=total / share,
-        smoothing=smoothing / max((steps.size - 1) * width, 1),
-        ridge=ridge / max(steps.size * width, 1),
-    )
+    for k in range(width):
+        total[:, k] = _sums(at, weights * z[:, k], steps.size)
+    problem = _problem(pattern, count, _sums(at, weights, steps.size), total, smoothing, ridge)
     weight = np.zeros((steps.size, width)) if start is None else np.array(start, dtype=float)
     if weight.shape != (steps.size, width):
         raise ValueError(f"wanted weights of {(steps.size, width)} to start with, got {weight.shape}")
@@ -227,6 +204,57 @@ def shares(model: Tilting, at: Float[np.ndarray, " time"]) -> Float[np.ndarray, 
     return found
 
 
+def share_error(
+    model: Tilting,
+    time: Float[np.ndarray, " text"],
+    at: Float[np.ndarray, " moment"],
+    ridge: float = 1e-6,
+    mass: Float[np.ndarray, " text"] | None = None,
+) -> Float[np.ndarray, "moment predicate"]:
+    """Gives the standard error of `shares` at any times, what smoothing hides included.
+
+    Prefer the larger of this and the spread of resamples (`tasks.stats.resampled`): resamples are smoothed
+    like the estimate, and do not show how far smoothing moves it.
+
+    Args:
+        model: fitted to these texts.
+        time: of the texts.
+        at: finite; the error is that of the nearest step before, or the first.
+        ridge: that of the fit.
+        mass: that of the fit.
+
+    Returns:
+        Over 0, in units of the share.
+
+    Assumes:
+        As `fit`, texts independent; and shares rough as the smoothing says: then it holds on average over
+        time, not at every time.
+
+    Source:
+        Wahba (1983), J. Royal Statistical Society B 45:133-150: the inverse of the penalised Hessian, carried
+        over from weights to shares by their derivative. Checked against the dense inverse.
+    """
+    weights = np.ones(time.size) if mass is None else np.asarray(mass, dtype=float)
+    step = np.searchsorted(model.time, time)
+    own_mass, none = _sums(step, weights, model.time.size), np.zeros_like(model.weight)
+    problem = _problem(model.pattern, model.count, own_mass, none, model.smoothing, ridge)
+    factor = linalg.cholesky_banded(_expanded(problem, model.weight)[2], check_finite=False)
+    before = np.searchsorted(model.time, at, side="right") - 1
+    near, place = np.unique(np.maximum(before, 0), return_inverse=True)
+    width = model.weight.shape[1]
+    found = np.empty((near.size, width))
+    for row, index in enumerate(near):
+        chance = _tilted(model.weight[[index]], model.pattern, model.count)[0][0]
+        centred = model.pattern - chance @ model.pattern
+        slope = (centred * chance[:, None]).T @ centred
+        unit = np.zeros((model.weight.size, width))
+        own = slice(index * width, (index + 1) * width)
+        unit[own] = slope
+        solved = linalg.cho_solve_banded((factor, False), unit, overwrite_b=True, check_finite=False)
+        found[row] = np.einsum("kj,kj->j", slope, solved[own]) / model.count.sum()
+    return np.asarray(np.sqrt(found[place]))
+
+
 def gain_variance(
     model: Tilting, other: Tilting, dropped: int, time: Float[np.ndarray, " text"]
 ) -> Float[np.ndarray, " text"]:
@@ -255,7 +283,8 @@ def gain_variance(
     for rows in _blocks(moments.size, model.count.size):
         chance, _ = _tilted(left[rows], reduced, model.count)
         ratio = own[rows] @ model.pattern.T - left[rows] @ reduced.T
-        found[rows] = weighted_variance(ratio / np.log(2), chance)
+        ratio -= (chance * ratio).sum(axis=1, keepdims=True)
+        found[rows] = (chance * ratio**2).sum(axis=1) / np.log(2) ** 2
     return np.asarray(found[at])
 
 
@@ -284,6 +313,30 @@ def _tilted(
     norm = chance.sum(axis=1, keepdims=True)
     chance /= norm
     return chance, (np.log(norm) + most)[:, 0]
+
+
+def _problem(
+    pattern: NDArray[np.float64],
+    count: NDArray[np.float64],
+    mass: NDArray[np.float64],
+    total: NDArray[np.float64],
+    smoothing: float,
+    ridge: float,
+) -> _Problem:
+    """From sums over texts, and penalties on means over entries."""
+    (steps, width), texts = total.shape, mass.sum()
+    return _Problem(
+        pattern=pattern,
+        count=count,
+        mass=mass / texts,
+        total=total / texts,
+        smoothing=smoothing / max((steps - 1) * width, 1),
+        ridge=ridge / max(steps * width, 1),
+    )
+
+
+def _sums(group: NDArray[np.int64], value: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
+    return np.asarray(np.bincount(group, value, minlength=groups), dtype=float)
 
 
 def _minimised(problem: _Problem, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
@@ -344,23 +397,3 @@ def _expanded(
         band[width, :-1] += 2 * problem.smoothing
         band[0, 1:] -= 2 * problem.smoothing
     return value, slope, band.reshape(width + 1, steps * width)
-
-
-def _check(
-    z: NDArray[np.float64],
-    time: NDArray[np.float64],
-    mass: NDArray[np.float64],
-    smoothing: float,
-    ridge: float,
-) -> None:
-    if z.ndim != 2 or not time.shape == mass.shape == z.shape[:1]:
-        raise ValueError(
-            f"wanted z (text, predicate), a time and a mass of each text, got {z.shape}, {time.shape} "
-            f"and {mass.shape}"
-        )
-    if not (np.isfinite(z).all() and np.isfinite(time).all() and np.isfinite(mass).all()):
-        raise ValueError("wanted finite verdicts, times and masses, got a missing or infinite one")
-    if (mass < 0).any() or not mass.sum() > 0:
-        raise ValueError("wanted masses of 0 or more with a sum over 0")
-    if smoothing < 0 or ridge <= 0:
-        raise ValueError(f"wanted smoothing of 0 or more and a ridge over 0, got {smoothing} and {ridge}")

@@ -7,7 +7,9 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from scipy import sparse, special
 
-from tasks.stats.tilting import patterns, weighted_variance
+from tasks.stats.masses import text_masses
+from tasks.stats.multinomial import weighted_variance
+from tasks.stats.tilting import patterns
 
 _BLOCK = 2**20
 """Numbers in one block of pattern x word: 8 MB, of which a few are held at once."""
@@ -66,13 +68,13 @@ def fit(
         from above (diag(p) - pp' <= diag(p)), as in Taddy (2015), Annals of Applied Statistics 9:1394-1414;
         they are shortened while they lose. Checked against scipy's general minimiser.
     """
-    weights = np.ones(z.shape[0]) if mass is None else np.asarray(mass, dtype=float)
-    _check(z, counts, weights)
+    lengths = np.asarray(counts.sum(axis=1), dtype=float).ravel()
+    weights = text_masses(z, mass, lengths)
     pattern, member = patterns(z)
     member_of = sparse.csr_array((weights, (member, np.arange(member.size))), (pattern.shape[0], member.size))
     table = np.asarray((member_of @ counts).toarray(), dtype=float)
     words = table.shape[1]
-    lengths = np.asarray(counts.sum(axis=1)).ravel() * weights
+    lengths = lengths * weights
     if not lengths.sum() > 0:
         raise ValueError("wanted a word, got texts without any")
     table = np.vstack([table, np.full((1, words), pseudo_words / words)])
@@ -224,15 +226,3 @@ def _expanded(
     block[:, first, second] = block[:, second, first] = half
     block[:, range(size), range(size)] += penalty + _JITTER
     return value, slope, block
-
-
-def _check(z: NDArray[np.float64], counts: sparse.csr_array, mass: NDArray[np.float64]) -> None:
-    if z.ndim != 2 or not counts.shape[:1] == mass.shape == z.shape[:1]:
-        raise ValueError(
-            f"wanted z (text, predicate), counts (text, word) and a mass of each text, got {z.shape}, "
-            f"{counts.shape} and {mass.shape}"
-        )
-    if not np.isfinite(z).all():
-        raise ValueError("wanted finite verdicts, got a missing or infinite one")
-    if not np.isfinite(mass).all() or (mass < 0).any() or not mass.sum() > 0:
-        raise ValueError("wanted finite masses of 0 or more with a sum over 0")

@@ -195,6 +195,8 @@ BASELINES = pl.Schema(
     }
 )
 """Surface features on the same confirmation texts (`6_scores/baselines.parquet`)."""
+TOGETHER = "all sentences together"
+"""The row among BASELINES that is none: all predicates of a model, to compare them with."""
 DISCOVERIES = schema_of(records.Discovery)
 EVIDENCE = schema_of(records.Exhibit)
 RUNS = pl.Schema(

@@ -68,7 +68,8 @@ def test_a_prompt_with_several_answers_is_one_document_in_one_half(project: Proj
     ).row(0) == (1, 1)
     assert any("60 prompts stand in several pairs (120 in all)" in told for told in found.manifest["remarks"])
     # A prompt is no near-duplicate of itself.
-    assert found.manifest["near_duplicates"]["n_texts"] == 0
+    once = read(project, wide(), {}).manifest["near_duplicates"]
+    assert found.manifest["near_duplicates"]["n_texts"] == once["n_texts"]
 
 
 def test_answers_of_one_number_are_paired_and_the_order_of_rows_is_nothing(project: Project) -> None:

@@ -144,7 +144,7 @@ class Namer:
         vector = np.array(candidate.definition["vector"])[None]
         projection = similarity.projections(self.embeddings, vector)[:, 0]
         exemplars = np.lexsort((np.arange(len(member)), -projection))[:N_EXEMPLARS]
-        topic, tells, agrees = self._topic(vector[0], member, telling, side)
+        topic, tells, agrees = self.topic_of(vector[0], member, telling, side)
         said = [tokens.readable(word) for word in telling]
         if not said:
             quote = self._quoted(member, side, projection)
@@ -170,7 +170,7 @@ class Namer:
         rows = np.flatnonzero(chosen)
         return int(rows[np.argmax(np.round(projection[rows], 6))])
 
-    def _topic(
+    def topic_of(
         self,
         vector: Float[np.ndarray, " dim"],
         member: Bool[np.ndarray, " text"],
@@ -207,12 +207,12 @@ class Namer:
         best: list[int] = []
         for i in ranked.tolist():
             wanted = odds[i] > 0 and len(best) < N_NAME_WORDS
-            if wanted and _is_fresh(counted, self.rules, i, best, ranked, inside):
+            if wanted and is_fresh(counted, self.rules, i, best, ranked, inside):
                 best.append(i)
         if not best:
             return [], 0.0
         spoken = np.asarray(counted.held[:, best].sum(axis=1)).ravel() > 0
-        return [counted.terms[i] for i in best], _correlation(spoken[~even], member[~even])
+        return [counted.terms[i] for i in best], correlation(spoken[~even], member[~even])
 
 
 def _clusters(
@@ -280,7 +280,7 @@ def _tree(
     return np.stack(nodes), np.array(weights)
 
 
-def _is_fresh(
+def is_fresh(
     counted: grams.Grams,
     rules: Rules,
     term: int,
@@ -307,7 +307,8 @@ def _clipped(text: str) -> str:
     return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE].rsplit(' ', 1)[0]} ..."
 
 
-def _correlation(a: Any, b: Any) -> float:
+def correlation(a: Any, b: Any) -> float:
+    """Pearson's, 0 where one does not vary."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     a, b = a - a.mean(), b - b.mean()
     spread = float(np.sqrt((a @ a) * (b @ b)))

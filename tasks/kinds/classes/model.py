@@ -15,27 +15,22 @@ from tasks.stats.normal import Normal
 
 SCORE = "score"
 """The only slot of a score."""
-MOST_LABELS = 10
-"""Numbers with more different values are a score."""
 
 
 def model(params: Classes, explored: Observed) -> Model:
     """The form for these values: a weight a class, or one for the score."""
-    return Scores() if is_score(params, explored) else Labels(explored)
+    return Scores() if is_score(explored) else Labels(explored)
 
 
-def is_score(params: Classes, explored: Observed) -> bool:
-    """Whether values are a score; without a word of the user's, numbers of more than MOST_LABELS values."""
-    if params.value_is is not None:
-        return params.value_is == "score"
-    number = explored.number
-    if number is None or np.isnan(number).any():
-        return False
-    return len(np.unique(number)) > MOST_LABELS
+def is_score(explored: Observed) -> bool:
+    """Whether values are a score: numbers, where labels are none (`classes/labels.py`)."""
+    return explored.number is not None and not np.isnan(explored.number).any()
 
 
 class Labels:
     """log p(label | z) is b + w . z, up to a constant of the text."""
+
+    background: float = 0.0
 
     def __init__(self, explored: Observed) -> None:
         self.slots: Sequence[str] = sorted(set(explored.said or ()))
@@ -91,6 +86,10 @@ class Labels:
         )
         return self.bits(best, z, of)
 
+    def errors(self, fitted: Multinomial, z: Verdicts, of: Observed) -> Weights:
+        """By the curvature of the penalised likelihood."""
+        return multinomial.weight_error(fitted, z[self.known(of)])[:, : len(self.slots)]
+
     def weights(self, fitted: Multinomial) -> Weights:
         """Constants, then a row for each predicate; a row sums to 0."""
         return fitted.weight[:, : len(self.slots)]
@@ -128,6 +127,8 @@ class Labels:
 class Scores:
     """The score is normal around b + w . z."""
 
+    background: float = 0.0
+
     slots: Sequence[str] = (SCORE,)
 
     def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Normal:
@@ -153,6 +154,10 @@ class Scores:
     def most_likely(self, frozen: Normal, z: Verdicts, of: Observed, mass: Mass) -> Bits:
         """Without ridge."""
         return self.bits(normal.fit(z, _score(of), ridge=0.0, mass=mass), z, of)
+
+    def errors(self, fitted: Normal, z: Verdicts, of: Observed) -> Weights:
+        """By the curvature of the penalised squares."""
+        return normal.weight_error(fitted, z)[:, None]
 
     def weights(self, fitted: Normal) -> Weights:
         """In units of the score."""

@@ -4,11 +4,22 @@ Estimand: bits per text by which a predicate makes the words of a new text bette
 p(word | x) proportional to exp(b + w . h(x)). Words that a predicate is made of do not count for it.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
 from tasks.kinds.clusters.params import Clusters
-from tasks.kinds.fitted import Fitted, own
+from tasks.kinds.clusters.tables import MAP
+from tasks.kinds.fitted import Ends, Fitted, own
 from tasks.kinds.fitted.model import Model
 from tasks.kinds.fitted.observed import Observed
 from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.verdicts.judged import Judged
 
 
 class ClustersKind(Fitted):
@@ -17,13 +28,33 @@ class ClustersKind(Fitted):
     name = "clusters"
     question = "which themes are in these texts, and how many?"
     has_values = False
+    foresees_gain = False
     Params = Clusters
+    tables: ClassVar[Mapping[str, pl.Schema]] = {**Fitted.tables, "map": MAP}
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a word."""
         from tasks.kinds.clusters import model
 
         return model.model(own(study), explored)
+
+    def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
+        """Texts beyond the border of a theme, and all others; a language model is shown the clearer ones."""
+        inside = direction > 0
+        if study.engine != "llm" or not inside.any() or inside.all():
+            return np.flatnonzero(inside), np.flatnonzero(~inside)
+        within, without = np.median(direction[inside]), np.median(direction[~inside])
+        return np.flatnonzero(direction >= within), np.flatnonzero(direction <= without)
+
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Also a map."""
+        from tasks.kinds.clusters import map as maps
+        from tasks.kinds.fitted import effects
+
+        frozen = effects.read(judged)
+        return super().beside(judged, texts, found) | {
+            "map": maps.places(judged, texts, frozen.z, frozen.text_ids)
+        }
 
 
 KIND = ClustersKind()

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from tasks.kinds.fitted.model import Verdicts
+from tasks.kinds.fitted.model import Mass, Verdicts
 from tasks.stats import wording
 from tasks.stats.wording import Wording
 
@@ -18,18 +17,19 @@ predicate is about are then those of the whole corpus. Were they those of the te
 that part the texts would be told by the others, and add nothing."""
 
 
-def fit(z: Verdicts, held: Any, mass: Float[np.ndarray, " text"] | None = None) -> Wording:
+def fit(z: Verdicts, held: Any, mass: Mass | None = None, start: Wording | None = None) -> Wording:
     """log p(word | z) = background + w . z, up to a constant, by penalised maximum likelihood.
 
     Args:
         z: verdicts.
         held: text x word, of 0 and 1.
         mass: counts each text so often.
+        start: a fit of as many predicates, to begin from.
     """
     from scipy import sparse
 
     weight = np.ones(len(z)) if mass is None else np.asarray(mass, dtype=float)
     everyone = sparse.csr_array((weight @ held)[None])
     rows = sparse.csr_array(sparse.vstack([held, everyone]))
-    nothing = np.zeros((1, z.shape[1]))
-    return wording.fit(np.vstack([z, nothing]), rows, RIDGE, np.append(weight, BACKGROUND))
+    nothing, begin = np.zeros((1, z.shape[1])), None if start is None else start.weight
+    return wording.fit(np.vstack([z, nothing]), rows, RIDGE, np.append(weight, BACKGROUND), begin)

@@ -4,6 +4,7 @@ partition   texts in so many parts
 halves      whether a theme is in both halves of a text
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +12,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from tasks.kinds.clusters import background, halves, partition
+from tasks.kinds.clusters.halves import Halves
 from tasks.kinds.fitted.model import Verdicts
 from tasks.stats import wording
 
 DIMENSIONS = 50
 """Of texts by their words, where there are no vectors."""
-RIDGE = 10.0
-"""Texts that the penalty of a direction is worth."""
-MADE = 0.6
-"""Share of the documents that themes are made from, to see whether they are in the halves of the others."""
 LEAST_TEXTS = 5
 """A smaller part is no theme."""
-SURE = 1.0
+SURE = 2.0
 """Standard errors by which more parts must foretell words better."""
 
 
@@ -38,8 +36,8 @@ class Texts:
     """The same of the two halves of each text."""
     z: Verdicts
     document: Int[np.ndarray, " text"]
-    made: Bool[np.ndarray, " text"]
-    """Of the documents that themes are made from at first."""
+    folds: tuple[Bool[np.ndarray, " text"], Bool[np.ndarray, " text"]]
+    """Half of the documents, and the others."""
     seed: int
 
     def members(self, n_parts: int, rows: Bool[np.ndarray, " text"]) -> Float[np.ndarray, "text part"]:
@@ -47,12 +45,14 @@ class Texts:
         rng = np.random.default_rng([self.seed, n_parts])
         return partition.parts(self.x[rows], self.held[rows], n_parts, rng)
 
-    def repeated(self, member: Float[np.ndarray, "made part"]) -> Float[np.ndarray, " part"]:
-        """p of each part being in both halves of the other texts, times their number."""
-        odds = partition.odds(member, self.held[self.made])
-        first, second = (half[~self.made] for half in self.parted)
-        p = halves.p_repeated(first, second, odds, self.z[~self.made], self.document[~self.made])
-        return p * member.shape[1]
+    def halves(self, members: Sequence[Float[np.ndarray, "text part"]]) -> list[Halves]:
+        """Of either half of the documents what its parts (`members`) say of the texts of the other half."""
+        found = []
+        for rows, member in zip(self.folds, members, strict=True):
+            odds = partition.odds(member, self.held[rows])
+            first, second = (half[~rows] for half in self.parted)
+            found.append(halves.said(first, second, odds, self.z[~rows], self.document[~rows]))
+        return found
 
 
 def themes(
@@ -78,20 +78,19 @@ def themes(
     Returns:
         No column where no theme made from some documents is in both halves of the texts of the others.
     """
-    n_documents = int(document.max(initial=-1)) + 1
-    made = rng.permutation(n_documents)[document] < MADE * n_documents
-    numbers = range(numbers.start, min(numbers.stop, int(made.sum()) // LEAST_TEXTS + 1))
+    fold = rng.permutation(int(document.max(initial=-1)) + 1)[document] % 2 == 0
+    numbers = range(numbers.start, min(numbers.stop, int(min(fold.sum(), (~fold).sum())) // LEAST_TEXTS + 1))
     nothing = np.zeros((len(z), 0))
-    if not numbers or not (~made).any():
+    if not numbers:
         return nothing
     x = _left(vectors if vectors.shape[1] else _by_words(held), held, z)
-    texts = Texts(x, held, parted, z, document, made, int(rng.integers(2**32)))
-    member = _best_number(texts, numbers)
-    if not (texts.repeated(member) < halves.LEVEL).any():
+    texts = Texts(x, held, parted, z, document, (fold, ~fold), int(rng.integers(2**32)))
+    members = _best_number(texts, numbers)
+    if halves.p_any(texts.halves(members)) >= halves.LEVEL:
         return nothing
-    member = texts.members(member.shape[1], np.ones(len(z), dtype=bool))
-    kept = (texts.repeated(member[made]) < halves.LEVEL_OF_ONE) & (member.sum(axis=0) >= LEAST_TEXTS)
-    return _best_first(texts, member[:, kept])
+    member = texts.members(members[0].shape[1], np.ones(len(z), dtype=bool))
+    p = halves.p_each(texts.halves([member[rows] for rows in texts.folds]))
+    return _best_first(texts, member[:, (p < halves.LEVEL_OF_ONE) & (member.sum(axis=0) >= LEAST_TEXTS)])
 
 
 def _left(x: Float[np.ndarray, "text dim"], held: Any, z: Verdicts) -> Float[np.ndarray, "text dim"]:
@@ -116,40 +115,37 @@ def _by_words(held: Any) -> Float[np.ndarray, "text dim"]:
     return np.asarray(left * size)
 
 
-def _best_number(texts: Texts, numbers: range) -> Float[np.ndarray, "made part"]:
-    """The made texts in as many parts as foretell the words of others best; in fewer where more are no surer."""
-    found, told = [], []
-    for n_parts in numbers:
-        member = texts.members(n_parts, texts.made)
-        found.append(member)
-        told.append(_told(texts, member))
+def _best_number(texts: Texts, numbers: range) -> list[Float[np.ndarray, "text part"]]:
+    """Each fold in as many parts as foretell the words of the other best; in fewer where more are no surer."""
+    found = [[texts.members(n_parts, rows) for rows in texts.folds] for n_parts in numbers]
+    if len(found) == 1:
+        return found[0]
+    told = [
+        np.concatenate([_told(texts, rows, member) for rows, member in zip(texts.folds, members, strict=True)])
+        for members in found
+    ]
     best = int(np.argmax(np.round([one.mean() for one in told], 9)))
-    for member, one in zip(found, told, strict=True):
-        behind = told[best] - one
-        if behind.mean() <= SURE * behind.std() / np.sqrt(len(behind)):
-            return member
-    return found[best]
+    behind = [told[best] - one for one in told]
+    return next(
+        members
+        for members, one in zip(found, behind, strict=True)
+        if one.mean() <= SURE * one.std() / np.sqrt(len(one))
+    )
 
 
-def _told(texts: Texts, member: Float[np.ndarray, "made part"]) -> Float[np.ndarray, " other"]:
-    """Bits of the words of each other text, by the part that its vector lies in beside what is known."""
-    score = texts.x @ _against_rest(texts.x[texts.made], member) + member.mean(axis=0)
+def _told(
+    texts: Texts, rows: Bool[np.ndarray, " text"], member: Float[np.ndarray, "text part"]
+) -> Float[np.ndarray, " other"]:
+    """Bits of the words of each text of the other fold, by the part that its vector lies in beside what is known."""
+    score = texts.x @ partition.against_rest(texts.x[rows], member) + member.mean(axis=0)
     z = np.column_stack([texts.z, np.eye(member.shape[1])[score.argmax(axis=1)]])
-    fitted = background.fit(z[texts.made], texts.held[texts.made])
-    return wording.log2_likelihood(fitted, z[~texts.made], texts.held[~texts.made])
-
-
-def _against_rest(
-    x: Float[np.ndarray, "text dim"], member: Float[np.ndarray, "text part"]
-) -> Float[np.ndarray, "dim part"]:
-    """Ridge regression of belonging to each part."""
-    inner = x.T @ x + RIDGE * np.eye(x.shape[1])
-    return np.asarray(np.linalg.solve(inner, x.T @ (member - member.mean(axis=0))))
+    fitted = background.fit(z[rows], texts.held[rows])
+    return wording.log2_likelihood(fitted, z[~rows], texts.held[~rows])
 
 
 def _best_first(texts: Texts, member: Float[np.ndarray, "text part"]) -> Float[np.ndarray, "text direction"]:
     """Directions with 0 at the border; as many texts are beyond it as belong to the part."""
-    score = texts.x @ _against_rest(texts.x, member)
+    score = texts.x @ partition.against_rest(texts.x, member)
     share = np.clip(member.mean(axis=0), 0, 1)
     border = [np.quantile(score[:, k], 1 - share[k]) for k in range(score.shape[1])]
     beyond = score - np.reshape(border, (1, -1))

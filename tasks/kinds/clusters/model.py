@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from tasks.kinds.clusters import background, directions
+from tasks.kinds.clusters import background as over, directions
 from tasks.kinds.clusters.params import Clusters
 from tasks.kinds.clusters.vocabulary import Vocabulary, of_texts
-from tasks.kinds.fitted.model import Verdicts
+from tasks.kinds.fitted.model import Bits, Mass, Verdicts, Weights
 from tasks.kinds.fitted.observed import Observed
 from tasks.stats import wording
 from tasks.stats.wording import Wording
@@ -33,24 +33,42 @@ class Words:
     params: Clusters
     vocabulary: Vocabulary
 
+    background: ClassVar[float] = over.BACKGROUND
+
     @property
     def slots(self) -> Sequence[str]:
         """The words."""
         return self.vocabulary.words
 
-    def fit(self, z: Verdicts, of: Observed, mass: Float[np.ndarray, " text"] | None = None) -> Wording:
-        """Weights by penalised maximum likelihood; `mass` counts each text so often."""
-        return background.fit(z, self.vocabulary.held(of.text), mass)
+    def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Wording | None = None) -> Wording:
+        """By ridge maximum likelihood, over the words of all texts."""
+        return over.fit(z, self.vocabulary.held(of.text), mass, start)
 
-    def bits(
-        self, fitted: Wording, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()
-    ) -> Float[np.ndarray, " text"]:
-        """log2 of the chance of the words that a text has, those left out aside."""
-        counts = None
-        if len(leave_out):
-            counts = np.ones(len(self.slots), dtype=bool)
-            counts[list(leave_out)] = False
-        return wording.log2_likelihood(fitted, z, self.vocabulary.held(of.text), counts)
+    def bits(self, fitted: Wording, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()) -> Bits:
+        """log2 of the chance of the words that a text has, given how many; those left out aside."""
+        return wording.log2_likelihood(fitted, z, self.vocabulary.held(of.text), self._counting(leave_out))
+
+    def gain_variance(
+        self, full: Wording, without: Wording, dropped: int, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()
+    ) -> Bits:
+        """Over words, drawn as the model without the predicate says."""
+        held, counting = self.vocabulary.held(of.text), self._counting(leave_out)
+        return wording.gain_variance(full, without, dropped, z, held, counting)
+
+    def most_likely(self, frozen: Wording, z: Verdicts, of: Observed, mass: Mass) -> None:
+        """None: of weights of thousands of words the likeliest fit the texts at hand too well to be beaten."""
+        return None
+
+    def errors(self, fitted: Wording, z: Verdicts, of: Observed) -> Weights:
+        """None known: words of a text are not independent."""
+        return np.zeros(fitted.weight.shape)
+
+    def _counting(self, leave_out: Sequence[int]) -> Bool[np.ndarray, " word"] | None:
+        if not len(leave_out):
+            return None
+        counting = np.ones(len(self.slots), dtype=bool)
+        counting[list(leave_out)] = False
+        return counting
 
     def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
         """Words that a text has beyond what one of its length would."""
@@ -59,11 +77,11 @@ class Words:
         share = np.asarray(held.sum(axis=0)) / max(float(length.sum()), 1.0)
         return np.asarray(held.toarray() - np.outer(length, share))
 
-    def weights(self, fitted: Wording) -> Float[np.ndarray, "1+predicate slot"]:
+    def weights(self, fitted: Wording) -> Weights:
         """The fitted weights, the background first."""
         return fitted.weight
 
-    def frozen(self, weights: Float[np.ndarray, "1+predicate slot"], z: Verdicts, of: Observed) -> Wording:
+    def frozen(self, weights: Weights, z: Verdicts, of: Observed) -> Wording:
         """What `fit` gave, from its weights."""
         return Wording(weights)
 

@@ -18,6 +18,8 @@ CONCENTRATION = 40.0
 """Of vectors of unit length about the mean of their part, in the mixture."""
 SMOOTHED = 100.0
 """Words of the whole corpus that each part is given."""
+RIDGE = 10.0
+"""Texts that the penalty of a direction is worth."""
 KEPT_OPEN = 0.1
 """Share of its membership that a text may still change when the mixture begins."""
 MOST_TEXTS = 4000
@@ -79,6 +81,14 @@ def odds(member: Float[np.ndarray, "text part"], held: Any) -> Float[np.ndarray,
     everywhere = (count.sum(axis=1) + 0.5) / (count.sum() + 0.5 * len(count))
     share = (count + SMOOTHED * everywhere[:, None]) / (count.sum(axis=0) + SMOOTHED)
     return np.asarray(np.log(share / everywhere[:, None]))
+
+
+def against_rest(
+    x: Float[np.ndarray, "text dim"], member: Float[np.ndarray, "text part"]
+) -> Float[np.ndarray, "dim part"]:
+    """Directions along which texts lie that belong to each part, by ridge regression on centred vectors."""
+    inner = x.T @ x + RIDGE * np.eye(x.shape[1])
+    return np.asarray(np.linalg.solve(inner, x.T @ (member - member.mean(axis=0))))
 
 
 def _membership(part: Part, x: Float[np.ndarray, "text dim"], held: Any) -> Float[np.ndarray, "text part"]:

@@ -5,6 +5,9 @@ half, by models fitted on the exploration half (after Zhong, Wang, Klein & Stein
 
 params tables     keys and tables that they share
 gathering         texts with a value each
+valued            what a kind reads of values, and what is left out
+survey            what there is in each half
+lines             what check says of it
 observed          what a model explains of each text
 model             what a kind's own model must be able to do
 fitting           relax, sort, name, judge, choose
@@ -13,11 +16,12 @@ effects           conditional gains: the estimand
 beside            weights refitted, coverage, baselines
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool, Float, Int
 
 from tasks import paths
 from tasks.engines import roles
@@ -29,7 +33,14 @@ from tasks.study import Study
 
 if TYPE_CHECKING:
     from tasks.kinds.fitted.model import Model
+    from tasks.kinds.fitted.refitted import Refitted
     from tasks.verdicts.judged import Judged
+
+
+Ends = tuple[Int[np.ndarray, " row"], Int[np.ndarray, " row"]]
+END = 0.25
+"""Share of the texts that is an end of a direction."""
+LEAST_END = 5
 
 
 class Fitted(Kind):
@@ -42,17 +53,23 @@ class Fitted(Kind):
     fits = True
     planned_test = "conditional_gain"
     source = "Zhong, Wang, Klein & Steinhardt 2024"
-    sides = {"A": "with it", "B": "without it"}  # noqa: RUF012 - never changed
+    sides = {"A": "the texts", "B": "no text"}  # noqa: RUF012 - never changed
     tables = tables.ALL
     has_values: ClassVar[bool] = True
     """Whether each text has a value that is to be explained; else its words are."""
     words = Words(
-        judged=("predicates", "confirmation texts"),
-        holds="{a} bits a text with it, {b} without",
-        reads="is how many bits a text it adds to what all the others say.",
+        judged=("sentences", "confirmation texts"),
+        holds="judged on {n_a} texts",
+        reads="is how many bits per text a sentence adds to what all the others say.",
+        looked="sentences were proposed, and the model was fitted, on one half of the documents; both were "
+        "frozen, and tested on the other half.",
         baseline="baseline",
-        baselines="What reaches how much without any sentence.",
+        baselines="Models of the same form without any sentence, on the same texts: groups of k-means, topics "
+        "of NMF, features of the mere surface. What the sentences tell beyond these is the claim; where they "
+        "tell less, that they can be read is what they have before them.",
         shuffled="values are dealt out anew between documents",
+        labels="values",
+        null="values meant nothing",
         without="sentence",
     )
 
@@ -72,6 +89,24 @@ class Fitted(Kind):
                 "predicates of a model are tested together, on the same texts"
             )
 
+    def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+        """The values of each half; refuses texts of which no model can be made."""
+        from tasks.kinds.fitted import survey
+
+        return survey.surveyed(study, texts, tables)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """One pile, and what is explained of it."""
+        from tasks.kinds.fitted import lines
+
+        return lines.sizes(found)
+
+    def effect_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """The smallest gain a study of this size finds."""
+        from tasks.kinds.fitted import lines
+
+        return lines.effect(found)
+
     def planned(self, study: Study) -> str:
         """The test, with a hash of the model that is frozen with the predicates."""
         from tasks.kinds.fitted import frozen
@@ -85,6 +120,12 @@ class Fitted(Kind):
         from tasks.kinds.fitted import fitting
 
         return fitting.fitted(self, seen, actors, rng)
+
+    def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
+        """Rows of the top of a direction, which a proposer is asked about, and of what it is held against."""
+        order = np.argsort(direction, kind="stable")
+        end = min(max(LEAST_END, int(len(order) * END)), len(order) // 2)
+        return order[len(order) - end :], order[:end]
 
     def with_values(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
         """The texts with columns value and number of tables.VALUES."""
@@ -118,6 +159,40 @@ class Fitted(Kind):
         from tasks.kinds.fitted import beside
 
         return beside.beside(self, judged, texts, found)
+
+    def weights(self, of: "Refitted") -> pl.DataFrame:
+        """Rows of tables.WEIGHTS."""
+        from tasks.kinds.fitted import beside
+
+        return beside.weights(of)
+
+    def parts(self, of: Observed) -> dict[str, Bool[np.ndarray, " text"]]:
+        """Parts of the texts in each of which coverage is told, too, by what they are called."""
+        return {}
+
+    def courses(self, of: "Refitted") -> pl.DataFrame:
+        """More rows of tables.COVERAGE: shares that are smooth over slots."""
+        return tables.COVERAGE.to_frame()
+
+    def changes(self, of: "Refitted") -> pl.DataFrame:
+        """Rows of tables.CHANGES."""
+        return tables.CHANGES.to_frame()
+
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """What all sentences tell together, beside the best that is no sentence."""
+        from tasks.kinds.fitted import headline
+
+        return headline.headline(self, study)
+
+    def headline_lines(self, told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """The same in a line."""
+        from tasks.kinds.fitted import headline
+
+        return [headline.line(one) for one in told.values()]
+
+    def known(self, study: Study, of: Observed, bits: float) -> tuple[str, float] | None:
+        """What share so many bits per text are of all there is to know, and of what; None: it has no end."""
+        return None
 
     def section(self, outputs: Outputs) -> Section | None:
         """Its part of the page."""

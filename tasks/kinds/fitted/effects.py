@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from tasks import kinds, paths
 from tasks.kinds.fitted import frozen
@@ -63,8 +63,8 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
         "n_a": said.sum(axis=0),
         "n_b": np.zeros(said.shape[1], dtype=np.int64),
         "n_documents": found.n_documents,
-        "mean_a": _mean(compared.full),
-        "mean_b": _mean(compared.without),
+        "mean_a": _mean(compared.full, judged.document),
+        "mean_b": _mean(compared.without, judged.document),
         "validity": found.mean,
         "lo": found.lo,
         "hi": found.hi,
@@ -200,7 +200,8 @@ def dealt_columns(score: Verdicts, document: np.ndarray, rng: np.random.Generato
     return np.column_stack([column[dealt(document, rng)] for column in score.T])
 
 
-def _mean(bits: np.ndarray) -> np.ndarray:
-    """Over texts with a verdict; NaN without any."""
-    n = (~np.isnan(bits)).sum(axis=0)
-    return np.where(n > 0, np.nansum(bits, axis=0) / n.clip(1), np.nan)
+def _mean(
+    bits: Float[np.ndarray, "text predicate"], document: Int[np.ndarray, " text"]
+) -> Float[np.ndarray, " predicate"]:
+    """Over documents of the mean of their texts with a verdict, as gains are; NaN without any."""
+    return gains(bits, np.zeros_like(bits), document, 0.5).mean

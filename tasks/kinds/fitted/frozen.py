@@ -46,6 +46,15 @@ class Frozen:
         return replace(self, z=z, of=of, full=full, without=without)
 
 
+def fitted(
+    model: Model, ids: Sequence[str], z: Verdicts, of: Observed, text_ids: Sequence[str] = ()
+) -> Frozen:
+    """A model fitted anew, with all that leave one predicate out."""
+    full = model.fit(z, of)
+    without = tuple(model.fit(others(z, k), of) for k in range(z.shape[1]))
+    return Frozen(model, tuple(ids), z, of, tuple(text_ids), z.mean(axis=0), full, without)
+
+
 def predicate_id(proposal: Proposal) -> str:
     """The id that formalise will give it."""
     return frames.hashed(proposal.predicate, proposal.definition)

@@ -52,7 +52,7 @@ class Look:
 
     def targets(self, rows: Int[np.ndarray, " row"]) -> Targets:
         """What is to be foretold of these texts, as numbers."""
-        return Targets(self._number[rows], parts(self.halves[rows], 0.5))
+        return Targets(self._number[rows], parts(self.halves[rows], 0.5), self.model.background)
 
     def left_out(self, candidates: Sequence[Proposal]) -> Bool[np.ndarray, "candidate target"]:
         """Targets that do not count for each candidate."""

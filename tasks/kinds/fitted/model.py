@@ -25,6 +25,8 @@ class Model(Protocol):
 
     slots: Sequence[str]
     """What a weight is of: classes, times, words."""
+    background: float
+    """How often all texts together count once more as one for which nothing holds; 0: constants are free."""
 
     def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Any:
         """Weights by penalised maximum likelihood.
@@ -58,6 +60,13 @@ class Model(Protocol):
 
         Of models where weights may change from slot to slot: none that is not much rougher than `frozen`.
         None where texts have no likelihood that could be compared so: there is no e-value then.
+        """
+        ...
+
+    def errors(self, fitted: Any, z: Verdicts, of: Observed) -> Weights:
+        """Standard errors of the weights of a fit to these texts, as it expects them of independent ones.
+
+        0 where none is known: then resamples alone tell.
         """
         ...
 

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from tasks import kinds
 from tasks.engines import roles
 from tasks.kinds.fitted.look import Look
 from tasks.kinds.fitted.model import Verdicts
@@ -18,9 +20,6 @@ DIRECTIONS = 6
 """Looked at in a round."""
 SENTENCES = 8
 """Asked for a direction."""
-END = 0.25
-"""Share of the texts that is an end of a direction."""
-LEAST_END = 5
 
 
 @dataclass
@@ -46,7 +45,8 @@ class Relaxed:
             # What was recorded is proposed whatever is shown.
             return self._named(np.arange(look.texts.height, dtype=np.float64))
         found: list[Proposal] = []
-        directions = look.model.directions(look.vectors, z, look.of, DIRECTIONS, self.rng)
+        most = max(DIRECTIONS, kinds.load(self.seen.study.kind).params(self.seen.study).predicates or 0)
+        directions = look.model.directions(look.vectors, z, look.of, most, self.rng)
         for direction in np.round(directions, 9).T:
             found += self._named(direction)
             advance()
@@ -55,10 +55,10 @@ class Relaxed:
 
     def _named(self, direction: Float[np.ndarray, " text"]) -> list[Proposal]:
         """Sentences that set the two ends apart."""
-        order = np.argsort(direction, kind="stable")
-        end = min(max(LEAST_END, int(len(order) * END)), len(order) // 2)
-        rows = np.sort(np.concatenate([order[:end], order[len(order) - end :]]))
-        top = np.isin(rows, order[len(order) - end :])
+        kind: Any = kinds.load(self.seen.study.kind)
+        high, low = kind.ends(self.seen.study, direction)
+        rows = np.sort(np.concatenate([high, low]))
+        top = np.isin(rows, high)
         texts = self.look.texts[rows].with_columns(group=pl.Series(np.where(top, "A", "B")))
         proposer = self.actors.proposer(_cheaper(self.seen))
         shown = roles.Exploration(

@@ -28,6 +28,8 @@ def model(params: Timeline, explored: Observed) -> Model:
 class Times:
     """p(x | t) is as exp(w_t . z(x)) over the pool of exploration texts."""
 
+    background: float = 0.0
+
     def __init__(self, smoothing: float, time: Float[np.ndarray, " text"]) -> None:
         self.smoothing = smoothing
         self.times = np.unique(time)
@@ -68,6 +70,10 @@ class Times:
         slack = penalty * (allowed - _roughness(best.weight)) / np.log(2)
         return np.asarray(tilting.log2_ratio(best, z, time) + slack)
 
+    def errors(self, fitted: Tilting, z: Verdicts, of: Observed) -> Weights:
+        """Not told: resamples alone say how far a weight may be off; what is read are shares."""
+        return np.zeros((1 + z.shape[1], fitted.time.size))
+
     def weights(self, fitted: Tilting) -> Weights:
         """A row for each predicate; there are no constants."""
         return np.vstack([np.zeros((1, fitted.time.size)), fitted.weight.T])
@@ -100,7 +106,7 @@ class Times:
     def targets(self, of: Observed) -> Float[np.ndarray, "text target"]:
         """Waves of the rank of time, from one that rises once to one that does so often."""
         rank = rankdata(_time(of)) / (len(of) + 1)
-        return np.sqrt(2) * np.cos(np.pi * np.outer(rank, np.arange(1, _STRETCHES + 1)))
+        return np.asarray(np.sqrt(2) * np.cos(np.pi * np.outer(rank, np.arange(1, _STRETCHES + 1))))
 
     def penalty(self, z: Verdicts, time: Float[np.ndarray, " text"]) -> float:
         """lambda of Zhong et al. 2024: of the mean over entries of squared changes.

@@ -9,6 +9,8 @@ const startTexts = (data) => {
   const rightToLeft = /^\P{L}*[\p{sc=Arab}\p{sc=Hebr}\p{sc=Syrc}\p{sc=Thaa}\p{sc=Nkoo}]/u;
   // Scripts that are written without spaces have no whole words to be told by them.
   const spaced = /[\p{L}\p{M}\p{N}](?<![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}])/u;
+  // Where all texts are of one group, it is not told.
+  const sides = Object.keys(data.names), isOne = sides.length < 2;
   let found = [], regex = null, shown = 0;
 
   const make = (tag, text = "", className = "") => {
@@ -51,10 +53,10 @@ const startTexts = (data) => {
       found.push(i);
     });
     counts.replaceChildren();
-    for (const side of group.value ? [group.value] : ["A", "B"]) {
+    for (const side of group.value ? [group.value] : sides) {
       const key = make("span", SHAPES[side], `key ${side.toLowerCase()}`), name = make("bdi", data.names[side], `name ${side.toLowerCase()}`);
-      counts.append(counts.childNodes.length ? " · " : "", key, " ", name,
-        `: ${number(wanted[side])} of ${number(asked[side])}${percent(wanted[side], asked[side])}`);
+      if (!isOne) counts.append(counts.childNodes.length ? " · " : "", key, " ", name, ": ");
+      counts.append(`${number(wanted[side])} of ${number(asked[side])}${percent(wanted[side], asked[side])}`);
     }
     if (left) {
       const all = asked.A + asked.B;
@@ -87,8 +89,8 @@ const startTexts = (data) => {
   const flat = (text) => text.replace(/\s+/g, " ");
   const line = (i, place) => {
     const text = data.text[i], side = data.group[i];
-    const details = make("details"), summary = make("summary"), key = make("span", SHAPES[side], `key ${side.toLowerCase()}`);
-    key.title = data.names[side];
+    const details = make("details"), summary = make("summary"), key = make("span", isOne ? "·" : SHAPES[side], `key ${side.toLowerCase()}`);
+    key.title = isOne ? data.value?.[i] ?? "" : data.names[side];
     summary.append(key);
     summary.dir = rightToLeft.test(text) ? "rtl" : "ltr";
     if (place) {
@@ -120,7 +122,7 @@ const startTexts = (data) => {
     quote.append(text.slice(at));
     const rows = data.n_merged[i] > 1 ? ` · ${number(data.n_merged[i])} rows` : "";
     const origin = make("p", "", "small");
-    origin.append(make("bdi", data.names[data.group[i]]), ` · document `, make("bdi", data.document_id[i]), rows);
+    origin.append(make("bdi", data.value ? data.value[i] : data.names[data.group[i]]), ` · document `, make("bdi", data.document_id[i]), rows);
     box.append(quote, origin);
     for (const [signs, words] of [["1", "holds"], ["0", "does not hold"], ["ru", "no verdict: refused or unparsable"]]) {
       const some = data.predicates.filter((one) => signs.includes(one.verdicts[i]));
@@ -169,7 +171,7 @@ const startTexts = (data) => {
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   };
 
-  for (const side of ["A", "B"]) group.querySelector(`[value=${side}]`).textContent = `${SHAPES[side]} ${data.names[side]}`;
+  for (const side of sides) group.querySelector(`[value=${side}]`).textContent = `${SHAPES[side]} ${data.names[side]}`;
   for (const [label, is] of [["findings", true], ["tested and rejected", false]]) {
     const options = document.createElement("optgroup");
     options.label = label;

@@ -57,11 +57,14 @@ class Pick:
 
     column: str | None
     key: str
-    """Under `collect`: where its name is said."""
+    """Where its name is said, under `block`."""
     what: str = "values"
     """What its values are, as errors call them."""
     of_log: str | None = None
     """What it is called in an evaluation log, which has columns of its own (logs.py)."""
+    block: str = "collect"
+    as_spelt: bool = False
+    """Whether text stays as it is spelt, be it a number or a datetime: what 1.10 means is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class Reader:
             if name == DOCUMENT:
                 column = column or file_column
             read = self._text_column if name == TEXT else self._ids
-            at = f"studies.{self._study.name}.collect.{pick.key}"
+            at = f"studies.{self._study.name}.{pick.block}.{pick.key}"
             found.append(
                 of_parts(parts, column, read(column, pick, label, at), label, at).alias(name)
                 if column
@@ -164,6 +167,8 @@ class Reader:
         def of(part: Part) -> pl.Series:
             rows = part.rows if part.untyped is None else part.untyped
             found = columns.column_named(rows, column, label, at)
+            if pick.as_spelt and found.dtype == pl.String:
+                return values.spelt(found)
             return values.written(found, pick.what, label, at, untyped=part.untyped is not None)
 
         return of

@@ -53,6 +53,12 @@ def written(column: pl.Series, what: str, label: str, where: str, *, untyped: bo
     return pl.select(pl.when(texts != "").then(texts)).to_series().alias(column.name)
 
 
+def spelt(column: pl.Series) -> pl.Series:
+    """Text in its one form, without white space around, whatever it means; null where there is none."""
+    texts = canonicalised(column).str.strip_chars()
+    return pl.select(pl.when(texts != "").then(texts)).to_series().alias(column.name)
+
+
 def _text_of(column: pl.Series, label: str, where: str) -> pl.Series | None:
     dtype = column.dtype
     if dtype.is_integer() or dtype == pl.Boolean:
