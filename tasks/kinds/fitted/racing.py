@@ -132,7 +132,9 @@ class _Race:
         """Who is not confidently behind the best beside the path, the best first, and its gain."""
         z = np.column_stack([self.z, self.column[:, list(path)]])
         gain = screening.gains(self._targets, z, self.column, self.left_out)
-        by_document = (self._member @ gain) / self._size[:, None] * screening.worth(z, self.column)
+        if self.look.of_themes:
+            gain = gain * screening.worth(z, self.column)
+        by_document = (self._member @ gain) / self._size[:, None]
         mean = np.round(by_document.mean(axis=0), 9)
         mean[list(path)] = -np.inf
         best = int(np.argmax(mean))
