@@ -11,7 +11,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.runtime import flow_run
 
-from tasks import kinds, paths, terminal
+from tasks import paths, terminal
+from tasks.records import ESTIMANDS
 from tasks.report.findings import findings
 from tasks.store import frames
 from tasks.study import Study
@@ -76,14 +77,14 @@ def discovery_rows(study: str) -> tuple[list[dict[str, Any]], int]:
     folder = paths.output(study, "record")
     tested = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
     names = frames.read_manifest(folder)["names"]
-    is_bits = any(kinds.load(kind).scale == "bits" for kind in tested["kind"].unique())
+    is_share = tested["estimand"].eq(ESTIMANDS["share"]).all()
     rows = [
         {
             "#": row["number"],
-            "V": f"{row['conservative_validity']:+.3f}",
+            "V" if is_share else row["estimand"]: f"{row['conservative_validity']:+.3f}",
             "interval": f"{row['lo']:+.3f} to {row['hi']:+.3f}",
             "q": f"{row['q']:.2g}",
-            **({} if is_bits else {"more often in": plain(names[row["direction"]])}),
+            **({"more often in": plain(names[row["direction"]])} if is_share else {}),
             # Last: a long one would push the figures out of sight.
             "predicate": plain(row["predicate"]),
         }

@@ -23,7 +23,7 @@ from tasks import kinds, paths
 from tasks.engines import roles
 from tasks.errors import EngineError, NatstatError
 from tasks.kinds.rows import holds
-from tasks.records import Predicate
+from tasks.records import ESTIMANDS, Predicate
 from tasks.store import calls, duck, expectations, frames, holdout
 from tasks.store.version import code_version
 from tasks.study import Study
@@ -233,7 +233,7 @@ def discovery_rows(
             how="left",
             maintain_order="left",
         )
-        .with_columns(asked)
+        .with_columns(asked, estimand=pl.lit(ESTIMANDS[kinds.load(run["kind"].item()).scale]))
         .join(run.drop("n_judgements", "cost_usd"), how="cross")
     )
     return frames.conform(joined, frames.DISCOVERIES)

@@ -23,6 +23,9 @@ Why = Literal[
     "under the minimum",
 ]
 """Why a tested sentence is no discovery (score/discoveries.py): the first condition that failed."""
+Estimand = Literal["difference of shares", "bits per text"]
+ESTIMANDS: dict[str, Estimand] = {"share": "difference of shares", "bits": "bits per text"}
+"""What an effect is, by the scale of the study's kind: effects of two estimands have no order."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,8 @@ class Discovery:
     direction: Group
     n_a: int
     n_b: int
+    estimand: Estimand
+    """What validity measures."""
     validity: float
     lo: float
     hi: float

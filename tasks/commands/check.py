@@ -133,7 +133,7 @@ def smallest_gain(study: Study, n: int, kind: kinds.Kind) -> dict[str, float | N
     if not kind.foresees_gain:
         return {"alone": None, "of_many": None}
     alpha = study.score.alpha
-    levels = [alpha, alpha / study.most_predicates]
+    levels = [alpha, alpha / kind.most_predicates(study)]
     found = gain_detectable(n, alpha=levels, min_effect=study.score.min_effect)
     alone, of_many = (round(float(bits), 4) for bits in found)
     return {"alone": alone, "of_many": of_many}

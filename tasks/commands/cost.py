@@ -73,10 +73,10 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         "study": study.name,
         "kind": study.kind,
         "engine": study.engine,
-        "n_predicates": study.most_predicates,
+        "n_predicates": kind.most_predicates(study),
         "n_asked": len(check.asked(study, found)),
         "n_texts": held_out.height,
-        "n_judgements": held_out.height * study.most_predicates,
+        "n_judgements": held_out.height * kind.most_predicates(study),
     }
     sizes |= {**kind.forecast(study), **check.power(study, held_out)}
     sizes |= {"unasked": missing} if missing else {}

@@ -89,7 +89,8 @@ def _of_kind(
             whole = {**entry, "kind": kind.name, kind.name: block or None}
             gathered = kind.gather(_study(known["name"], whole))
             names = gathered.names
-            goal = goal or f"how {' and '.join(names.values())} differ"
+            differ = f"how {' and '.join(names.values())} differ"
+            goal = goal or (differ if len(names) > 1 else kind.question.rstrip("?"))
             counts = gathered.rows.group_by("group").len()
             entry = {"goal": goal, **{key: value for key, value in whole.items() if key != "goal"}}
             return {**known, "entry": entry, "names": names, "rows": dict(counts.iter_rows())}
@@ -124,7 +125,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def _lines_of_kind(found: Mapping[str, Any], kind: str) -> list[str]:
-    block = found["entry"][kind] or {}
+    block, names = found["entry"][kind] or {}, found["names"]
     width = max(map(len, ["kind", *block]))
     return [
         f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",
@@ -134,8 +135,8 @@ def _lines_of_kind(found: Mapping[str, Any], kind: str) -> list[str]:
             for key, value in block.items()
         ],
         *[
-            f"  {group} is {name} ({found['rows'].get(group, 0):,} rows)"
-            for group, name in found["names"].items()
+            f"  {f'{group} is {name}' if len(names) > 1 else name} ({found['rows'].get(group, 0):,} rows)"
+            for group, name in names.items()
         ],
     ]
 

@@ -86,6 +86,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     """The same as a person reads it."""
     kept, walk, kind = found["discoveries"], found["walk"], kinds.load(found["kind"])
     words, is_bits = kind.words, kind.scale == "bits"
+    digits = "+.3f" if is_bits else "+.2f"
     lines = [
         f"{found['study']}: {len(kept)} of {found['n_tested']} tested hypotheses are discoveries. Report: "
         f"{found['report']}"
@@ -108,16 +109,18 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             )
             continue
         lines.append(
-            f"{row['number']:>4}  {row['conservative_validity']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}] "
+            f"{row['number']:>4}  {row['conservative_validity']:{digits}} "
+            f"[{row['lo']:{digits}}, {row['hi']:{digits}}] "
             f"{'bits ' if is_bits else ''}q={small(row['q'])}  "
-            f"{'' if is_bits else row['more_in'] + ': '}{row['predicate']}{' (fragile)' if row['is_fragile'] else ''}"
+            f"{'' if is_bits else row['more_in'] + ': '}{row['predicate']}"
+            f"{' (fragile)' if row['is_fragile'] else ''}"
             f"{' (expected without data)' if row['is_blind'] else ''}"
             f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}"
         )
     if found["n_contradicted"]:
         lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")
     lines += [
-        f"  asked by you, no discovery ({one['why']}): {_measured(one)}{one['predicate']}"
+        f"  asked by you, no discovery ({one['why']}): {_measured(one, digits)}{one['predicate']}"
         for one in found["asked"]
         if not one["is_discovery"]
     ]
@@ -138,10 +141,10 @@ def _asked(tested: pl.DataFrame, scores: pl.DataFrame) -> list[dict[str, Any]]:
     return asked.join(why, on="predicate_id", maintain_order="left").to_dicts()
 
 
-def _measured(one: Mapping[str, Any]) -> str:
+def _measured(one: Mapping[str, Any], digits: str) -> str:
     if one["why"] == "untested":
         return ""
-    return f"{one['validity']:+.2f} [{one['lo']:+.2f}, {one['hi']:+.2f}] "
+    return f"{one['validity']:{digits}} [{one['lo']:{digits}}, {one['hi']:{digits}}] "
 
 
 def right(measured: Mapping[str, Any]) -> str:

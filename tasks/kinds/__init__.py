@@ -227,6 +227,10 @@ class Kind:
 
         return judged.regrouped(effects.shuffle_groups(judged.rows, rng))
 
+    def most_shuffles(self, judged: "Judged") -> int:
+        """How many shuffles are worth their time, at most [score]."""
+        return 100
+
     def agreed(self, judged: "Judged", verified: Path) -> Bool[np.ndarray, " predicate"] | None:
         """Which predicates say the same to whoever judges; None: all. Another one is no discovery [score].
 
@@ -255,6 +259,10 @@ class Kind:
         from tasks.kinds import rows
 
         return rows.evidence(study, texts)
+
+    def most_predicates(self, study: Study) -> int:
+        """So many are tested at most [check, cost]."""
+        return study.most_predicates
 
     def forecast(self, study: Study) -> dict[str, Any]:
         """What `check` and `cost` tell beside their figures [check, cost]."""

@@ -38,6 +38,8 @@ SEARCH = "texts.js"
 """One after another they are the page's script, the last where it carries texts; then the kind's own."""
 MAX_FINDINGS, MAX_TEXTS = 100, 600
 """Findings whose texts are shown, and texts in all: the page stays under 2 MB. The rest is in the tables."""
+_FINE = {"share": 0.02, "bits": 0.1}
+"""Under which typical width of an interval a third digit is no noise, by scale."""
 MAX_FOREST_NULL = 12
 """Hypotheses drawn on the first screen where none held."""
 
@@ -62,8 +64,8 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     import jinja2
 
     width = figures["median_interval_width"]
-    decimals = 3 if width is not None and width < 0.02 else 2
     kind = kinds.load(study.kind)
+    decimals = 3 if width is not None and width < _FINE[kind.scale] else 2
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
             [
@@ -81,7 +83,8 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     environment.filters.update(
         effect=lambda value: filters.effect(value, decimals),
         end=lambda value: filters.end(value, decimals),
-        share=lambda value: filters.share(value, decimals),
+        # Where effects are bits their digits say nothing of those of a share.
+        share=lambda value: filters.share(value, decimals if kind.scale == "share" else 2),
         **{name: getattr(filters, name) for name in filters.PLAIN},
     )
     shown = results(study, inputs, kind)

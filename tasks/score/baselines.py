@@ -20,12 +20,13 @@ def null_rate(judged: Judged) -> dict[str, int]:
     """
     rng, wanted = np.random.default_rng([judged.study.seed, 2]), judged.study.score
     kind, found = kinds.load(judged.study.kind), 0
-    for _ in range(NULL_SHUFFLES):
+    shuffles = min(NULL_SHUFFLES, kind.most_shuffles(judged))
+    for _ in range(shuffles):
         estimates = fixed_estimates(kind.shuffled(judged, rng))
         size = np.abs(estimates["validity"].to_numpy())
         found += bool(holds(q_of(estimates["p"].to_numpy(), size, wanted), size, wanted).any())
     return {
-        "null_shuffles": NULL_SHUFFLES,
+        "null_shuffles": shuffles,
         "null_runs_with_discovery": found,
-        "null_most": int(stats.binom.ppf(1 - _CHANCE, NULL_SHUFFLES, wanted.alpha)),
+        "null_most": int(stats.binom.ppf(1 - _CHANCE, shuffles, wanted.alpha)),
     }

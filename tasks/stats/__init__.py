@@ -31,5 +31,14 @@
     orders.py        one judge in both orders: agreement, position bias
     logistic.py      logistic regression with a penalty
 
+    tilting.py       a pool of texts, tilted at each time: shares that change
+    multinomial.py   a label of two or more classes, given predicates
+    normal.py        a score, given predicates
+    wording.py       the words of a text, given predicates
+    gains.py         what a predicate adds to a model: bits a text, p, e-value
+    changes.py       jumps of a share over time, told from drifts
+    resampled.py     intervals from resamples of documents
+    masses.py        how much each text counts in a fit
+
 Names follow `<estimand>_<output>[_<method>]`. Arrays are text x predicate, NaN where a verdict is missing.
 """

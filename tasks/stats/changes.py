@@ -8,12 +8,13 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy import special
 
-_DRAWS = 999
-_MOMENTS = 500
+_DRAWS = 499
+_MOMENTS = 250
 """A drift and chance orders are imitated on as many neighbouring groups of times at most: that is fine enough
 for how large a difference becomes by search, and keeps the cost linear."""
 _LEAST_DOCUMENTS = 8
 _NEWTON_STEPS = 12
+_STEPS_FROM_NEAR = 4
 _STEEPEST = 30.0
 
 
@@ -227,7 +228,9 @@ def _drift_pvalue(
     """How rarely a jump fits so much better than a drift, where the share drifts as it fits best."""
     at = coarse.time - coarse.time.mean()
     at = at / max(float(np.abs(at).max()), 1e-300)
-    chance, fit = _drift(coarse.held[None], coarse.n, at)
+    share = (coarse.held.sum() + 0.5) / (coarse.n.sum() + 1)
+    line, fit = _drift(coarse.held[None], coarse.n, at, (float(special.logit(share)), 0.0), _NEWTON_STEPS)
+    chance = special.expit(line[0] + line[1] * at)
     kish = float((np.bincount(own) ** 2).sum()) / own.size
     # Two texts of a document that take after it with this chance each correlate as the design effect says.
     taking = float(np.sqrt(np.clip((deff - 1) / max(kish - 1, 1e-9), 0, 1)))
@@ -245,18 +248,21 @@ def _drift_pvalue(
                 after = rng.random(own.size) < taking
                 uniform[after] = rng.random(int(own.max()) + 1)[own[after]]
                 rows[row] = np.bincount(coarse.group, uniform < chance[coarse.group])
-        return better(rows, _drift(rows, coarse.n, at)[1])
+        return better(rows, _drift(rows, coarse.n, at, line, _STEPS_FROM_NEAR)[1])
 
     return _rarity(float(better(coarse.held[None], fit)[0]), draw, largest, 50)
 
 
 def _drift(
-    held: NDArray[np.float64], n: NDArray[np.float64], at: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares by a logistic regression on time, and its log-likelihood, for each row of `held`."""
-    share = (held.sum(axis=1) + 0.5) / (n.sum() + 1)
-    level, slope = np.log(share / (1 - share)), np.zeros(held.shape[0])
-    for _ in range(_NEWTON_STEPS):
+    held: NDArray[np.float64],
+    n: NDArray[np.float64],
+    at: NDArray[np.float64],
+    start: tuple[float, float],
+    steps: int,
+) -> tuple[tuple[float, float], NDArray[np.float64]]:
+    """Level and slope of a logistic regression on time of the first row of `held`; log-likelihoods of all."""
+    level, slope = (np.full(held.shape[0], one) for one in start)
+    for _ in range(steps):
         chance = special.expit(level[:, None] + slope[:, None] * at)
         spread, left = n * chance * (1 - chance) + 1e-9, held - n * chance
         a, b, c = spread.sum(axis=1), spread @ at, spread @ at**2
@@ -265,8 +271,9 @@ def _drift(
         level = np.clip(level + np.clip((c * one - b * other) / inside, -2, 2), -_STEEPEST, _STEEPEST)
         slope = np.clip(slope + np.clip((a * other - b * one) / inside, -4, 4), -_STEEPEST, _STEEPEST)
     linear = level[:, None] + slope[:, None] * at
-    fit = held * special.log_expit(linear) + (n - held) * special.log_expit(-linear)
-    return np.asarray(special.expit(linear[0])), fit.sum(axis=1)
+    # log p less log(1 - p) is the linear part.
+    fit = (held * linear + n * special.log_expit(-linear)).sum(axis=1)
+    return (float(level[0]), float(slope[0])), fit
 
 
 def _check(

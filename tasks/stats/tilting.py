@@ -9,9 +9,11 @@ from scipy import linalg
 
 from tasks.stats.masses import text_masses
 
-_BLOCK = 2**20
-"""Numbers in one block of time x pattern: 8 MB, of which a few are held at once."""
+_BLOCK = 2**16
+"""Numbers in one block of time x pattern: few enough to stay in a processor's cache."""
 _NEWTON_STEPS = 200
+_LONGEST = 2.0
+"""In log-odds: a curvature tells little of what lies farther off."""
 _LEAST_GAIN = 1e-9
 _SUFFICIENT = 1e-4
 """Share of the gain that the slope promises, without which a step is halved (Armijo's rule)."""
@@ -52,7 +54,7 @@ def patterns(
 ) -> tuple[Float[np.ndarray, "pattern predicate"], Int[np.ndarray, " text"]]:
     """Gives the distinct rows, in order, and which of them each text has.
 
-    K verdicts of 0 and 1 have at most 2^K rows, however many texts: what a model needs of a text is its row.
+    K verdicts of 0 and 1 have at most 2^K rows, however many texts.
 
     Args:
         z: finite; there may be no column.
@@ -105,9 +107,6 @@ def fit(
             texts have none keeps its place, and takes its weights from its neighbours.
         start: weights to begin with, of a fit at the same times.
         pool: a model of whose texts the tilted ones are taken to be drawn, in place of the texts themselves.
-
-    Returns:
-        The model; `step` counts distinct times, whatever their mass.
 
     Raises:
         ValueError: shapes disagree, something is not finite, there is no mass, or a penalty is out of range.
@@ -181,14 +180,12 @@ def log2_ratio(
 def shares(model: Tilting, at: Float[np.ndarray, " time"]) -> Float[np.ndarray, "time predicate"]:
     """Gives the share of texts for which each predicate holds, at any times.
 
-    Prefer it to the weights for reading: those of one predicate depend on all others.
-
     Args:
         model: of the pool.
         at: finite, in any order; between steps as in `log2_ratio`.
 
     Returns:
-        In [0, 1].
+        In [0, 1]. For reading they are better than weights, of which each depends on all others.
 
     Assumes:
         As `fit`.
@@ -213,8 +210,7 @@ def share_error(
 ) -> Float[np.ndarray, "moment predicate"]:
     """Gives the standard error of `shares` at any times, what smoothing hides included.
 
-    Prefer the larger of this and the spread of resamples (`tasks.stats.resampled`): resamples are smoothed
-    like the estimate, and do not show how far smoothing moves it.
+    Prefer the larger of this and the spread of resamples: they do not show how far smoothing moves it.
 
     Args:
         model: fitted to these texts.
@@ -251,7 +247,7 @@ def share_error(
         own = slice(index * width, (index + 1) * width)
         unit[own] = slope
         solved = linalg.cho_solve_banded((factor, False), unit, overwrite_b=True, check_finite=False)
-        found[row] = np.einsum("kj,kj->j", slope, solved[own]) / model.count.sum()
+        found[row] = np.einsum("kj,kj->j", slope, solved[own]) / weights.sum()
     return np.asarray(np.sqrt(found[place]))
 
 
@@ -345,9 +341,14 @@ def _minimised(problem: _Problem, weight: NDArray[np.float64]) -> tuple[NDArray[
     if weight.size == 0:
         return weight, value
     for _ in range(_NEWTON_STEPS):
-        solved = linalg.solveh_banded(band, slope.ravel(), overwrite_ab=True, check_finite=False)
-        step = -np.asarray(solved).reshape(weight.shape)
-        promised = float(-(slope * step).sum())
+        # Not solveh_banded: it refuses a single weight.
+        factor = linalg.cholesky_banded(band, overwrite_ab=True, check_finite=False)
+        newton = -linalg.cho_solve_banded((factor, False), slope.ravel()).reshape(weight.shape)
+        step = np.clip(newton, -_LONGEST, _LONGEST)
+        decrement, promised = float(-(slope * newton).sum()), float(-(slope * step).sum())
+        if promised < decrement / 10:
+            step = newton * (_LONGEST / max(float(np.abs(newton).max()), _LONGEST))
+            promised = float(-(slope * step).sum())
         size = 1.0
         while True:
             trial, trial_slope, band = _expanded(problem, weight + size * step)
@@ -355,10 +356,9 @@ def _minimised(problem: _Problem, weight: NDArray[np.float64]) -> tuple[NDArray[
                 break
             size /= 2
         if trial > value:
-            # Rounding is all that is left to gain.
             break
         weight, value, slope = weight + size * step, trial, trial_slope
-        if promised < _LEAST_GAIN:
+        if decrement < _LEAST_GAIN:
             break
     return weight, value
 

@@ -340,12 +340,22 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> str:
         rows = frames.read(paths.output(study, stage), f"{table}.parquet", schema)
         if _made(rows, discoveries):
             _replace(table, run_id, rows.select(*of_run, *schema.names()))
+            if table == "scores":
+                _replace("changes", run_id, _changes(study).select(*of_run, *frames.CHANGES.names()))
     paid = calls.read(study)
     # A stage that ran again since may rest on other answers.
     if manifest.get("calls") == calls.totals(paid):
         prices = {model: Price(**price) for model, price in manifest["prices"].items()}
         _replace("llm_calls", run_id, _with_ledger(paid, prices).select(*of_run, pl.all()))
     return run_id
+
+
+def _changes(study: str) -> pl.DataFrame:
+    """Where shares change over time; no rows where the study knows no time."""
+    folder = paths.output(study, "score")
+    if not (folder / "changes.parquet").is_file():
+        return frames.CHANGES.to_frame()
+    return frames.read(folder, "changes.parquet", frames.CHANGES)
 
 
 def _when(

@@ -197,6 +197,23 @@ BASELINES = pl.Schema(
 """Surface features on the same confirmation texts (`6_scores/baselines.parquet`)."""
 TOGETHER = "all sentences together"
 """The row among BASELINES that is none: all predicates of a model, to compare them with."""
+CHANGES = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "at": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "said": pl.String,
+        "said_lo": pl.String,
+        "said_hi": pl.String,
+        "before": pl.Float64,
+        "after": pl.Float64,
+        "p": pl.Float64,
+    }
+)
+"""Of kinds with a time only (`6_scores/changes.parquet`): where the share of texts for which a predicate
+holds jumps, with the interval of the place, as numbers and as they are written, and the share before
+and after."""
 DISCOVERIES = schema_of(records.Discovery)
 EVIDENCE = schema_of(records.Exhibit)
 RUNS = pl.Schema(

@@ -28,6 +28,7 @@ TABLES: dict[str, pl.Schema] = {
     "predicates": _schema(_RUN, frames.PREDICATES),
     "scores": _schema(_RUN, frames.SCORES),
     "discoveries": _schema(frames.DISCOVERIES, _FOUND),
+    "changes": _schema(_RUN, frames.CHANGES),
     "evidence": frames.EVIDENCE,
     "llm_calls": _schema(
         _RUN,

@@ -55,6 +55,7 @@ def held(name: str, **changes: Any) -> dict[str, Any]:
         "n_absent": 0,
         "mean_a": 0.26,
         "mean_b": 0.0,
+        "estimand": "difference of shares",
         "validity": 0.26,
         "lo": 0.21,
         "hi": 0.31,

@@ -27,7 +27,7 @@ class ClassesKind(Fitted):
     Params = Classes
     words = replace(
         Fitted.words,
-        reads="is how many bits of a text's label, or score, a sentence tells that all the other sentences do "
+        reads="is how many bits of a text's label, or score, a sentence tells that all other sentences do "
         "not: one bit halves what is still open. Models with it and without it were fitted on other texts.",
         labels="labels",
         null="labels meant nothing",

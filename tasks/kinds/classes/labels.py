@@ -31,13 +31,19 @@ def read(rows: pl.DataFrame, at: At, asked: Classes) -> Valued:
         SourceError: too many are no scores.
         CorpusError: there is one class or one score alone, or there are too many or too small classes.
     """
-    values = rows["value"].cast(pl.String)
+    values = _truths(rows["value"].cast(pl.String))
     distinct = values.drop_nulls().unique().sort()
     numbers = distinct.cast(pl.Float64, strict=False)
     numbers = pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
     each = looked_up(values, distinct, number=numbers)["number"]
     is_score = asked.value_is == "score" or (asked.value_is is None and _are_scores(values, each))
     return _scores(values, each, at) if is_score else _labels(rows, values, at)
+
+
+def _truths(values: pl.Series) -> pl.Series:
+    """Labels that are all true and false as JSON writes them, whoever wrote them; others as they are."""
+    lower = values.str.to_lowercase()
+    return lower if lower.drop_nulls().is_in(["true", "false"]).all() else values
 
 
 def _are_scores(values: pl.Series, numbers: pl.Series) -> bool:

@@ -55,7 +55,6 @@ def section(outputs: Outputs, name: str) -> Section:
         "has_frozen": any(is_known(row["frozen"]) for row in of.weights.values()),
         "by_class": by_class,
         "headings": [("In each class", "coverage")] if by_class else [],
-        "base": None if is_score else None,
         "planned": outputs.rows[0]["planned_test"] if outputs.rows else "",
     }
     return page.section(
@@ -100,7 +99,11 @@ def _cells(of: page.Read, predicate_id: str, columns: Sequence[Mapping[str, Any]
 def answer(together: Row | None, of: page.Read, is_score: bool, name: str) -> str:
     """What all sentences tell of the label, of all that there is to tell, or of the score."""
     if is_score:
-        return page.answer(together, f"Together they tell {{bits}} bits per text of {_plain(name)}")
+        told = f"Together they tell {{bits}} bits per text of {_plain(name)}"
+        if together and together["own"]["validity"] > 0:
+            # Of normal errors: a bit halves them twice.
+            told += f", which is {1 - 4.0 ** -together['own']['validity']:.0%} of its variance"
+        return page.answer(together, told)
     whole = page.entropy(of.confirm["value"])
     return page.answer(
         together, f"Together they tell {{bits}} of the {whole:.2f} bits per text by which the label is open"

@@ -32,9 +32,7 @@ def coefficients(
         # Of two classes one says all: against the other, of which the weight is its negative.
         shown, factor = [columns[1]], 2.0
     slots = [column["slot"] for column in shown]
-    cells = [
-        [_times(weights.get((row["predicate_id"], slot)), factor) for slot in slots] for row in found
-    ]
+    cells = [[_times(weights.get((row["predicate_id"], slot)), factor) for slot in slots] for row in found]
     known = [cell for line in cells for cell in line if cell]
     if not known:
         return None
@@ -64,7 +62,12 @@ def _drawn(cell: Row | None, axis: Axis) -> Row | None:
     if cell is None:
         return None
     frozen = axis.at(cell["frozen"]) if is_known(cell["frozen"]) else None
-    return {**axis.placed(cell, "weight"), "shape": shape(cell), "frozen_at": frozen, "odds": odds(cell["weight"])}
+    return {
+        **axis.placed(cell, "weight"),
+        "shape": shape(cell),
+        "frozen_at": frozen,
+        "odds": odds(cell["weight"]),
+    }
 
 
 def odds(weight: float | None) -> str:
@@ -76,7 +79,7 @@ def odds(weight: float | None) -> str:
 
 
 def told(line: Mapping[str, Any], plot: Mapping[str, Any], name: str) -> str:
-    """What a finding says of classes, or of the score, where its interval leaves zero out; else that it is open.
+    """What a finding says of classes, or of the score, as far as an interval leaves zero out.
 
     Args:
         line: of `coefficients`.
@@ -105,4 +108,4 @@ def _score_words(cell: Mapping[str, Any], name: str) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3g}" if value >= 1 else f"{value:.2f}"
+    return f"{value:.2f}" if value < 100 else f"{value:.3g}"

@@ -5,12 +5,14 @@ p(word | x) proportional to exp(b + w . h(x)). Words that a predicate is made of
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from tasks.kinds import Outputs, Section
 from tasks.kinds.clusters.params import Clusters
 from tasks.kinds.clusters.tables import MAP
 from tasks.kinds.fitted import Ends, Fitted, own
@@ -31,12 +33,27 @@ class ClustersKind(Fitted):
     foresees_gain = False
     Params = Clusters
     tables = {**Fitted.tables, "map": MAP}  # noqa: RUF012 - never changed
+    words = replace(
+        Fitted.words,
+        reads="is how many bits fewer the words of a new text cost, where it is known whether the sentence "
+        "holds for it, given all the others. Words that the sentence is made of do not count for it. Models "
+        "with it and without it were fitted on other texts.",
+        labels="verdicts",
+        null="the sentences meant nothing",
+        shuffled="those on each sentence are dealt out anew between documents",
+    )
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a word."""
         from tasks.kinds.clusters import model
 
         return model.model(own(study), explored)
+
+    def section(self, outputs: Outputs) -> Section:
+        """A map of the texts, with the sizes and overlaps of sentences."""
+        from tasks.kinds.clusters import page
+
+        return page.section(outputs)
 
     def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
         """Texts beyond the border of a theme, and all others; a language model is shown the clearer ones."""

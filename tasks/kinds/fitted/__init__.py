@@ -28,6 +28,7 @@ from tasks.engines import roles
 from tasks.kinds import Kind, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.fitted import tables
 from tasks.kinds.fitted.observed import Observed
+from tasks.kinds.fitted.params import MOST
 from tasks.store import frames
 from tasks.study import Study
 
@@ -64,9 +65,9 @@ class Fitted(Kind):
         looked="sentences were proposed, and the model was fitted, on one half of the documents; both were "
         "frozen, and tested on the other half.",
         baseline="baseline",
-        baselines="Models of the same form without any sentence, on the same texts: groups of k-means, topics "
-        "of NMF, features of the mere surface. What the sentences tell beyond these is the claim; where they "
-        "tell less, that they can be read is what they have before them.",
+        baselines="Models of the same form without any sentence, on the same texts: groups of k-means, "
+        "topics of NMF, features of the mere surface. What the sentences tell beyond these is the claim; "
+        "where they tell less, that they can be read is what they have before them.",
         shuffled="values are dealt out anew between documents",
         labels="values",
         null="values meant nothing",
@@ -94,6 +95,13 @@ class Fitted(Kind):
         from tasks.kinds.fitted import survey
 
         return survey.surveyed(study, texts, tables)
+
+    def most_predicates(self, study: Study) -> int:
+        """As many as the model has, all that the user asks among them."""
+        n_asked = len(study.own_sentences)
+        if study.propose.only:
+            return n_asked
+        return max(min(own(study).predicates or study.propose.max_predicates, MOST), n_asked)
 
     def size_lines(self, found: Mapping[str, Any]) -> list[str]:
         """One pile, and what is explained of it."""

@@ -46,12 +46,16 @@ class Axis:
         """Round values with their places, with a sign or without."""
         first, last = math.ceil(self.lo / self.step - 1e-9), math.floor(self.hi / self.step + 1e-9)
         return [
-            {"at": self.at(i * self.step), "label": _label(i * self.step, self.step, signed), "is_zero": i == 0}
+            {
+                "at": self.at(i * self.step),
+                "label": _label(i * self.step, self.step, signed),
+                "is_zero": i == 0,
+            }
             for i in range(first, last + 1)
         ]
 
     def placed(self, row: Mapping[str, Any], name: str) -> Row:
-        """The row with the places of its estimate (`place`) and of its ends (`from`, `to`); None if unknown."""
+        """The row with the places of its estimate (`place`) and of its ends (`from`, `to`), or None."""
         places = {"place": name, "from": "lo", "to": "hi"}
         return {
             **row,

@@ -23,10 +23,13 @@ _PULL = 10.0
 class Model(Protocol):
     """The form of a model, with all that is fixed before it is fitted."""
 
-    slots: Sequence[str]
-    """What a weight is of: classes, times, words."""
     background: float
     """How often all texts together count once more as one for which nothing holds; 0: constants are free."""
+
+    @property
+    def slots(self) -> Sequence[str]:
+        """What a weight is of: classes, times, words."""
+        ...
 
     def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Any:
         """Weights by penalised maximum likelihood.
@@ -131,12 +134,12 @@ def foreseen(
         most: directions.
 
     Returns:
-        The targets of which most is foreseen, first.
+        The targets of which most is foreseen, first; without vectors what z leaves of the targets themselves.
     """
     given = np.column_stack([np.ones(len(z)), z])
     rest, left = (x - given @ np.linalg.lstsq(given, x, rcond=None)[0] for x in (vectors, target))
     gram = rest.T @ rest + _PULL * np.eye(rest.shape[1])
-    found = rest @ np.linalg.solve(gram, rest.T @ left)
+    found = rest @ np.linalg.solve(gram, rest.T @ left) if rest.shape[1] else left
     # Rounded: the order of two classes, which mirror each other, must not hang on the last digit.
     order = np.argsort(-np.round(found.var(axis=0), 9), kind="stable")
     return np.asarray(found[:, order[:most]], dtype=float)

@@ -1,4 +1,4 @@
-"""What reports of the kinds with a model share: how predicates were chosen, what all of them reach, evidence."""
+"""What reports of the kinds with a model share: how predicates were chosen, what all of them reach."""
 
 import math
 import statistics
@@ -79,7 +79,12 @@ def held(of: Read) -> pl.DataFrame:
     """
     number = pl.DataFrame(
         [
-            {"predicate_id": row["predicate_id"], "at": at, "number": str(row["number"]), "least": row["threshold"]}
+            {
+                "predicate_id": row["predicate_id"],
+                "at": at,
+                "number": str(row["number"]),
+                "least": row["threshold"],
+            }
             for at, row in enumerate(of.found)
         ],
         schema={"predicate_id": pl.String, "at": pl.Int64, "number": pl.String, "least": pl.Float64},
@@ -193,7 +198,7 @@ def path(steps: Sequence[Row], rows: Sequence[Mapping[str, Any]]) -> Row | None:
 
 
 def agreement(rows: Sequence[Row], of: Read) -> Row | None:
-    """How far each restart found each frozen predicate again: predicates down, restarts across; None of none."""
+    """How far each restart found each frozen predicate again: predicates down, restarts across."""
     restarts = sorted({row["restart"] for row in rows})
     if not restarts:
         return None

@@ -16,7 +16,22 @@ _DATE = re.compile(r"^-?\d{4,}-\d\d(-\d\d)?")
 _DAY, _YEAR = 86_400.0, 365.2425 * 86_400.0
 _MONTHS = (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000)
 """Steps between ticks in months."""
-_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86_400, 2 * 86_400, 7 * 86_400)
+_SECONDS = (
+    1,
+    5,
+    15,
+    60,
+    300,
+    900,
+    3600,
+    3 * 3600,
+    6 * 3600,
+    12 * 3600,
+    86_400,
+    2 * 86_400,
+    7 * 86_400,
+    14 * 86_400,
+)
 """Steps between ticks in seconds, where months are too long."""
 MOST_TICKS = 5
 
@@ -50,6 +65,10 @@ class Calendar:
         return cls(form, known, known[0][0], known[-1][0])
 
     @property
+    def _is_whole(self) -> bool:
+        return all(number.is_integer() for number, _ in self.known)
+
+    @property
     def span(self) -> float:
         """From the first time to the last; over zero."""
         return max(self.hi - self.lo, 1e-9)
@@ -76,13 +95,13 @@ class Calendar:
         """
         if self.form == "number":
             step = round_step(self.span, 1000 if is_fine else 100)
-            digits = max(0, -math.floor(math.log10(min(step, 1.0)) + 1e-9))
+            digits = 0 if self._is_whole else max(0, -math.floor(math.log10(step) + 1e-9))
             return f"{number:.{digits}f}".replace("-", "−")
         if self.form == "order":
             return min(self.known, key=lambda one: (abs(one[0] - number), one[0]))[1]
         least = self.span / (10 if is_fine else 3)
         unit = "Y" if least > _YEAR * 2 else "M" if least > 45 * _DAY else "D" if least > _DAY else "m"
-        return str(_moment(number).astype(f"datetime64[{unit}]")).replace("T", " ")
+        return _written(_moment(number), unit)
 
     def ticks(self) -> list[Row]:
         """Round times with their places."""
@@ -90,14 +109,14 @@ class Calendar:
             step = max(1, math.ceil((len(self.known) - 1) / (MOST_TICKS - 1)))
             return [self._tick(number, value) for number, value in self.known[::step]]
         if self.form == "number":
-            step = round_step(self.span, MOST_TICKS)
+            step = max(round_step(self.span, MOST_TICKS), float(self._is_whole))
             first, last = math.ceil(self.lo / step - 1e-9), math.floor(self.hi / step + 1e-9)
             return [self._tick(i * step, self.said(i * step)) for i in range(first, last + 1)]
         return self._month_ticks() or self._second_ticks()
 
     def _month_ticks(self) -> list[Row]:
         months = self.span / (_YEAR / 12)
-        if months < 2:
+        if months < 1.9:
             return []
         step = next((one for one in _MONTHS if months / one <= MOST_TICKS), _MONTHS[-1])
         first, last = (int(_moment(end).astype("datetime64[M]").astype(int)) for end in (self.lo, self.hi))
@@ -105,17 +124,14 @@ class Calendar:
         begin = math.ceil((first + 1970 * 12) / step) * step - 1970 * 12
         unit = "Y" if step % 12 == 0 else "M"
         every = [np.datetime64(month, "M") for month in range(begin, last + 1, step)]
-        told = [(_of(month), str(month.astype(f"datetime64[{unit}]"))) for month in every]
+        told = [(_of(month), _written(month, unit)) for month in every]
         return [self._tick(number, value) for number, value in told if self.lo <= number <= self.hi]
 
     def _second_ticks(self) -> list[Row]:
         step = next((one for one in _SECONDS if self.span / one <= MOST_TICKS), _SECONDS[-1])
         unit = "D" if step % _DAY == 0 else "m" if step >= 60 else "s"
         first, last = math.ceil(self.lo / step), math.floor(self.hi / step)
-        told = [
-            (float(i * step), str(_moment(i * step).astype(f"datetime64[{unit}]")).replace("T", " "))
-            for i in range(first, last + 1)
-        ]
+        told = [(float(i * step), _written(_moment(i * step), unit)) for i in range(first, last + 1)]
         return [self._tick(number, value) for number, value in told]
 
     def _tick(self, number: float, label: str) -> Row:
@@ -144,6 +160,12 @@ def _parsed(written: str) -> float | None:
         return _of(np.datetime64(plain.replace(" ", "T"), "us"))
     except ValueError:
         return None
+
+
+def _written(moment: np.datetime64, unit: str) -> str:
+    """ISO 8601, down to the unit."""
+    written = str(moment.astype(f"datetime64[{unit}]")).replace("T", " ")
+    return str(int(written)) if unit == "Y" else written
 
 
 def _of(moment: np.datetime64) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
+from scipy.special import expit, logit
 
 from tasks.kinds.fitted import beside, tables
 from tasks.kinds.fitted.refitted import Refitted
@@ -15,6 +16,8 @@ from tasks.store import frames
 
 MOST_MOMENTS = 60
 """At which curves are told, at most."""
+_LEAST = 1e-6
+"""Shares nearer to 0 or 1 are as near."""
 _STREAM = 7
 """Of the study's seed."""
 
@@ -45,9 +48,11 @@ def shares(of: Refitted) -> pl.DataFrame:
     """Rows of tables.COVERAGE, at moments: shares that are smooth in time; n are texts nearest to each."""
     rows, at = _moments(of)
     time = _time(of)
-    error = tilting.share_error(of.fit, time, at)
-    figures = of.ends(lambda fit: tilting.shares(fit, at), error)
-    share, lo, hi = (np.clip(one, 0.0, 1.0).T for one in figures)
+    share = tilting.shares(of.fit, at)
+    # On the scale of log-odds, where errors are near normal, and ends are shares.
+    error = tilting.share_error(of.fit, time, at) / np.clip(share * (1 - share), _LEAST, None)
+    figures = of.ends(lambda fit: logit(np.clip(tilting.shares(fit, at), _LEAST, 1 - _LEAST)), error)
+    share, lo, hi = (expit(one).T for one in figures)
     nearest = np.searchsorted((at[1:] + at[:-1]) / 2, time)
     n = np.bincount(nearest, minlength=len(at))
     table = pl.DataFrame(

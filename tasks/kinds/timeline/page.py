@@ -47,7 +47,9 @@ def section(outputs: Outputs) -> Section:
             shared["together"], "Together they tell {bits} bits per text of which texts come when"
         ),
         said={
-            id_: picture.told(shares, of.changes.get(id_, []), calendar) for id_, shares in courses.items()
+            id_: f"its share {told}"
+            for id_, shares in courses.items()
+            if (told := picture.told(shares, of.changes.get(id_, []), calendar))
         },
     )
 

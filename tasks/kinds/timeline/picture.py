@@ -29,7 +29,7 @@ def panel(
     if len(known) < 2:
         return None
     most = max(one["hi"] if is_known(one["hi"]) else one["share"] for one in known)
-    step = round_step(max(most, 0.002), 2)
+    step = round_step(max(most, 0.002), 3)
     top = max(most * 1.06, step)
 
     def place(time: float, share: float) -> str:
@@ -40,6 +40,7 @@ def panel(
     lower = [place(one["time"], one["lo"]) for one in reversed(banded)]
     return {
         "row": row,
+        "told": told(shares, changes, calendar),
         "line": " ".join(place(one["time"], one["share"]) for one in known),
         "area": " ".join([*upper, *lower]),
         "jumps": [_jump(one, calendar) for one in changes],
@@ -59,7 +60,9 @@ def _down(share: float, top: float) -> float:
     return round(100 * (1 - min(share, top) / top), 2)
 
 
-def told(shares: Sequence[Mapping[str, Any]], changes: Sequence[Mapping[str, Any]], calendar: Calendar) -> str:
+def told(
+    shares: Sequence[Mapping[str, Any]], changes: Sequence[Mapping[str, Any]], calendar: Calendar
+) -> str:
     """The course of a share in words: from where to where, or that it is not clear, and its jumps.
 
     Args:
@@ -91,7 +94,7 @@ def _course(known: Sequence[Mapping[str, Any]], calendar: Calendar) -> str:
             f"{_at(last, calendar)}"
         )
     else:
-        return f"no clear rise or fall between {_at(first, calendar)} and {_at(last, calendar)}"
+        return f"shows no clear rise or fall between {_at(first, calendar)} and {_at(last, calendar)}"
     return f"{trend} from {_at(first, calendar)} to {_at(last, calendar)}"
 
 

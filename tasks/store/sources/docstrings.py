@@ -2,8 +2,9 @@
 
 The catalogue is YAML: `packages:` maps a package to the modules and classes to read. A module gives its
 public functions, a class its public methods, properties and accessors. One row per function or method:
-`text`, `name` (bare: `sort` for DataFrame.sort and Series.sort alike), `package`, `object`, and
-`packages`, how many of them document that name.
+`text`, `name` (bare: `sort` for DataFrame.sort and Series.sort alike), `package`, `object`,
+`added`, the version that a `versionadded` of the function itself names, and `packages`, how many of them
+document that name.
 """
 
 import importlib
@@ -26,16 +27,18 @@ from tasks.study import dialect
 
 _KEYS = ("packages", "examples")
 _PROMPT = re.compile(r"\s*>>>")
+_ADDED = re.compile(r"^\.\. versionadded:: *v?(\d[\d.]*\d|\d)", re.MULTILINE)
+"""At the left edge: one that is indented is of an argument."""
 
 
 def read_docstrings(file: Path) -> tuple[pl.DataFrame, dict[str, str]]:
-    """Columns text, name, package, object, packages; and the version of every package.
+    """Columns text, name, package, object, added, packages; and the version of every package.
 
     Raises:
         SourceError: the catalogue is no catalogue, or names what is not installed or not there.
     """
     catalogue = _catalogue(file)
-    rows: list[tuple[str, str, str, str]] = []
+    rows: list[tuple[str, str, str, str, str | None]] = []
     versions: dict[str, str] = {}
     with warnings.catch_warnings():
         # Merely looking at a deprecated name warns.
@@ -44,10 +47,16 @@ def read_docstrings(file: Path) -> tuple[pl.DataFrame, dict[str, str]]:
             versions[package] = _version(file, package)
             for place in places:
                 rows += [
-                    (_prose(scrubbed(doc), examples=catalogue["examples"]), name, package, f"{place}.{name}")
+                    (
+                        _prose(scrubbed(doc), examples=catalogue["examples"]),
+                        name,
+                        package,
+                        f"{place}.{name}",
+                        _added(doc),
+                    )
                     for name, doc in _documented(_object_named(file, package, place), package)
                 ]
-    columns = ["text", "name", "package", "object"]
+    columns = ["text", "name", "package", "object", "added"]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
     return frame.with_columns(packages=pl.col("package").n_unique().over("name")), versions
 
@@ -136,6 +145,12 @@ def _is_own(member: Any, package: str) -> bool:
     """Whether the package wrote it: not `list` or `str` under another name, nor a plain value."""
     module = getattr(member, "__module__", None) or getattr(type(member), "__module__", None) or ""
     return str(module).split(".")[0] == package
+
+
+def _added(doc: str) -> str | None:
+    """The version in which it came, where it says so."""
+    said = _ADDED.search(inspect.cleandoc(doc))
+    return said[1] if said else None
 
 
 def _prose(doc: str, *, examples: bool) -> str:

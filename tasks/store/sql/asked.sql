@@ -6,6 +6,7 @@ SELECT
     d.predicate,
     d.direction,
     d.is_discovery,
+    coalesce(d.estimand, 'difference of shares') AS estimand,
     d.validity,
     d.lo,
     d.hi,

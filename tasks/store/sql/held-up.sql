@@ -14,6 +14,7 @@ SELECT
     f.predicate,
     f.study,
     f.direction,
+    coalesce(f.estimand, 'difference of shares') AS estimand,
     f.validity,
     f.found_at,
     again.study AS again_in,
@@ -27,6 +28,7 @@ SELECT
 FROM first_found AS f
 JOIN discoveries AS again
     ON again.predicate = f.predicate
+    AND coalesce(again.estimand, 'difference of shares') = coalesce(f.estimand, 'difference of shares')
     AND again.run_id <> f.run_id
     AND again.found_nr > f.found_nr
 ORDER BY f.predicate, f.study, again.found_nr, again.study, again.run_id

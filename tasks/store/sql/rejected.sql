@@ -6,6 +6,7 @@ SELECT
     d.study,
     d.predicate,
     d.direction,
+    coalesce(d.estimand, 'difference of shares') AS estimand,
     d.validity,
     d.lo,
     d.hi,

@@ -20,6 +20,7 @@ SELECT
     found.study,
     predicate,
     direction,
+    coalesce(estimand, 'difference of shares') AS estimand,
     validity,
     lo,
     hi,
