@@ -30,6 +30,8 @@ def is_score(explored: Observed) -> bool:
 class Labels:
     """log p(label | z) is b + w . z, up to a constant of the text."""
 
+    background: float = 0.0
+
     def __init__(self, explored: Observed) -> None:
         self.slots: Sequence[str] = sorted(set(explored.said or ()))
         """The classes of the exploration half. A text of another class says nothing of these weights: it
@@ -124,6 +126,8 @@ class Labels:
 
 class Scores:
     """The score is normal around b + w . z."""
+
+    background: float = 0.0
 
     slots: Sequence[str] = (SCORE,)
 
