@@ -16,8 +16,7 @@ from tasks.kinds.fitted.model import Verdicts
 RIDGE = 3.0
 """Of a weight, in the units of the log-likelihood: as small effects as a handful of texts could show."""
 OVERLAP = 0.4
-"""Of a gain so much is taken off where all texts that a predicate holds for are told by others already. Unions of
-themes span what the themes do and foretell as well; a person reads the themes."""
+"""Of a gain so much is taken off where all texts that a theme holds for are told by others already."""
 _LEAST = 1e-9
 
 
