@@ -14,7 +14,7 @@ from tasks.errors import GuardError
 from tasks.records import Grade, Status
 
 AT_MOST_SHOWN = 5
-_MOST_BITS = 1e6
+MOST_BITS = 1e6
 """Bits that a text can gain, at most: what is more is no figure."""
 STRAY = 1e-6
 """How seldom a split by hash may stray from its share so far that the study is stopped."""
@@ -166,7 +166,7 @@ def _check_figures(
         "corrected_hi",
     )
     is_share = scale == "share"
-    end = 1.0 if is_share else _MOST_BITS
+    end = 1.0 if is_share else MOST_BITS
     ranges = {**dict.fromkeys(effects, (-end, end)), "p": (0, 1), "q": (0, 1)}
     # A rating or a cost that is not known is NULL, which passes.
     rated = dict.fromkeys(("relevance", "novelty", "novelty_blind", "novelty_past", "significance"), (0, 2))

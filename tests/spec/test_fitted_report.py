@@ -62,7 +62,7 @@ def test_the_answer_says_what_all_sentences_reach_beside_the_best_baseline(
     project: Project, kind: str
 ) -> None:
     answer = Node(page_of(project, kind)).one("div", class_="answer").text
-    assert re.search(r"Together they (tell|save) 0\.62 \[0\.57, 0\.67\]", answer)
+    assert re.search(r"All 4 sentences together (tell|save) 0\.62 \[0\.57, 0\.67\]", answer)
     assert "(k-means on the embeddings: 0.55)" in answer
     assert ("of the 2.00 bits per text by which the label is open" in answer) == (kind == "classes")
 

@@ -98,15 +98,16 @@ def _cells(of: page.Read, predicate_id: str, columns: Sequence[Mapping[str, Any]
 
 def answer(together: Row | None, of: page.Read, is_score: bool, name: str) -> str:
     """What all sentences tell of the label, of all that there is to tell, or of the score."""
+    n = len(of.outputs.rows)
     if is_score:
-        told = f"Together they tell {{bits}} bits per text of {_plain(name)}"
+        told = f"tell {{bits}} bits per text of {_plain(name)}"
         if together and together["own"]["validity"] > 0:
             # Of normal errors: a bit halves them twice.
             told += f", which is {1 - 4.0 ** -together['own']['validity']:.0%} of its variance"
-        return page.answer(together, told)
+        return page.answer(together, n, told)
     whole = page.entropy(of.confirm["value"])
     return page.answer(
-        together, f"Together they tell {{bits}} of the {whole:.2f} bits per text by which the label is open"
+        together, n, f"tell {{bits}} of the {whole:.2f} bits per text by which the label is open"
     )
 
 

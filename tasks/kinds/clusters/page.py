@@ -43,7 +43,7 @@ def section(outputs: Outputs) -> Section:
         outputs,
         own,
         page="What is in these texts",
-        answer=answer(shared),
+        answer=answer(shared, len(outputs.rows)),
         said={row["predicate_id"]: said(of, row, sizes_) for row in of.found},
     )
 
@@ -90,9 +90,9 @@ def tags(held: pl.DataFrame) -> dict[str, list[str]]:
     return {text_id: list(of) for text_id, of in numbers.iter_rows() if len(of) > 1}
 
 
-def answer(shared: Row) -> str:
+def answer(shared: Row, n: int) -> str:
     """What all sentences save of the words of a text, and for how many texts none holds."""
-    told = page.answer(shared["together"], "Together they save {bits} bits per text of what its words cost")
+    told = page.answer(shared["together"], n, "save {bits} bits per text of what its words cost")
     rest = shared["unexplained"]
     if rest and axis.is_known(rest["share"]):
         told += f" For {100 * rest['share']:.0f}% of the texts none of the findings holds."

@@ -17,6 +17,7 @@ from tasks.kinds.fitted.observed import Observed, dealt
 from tasks.records import Predicate
 from tasks.stats.gains import Gains, document_mass, gains, log_evalue
 from tasks.store import frames
+from tasks.store.expectations import MOST_BITS
 from tasks.study import Study
 from tasks.verdicts.judged import Judged
 
@@ -58,6 +59,7 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
     compared = compare(model, z, of, judged.verdict, words)
     found = gains(compared.full, compared.without, judged.document, level, compared.variance)
     least, most = missing(judged, model, z, of, compared, words, found)
+    lo, hi = ends(found)
     said = ~np.isnan(judged.verdict)
     columns = {
         "n_a": said.sum(axis=0),
@@ -66,8 +68,8 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
         "mean_a": _mean(compared.full, judged.document),
         "mean_b": _mean(compared.without, judged.document),
         "validity": found.mean,
-        "lo": found.lo,
-        "hi": found.hi,
+        "lo": lo,
+        "hi": hi,
         "p": found.p,
         "missing_lo": least,
         "missing_hi": most,
@@ -75,6 +77,13 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
         "e_value": evalues(judged, model, z, of, compared),
     }
     return frames.conform(pl.DataFrame(columns), pl.Schema({**frames.ESTIMATES, "e_value": pl.Float64()}))
+
+
+def ends(found: Gains) -> tuple[Float[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
+    """Ends of the intervals: the mean itself where no model tells any text apart, and never infinite."""
+    alike = np.isinf(found.lo) & (found.mean == 0)
+    lo, hi = (np.where(alike, 0.0, end) for end in (found.lo, found.hi))
+    return lo.clip(min=-MOST_BITS), hi.clip(max=MOST_BITS)
 
 
 def known(judged: Judged) -> tuple[Frozen, Observed]:

@@ -9,6 +9,8 @@ from tasks.kinds import lines
 
 _SHOWN = 12
 """Classes whose sizes are told."""
+_LONG = 40
+"""Characters of a label that are shown."""
 _SMALL_GAIN = 0.3
 """Bits up to which a gain is told as guesses, too."""
 _NOUN = {
@@ -50,9 +52,15 @@ def _values(found: Mapping[str, Any]) -> list[str]:
 
 
 def _classes(classes: list[Mapping[str, Any]]) -> str:
-    told = [f"{one['value']} {one['explore']:,} + {one['confirm']:,}" for one in classes[:_SHOWN]]
+    told = [f"{_in_line(one['value'])} {one['explore']:,} + {one['confirm']:,}" for one in classes[:_SHOWN]]
     more = f" and {len(classes) - _SHOWN:,} more" if len(classes) > _SHOWN else ""
     return f"{', '.join(told)}{more} (to propose from + to test on)"
+
+
+def _in_line(value: str) -> str:
+    """A label as part of a line, whatever stands in it."""
+    shown = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    return shown if len(shown) <= _LONG else f"{shown[: _LONG - 1]}…"
 
 
 def _left_out(found: Mapping[str, Any]) -> list[str]:

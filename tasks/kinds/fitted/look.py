@@ -35,6 +35,11 @@ class Look:
     halves: Float[np.ndarray, " text"]
     """Another one: halves of the fit part are made by it."""
 
+    @property
+    def of_themes(self) -> bool:
+        """Whether there is nothing but the texts to explain: what is wanted then are themes, told apart."""
+        return self.of.said is None
+
     @cached_property
     def fits(self) -> Bool[np.ndarray, " text"]:
         """Who is in the fit part; the others are the tune part."""
@@ -52,7 +57,7 @@ class Look:
 
     def targets(self, rows: Int[np.ndarray, " row"]) -> Targets:
         """What is to be foretold of these texts, as numbers."""
-        return Targets(self._number[rows], parts(self.halves[rows], 0.5))
+        return Targets(self._number[rows], parts(self.halves[rows], 0.5), self.model.background)
 
     def left_out(self, candidates: Sequence[Proposal]) -> Bool[np.ndarray, "candidate target"]:
         """Targets that do not count for each candidate."""

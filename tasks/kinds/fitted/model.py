@@ -23,8 +23,13 @@ _PULL = 10.0
 class Model(Protocol):
     """The form of a model, with all that is fixed before it is fitted."""
 
-    slots: Sequence[str]
-    """What a weight is of: classes, times, words."""
+    background: float
+    """How often all texts together count once more as one for which nothing holds; 0: constants are free."""
+
+    @property
+    def slots(self) -> Sequence[str]:
+        """What a weight is of: classes, times, words."""
+        ...
 
     def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Any:
         """Weights by penalised maximum likelihood.

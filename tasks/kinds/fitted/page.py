@@ -19,7 +19,8 @@ UNEXPLAINED = "unexplained"
 MOST_STEPS = 30
 """Steps of the choice that are shown: all that were kept, then the first."""
 MOST_RESTARTS = 10
-TAG_CHARS = 60
+_MUCH = 0.2
+"""Bits per text from which on two digits tell enough."""
 
 
 @dataclass(frozen=True)
@@ -154,20 +155,22 @@ def together(baselines: Sequence[Row]) -> Row | None:
     return {**drawn, "own": own[0], "best": next((row for row in others if row["validity"] > 0), None)}
 
 
-def answer(of: Mapping[str, Any] | None, words: str) -> str:
+def answer(of: Mapping[str, Any] | None, n: int, words: str) -> str:
     """The sentence at the top: what all predicates reach together, beside the best that is no sentence.
 
     Args:
         of: what `together` gave.
-        words: what the bits are of, with {bits}.
+        n: how many predicates the model has; of one its own effect says it.
+        words: what all of them do, with {bits}.
     """
-    if of is None:
+    if of is None or n < 2:
         return ""
     own, best = of["own"], of["best"]
-    ends = f" [{own['lo']:.2f}, {own['hi']:.2f}]" if axis.is_known(own["lo"]) else ""
-    said = words.format(bits=f"{own['validity']:.2f}{ends}".replace("-", "−"))
-    beside = f" ({best['baseline']}: {best['validity']:.2f})" if best else ""
-    return f"{said}{beside}."
+    digits = 2 if own["validity"] >= _MUCH else 3
+    ends = f" [{own['lo']:.{digits}f}, {own['hi']:.{digits}f}]" if axis.is_known(own["lo"]) else ""
+    said = words.format(bits=f"{own['validity']:.{digits}f}{ends}".replace("-", "−"))
+    beside = f" ({best['baseline']}: {best['validity']:.{digits}f})" if best else ""
+    return f"All {n} sentences together {said}{beside}."
 
 
 def entropy(values: pl.Series) -> float:

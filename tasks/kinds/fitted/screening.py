@@ -16,8 +16,7 @@ from tasks.kinds.fitted.model import Verdicts
 RIDGE = 3.0
 """Of a weight, in the units of the log-likelihood: as small effects as a handful of texts could show."""
 OVERLAP = 0.4
-"""Of a gain so much is taken off where all texts that a predicate holds for are told by others already. Unions of
-themes span what the themes do and foretell as well; a person reads the themes."""
+"""Of a gain so much is taken off where all texts that a theme holds for are told by others already."""
 _LEAST = 1e-9
 
 
@@ -28,6 +27,8 @@ class Targets:
     number: Float[np.ndarray, "text target"]
     first: Bool[np.ndarray, " text"]
     """Which half of the documents a text is in."""
+    pinned: float = 0.0
+    """How often all texts together count once more as one for which nothing holds and which is as foretold."""
 
 
 def gains(
@@ -52,7 +53,7 @@ def gains(
     given = np.column_stack([np.ones(len(z)), z])
     for learns in (targets.first, ~targets.first):
         if learns.any() and not learns.all():
-            found[~learns] = _half(targets.number, given, candidates, left_out, learns)
+            found[~learns] = _half(targets, given, candidates, left_out, learns)
     return found
 
 
@@ -63,12 +64,13 @@ def worth(z: Verdicts, candidates: Verdicts) -> Float[np.ndarray, " candidate"]:
 
 
 def _half(
-    number: Float[np.ndarray, "text target"],
+    targets: Targets,
     given: Float[np.ndarray, "text given"],
     candidates: Verdicts,
     left_out: Bool[np.ndarray, "candidate target"],
     learns: Bool[np.ndarray, " text"],
 ) -> Float[np.ndarray, "text candidate"]:
+    number = targets.number
     spread = number[learns].var(axis=0)
     told = spread > _LEAST
     if not told.any():
@@ -77,7 +79,7 @@ def _half(
     # Shrunken as the weights of the model are: where predicates share the texts among them, the last one
     # says nothing new, but adds a little.
     shrunk = RIDGE / float(spread.mean()) * np.eye(given.shape[1])
-    shrunk[0, 0] = _LEAST
+    shrunk[0, 0] = max(targets.pinned * learns.sum(), _LEAST)
     own = given[learns]
     solved = np.linalg.solve(own.T @ own + shrunk, own.T @ np.hstack([number[learns], candidates[learns]]))
     expected = given @ solved

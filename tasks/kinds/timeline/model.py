@@ -28,6 +28,8 @@ def model(params: Timeline, explored: Observed) -> Model:
 class Times:
     """p(x | t) is as exp(w_t . z(x)) over the pool of exploration texts."""
 
+    background: float = 0.0
+
     def __init__(self, smoothing: float, time: Float[np.ndarray, " text"]) -> None:
         self.smoothing = smoothing
         self.times = np.unique(time)

@@ -44,7 +44,7 @@ def section(outputs: Outputs) -> Section:
         own,
         page=f"What changed, {ends}",
         answer=page.answer(
-            shared["together"], "Together they tell {bits} bits per text of which texts come when"
+            shared["together"], len(outputs.rows), "tell {bits} bits per text of which texts come when"
         ),
         said={
             id_: f"its share {told}"

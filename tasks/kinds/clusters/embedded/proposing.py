@@ -1,7 +1,7 @@
 """Sentences for a theme: a region of the vectors, named by its words, and words that tell of it.
 
-Measures of style and tone are left out unless `propose.families` names them: they are functions of all words of a
-text, and would foretell words that have no theme in common.
+Measures of style and tone are left out unless `propose.families` names them: they are functions of all words
+of a text, and would foretell words that have no theme in common.
 """
 
 from dataclasses import replace
@@ -22,8 +22,10 @@ from tasks.kinds.clusters.partition import against_rest
 from tasks.records import Proposal
 from tasks.study import Study
 
-MOST_OF_WORDS = 4
-"""Predicates of words for a theme, at most."""
+MOST_OF_WORDS, BESIDE_A_THEME = 4, 2
+"""Predicates of words for a theme, at most; fewer where there are vectors, which tell more of the texts."""
+LEAST_COVERED = 0.1
+"""Share of the texts of a theme that words must be in to stand for it."""
 MOST_LOOKED_AT = 12
 """Words that set a theme apart most, of which it is named by those whose meaning is nearest to it."""
 
@@ -49,7 +51,7 @@ class ThemeProposer:
         look = Look(self._study, shown.texts, shown.embeddings, encoder)
         found = look.theme() if "theme" in params.families else []
         if "words" in params.families:
-            found += look.words()
+            found += look.words(BESIDE_A_THEME if found else MOST_OF_WORDS)
         proposals = [look.proposal(candidate) for candidate in found]
         other = tuple(family for family in params.families if family in ("style", "axis"))
         if other and "families" in params.model_fields_set:
@@ -63,7 +65,11 @@ class Look:
     """The texts at hand, prepared once."""
 
     def __init__(
-        self, study: Study, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder | None
+        self,
+        study: Study,
+        texts: pl.DataFrame,
+        embeddings: Float[np.ndarray, "text dim"],
+        encoder: Encoder | None,
     ) -> None:
         self._study, self._texts, self._embeddings = study, texts, embeddings
         self._contrast = Contrast.of(texts)
@@ -93,13 +99,16 @@ class Look:
         found = Candidate("", "theme", "theme", definition, held, float(effect[0]), float(z[0]))
         return [] if found.effect <= 0 else self._named(found, self._encoder)
 
-    def words(self) -> list[Candidate]:
-        """Words and groups of words that are commoner in group A, the most telling first."""
+    def words(self, most: int) -> list[Candidate]:
+        """Words and groups of words that are commoner in group A, and in enough of it; the best first."""
         params = self._study.propose
         harvest = words.harvest(self._contrast, self._counted, self._rules, self._encoder)
-        ours = replace(harvest, candidates=[one for one in harvest.candidates if one.effect > 0])
-        most = min(params.max_predicates, MOST_OF_WORDS)
+        covering = [one for one in harvest.candidates if one.effect > 0 and self._covers(one)]
+        ours, most = replace(harvest, candidates=covering), min(params.max_predicates, most)
         return select.choose([ours], self._contrast, most, params.max_phi, params.gate_z, lambda one: one)
+
+    def _covers(self, candidate: Candidate) -> bool:
+        return bool(candidate.held[self._contrast.in_a].mean() >= LEAST_COVERED)
 
     def proposal(self, candidate: Candidate) -> Proposal:
         """The candidate as a row, with texts that meet it."""
@@ -107,8 +116,8 @@ class Look:
         held = np.flatnonzero(candidate.held & self._contrast.in_a)[:N_EXAMPLES]
         examples = candidate.definition.get("exemplars") or [ids[i] for i in held.tolist()]
         return Proposal(
-            candidate.phrase, "A", candidate.family, candidate.grade, definitions.written(candidate.definition),
-            candidate.effect, candidate.z, tuple(examples),
+            candidate.phrase, "A", candidate.family, candidate.grade,
+            definitions.written(candidate.definition), candidate.effect, candidate.z, tuple(examples),
         )  # fmt: skip
 
     def _named(self, theme: Candidate, encoder: Encoder) -> list[Candidate]:

@@ -25,9 +25,9 @@ CANNOT_FIND = (
 )
 """What this engine cannot find in these kinds: for the README and every report."""
 NOTHING = (
-    "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples. Where no "
-    "direction of the texts means anything, nobody is asked: then bring more texts, or sentences of your own "
-    "(propose.also)."
+    "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples. Where "
+    "no direction of the texts means anything, nobody is asked: then bring more texts, or sentences of your "
+    "own (propose.also)."
 )
 """What to do where nothing was proposed."""
 

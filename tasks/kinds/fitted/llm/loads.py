@@ -51,7 +51,7 @@ def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
 
 
 def fitting_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
-    """Verdicts while predicates are chosen, as if as many candidates went on from part to part as there is room.
+    """Verdicts while predicates are chosen, as if as many candidates went on as there is room for.
 
     Rare ones, which cannot be told from chance on a part of the texts and go on besides, are left aside.
     """
