@@ -32,6 +32,7 @@ class ClustersKind(Fitted):
     has_values = False
     foresees_gain = False
     Params = Clusters
+    min_effect = 0.05  # docs/clusters.md
     tables = {**Fitted.tables, "map": MAP}  # noqa: RUF012 - never changed
     words = replace(
         Fitted.words,

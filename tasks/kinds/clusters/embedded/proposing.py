@@ -105,7 +105,23 @@ class Look:
         harvest = words.harvest(self._contrast, self._counted, self._rules, self._encoder)
         covering = [one for one in harvest.candidates if one.effect > 0 and self._covers(one)]
         ours, most = replace(harvest, candidates=covering), min(params.max_predicates, most)
-        return select.choose([ours], self._contrast, most, params.max_phi, params.gate_z, lambda one: one)
+        together = [] if self._encoder else self._together()
+        return together + select.choose(
+            [ours], self._contrast, most, params.max_phi, params.gate_z, lambda one: one
+        )
+
+    def _together(self) -> list[Candidate]:
+        """The words that set the theme apart most, as one predicate: all there is of it without vectors."""
+        terms = self._apart(self._contrast.in_a)[: words.MAX_TERMS_IN_A_GROUP]
+        if len(terms) < 2:
+            return []
+        place = {term: i for i, term in enumerate(self._counted.terms)}
+        held = np.asarray(self._counted.held[:, [place[term] for term in terms]].sum(axis=1)).ravel() > 0
+        effect, z = self._contrast.measure(held[:, None])
+        definition = {"kind": "words", "terms": terms}
+        return [
+            Candidate(words.phrase(terms), "words", "exact", definition, held, float(effect[0]), float(z[0]))
+        ]
 
     def _covers(self, candidate: Candidate) -> bool:
         return bool(candidate.held[self._contrast.in_a].mean() >= LEAST_COVERED)
@@ -149,6 +165,15 @@ class Look:
         self, member: Bool[np.ndarray, " text"], vector: Float[np.ndarray, " dim"], encoder: Encoder
     ) -> list[str]:
         """Of the words that set the members apart those that lie nearest to the theme."""
+        fresh = self._apart(member)
+        if not fresh:
+            return []
+        near = np.round(encoder.encode(fresh).astype(np.float64) @ vector, 6)
+        best = np.argsort(-near, kind="stable")[: themes.N_NAME_WORDS]
+        return [fresh[i] for i in sorted(best.tolist())]
+
+    def _apart(self, member: Bool[np.ndarray, " text"]) -> list[str]:
+        """Words that set the members apart, the clearest first, none a form of another."""
         held, terms = self._counted.held, self._counted.terms
         inside, outside = held.T @ member.astype(np.float64), held.T @ (~member).astype(np.float64)
         apart = log_odds_z(inside, outside, int(member.sum()), int((~member).sum()))
@@ -158,11 +183,7 @@ class Look:
             is_new = themes.is_fresh(self._counted, self._rules, i, fresh, order[:MOST_LOOKED_AT], inside)
             if apart[i] > 0 and len(fresh) < MOST_LOOKED_AT and is_new:
                 fresh.append(i)
-        if not fresh:
-            return []
-        near = np.round(encoder.encode([terms[i] for i in fresh]).astype(np.float64) @ vector, 6)
-        best = np.argsort(-near, kind="stable")[: themes.N_NAME_WORDS]
-        return [terms[fresh[i]] for i in sorted(best.tolist())]
+        return [terms[i] for i in fresh]
 
     def _namer(self, encoder: Encoder) -> themes.Namer:
         _, lean = self._contrast.measure(self._counted.held)
