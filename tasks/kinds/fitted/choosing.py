@@ -260,7 +260,8 @@ def _part(gauge: Gauge, whole: int, rest: Sequence[int], free: Sequence[int]) ->
         k
         for k in free
         if z[:, k] @ z[:, whole] >= INSIDE * z[:, k].sum()
-        and z[:, k].sum() < z[:, whole].sum() and told @ z[:, k] < (1 - INSIDE / 10) * twice
+        and z[:, k].sum() < z[:, whole].sum()
+        and told @ z[:, k] < (1 - INSIDE / 10) * twice
     ]
     gain = {k: gauge.on_fit([*rest, k], rest) for k in gauge.screened(rest, parts)[:LOOKED_AT]}
     best = max(gain, key=lambda k: (gain[k], -k), default=None)
