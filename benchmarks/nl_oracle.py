@@ -12,7 +12,7 @@ from tasks.records import Predicate, Proposal
 
 FLIPPED = (0.05, 0.1, 0.2)
 """Shares of the verdicts of a noisy copy that are wrong."""
-LEAST = 120
+LEAST = 200
 """Candidates, filled up with columns by chance."""
 
 

@@ -28,6 +28,8 @@ TRIED = 3
 """Candidates that are held against the tune part before nothing more is added."""
 ROUNDS = 3
 """Of swaps, at most."""
+INSIDE, ENOUGH = 0.9, 0.4
+"""A part of a predicate holds so far inside it, and foretells so much of what it does."""
 KEPT = 3
 """Predicates that are kept where the tune part bears none, so that a study can end and say so."""
 
@@ -58,6 +60,8 @@ class Chosen:
     asked: int
     """So many of them were asked for: they stay."""
     path: list[Step] = field(default_factory=list)
+    parted: set[int] = field(default_factory=set)
+    """Columns that gave their place to a part of theirs."""
     n_judged: int = 0
     """Judgements so far."""
 
@@ -114,7 +118,22 @@ class Gauge:
         """What columns gain over the old ones on the tune part; own words of those that differ left out."""
         left_out = self._left_out(new, old)
         gained = [self._bits(columns, 0, self.tune, left_out) for columns in (new, old)]
-        return gains.gains(gained[0], gained[1][:, None], self.look.of.document[self.tune], LEVEL)
+        document = self.look.of.document[self.tune]
+        variance = self._variance(new, old, left_out)
+        return gains.gains(gained[0], gained[1][:, None], document, LEVEL, variance)
+
+    def _variance(
+        self, new: Sequence[int], old: Sequence[int], left_out: tuple[int, ...]
+    ) -> Float[np.ndarray, "text 1"] | None:
+        """Of each text's gain on the tune part, as the model without the one more expects it."""
+        more = set(new) - set(old)
+        if len(more) != 1 or len(new) != len(old) + 1:
+            return None
+        own = sorted(new)
+        full, without = (self._models[tuple(sorted(columns)), 0] for columns in (new, old))
+        z, of = self.z[self.tune][:, own], self.look.of.take(self.tune)
+        dropped = own.index(more.pop())
+        return self.look.model.gain_variance(full, without, dropped, z, of, left_out)[:, None]
 
     def on_fit(self, new: Sequence[int], old: Sequence[int]) -> float:
         """The same on the fit part, by exchanged halves."""
@@ -129,6 +148,8 @@ class Gauge:
 
     def worth(self, column: int, given: Sequence[int]) -> float:
         """What a bit of the column counts beside those given (screening.worth)."""
+        if not self.look.of_themes:
+            return 1.0
         z = self.z[self.fit]
         return float(screening.worth(z[:, list(given)], z[:, [column]])[0])
 
@@ -139,7 +160,9 @@ class Gauge:
         left_out = self.look.left_out([self.candidates[k] for k in free])
         targets = self.look.targets(self.fit)
         z, column = (self.z[self.fit][:, list(of)] for of in (given, free))
-        gain = screening.gains(targets, z, column, left_out).mean(axis=0) * screening.worth(z, column)
+        gain = screening.gains(targets, z, column, left_out).mean(axis=0)
+        if self.look.of_themes:
+            gain *= screening.worth(z, column)
         return [free[i] for i in np.argsort(-np.round(gain, 9), kind="stable")]
 
     def _left_out(self, new: Sequence[int], old: Sequence[int]) -> tuple[int, ...]:
@@ -217,14 +240,56 @@ def swapped(gauge: Gauge, chosen: Chosen, pool: Sequence[int]) -> None:
             _replaced(gauge, chosen, place, pool) for place in range(chosen.asked, len(chosen.columns))
         ]
         if not any(replaced):
-            return
+            break
+    if gauge.look.of_themes:
+        _parted(gauge, chosen, pool)
+
+
+def _parted(gauge: Gauge, chosen: Chosen, pool: Sequence[int]) -> None:
+    """Replaces what the others tell in part by a part of it that they tell less.
+
+    Unions of themes span what the themes do, and foretell as well; a person reads the themes. No interval is
+    asked for: it ends because fewer and fewer texts are told twice.
+    """
+    place = chosen.asked
+    while place < len(chosen.columns):
+        old = chosen.columns
+        rest = [*old[:place], *old[place + 1 :]]
+        part = _part(gauge, old[place], rest, _free(gauge, rest, pool))
+        if part is None:
+            place += 1
+            continue
+        new = [*rest[:place], part, *rest[place:]]
+        chosen.note("swap", part, gauge.on_tune(new, old), kept=True)
+        chosen.note("drop", old[place], gauge.on_tune(old, new), kept=False, step=chosen.n_steps - 1)
+        chosen.parted.add(old[place])
+        chosen.columns, place = new, chosen.asked
+
+
+def _part(gauge: Gauge, whole: int, rest: Sequence[int], free: Sequence[int]) -> int | None:
+    """The best part of a column that the rest tells less of than of all of it; None: there is none."""
+    z = gauge.z[gauge.fit]
+    told = z[:, list(rest)].max(axis=1, initial=0.0)
+    twice = told @ z[:, whole]
+    parts = [
+        k
+        for k in free
+        if z[:, k] @ z[:, whole] >= INSIDE * z[:, k].sum()
+        and z[:, k].sum() < z[:, whole].sum()
+        and told @ z[:, k] < (1 - INSIDE / 10) * twice
+    ]
+    gain = {k: gauge.on_fit([*rest, k], rest) for k in gauge.screened(rest, parts)[:LOOKED_AT]}
+    best = max(gain, key=lambda k: (gain[k], -k), default=None)
+    least = ENOUGH * gauge.on_fit([*rest, whole], rest)
+    return best if best is not None and gain[best] >= max(least, 0.0) else None
 
 
 def _replaced(gauge: Gauge, chosen: Chosen, place: int, pool: Sequence[int]) -> bool:
     old = chosen.columns
     rest = [*old[:place], *old[place + 1 :]]
     least = _worth_on_fit(gauge, old[place], rest)
-    free = [column for column in _free(gauge, rest, pool) if column != old[place]]
+    barred = {old[place], *chosen.parted}
+    free = [column for column in _free(gauge, rest, pool) if column not in barred]
     for column in gauge.screened(rest, free)[:LOOKED_AT]:
         if _worth_on_fit(gauge, column, rest) <= least:
             continue
@@ -251,14 +316,14 @@ def _worth_on_fit(gauge: Gauge, column: int, rest: Sequence[int]) -> float:
 
 
 def _thinned(gauge: Gauge, chosen: Chosen) -> None:
-    """Drops what adds nothing to the others, the least first; what was asked for stays."""
+    """Drops what is not borne out beside all the others, the least first; what was asked for stays."""
     while len(chosen.columns) > chosen.asked:
         told = {
             k: gauge.on_tune(chosen.columns, _without(chosen.columns, k))
             for k in chosen.columns[chosen.asked :]
         }
         least = min(told, key=lambda k: (round(float(told[k].mean[0]), 9), k))
-        if told[least].mean[0] > 0:
+        if told[least].lo[0] > 0:
             return
         chosen.note("drop", least, told[least], kept=False)
         chosen.columns = _without(chosen.columns, least)

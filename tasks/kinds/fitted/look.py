@@ -35,6 +35,11 @@ class Look:
     halves: Float[np.ndarray, " text"]
     """Another one: halves of the fit part are made by it."""
 
+    @property
+    def of_themes(self) -> bool:
+        """Whether there is nothing but the texts to explain: what is wanted then are themes, told apart."""
+        return self.of.said is None
+
     @cached_property
     def fits(self) -> Bool[np.ndarray, " text"]:
         """Who is in the fit part; the others are the tune part."""

@@ -18,13 +18,17 @@ from tasks.stats.rectifier import members
 
 FIRST = 40
 """Texts of the first part, at least."""
-PARTS = 16
+PARTS = 8
 """The first part is one of so many."""
-SURE = 2.0
+SURE = 3.0
 """Standard errors that make confidence."""
 HELD = 3
 """A predicate is told from chance where it holds, and fails to hold, of so many texts."""
-SPARE = 2
+CUT = 3
+"""At most one in so many goes on."""
+SWAPS = 2
+"""Rounds in which each one chosen gives its place to a better one."""
+SPARE = 6
 """Candidates that go on at least, beside those that are needed."""
 
 
@@ -80,7 +84,7 @@ def _left(
     left_out = look.left_out([answers.candidates[alive[i]] for i in run])
     race = _Race(look, rows, answers.verdicts(chosen, rows), column[:, run], left_out)
     order, useful = race.order(steps)
-    room = max(2 * useful + SPARE, -(-len(run) // 2))
+    room = max(2 * useful + SPARE, -(-len(run) // CUT))
     kept = {run[i] for i in order[:room]}
     rare = {i for i in range(len(alive)) if held[i] < HELD and not (alike[i] and len(rows) >= PARTS * HELD)}
     return [one for i, one in enumerate(alive) if i in kept or i in rare]
@@ -113,7 +117,11 @@ class _Race:
             fronts.append(front)
             path.append(front[0])
             useful += gain > 0
-        fronts += [self._front([other for other in path if other != one])[0] for one in path]
+        for _ in range(SWAPS):
+            for i in range(len(path)):
+                front, _ = self._front([*path[:i], *path[i + 1 :]])
+                fronts.append(front)
+                path[i] = front[0]
         place: dict[int, int] = {}
         for front in fronts:
             for i, one in enumerate(front):
@@ -124,7 +132,9 @@ class _Race:
         """Who is not confidently behind the best beside the path, the best first, and its gain."""
         z = np.column_stack([self.z, self.column[:, list(path)]])
         gain = screening.gains(self._targets, z, self.column, self.left_out)
-        by_document = (self._member @ gain) / self._size[:, None] * screening.worth(z, self.column)
+        if self.look.of_themes:
+            gain = gain * screening.worth(z, self.column)
+        by_document = (self._member @ gain) / self._size[:, None]
         mean = np.round(by_document.mean(axis=0), 9)
         mean[list(path)] = -np.inf
         best = int(np.argmax(mean))

@@ -3,7 +3,7 @@
 What is observed of a text is taken as numbers (`Model.targets`: labels as columns of 0 and 1, counts of
 words, waves of time), and the log-likelihood as quadratic around what the chosen predicates say: then the
 gain of every candidate is a few products of matrices. Halves of the documents are exchanged, so that no text
-is foretold by weights that it had a part in. It orders candidates and drops some; models decide who is chosen.
+is foretold by weights that it had a part in. It orders candidates and drops some; models decide.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,7 @@ from tasks.kinds.fitted.model import Verdicts
 RIDGE = 3.0
 """Of a weight, in the units of the log-likelihood: as small effects as a handful of texts could show."""
 OVERLAP = 0.4
-"""Of a gain so much is taken off where all texts that a predicate holds for are told by others already. Unions of
-themes span what the themes do and foretell as well; a person reads the themes."""
+"""Of a gain so much is taken off where all texts that a theme holds for are told by others already."""
 _LEAST = 1e-9
 
 
