@@ -8,7 +8,11 @@ import pytest
 from tasks.errors import CorpusError
 from tasks.kinds.clusters.vocabulary import of_texts, said_in
 
-ENGLISH = ["The team won a game and the games went on.", "A team of players plays games.", "Games: the team plays!"]
+ENGLISH = [
+    "The team won a game and the games went on.",
+    "A team of players plays games.",
+    "Games: the team plays!",
+]
 CHINESE = ["我们喜欢音乐和电影", "音乐很好听", "他们听音乐"]
 
 

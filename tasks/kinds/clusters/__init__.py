@@ -4,9 +4,9 @@ Estimand: bits per text by which a predicate makes the words of a new text bette
 p(word | x) proportional to exp(b + w . h(x)). Words that a predicate is made of do not count for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,7 @@ class ClustersKind(Fitted):
     has_values = False
     foresees_gain = False
     Params = Clusters
+    tables = {**Fitted.tables, "map": MAP}  # noqa: RUF012 - never changed
     words = replace(
         Fitted.words,
         reads="is how many bits fewer the words of a new text cost, where it is known whether the sentence "
@@ -41,7 +42,6 @@ class ClustersKind(Fitted):
         null="the sentences meant nothing",
         shuffled="those on each sentence are dealt out anew between documents",
     )
-    tables: ClassVar[Mapping[str, pl.Schema]] = {**Fitted.tables, "map": MAP}
 
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a word."""

@@ -116,12 +116,14 @@ def _by_words(held: Any) -> Float[np.ndarray, "text dim"]:
 
 
 def _best_number(texts: Texts, numbers: range) -> list[Float[np.ndarray, "text part"]]:
-    """Each fold in as many parts as foretell the words of the other best; in fewer where more are no surer."""
+    """Each fold in as many parts as foretell the words of the other best; fewer where more are no surer."""
     found = [[texts.members(n_parts, rows) for rows in texts.folds] for n_parts in numbers]
     if len(found) == 1:
         return found[0]
     told = [
-        np.concatenate([_told(texts, rows, member) for rows, member in zip(texts.folds, members, strict=True)])
+        np.concatenate(
+            [_told(texts, rows, member) for rows, member in zip(texts.folds, members, strict=True)]
+        )
         for members in found
     ]
     best = int(np.argmax(np.round([one.mean() for one in told], 9)))
@@ -136,7 +138,7 @@ def _best_number(texts: Texts, numbers: range) -> list[Float[np.ndarray, "text p
 def _told(
     texts: Texts, rows: Bool[np.ndarray, " text"], member: Float[np.ndarray, "text part"]
 ) -> Float[np.ndarray, " other"]:
-    """Bits of the words of each text of the other fold, by the part that its vector lies in beside what is known."""
+    """Bits of the words of each text of the other fold, by what is known and the part its vector lies in."""
     score = texts.x @ partition.against_rest(texts.x[rows], member) + member.mean(axis=0)
     z = np.column_stack([texts.z, np.eye(member.shape[1])[score.argmax(axis=1)]])
     fitted = background.fit(z[rows], texts.held[rows])

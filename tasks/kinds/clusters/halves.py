@@ -1,10 +1,10 @@
 """Whether a theme is in both halves of a text: what is about something is about it throughout.
 
 Any vector of a text is made of its words, so that texts that are near each other share words even where words
-come without any order: parts of a heap of such texts foretell words, and mean nothing. Of such a text the first
-half tells nothing of the second. So themes are made from half of the documents, and the texts of the others are
-parted: what the words of the themes say of the one half of a text must go with what they say of the other, given
-their lengths.
+come without any order: parts of a heap of such texts foretell words, and mean nothing. Of such a text the
+first half tells nothing of the second. So themes are made from half of the documents, and the texts of the
+others are parted: what the words of the themes say of the one half of a text must go with what they say of
+the other, given their lengths.
 """
 
 from dataclasses import dataclass
@@ -74,7 +74,8 @@ def p_any(parts: list[Halves]) -> float:
     """
     total = sum(float((one.first * one.second).sum()) for one in parts)
     variance = sum(
-        float(((one.first.T @ one.first) * (one.second.T @ one.second)).sum()) / max(one.free, 1) for one in parts
+        float(((one.first.T @ one.first) * (one.second.T @ one.second)).sum()) / max(one.free, 1)
+        for one in parts
     )
     return float(stats.norm.sf(total / np.sqrt(variance))) if variance > 0 else 1.0
 

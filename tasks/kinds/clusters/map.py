@@ -15,11 +15,13 @@ from tasks.verdicts.judged import Judged
 DIGITS = 4
 
 
-def places(judged: Judged, texts: pl.DataFrame, z: Float[np.ndarray, "explored predicate"], seen: Any) -> pl.DataFrame:
+def places(
+    judged: Judged, texts: pl.DataFrame, z: Float[np.ndarray, "explored predicate"], seen: Any
+) -> pl.DataFrame:
     """Rows of tables.MAP; none without an encoder, or where texts do not differ.
 
     The two dimensions are those in which texts of different verdicts lie farthest apart, for what texts vary
-    in otherwise (discriminant analysis: Fisher 1936; Rao 1948); where verdicts leave one free, what varies most.
+    in otherwise (discriminant analysis: Fisher 1936); where verdicts leave one free, what varies most.
 
     Args:
         judged: the rows under test.

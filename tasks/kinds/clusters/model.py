@@ -1,14 +1,16 @@
-"""The words of a text, given which predicates hold for it: log p(word | z) = background + w . z, up to a constant."""
+"""The words of a text, given which predicates hold for it.
+
+log p(word | z) is the background of the word + w . z, up to a constant of the text.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from tasks.kinds.clusters import background as over, directions
+from tasks.kinds.clusters import background as over
+from tasks.kinds.clusters import directions
 from tasks.kinds.clusters.params import Clusters
 from tasks.kinds.clusters.vocabulary import Vocabulary, of_texts
 from tasks.kinds.fitted.model import Bits, Mass, Verdicts, Weights
@@ -26,21 +28,19 @@ def model(params: Clusters, explored: Observed) -> "Words":
     return Words(params, of_texts(explored.text, explored.document, params.words))
 
 
-@dataclass(frozen=True)
 class Words:
     """A weight for each predicate and word; ridge, towards the words of the corpus."""
 
-    params: Clusters
-    vocabulary: Vocabulary
+    background: float = over.BACKGROUND
 
-    background: ClassVar[float] = over.BACKGROUND
-
-    @property
-    def slots(self) -> Sequence[str]:
+    def __init__(self, params: Clusters, vocabulary: Vocabulary) -> None:
+        self.params, self.vocabulary = params, vocabulary
+        self.slots: Sequence[str] = vocabulary.words
         """The words."""
-        return self.vocabulary.words
 
-    def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Wording | None = None) -> Wording:
+    def fit(
+        self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Wording | None = None
+    ) -> Wording:
         """By ridge maximum likelihood, over the words of all texts."""
         return over.fit(z, self.vocabulary.held(of.text), mass, start)
 
@@ -49,14 +49,20 @@ class Words:
         return wording.log2_likelihood(fitted, z, self.vocabulary.held(of.text), self._counting(leave_out))
 
     def gain_variance(
-        self, full: Wording, without: Wording, dropped: int, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()
+        self,
+        full: Wording,
+        without: Wording,
+        dropped: int,
+        z: Verdicts,
+        of: Observed,
+        leave_out: Sequence[int] = (),
     ) -> Bits:
         """Over words, drawn as the model without the predicate says."""
         held, counting = self.vocabulary.held(of.text), self._counting(leave_out)
         return wording.gain_variance(full, without, dropped, z, held, counting)
 
     def most_likely(self, frozen: Wording, z: Verdicts, of: Observed, mass: Mass) -> None:
-        """None: of weights of thousands of words the likeliest fit the texts at hand too well to be beaten."""
+        """None: the likeliest of thousands of weights fit the texts at hand too well to be beaten."""
         return None
 
     def errors(self, fitted: Wording, z: Verdicts, of: Observed) -> Weights:

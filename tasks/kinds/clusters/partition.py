@@ -48,8 +48,8 @@ def parts(
 
     Source:
         Spectral clustering (Ng, Jordan & Weiss 2001) of the graph of nearest neighbours, then expectation
-        and maximisation of a mixture of normal vectors and multinomial words. On news of four topics, of eight
-        draws of 1,024, one against the rest held out has F1 .809; of k-means alone .802.
+        and maximisation of a mixture of normal vectors and multinomial words. On eight draws of 1,024 news of
+        four topics, one against the rest held out has F1 .81; after k-means alone .80.
     """
     x = scaled(x)
     chosen = np.arange(len(x))
@@ -130,13 +130,10 @@ def _k_means(
     """Labels of the best of several starts."""
     from scipy.cluster.vq import kmeans2
 
-    best: tuple[float, Any] | None = None
+    found = []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="One of the clusters is empty")
         for _ in range(STARTS):
             centre, label = kmeans2(x, n_parts, iter=30, minit="++", rng=rng)
-            loss = round(float(((x - centre[label]) ** 2).sum()), 9)
-            if best is None or loss < best[0]:
-                best = loss, label
-    assert best is not None
-    return np.asarray(best[1])
+            found.append((round(float(((x - centre[label]) ** 2).sum()), 9), label))
+    return np.asarray(min(found, key=lambda one: one[0])[1])

@@ -121,8 +121,8 @@ def of_texts(texts: Sequence[str], document: Int[np.ndarray, " text"], most: int
     )
     if len(kept) < 2:
         raise CorpusError(
-            f"clusters: wanted words that are in {LEAST_DOCUMENTS} documents or more of the exploration half, "
-            f"which the model would explain, got {len(kept)} in {len(of_document)} documents. Bring more texts."
+            f"clusters: wanted words in {LEAST_DOCUMENTS} documents or more of the exploration half, "
+            f"to be explained by themes, got {len(kept)} in {len(of_document)} documents. Bring more texts."
         )
     held = languages.shares(sorted(set(texts)))
     return Vocabulary(tuple(kept[:most]), Rules.of(held).languages)

@@ -1,7 +1,7 @@
 """Sentences for a theme: a region of the vectors, named by its words, and words that tell of it.
 
-Measures of style and tone are left out unless `propose.families` names them: they are functions of all words of a
-text, and would foretell words that have no theme in common.
+Measures of style and tone are left out unless `propose.families` names them: they are functions of all words
+of a text, and would foretell words that have no theme in common.
 """
 
 from dataclasses import replace
@@ -65,7 +65,11 @@ class Look:
     """The texts at hand, prepared once."""
 
     def __init__(
-        self, study: Study, texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"], encoder: Encoder | None
+        self,
+        study: Study,
+        texts: pl.DataFrame,
+        embeddings: Float[np.ndarray, "text dim"],
+        encoder: Encoder | None,
     ) -> None:
         self._study, self._texts, self._embeddings = study, texts, embeddings
         self._contrast = Contrast.of(texts)
@@ -96,7 +100,7 @@ class Look:
         return [] if found.effect <= 0 else self._named(found, self._encoder)
 
     def words(self, most: int) -> list[Candidate]:
-        """Words and groups of words that are commoner in group A and in enough of it, the most telling first."""
+        """Words and groups of words that are commoner in group A, and in enough of it; the best first."""
         params = self._study.propose
         harvest = words.harvest(self._contrast, self._counted, self._rules, self._encoder)
         covering = [one for one in harvest.candidates if one.effect > 0 and self._covers(one)]
@@ -112,8 +116,8 @@ class Look:
         held = np.flatnonzero(candidate.held & self._contrast.in_a)[:N_EXAMPLES]
         examples = candidate.definition.get("exemplars") or [ids[i] for i in held.tolist()]
         return Proposal(
-            candidate.phrase, "A", candidate.family, candidate.grade, definitions.written(candidate.definition),
-            candidate.effect, candidate.z, tuple(examples),
+            candidate.phrase, "A", candidate.family, candidate.grade,
+            definitions.written(candidate.definition), candidate.effect, candidate.z, tuple(examples),
         )  # fmt: skip
 
     def _named(self, theme: Candidate, encoder: Encoder) -> list[Candidate]:
