@@ -1,5 +1,7 @@
 """Models of labels, scores and times behind one form."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from tasks.kinds.fitted.model import Model, foreseen, reader
 from tasks.kinds.fitted.observed import Observed, dealt
 from tasks.kinds.timeline.model import Times, weight_at
 from tasks.stats.gains import document_mass
+from tasks.stats.tilting import Tilting
 
 N = 240
 IDS = ["one", "two", "three"]
@@ -76,6 +79,10 @@ def test_nothing_is_likelier_than_the_likeliest(case: tuple[Model, np.ndarray, O
     best = model.most_likely(frozen_one, new, fresh, mass)
     assert best is not None
     assert np.isfinite(best).all()
+    if isinstance(frozen_one, Tilting):
+        # Changes that are nearly twice as large are among what is allowed.
+        steeper = replace(frozen_one, weight=1.9 * frozen_one.weight)
+        assert mass @ best >= mass @ model.bits(steeper, new, fresh)
     for other in (frozen_one, *(model.fit(new, fresh, m) for m in (mass, None))):
         rough = isinstance(model, Times) and other is not frozen_one
         if not rough:  # Fits to other texts may be rougher than what the frozen one allows.

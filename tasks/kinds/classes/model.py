@@ -15,6 +15,10 @@ from tasks.stats.normal import Normal
 
 SCORE = "score"
 """The only slot of a score."""
+RIDGE = 0.3
+"""Of labels: weights are as if drawn with a standard deviation of 1.8. With 1 those of a class of 2 % are
+pulled in so far that intervals miss them (planted 3 in 300 texts: 63 % covered, with 0.3 88 %, of 1,000 texts
+97 %); gains on new texts are the same."""
 
 
 def model(params: Classes, explored: Observed) -> Model:
@@ -49,6 +53,7 @@ class Labels:
             z[known],
             label[known],
             max(len(self.slots), 2),
+            ridge=RIDGE,
             mass=None if mass is None else mass[known],
             start=None if start is None else start.weight,
         )
@@ -88,7 +93,7 @@ class Labels:
 
     def errors(self, fitted: Multinomial, z: Verdicts, of: Observed) -> Weights:
         """By the curvature of the penalised likelihood."""
-        return multinomial.weight_error(fitted, z[self.known(of)])[:, : len(self.slots)]
+        return multinomial.weight_error(fitted, z[self.known(of)], RIDGE)[:, : len(self.slots)]
 
     def weights(self, fitted: Multinomial) -> Weights:
         """Constants, then a row for each predicate; a row sums to 0."""

@@ -37,20 +37,18 @@ def baselines(of: Refitted, texts: pl.DataFrame) -> pl.DataFrame:
     least = form.bits(nothing, np.zeros((len(of.of), 0)), of.of, words)
     bits = {frames.TOGETHER: form.bits(of.model.full, of.z, of.of, words)}
     for name, (seen, new) in _columns(of, texts).items():
-        bits[name] = form.bits(form.fit(seen, explored), new, of.of, words)
+        reached = form.bits(form.fit(seen, explored), new, of.of, words)
+        # What is no gain but for rounding is none.
+        bits[name] = np.where(np.isclose(reached, least, rtol=0, atol=1e-9), least, reached)
     found = gains(
         np.column_stack(list(bits.values())),
         np.repeat(least[:, None], len(bits), axis=1),
         of.of.document,
         of.level,
     )
-    figures = {"validity": found.mean, "lo": found.lo, "hi": found.hi, "p": found.p}
-    # Of no gain at all, text by text, the ends are known.
-    same = pl.Series([bool(np.allclose(one, least, atol=1e-9)) for one in bits.values()])
-    table = pl.DataFrame({"baseline": list(bits), **figures}).with_columns(
-        pl.when(same).then(0.0).otherwise(pl.col(name)).alias(name) for name in ("validity", "lo", "hi")
-    )
-    return frames.conform(table, frames.BASELINES)
+    lo, hi = effects.ends(found)
+    figures = {"validity": found.mean, "lo": lo, "hi": hi, "p": found.p}
+    return frames.conform(pl.DataFrame({"baseline": list(bits), **figures}), frames.BASELINES)
 
 
 def _columns(of: Refitted, texts: pl.DataFrame) -> dict[str, Halves]:

@@ -59,7 +59,7 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
     compared = compare(model, z, of, judged.verdict, words)
     found = gains(compared.full, compared.without, judged.document, level, compared.variance)
     least, most = missing(judged, model, z, of, compared, words, found)
-    lo, hi = _ends(found)
+    lo, hi = ends(found)
     said = ~np.isnan(judged.verdict)
     columns = {
         "n_a": said.sum(axis=0),
@@ -79,7 +79,7 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
     return frames.conform(pl.DataFrame(columns), pl.Schema({**frames.ESTIMATES, "e_value": pl.Float64()}))
 
 
-def _ends(found: Gains) -> tuple[Float[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
+def ends(found: Gains) -> tuple[Float[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
     """Ends of the intervals: the mean itself where no model tells any text apart, and never infinite."""
     alike = np.isinf(found.lo) & (found.mean == 0)
     lo, hi = (np.where(alike, 0.0, end) for end in (found.lo, found.hi))

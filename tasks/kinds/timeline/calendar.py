@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,8 +105,8 @@ class Calendar:
     def ticks(self) -> list[Row]:
         """Round times with their places."""
         if self.form == "order":
-            step = max(1, math.ceil((len(self.known) - 1) / (MOST_TICKS - 1)))
-            return [self._tick(number, value) for number, value in self.known[::step]]
+            every = max(1, math.ceil((len(self.known) - 1) / (MOST_TICKS - 1)))
+            return [self._tick(number, value) for number, value in self.known[::every]]
         if self.form == "number":
             step = max(round_step(self.span, MOST_TICKS), float(self._is_whole))
             first, last = math.ceil(self.lo / step - 1e-9), math.floor(self.hi / step + 1e-9)
@@ -138,12 +137,6 @@ class Calendar:
         at = self.at(number)
         # A label at an edge does not stand out of the picture.
         return {"at": at, "label": label, "anchor": "start" if at < 6 else "end" if at > 94 else "middle"}
-
-
-def thinned(ticks: Sequence[Row], most: int = 3) -> list[Row]:
-    """At most so many ticks, evenly: for a narrow picture."""
-    step = max(1, math.ceil(len(ticks) / most))
-    return list(ticks[::step])
 
 
 def _plain(written: str) -> float | None:
