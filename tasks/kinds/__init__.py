@@ -321,13 +321,8 @@ class Kind:
         return held["group"] == held["direction"]
 
     @property
-    def folder(self) -> Path:
-        """Where it lives: its prompts and templates are there [report]."""
-        return self.folders[0]
-
-    @property
     def folders(self) -> list[Path]:
-        """Where its templates lie: its own folder, then that of what it shares with other kinds [report]."""
+        """Where its templates lie: the folder it lives in, then that of what it shares with others [report]."""
         modules = dict.fromkeys([f"{__name__}.{self.name}", *(of.__module__ for of in type(self).__mro__)])
         named = [name for name in modules if name.startswith(f"{__name__}.")]
         return [Path(str(importlib.import_module(name).__file__)).parent for name in named]

@@ -242,7 +242,7 @@ def test_nothing_in_prompt_answer_model_or_category_acts(project: Project) -> No
 
 def test_the_page_runs_its_kinds_own_script(project: Project) -> None:
     (script,) = Node(made(project)).nodes("script")
-    own = (kinds.load("model_pair").folder / "page.js").read_text("utf-8")
+    own = (kinds.load("model_pair").folders[0] / "page.js").read_text("utf-8")
     assert str(script.children[0]).endswith(own)
     assert "innerHTML" not in own
 
