@@ -157,11 +157,14 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
     study, kind = seen.study, kinds.load(seen.study.kind)
     actors = kind.actors(study.engine)
     own = _own(seen, actors)
-    if study.propose.only and not kind.fits:
+    if kind.fits:
+        # What the user asks is part of the model, as it was measured there.
+        found = kind.propose(replace(seen, asked=tuple(own.proposals)), actors, _rng(study), search)
+        found = replace(found, noted={**found.noted, **own.noted}, calls=(*own.calls, *found.calls))
+    elif study.propose.only:
         found = own
     else:
-        seen = replace(seen, asked=tuple(own.proposals))
-        found = kind.propose(seen, actors, np.random.default_rng([study.seed, 1]), search)
+        found = kind.propose(seen, actors, _rng(study), search)
         # Recorded predicates are tested all, however many.
         found = _with_own(own, found, max(study.propose.max_predicates, len(found.proposals)))
     if not found.proposals:
@@ -170,6 +173,10 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
     if strangers:
         raise SplitError(f"proposals name texts outside the exploration half: {', '.join(strangers[:5])}.")
     return found
+
+
+def _rng(study: Study) -> np.random.Generator:
+    return np.random.default_rng([study.seed, 1])
 
 
 def meanings(study: Study, texts: pl.DataFrame, recorded: pl.DataFrame | None) -> list[tuple[Asked, Meaning]]:
