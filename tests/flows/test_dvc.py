@@ -83,7 +83,7 @@ def test_a_kill_in_the_middle_of_verify_changes_nothing(dvc_project: Project) ->
     assert "verify" in ran(dvc(folder, "repro"), "news")
     assert len(list((folder / "data/news/5_verdicts").glob("part-*.parquet"))) > len(left)
     after_kill = hashes(folder, "news")
-    dvc(folder, "repro", "--force")
+    dvc(folder, "repro", "--force", "report@news")
     assert hashes(folder, "news") == after_kill
 
 

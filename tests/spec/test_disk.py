@@ -14,7 +14,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows.stages import is_worth_retrying
 from tasks import paths
 from tasks.__main__ import main
 from tasks.errors import MissingStageError
@@ -121,6 +120,8 @@ def test_a_file_that_may_not_grow_is_a_full_disk_too(
 
 
 def test_a_full_disk_is_not_tried_again_and_a_passing_error_is() -> None:
+    from flows.stages import is_worth_retrying
+
     class Failed:
         def __init__(self, error: Exception) -> None:
             self._error = error
