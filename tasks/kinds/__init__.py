@@ -322,7 +322,7 @@ class Kind:
 
     @property
     def folders(self) -> list[Path]:
-        """Where its templates lie: the folder it lives in, then that of what it shares with others [report]."""
+        """Where its templates lie: its own folder, then that of what it shares [report]."""
         modules = dict.fromkeys([f"{__name__}.{self.name}", *(of.__module__ for of in type(self).__mro__)])
         named = [name for name in modules if name.startswith(f"{__name__}.")]
         return [Path(str(importlib.import_module(name).__file__)).parent for name in named]

@@ -189,7 +189,7 @@ def score_judged(of: Judged, walk: Walk | None = None, n_looks: int | None = Non
     rows = found.table.with_columns(
         pl.Series("predicate_id", [p.predicate_id for p in of.predicates]),
         *_gaps(of),
-        pl.Series("group_id", [of.predicates[k].predicate_id for k in leader]),
+        pl.Series("group_id", [of.predicates[k].predicate_id for k in leader.tolist()]),
         pl.Series("conditional_validity", _beyond_leader(of, leader.tolist()), dtype=pl.Float64),
         *(
             pl.Series(f"adjusted_{name}", list(values), dtype=pl.Float64)

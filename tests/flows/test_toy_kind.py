@@ -79,12 +79,10 @@ def test_no_file_outside_a_kinds_folder_names_the_kind() -> None:
             for name in kinds.names():
                 if inside[:3] == ("tasks", "kinds", name):
                     continue
-                # Some names are words of every day: these are meant where they are quoted or imported.
+                # Some names are words of every day: these are meant where they are imported or compared with.
                 is_word = "_" not in name
-                named = re.search(
-                    rf"[\"'`]{name}[\"'`]|kinds[./]{name}\b|kind: {name}\b" if is_word else rf"\b{name}\b",
-                    source,
-                )
+                meant = rf"kinds[./]{name}\b|kind: {name}\b|[=!]= [\"']{name}[\"']|[\"']{name}[\"'] [=!]="
+                named = re.search(meant if is_word else rf"\b{name}\b", source)
                 # The kind of a study that names none.
                 is_default = name == "corpus_pair" and inside == ("tasks", "study", "study.py")
                 assert not named or is_default, f"{'/'.join(inside)} names the kind {name}"
@@ -123,10 +121,7 @@ def test_a_study_without_the_block_of_its_kind_is_told_what_to_write(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (
-            {"kind": 5},
-            "studies.news.kind: wanted one of classes, clusters, corpus_pair, encoder_failures, model_pair, timeline, got 5.",
-        ),
+        ({"kind": 5}, f"studies.news.kind: wanted one of {', '.join(kinds.names())}, got 5."),
         ({"corpus_pair": {"x": 1}}, "studies.news.corpus_pair.x: unknown key."),
         (
             {"encoder_failures": {"treshold": 1}},

@@ -88,9 +88,7 @@ def test_a_rating_of_one_to_five_as_a_score(project: Project) -> None:
     # Rounding to 1 to 5 takes a little off: what the weights are, very many texts say.
     held, rating = written_texts.ratings(200_000, weight, 0.7, np.random.default_rng(0))
     true = np.linalg.lstsq(np.column_stack([np.ones(len(held)), held]), rating, rcond=None)[0][1:]
-    covered = [
-        row["lo"] <= true[WORDS.index(row["word"])] <= row["hi"] for row in told.iter_rows(named=True)
-    ]
+    covered = [row["lo"] <= true[WORDS.index(row["word"])] <= row["hi"] for row in told.iter_rows(named=True)]
     assert sum(covered) >= 3
 
 

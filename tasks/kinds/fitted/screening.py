@@ -93,7 +93,11 @@ def _half(
     rest = number - expected[:, : number.shape[1]]
     column = candidates - expected[:, number.shape[1] :]
     left = np.maximum(rest[learns].var(axis=0), _LEAST)
-    weight = column[learns].T @ rest[learns] / ((column[learns] ** 2).sum(axis=0)[:, None] * left + (RIDGE_OF_MANY if of_many else RIDGE))
+    weight = (
+        column[learns].T
+        @ rest[learns]
+        / ((column[learns] ** 2).sum(axis=0)[:, None] * left + (RIDGE_OF_MANY if of_many else RIDGE))
+    )
     weight[left_out[:, told]] = 0.0
     there = column[~learns]
     bits = there * (rest[~learns] @ weight.T)
