@@ -81,7 +81,7 @@ def test_no_file_outside_a_kinds_folder_names_the_kind() -> None:
                     continue
                 # Some names are words of every day: these are meant where they are imported or compared with.
                 is_word = "_" not in name
-                meant = rf"kinds[./]{name}\b|kind: {name}\b|[=!]= [\"']{name}[\"']|[\"']{name}[\"'] [=!]="
+                meant = rf"kinds[./]{name}\b|[=!]= [\"']{name}[\"']|[\"']{name}[\"'] [=!]="
                 named = re.search(meant if is_word else rf"\b{name}\b", source)
                 # The kind of a study that names none.
                 is_default = name == "corpus_pair" and inside == ("tasks", "study", "study.py")
