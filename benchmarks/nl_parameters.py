@@ -13,9 +13,9 @@ reference_phi_predicate_strings; discontinuity_penalty where texts are over time
 
 Every F1 is of the confirmation half, a macro average over the references. Who stands for which reference is
 settled on the exploration half (one to one, by the largest sum of F1), so that no confirmation text helps to
-choose. floor: a predicate that always holds. ceiling: the references themselves, as many as there are predicates
-(with fewer, below 1). kmeans: K clusters of the bundled encoder's vectors; nmf: K topics of words (tf-idf); both
-fitted on the exploration half, confirmation texts assigned.
+choose. floor: a predicate that always holds. ceiling: the references themselves, as many as there are
+predicates (with fewer, below 1). kmeans: K clusters of the bundled encoder's vectors; nmf: K topics of words
+(tf-idf); both fitted on the exploration half, confirmation texts assigned.
 
 Each fit is made twice: as it is, candidates judged on a growing part of the texts, and with all candidates
 judged on all texts; `judgements` are those of the first. objective: of a file over time, the published
@@ -26,7 +26,7 @@ The last line is one JSON object.
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ import polars as pl
 import yaml
 from jaxtyping import Bool, Float
 
-from benchmarks import studies
+from benchmarks import growth, studies
 from benchmarks.nl_oracle import Oracle
 from tasks import kinds, paths
 from tasks.engines.roles import VALUE, Judge
@@ -274,11 +274,14 @@ def objective(problem: Problem) -> dict[str, Any]:
     """The published objective at the references, and what it took; null where texts are not over time."""
     if problem.penalty is None:
         return {"objective": None}
+    z, at = problem.truth.astype(float), np.arange(len(problem.texts), dtype=float)
     started = time.process_time()
-    fit = tilting.fit(
-        problem.truth.astype(float), np.arange(len(problem.texts), dtype=float), problem.penalty
-    )
-    return {"objective": fit.objective, "objective_cpu_s": round(time.process_time() - started, 3)}
+    fit = tilting.fit(z, at, problem.penalty)
+    told = {"objective": fit.objective, "objective_cpu_s": round(time.process_time() - started, 3)}
+    if problem.penalty == 1:
+        beside = growth.beside_published(z)
+        told |= {name: value for name, value in beside.items() if name.startswith("published")}
+    return told
 
 
 if __name__ == "__main__":

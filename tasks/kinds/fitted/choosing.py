@@ -118,7 +118,22 @@ class Gauge:
         """What columns gain over the old ones on the tune part; own words of those that differ left out."""
         left_out = self._left_out(new, old)
         gained = [self._bits(columns, 0, self.tune, left_out) for columns in (new, old)]
-        return gains.gains(gained[0], gained[1][:, None], self.look.of.document[self.tune], LEVEL)
+        document = self.look.of.document[self.tune]
+        variance = self._variance(new, old, left_out)
+        return gains.gains(gained[0], gained[1][:, None], document, LEVEL, variance)
+
+    def _variance(
+        self, new: Sequence[int], old: Sequence[int], left_out: tuple[int, ...]
+    ) -> Float[np.ndarray, "text 1"] | None:
+        """Of each text's gain on the tune part, as the model without the one more expects it."""
+        more = set(new) - set(old)
+        if len(more) != 1 or len(new) != len(old) + 1:
+            return None
+        own = sorted(new)
+        full, without = (self._models[tuple(sorted(columns)), 0] for columns in (new, old))
+        z, of = self.z[self.tune][:, own], self.look.of.take(self.tune)
+        dropped = own.index(more.pop())
+        return self.look.model.gain_variance(full, without, dropped, z, of, left_out)[:, None]
 
     def on_fit(self, new: Sequence[int], old: Sequence[int]) -> float:
         """The same on the fit part, by exchanged halves."""
@@ -260,7 +275,8 @@ def _part(gauge: Gauge, whole: int, rest: Sequence[int], free: Sequence[int]) ->
         k
         for k in free
         if z[:, k] @ z[:, whole] >= INSIDE * z[:, k].sum()
-        and z[:, k].sum() < z[:, whole].sum() and told @ z[:, k] < (1 - INSIDE / 10) * twice
+        and z[:, k].sum() < z[:, whole].sum()
+        and told @ z[:, k] < (1 - INSIDE / 10) * twice
     ]
     gain = {k: gauge.on_fit([*rest, k], rest) for k in gauge.screened(rest, parts)[:LOOKED_AT]}
     best = max(gain, key=lambda k: (gain[k], -k), default=None)
@@ -300,14 +316,14 @@ def _worth_on_fit(gauge: Gauge, column: int, rest: Sequence[int]) -> float:
 
 
 def _thinned(gauge: Gauge, chosen: Chosen) -> None:
-    """Drops what adds nothing to the others, the least first; what was asked for stays."""
+    """Drops what is not borne out beside all the others, the least first; what was asked for stays."""
     while len(chosen.columns) > chosen.asked:
         told = {
             k: gauge.on_tune(chosen.columns, _without(chosen.columns, k))
             for k in chosen.columns[chosen.asked :]
         }
         least = min(told, key=lambda k: (round(float(told[k].mean[0]), 9), k))
-        if told[least].mean[0] > 0:
+        if told[least].lo[0] > 0:
             return
         chosen.note("drop", least, told[least], kept=False)
         chosen.columns = _without(chosen.columns, least)

@@ -57,7 +57,7 @@ class Answers:
         return list(range(before, len(self.candidates)))
 
     def ask(self, columns: Sequence[int], rows: Int[np.ndarray, " row"]) -> None:
-        """Asks what is not known yet of these texts and candidates, at once where they lack the same texts."""
+        """Asks what is not known yet of these, at once of all candidates that lack the same texts."""
         groups: dict[bytes, list[int]] = {}
         for column in columns:
             groups.setdefault(self.asked[rows, column].tobytes(), []).append(column)

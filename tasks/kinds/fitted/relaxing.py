@@ -15,6 +15,7 @@ from tasks.kinds.fitted.look import Look
 from tasks.kinds.fitted.model import Verdicts
 from tasks.kinds.parts import Seen
 from tasks.records import Call, Proposal
+from tasks.study import Study
 
 DIRECTIONS = 6
 """Looked at in a round."""
@@ -70,7 +71,7 @@ class Relaxed:
         return found
 
 
-def _cheaper(seen: Seen) -> "roles.Study":
+def _cheaper(seen: Seen) -> Study:
     """The study as a proposer needs it who is asked many times, and whose proposals are judged elsewhere."""
     study = seen.study
     least = {

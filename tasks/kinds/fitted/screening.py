@@ -3,7 +3,7 @@
 What is observed of a text is taken as numbers (`Model.targets`: labels as columns of 0 and 1, counts of
 words, waves of time), and the log-likelihood as quadratic around what the chosen predicates say: then the
 gain of every candidate is a few products of matrices. Halves of the documents are exchanged, so that no text
-is foretold by weights that it had a part in. It orders candidates and drops some; models decide who is chosen.
+is foretold by weights that it had a part in. It orders candidates and drops some; models decide.
 """
 
 from dataclasses import dataclass
