@@ -131,8 +131,9 @@ class _Race:
     def _front(self, path: Sequence[int]) -> tuple[list[int], float]:
         """Who is not confidently behind the best beside the path, the best first, and its gain."""
         z = np.column_stack([self.z, self.column[:, list(path)]])
-        gain = screening.gains(self._targets, z, self.column, self.left_out, of_many=True)
-        if self.look.of_themes:
+        themes = self.look.of_themes
+        gain = screening.gains(self._targets, z, self.column, self.left_out, of_many=themes)
+        if themes:
             gain = gain * screening.worth(z, self.column)
         by_document = (self._member @ gain) / self._size[:, None]
         mean = np.round(by_document.mean(axis=0), 9)
