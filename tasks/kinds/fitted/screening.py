@@ -31,7 +31,7 @@ class Targets:
     first: Bool[np.ndarray, " text"]
     """Which half of the documents a text is in."""
     pinned: float = 0.0
-    """How often all texts together count once more as one for which nothing holds and which is as foretold."""
+    """How often all texts together count once more as one for which nothing holds, foretold as they are."""
 
 
 def gains(
