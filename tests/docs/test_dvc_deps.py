@@ -36,10 +36,10 @@ LOADS_GOLD_JUDGE = {"verify"}
 EMPTY = {"tasks/__init__.py", "tasks/kinds/__init__.py"}
 
 
-def _members() -> dict[str, set[str]]:
-    """Member of `Kind` -> who calls it, as its docstring says in brackets."""
+def _members(package: str = "tasks.kinds", name: str = "Kind") -> dict[str, set[str]]:
+    """Member of `Kind`, or of a kind -> who calls it, as its docstring says in brackets."""
     found = {}
-    for node in _class("tasks.kinds", "Kind").body:
+    for node in _class(package, name).body:
         if isinstance(node, ast.FunctionDef):
             said = re.findall(r"\[([a-z,\s]+)\]", ast.get_docstring(node) or "")
             found[node.name] = {one.strip() for one in said[-1].split(",")} if said else {ALWAYS}
@@ -84,12 +84,15 @@ def _imported_by_members(package: str, name: str = "") -> Iterator[tuple[str, st
 def graphs() -> dict[tuple[str, str], grimp.ImportGraph]:
     """By stage and kind: without what only members of the kind import that other stages call."""
     whole = grimp.build_graph("tasks", cache_dir=None, exclude_type_checking_imports=True)
-    calls, found = _members(), {}
+    found = {}
     for stage in paths.STAGES:
         for kind in {kind for kind, _ in ASKED}:
             graph = deepcopy(whole)
             shared = [(f"tasks.kinds.{one}", "") for one in (kinds.load(kind).shares,) if one]
-            for package, name in (("tasks.kinds", "Kind"), *shared, (f"tasks.kinds.{kind}", "")):
+            homes = (("tasks.kinds", "Kind"), *shared, (f"tasks.kinds.{kind}", ""))
+            # What a kind adds says so itself; of a member of `Kind` that one says it.
+            calls = {k: v for home in reversed(homes) for k, v in _members(*home).items()}
+            for package, name in homes:
                 kept, dropped = set(), set()
                 for member, imported in _imported_by_members(package, name):
                     is_called = calls.get(member, {ALWAYS}) & {stage, ALWAYS}

@@ -44,20 +44,20 @@ class ClassesKind(Fitted):
         return gathering.gathered(study, asked.value, lambda rows, at: labels.read(rows, at, asked))
 
     def model(self, study: Study, explored: Observed) -> Model:
-        """One weight a class, or one for the score."""
+        """One weight a class, or one for the score [propose, score]."""
         from tasks.kinds.classes import model
 
         return model.model(own(study), explored)
 
     def parts(self, of: Observed) -> dict[str, Bool[np.ndarray, " text"]]:
-        """Texts of each class."""
+        """Texts of each class [score]."""
         from tasks.kinds.classes import model
 
         said = np.array(of.said or (), dtype=object)
         return {} if model.is_score(of) else {str(one): said == one for one in sorted(set(of.said or ()))}
 
     def known(self, study: Study, of: Observed, bits: float) -> tuple[str, float]:
-        """Of a label's entropy, or of a score's variance."""
+        """Of a label's entropy, or of a score's variance [score]."""
         from tasks.kinds.classes import model
 
         if model.is_score(of):

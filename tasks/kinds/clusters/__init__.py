@@ -45,7 +45,7 @@ class ClustersKind(Fitted):
     )
 
     def model(self, study: Study, explored: Observed) -> Model:
-        """One weight a word."""
+        """One weight a word [propose, score]."""
         from tasks.kinds.clusters import model
 
         return model.model(own(study), explored)
@@ -57,7 +57,7 @@ class ClustersKind(Fitted):
         return page.section(outputs)
 
     def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
-        """Texts beyond the border of a theme, and all others; a language model is shown the clearer ones."""
+        """Texts beyond the border of a theme, and all others; a language model is shown the clearer ones [propose]."""
         inside = direction > 0
         if study.engine != "llm" or not inside.any() or inside.all():
             return np.flatnonzero(inside), np.flatnonzero(~inside)

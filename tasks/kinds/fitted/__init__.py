@@ -80,7 +80,7 @@ class Fitted(Kind):
     )
 
     def model(self, study: Study, explored: Observed) -> "Model":
-        """The form of the model, with what the exploration half fixes of it."""
+        """The form of the model, with what the exploration half fixes of it [propose, score]."""
         raise NotImplementedError
 
     def check(self, study: Study) -> None:
@@ -141,23 +141,23 @@ class Fitted(Kind):
         return fitting.fitted(self, seen, actors, rng)
 
     def fit_judge(self, study: Study, actors: roles.Engine) -> roles.Judge:
-        """Who judges while the model is fitted: who judges later, in name and verdicts."""
+        """Who judges while the model is fitted: who judges later, in name and verdicts [propose]."""
         judge: roles.Judge = getattr(actors, "fit_judge", actors.judge)(study)
         return judge
 
     def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
-        """Rows of the top of a direction, which a proposer is asked about, and of what it is held against."""
+        """Rows of the top of a direction, which a proposer is asked about, and of what it is held against [propose]."""
         order = np.argsort(direction, kind="stable")
         end = min(max(LEAST_END, int(len(order) * END)), len(order) // 2)
         return order[len(order) - end :], order[:end]
 
     def with_values(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
-        """The texts with columns value and number of tables.VALUES."""
+        """The texts with columns value and number of tables.VALUES [propose, score]."""
         known = frames.read(paths.output(study.name, "collect"), "values.parquet", tables.VALUES)
         return texts.join(known, on="text_hash", how="left", maintain_order="left")
 
     def observed(self, study: Study, rows: pl.DataFrame) -> Observed:
-        """What the model explains of each row."""
+        """What the model explains of each row [propose, score]."""
         document = rows["document_id"].rank("dense").to_numpy().astype(np.int64) - 1
         text = tuple(rows["text"])
         if not self.has_values:
@@ -193,21 +193,21 @@ class Fitted(Kind):
         return loads.of_fit(study, texts, names, units)
 
     def weights(self, of: "Refitted") -> pl.DataFrame:
-        """Rows of tables.WEIGHTS."""
+        """Rows of tables.WEIGHTS [score]."""
         from tasks.kinds.fitted import beside
 
         return beside.weights(of)
 
     def parts(self, of: Observed) -> dict[str, Bool[np.ndarray, " text"]]:
-        """Parts of the texts in each of which coverage is told, too, by what they are called."""
+        """Parts of the texts in each of which coverage is told, too, by what they are called [score]."""
         return {}
 
     def courses(self, of: "Refitted") -> pl.DataFrame:
-        """More rows of tables.COVERAGE: shares that are smooth over slots."""
+        """More rows of tables.COVERAGE: shares that are smooth over slots [score]."""
         return tables.COVERAGE.to_frame()
 
     def changes(self, of: "Refitted") -> pl.DataFrame:
-        """Rows of tables.CHANGES."""
+        """Rows of tables.CHANGES [score]."""
         return tables.CHANGES.to_frame()
 
     def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
@@ -223,7 +223,7 @@ class Fitted(Kind):
         return [headline.line(one) for one in told.values()]
 
     def known(self, study: Study, of: Observed, bits: float) -> tuple[str, float] | None:
-        """What share so many bits per text are of all there is to know, and of what; None: it has no end."""
+        """What share so many bits per text are of all there is to know, and of what; None: it has no end [score]."""
         return None
 
     def section(self, outputs: Outputs) -> Section | None:

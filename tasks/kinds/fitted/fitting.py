@@ -78,6 +78,8 @@ def search(seen: Seen, at: Look, answers: Answers, source: Source, fixed: int | 
     with progress.bar(f"fit {study.name}", max(steps, 1)) as advance:
         for _ in range(rounds):
             fresh = answers.add(source.proposed(state.z[:, state.chosen.columns], advance))
+            if not fresh:
+                break
             left = racing.raced(at, answers, state.chosen.columns, fresh, most, advance)
             answers.ask(left, every)
             state.pool += answers.usable(left, every)

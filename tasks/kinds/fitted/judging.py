@@ -81,13 +81,19 @@ class Answers:
         """What was said, gaps filled with the share among those judged."""
         return filled(self.score[rows][:, list(columns)])[0]
 
+    def answered(self, columns: Sequence[int], rows: Int[np.ndarray, " row"], sure: float) -> list[int]:
+        """Those that have not, by so many standard errors, too many gaps; the others are counted."""
+        gaps = np.isnan(self.score[rows][:, list(columns)]).mean(axis=0)
+        least = gaps - sure * np.sqrt(gaps * (1 - gaps) / max(len(rows), 1))
+        gapped = least > self.study.record.max_refusal_share
+        self.n_gapped += int(gapped.sum())
+        return [one for one, too_many in zip(columns, gapped, strict=True) if not too_many]
+
     def usable(self, columns: Sequence[int], rows: Int[np.ndarray, " row"]) -> list[int]:
         """Those without too many gaps that do not say the same of all these texts."""
-        score = self.score[rows][:, list(columns)]
-        gapped = np.isnan(score).mean(axis=0) > self.study.record.max_refusal_share
-        self.n_gapped += int(gapped.sum())
-        z, _ = filled(score)
-        return [one for i, one in enumerate(columns) if not gapped[i] and np.ptp(z[:, i]) > 0]
+        kept = self.answered(columns, rows, 0.0)
+        z = self.verdicts(kept, rows)
+        return [one for i, one in enumerate(kept) if np.ptp(z[:, i]) > 0]
 
     def predicate(self, one: Proposal) -> Predicate:
         """A candidate as the judge is asked about it."""

@@ -16,14 +16,18 @@ from tasks.kinds.fitted.judging import Answers
 from tasks.kinds.fitted.look import Look
 from tasks.stats.rectifier import members
 
-FIRST = 40
+FIRST = 64
 """Texts of the first part, at least."""
-PARTS = 8
+PARTS = 16
 """The first part is one of so many."""
+CLEAR = 2.5
+"""Standard errors by which the best of many must gain for its place to be one."""
 SURE = 3.0
 """Standard errors that make confidence."""
 HELD = 3
 """A predicate is told from chance where it holds, and fails to hold, of so many texts."""
+MORE = 3
+"""Steps that are taken beyond those of which the gain is clear."""
 CUT = 3
 """At most one in so many goes on."""
 SWAPS = 2
@@ -62,6 +66,7 @@ def raced(
     for size in sizes(len(look.growing)):
         rows = look.growing[:size]
         answers.ask(alive, rows)
+        alive = answers.answered(alive, rows, SURE)
         advance()
         if size < len(look.growing):
             alive = _left(look, answers, chosen, alive, most, rows)
@@ -112,11 +117,11 @@ class _Race:
         path: list[int] = []
         fronts: list[list[int]] = []
         useful = 0
-        for _ in range(min(steps, self.column.shape[1])):
-            front, gain = self._front(path)
+        while len(path) < min(steps, self.column.shape[1], max(useful, 1) + MORE):
+            front, clear = self._front(path)
             fronts.append(front)
             path.append(front[0])
-            useful += gain > 0
+            useful += clear
         for _ in range(SWAPS):
             for i in range(len(path)):
                 front, _ = self._front([*path[:i], *path[i + 1 :]])
@@ -128,21 +133,23 @@ class _Race:
                 place[one] = min(i, place.get(one, i))
         return sorted(place, key=lambda one: (place[one], one)), useful
 
-    def _front(self, path: Sequence[int]) -> tuple[list[int], float]:
-        """Who is not confidently behind the best beside the path, the best first, and its gain."""
+    def _front(self, path: Sequence[int]) -> tuple[list[int], bool]:
+        """Who is not confidently behind the best beside the path, that one first; and whether it gains."""
         z = np.column_stack([self.z, self.column[:, list(path)]])
-        gain = screening.gains(self._targets, z, self.column, self.left_out, of_many=True)
-        if self.look.of_themes:
+        themes = self.look.of_themes
+        gain = screening.gains(self._targets, z, self.column, self.left_out, of_many=themes)
+        if themes:
             gain = gain * screening.worth(z, self.column)
         by_document = (self._member @ gain) / self._size[:, None]
         mean = np.round(by_document.mean(axis=0), 9)
         mean[list(path)] = -np.inf
         best = int(np.argmax(mean))
+        own = _in_errors(by_document)
         near = _in_errors(by_document - by_document[:, [best]]) > -SURE
-        near &= (_in_errors(by_document) > -SURE) & np.isfinite(mean)
+        near &= (own > -SURE) & np.isfinite(mean)
         near[best] = False
         others = np.flatnonzero(near)
-        return [best, *others[np.argsort(-mean[others], kind="stable")].tolist()], float(mean[best])
+        return [best, *others[np.argsort(-mean[others], kind="stable")].tolist()], bool(own[best] > CLEAR)
 
 
 def _in_errors(value: Float[np.ndarray, "document candidate"]) -> Float[np.ndarray, " candidate"]:

@@ -31,7 +31,7 @@ class Targets:
     first: Bool[np.ndarray, " text"]
     """Which half of the documents a text is in."""
     pinned: float = 0.0
-    """How often all texts together count once more as one for which nothing holds and which is as foretold."""
+    """How often all texts together count once more as one for which nothing holds, foretold as they are."""
 
 
 def gains(
@@ -48,8 +48,8 @@ def gains(
         z: verdicts of the chosen.
         candidates: verdicts of the candidates.
         left_out: targets that do not count for a candidate.
-        of_many: what would be gained with weights learnt from many texts, from the few that there are: how far
-            what the halves say of the weights agrees, and nothing off for what few texts get wrong of them.
+        of_many: what would be gained with weights learnt from many texts, as these few foresee it: how far what
+            the halves say of the weights agrees, and nothing off for what few texts get wrong of them.
 
     Source:
         The log-likelihood to second order, U w - w' I w / 2 at w = U / (I + ridge), of which the score
@@ -93,11 +93,8 @@ def _half(
     rest = number - expected[:, : number.shape[1]]
     column = candidates - expected[:, number.shape[1] :]
     left = np.maximum(rest[learns].var(axis=0), _LEAST)
-    weight = (
-        column[learns].T
-        @ rest[learns]
-        / ((column[learns] ** 2).sum(axis=0)[:, None] * left + (RIDGE_OF_MANY if of_many else RIDGE))
-    )
+    ridge = RIDGE_OF_MANY if of_many else RIDGE
+    weight = column[learns].T @ rest[learns] / ((column[learns] ** 2).sum(axis=0)[:, None] * left + ridge)
     weight[left_out[:, told]] = 0.0
     there = column[~learns]
     bits = there * (rest[~learns] @ weight.T)

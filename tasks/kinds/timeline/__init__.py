@@ -60,7 +60,7 @@ class TimelineKind(Fitted):
         return guessing.block(rows)
 
     def model(self, study: Study, explored: Observed) -> Model:
-        """One weight a time."""
+        """One weight a time [propose, score]."""
         from tasks.kinds.timeline import model
 
         return model.model(own(study), explored)
@@ -88,19 +88,19 @@ class TimelineKind(Fitted):
         return page.section(outputs)
 
     def weights(self, of: "Refitted") -> pl.DataFrame:
-        """Over time."""
+        """Over time [score]."""
         from tasks.kinds.timeline import courses
 
         return courses.weights(of)
 
     def courses(self, of: "Refitted") -> pl.DataFrame:
-        """Shares over time."""
+        """Shares over time [score]."""
         from tasks.kinds.timeline import courses
 
         return courses.shares(of)
 
     def changes(self, of: "Refitted") -> pl.DataFrame:
-        """Jumps of shares."""
+        """Jumps of shares [score]."""
         from tasks.kinds.timeline import courses
 
         return courses.changes(of)
