@@ -32,7 +32,7 @@ CUT = 3
 """At most one in so many goes on."""
 SWAPS = 2
 """Rounds in which each one chosen gives its place to a better one."""
-SPARE = 6
+SPARE = 8
 """Candidates that go on at least, beside those that are needed."""
 
 
@@ -89,7 +89,7 @@ def _left(
     left_out = look.left_out([answers.candidates[alive[i]] for i in run])
     race = _Race(look, rows, answers.verdicts(chosen, rows), column[:, run], left_out)
     order, useful = race.order(steps)
-    room = max(2 * useful + SPARE, -(-len(run) // CUT))
+    room = max(useful + SPARE, -(-len(run) // CUT))
     kept = {run[i] for i in order[:room]}
     rare = {i for i in range(len(alive)) if held[i] < HELD and not (alike[i] and len(rows) >= PARTS * HELD)}
     return [one for i, one in enumerate(alive) if i in kept or i in rare]
