@@ -57,7 +57,10 @@ class ClustersKind(Fitted):
         return page.section(outputs)
 
     def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
-        """Texts beyond the border of a theme, and all others; a language model is shown the clearer ones [propose]."""
+        """Texts beyond the border of a theme, and all others [propose].
+
+        A language model is shown the clearer ones.
+        """
         inside = direction > 0
         if study.engine != "llm" or not inside.any() or inside.all():
             return np.flatnonzero(inside), np.flatnonzero(~inside)

@@ -146,7 +146,7 @@ class Fitted(Kind):
         return judge
 
     def ends(self, study: Study, direction: Float[np.ndarray, " text"]) -> Ends:
-        """Rows of the top of a direction, which a proposer is asked about, and of what it is held against [propose]."""
+        """Rows of the top of a direction, which a proposer is asked about, and of what is not [propose]."""
         order = np.argsort(direction, kind="stable")
         end = min(max(LEAST_END, int(len(order) * END)), len(order) // 2)
         return order[len(order) - end :], order[:end]
@@ -223,7 +223,7 @@ class Fitted(Kind):
         return [headline.line(one) for one in told.values()]
 
     def known(self, study: Study, of: Observed, bits: float) -> tuple[str, float] | None:
-        """What share so many bits per text are of all there is to know, and of what; None: it has no end [score]."""
+        """What share of all there is to know so many bits are, and of what; None: it has no end [score]."""
         return None
 
     def section(self, outputs: Outputs) -> Section | None:

@@ -11,7 +11,7 @@ from tasks.kinds.fitted.found import Found
 from tasks.kinds.fitted.model import Verdicts
 from tasks.records import Proposal
 from tasks.store import frames
-from tasks.store.sources import uniform
+from tasks.store.sources.hashing import uniform
 
 
 def restarts(found: Found, ids: Sequence[str], n: int) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from tasks.kinds.fitted.observed import Observed
 from tasks.kinds.fitted.screening import Targets
 from tasks.kinds.parts import Seen
 from tasks.records import Proposal
-from tasks.store.sources import uniform
+from tasks.store.sources.hashing import uniform
 
 FIT_SHARE = 0.7
 LEAST_DOCUMENTS = 10

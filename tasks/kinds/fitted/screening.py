@@ -16,8 +16,8 @@ from tasks.kinds.fitted.model import Verdicts
 RIDGE = 3.0
 """Of a weight, in the units of the log-likelihood: as small effects as a handful of texts could show."""
 RIDGE_OF_MANY = 0.3
-"""The same where the gain from many texts is asked. Of 89 news the four themes are then among the best five of
-twelve candidates; with the other ridge two of them are among the last."""
+"""The same where the gain from many texts is asked. Of 89 news the four themes are then among the best five
+of twelve candidates; with the other ridge two of them are among the last."""
 OVERLAP = 0.4
 """Of a gain so much is taken off where all texts that a theme holds for are told by others already."""
 _LEAST = 1e-9
