@@ -6,6 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tasks import kinds
+from tasks.errors import FrozenError
+from tasks.study import load
 from tests import written_texts
 from tests.conftest import Project
 from tests.written_texts import ASKED, WORDS
@@ -90,6 +93,22 @@ def test_a_rating_of_one_to_five_as_a_score(project: Project) -> None:
     true = np.linalg.lstsq(np.column_stack([np.ones(len(held)), held]), rating, rcond=None)[0][1:]
     covered = [row["lo"] <= true[WORDS.index(row["word"])] <= row["hi"] for row in told.iter_rows(named=True)]
     assert sum(covered) >= 3
+    told = kinds.load("classes").headline(load("planted"))
+    (line,) = kinds.load("classes").headline_lines(told)
+    # Normal errors: the variance that is left is what so many bits leave.
+    left = rating - np.column_stack([np.ones(len(held)), held]) @ [rating.mean() - held.mean(0) @ true, *true]
+    assert told["together"]["share"] == pytest.approx(1 - left.var() / rating.var(), abs=0.1)
+    assert told["together"]["best_bits"] < 0.05
+    assert "of the variance of the score" in line
+    _another_model_is_refused(project)
+
+
+def _another_model_is_refused(project: Project) -> None:
+    """The model was frozen with the predicates: score uses no other."""
+    file = project.folder / "data/planted/3_proposals/model.parquet"
+    pl.read_parquet(file).with_columns(pl.col("weight") * 1.1).write_parquet(file)
+    with pytest.raises(FrozenError, match="not the one that was frozen"):
+        project.run("planted", "score")
 
 
 def test_a_drift_and_a_jump(project: Project) -> None:
