@@ -48,8 +48,8 @@ def gains(
         z: verdicts of the chosen.
         candidates: verdicts of the candidates.
         left_out: targets that do not count for a candidate.
-        of_many: what would be gained with weights learnt from many texts, as these few foresee it: how far what
-            the halves say of the weights agrees, and nothing off for what few texts get wrong of them.
+        of_many: what would be gained with weights learnt from many texts, as these few foresee it: how far
+            the halves agree on the weights, and nothing off for what few texts get wrong of them.
 
     Source:
         The log-likelihood to second order, U w - w' I w / 2 at w = U / (I + ridge), of which the score
