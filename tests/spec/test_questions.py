@@ -56,8 +56,8 @@ def memory(project: Project) -> None:
 @pytest.mark.usefixtures("memory")
 def test_every_question_answers_with_its_defaults() -> None:
     assert sorted(duck.questions()) == [
-        "asked", "calls", "cost", "evidence", "held-up", "holdout-use", "past-discoveries", "rejected",
-        "strongest", "studies",
+        "asked", "calls", "changes", "cost", "evidence", "held-up", "holdout-use", "past-discoveries",
+        "rejected", "strongest", "studies",
     ]  # fmt: skip
     for name, title in duck.questions().items():
         assert title != name
@@ -193,7 +193,7 @@ def test_evidence_by_id_or_words() -> None:
         (
             "strongst",
             {},
-            r"did you mean `strongest`\?.*There are: asked, calls, cost, evidence, held-up",
+            r"did you mean `strongest`\?.*There are: asked, calls, changes, cost, evidence, held-up",
         ),
         (
             "strongest",

@@ -154,7 +154,7 @@ CASES: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no such parameter": (("query", "strongest", "stody=news"), 10, "did you mean `study`"),
     "SQL without quotes": (("query", "select", "1"), 10, "Put SQL in quotes."),
     "wrong SQL": (("query", "select nothing from runs"), 10, "nothing"),
-    "no such kind": (("studies", "--kind", "pair"), 10, "wanted one of corpus_pair, encoder_failures"),
+    "no such kind": (("studies", "--kind", "pair"), 10, "wanted one of classes, clusters"),
     "a kind without a study": (("studies", "--kind", "encoder_failures"), 10, "a study in params.yaml"),
 }
 
