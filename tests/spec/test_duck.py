@@ -51,6 +51,26 @@ def test_a_recorded_study_is_in_every_table() -> None:
     assert stored.equals(written)
 
 
+def test_when_it_changed_is_answered_for_discoveries_alone() -> None:
+    put_study()
+    scores = pl.read_parquet(paths.output("press", "score") / "scores.parquet").sort("is_discovery")
+    jump = {"at": 2.0, "lo": 1.0, "hi": 3.0, "said": "2020-03", "said_lo": "2020-02", "said_hi": "2020-04"}
+    shares = {"before": 0.05, "after": 0.3, "p": 0.001}
+    ids = scores["predicate_id"][[0, -1]]
+    jumps = pl.DataFrame([{"predicate_id": one, **jump, **shares} for one in ids])
+    frames.write(jumps, paths.output("press", "score") / "changes.parquet", frames.CHANGES)
+    duck.record("press")
+    assert n_rows()["changes"] == 2
+    ((study, predicate, *rest),) = duck.query("changes", {"study": "press"}).rows()
+    assert study == "press" and rest == ["2020-03", "2020-02", "2020-04", 0.05, 0.3, 0.001]
+    assert ("predicate", predicate) in {
+        ("predicate", one)
+        for key, one in ask("SELECT predicate_id, predicate FROM predicates")
+        if key == ids[1]
+    }
+    assert duck.query("changes", {"words": "no such word"}).is_empty()
+
+
 def test_recording_twice_changes_nothing_but_when() -> None:
     put_study()
     duck.record("press")
