@@ -63,11 +63,7 @@ def test_when_it_changed_is_answered_for_discoveries_alone() -> None:
     assert n_rows()["changes"] == 2
     ((study, predicate, *rest),) = duck.query("changes", {"study": "press"}).rows()
     assert study == "press" and rest == ["2020-03", "2020-02", "2020-04", 0.05, 0.3, 0.001]
-    assert ("predicate", predicate) in {
-        ("predicate", one)
-        for key, one in ask("SELECT predicate_id, predicate FROM predicates")
-        if key == ids[1]
-    }
+    assert dict(ask("SELECT predicate_id, predicate FROM predicates"))[ids[1]] == predicate
     assert duck.query("changes", {"words": "no such word"}).is_empty()
 
 
