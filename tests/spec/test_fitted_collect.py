@@ -272,7 +272,7 @@ def test_check_and_cost_of_a_pile_without_values(
     assert "120 texts: " in told and "explained" not in told and "cannot find anything" not in told
     assert main(["cost", "--study", "news"]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("at most 4 predicates x ") and "cannot find anything" not in told
+    assert told.startswith("at most 4 sentences x ") and "cannot find anything" not in told
 
 
 def test_new_knows_texts_with_times_and_no_groups(
