@@ -107,8 +107,8 @@ def _group(rows: pl.DataFrame, text: str, label: str) -> str:
     if not found:
         raise CorpusError(
             f"{label}: wanted a column with 2 to {MOST_GROUPS} values, each in several rows, to tell groups "
-            f"apart; there is none. Its columns: {listed(rows.columns)}. Name one with --group, or write "
-            "--group random for random halves."
+            f"apart; there is none. Its columns: {listed(rows.columns)}. Name one with --group, write "
+            "--group random for random halves, or write --kind clusters for the themes of all texts."
         )
     return min(found, key=lambda name: found[name])
 

@@ -11,9 +11,9 @@ import polars as pl
 from tasks import kinds, paths
 from tasks.commands import guess, output
 from tasks.commands.guess_results import guess_results
-from tasks.errors import ParamsError
+from tasks.errors import ParamsError, nearest
 from tasks.store.sources import groups, read_groups
-from tasks.store.sources.wording import shown
+from tasks.store.sources.wording import listed, shown
 from tasks.study import adding, naming
 from tasks.study.reading import study_of
 
@@ -46,7 +46,7 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         file: a file or folder.
-        asked: name, goal, encoding, text, group, document, a and b, where they are known.
+        asked: name, goal, encoding, kind, text, group, document, a and b, where they are known.
 
     Raises:
         ParamsError: the name is taken, or a column or value that is asked for is not there.
@@ -64,9 +64,12 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     }
     encoded = {"encoding": asked["encoding"]} if asked.get("encoding") else {}
     rows, label = groups.all_rows(_study(name, {**entry, "collect": {**encoded, "group": "random"}}))
+    known = {"name": name, "columns": rows.columns, "n_rows": rows.height}
+    if asked.get("kind"):
+        whole = _whole_of_kind(entry | ({"collect": encoded} if encoded else {}), rows, label, asked)
+        return _told(known, whole, asked.get("goal"))
     is_told = any(asked.get(key) for key in ("text", "group", "document", "a", "b"))
     found = None if is_told else guess_results(rows, label)
-    known = {"name": name, "columns": rows.columns, "n_rows": rows.height}
     if not is_told and not found:
         own = _of_kind(known, {**entry, **({"collect": encoded} if encoded else {})}, rows, asked.get("goal"))
         if own:
@@ -86,15 +89,56 @@ def _of_kind(
     """The same for a table that a kind knows as its own."""
     for kind in map(kinds.load, kinds.names()):
         if (block := kind.guessed(rows)) is not None:
-            whole = {**entry, "kind": kind.name, kind.name: block or None}
-            gathered = kind.gather(_study(known["name"], whole))
-            names = gathered.names
-            differ = f"how {' and '.join(names.values())} differ"
-            goal = goal or (differ if len(names) > 1 else kind.question.rstrip("?"))
-            counts = gathered.rows.group_by("group").len()
-            entry = {"goal": goal, **{key: value for key, value in whole.items() if key != "goal"}}
-            return {**known, "entry": entry, "names": names, "rows": dict(counts.iter_rows())}
+            whole = {**entry, "kind": kind.name, **_columns(kind, entry, rows), kind.name: block or None}
+            return _told(known, whole, goal)
     return None
+
+
+def _whole_of_kind(
+    entry: Mapping[str, Any], rows: pl.DataFrame, label: str, asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The entry of a study of the kind that is asked for.
+
+    Raises:
+        ParamsError: it is none that explains one corpus by a model.
+    """
+    fitting = [name for name in kinds.names() if kinds.load(name).fits]
+    if asked["kind"] not in fitting:
+        raise ParamsError(
+            f"--kind {asked['kind']}: wanted {listed(fitting)}{nearest(asked['kind'], fitting)}. Others are "
+            "known by their columns."
+        )
+    kind, block = kinds.load(asked["kind"]), None
+    if "value" in kind.Params.model_fields:
+        block = kind.guessed(rows) if not asked.get("group") else None
+        block = block or {"value": guess.guess(rows, label, {**asked, "a": None, "b": None}).group}
+    given = {key: asked.get(key) for key in ("text", "document")}
+    value = block["value"] if block else None
+    without = rows.drop(value) if value in rows.columns else rows
+    chosen = guess.guess(without, label, {**given, "group": "random"}).collect
+    del chosen["group"]
+    collect = {**entry.get("collect", {}), **chosen}
+    return {**entry, "kind": kind.name, "collect": collect, kind.name: block}
+
+
+def _told(known: Mapping[str, Any], whole: Mapping[str, Any], goal: str | None) -> dict[str, Any]:
+    """What is known of a study of a kind that has an entry of its own."""
+    kind = kinds.load(whole["kind"])
+    gathered = kind.gather(_study(known["name"], {"goal": "", **whole}))
+    differ = f"how {' and '.join(gathered.names.values())} differ"
+    goal = goal or (differ if len(gathered.names) > 1 else kind.question.rstrip("?"))
+    counts = gathered.rows.group_by("group").len()
+    entry = {"goal": goal, **{key: value for key, value in whole.items() if key != "goal"}}
+    return {**known, "entry": entry, "names": gathered.names, "rows": dict(counts.iter_rows())}
+
+
+def _columns(kind: kinds.Kind, entry: Mapping[str, Any], rows: pl.DataFrame) -> dict[str, Any]:
+    """`collect:` with the column of the texts, for a kind whose texts a column of another name holds."""
+    if not kind.fits or "text" in rows.columns:
+        return {}
+    found = guess.guess(rows, "", {"group": "random"}).collect
+    del found["group"]
+    return {"collect": {**entry.get("collect", {}), **found}}
 
 
 def _study(name: str, entry: Mapping[str, Any]) -> Any:
@@ -125,7 +169,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def _lines_of_kind(found: Mapping[str, Any], kind: str) -> list[str]:
-    block, names = found["entry"][kind] or {}, found["names"]
+    entry, names = found["entry"], found["names"]
+    block = {**entry.get("collect", {}), **(entry[kind] or {})}
     width = max(map(len, ["kind", *block]))
     return [
         f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",

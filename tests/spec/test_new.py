@@ -14,6 +14,7 @@ import pytest
 
 from tasks import study
 from tasks.__main__ import main
+from tasks.kinds import load as load_kind
 from tasks.store.sources import read_groups
 from tasks.study import dialect
 from tests.conftest import REPO, Project, sentences
@@ -326,3 +327,33 @@ def test_a_table_of_results_is_recognised(here: Project, capsys: pytest.CaptureF
     assert main(["check", "--study", "answers"]) == 0
     assert main(["new", "answers.csv", "--yes", "--name", "by-model", "--group", "model"]) == 0
     assert study.load("by-model").collect.results is None
+
+
+def test_a_kind_with_a_model_is_taken_where_it_is_asked_for(
+    here: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letters = [
+        {"sent": f"{1 + i % 28:02d}/{1 + i % 12:02d}/{1990 + i % 30}", "nr": i, "body": row["review"]}
+        for i, row in enumerate(ROWS)
+    ]
+    pl.DataFrame(letters).write_csv(here.folder / "letters.csv")
+    assert main(["new", "letters.csv", "--yes"]) == 0
+    assert "text   body" in capsys.readouterr().out, "dates are seen, whatever they are called"
+    read = study.load("letters")
+    assert (read.kind, read.collect.text, load_kind("timeline").params(read).value) == (
+        "timeline",
+        "body",
+        "sent",
+    )
+    assert main(["new", "letters.csv", "--name", "pile", "--kind", "clusters", "--yes"]) == 0
+    assert (study.load("pile").kind, study.load("pile").collect.text) == ("clusters", "body")
+    assert main(["new", "My Reviews.csv", "--kind", "classes", "--group", "score", "--yes"]) == 0
+    read = study.load("my-reviews")
+    assert (read.kind, read.collect.text, load_kind("classes").params(read).value) == (
+        "classes",
+        "review",
+        "score",
+    )
+    assert main(["check", "--study", "my-reviews"]) == 0
+    assert main(["new", "letters.csv", "--name", "other", "--kind", "cluster", "--yes"]) == 10
+    assert "did you mean `clusters`" in capsys.readouterr().err

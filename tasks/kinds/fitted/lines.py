@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import special
 
 from tasks.kinds import lines
 
@@ -13,6 +15,10 @@ _LONG = 40
 """Characters of a label that are shown."""
 _SMALL_GAIN = 0.3
 """Bits up to which a gain is told as guesses, too."""
+_TIMES = ("date", "year", "number", "version")
+"""What values are that are times."""
+_BEFORE = 0.1
+"""Share before the jump by which a gain is told."""
 _NOUN = {
     "date": "dates",
     "year": "years",
@@ -83,7 +89,8 @@ def effect(found: Mapping[str, Any]) -> list[str]:
     if smallest["alone"] is None:
         return []
     one, many = (_bits(smallest[name]) for name in ("alone", "of_many"))
-    alike = _as_guesses(smallest["alone"])
+    is_time = found["read"].get("values", {}).get("is") in _TIMES
+    alike = (_as_jump if is_time else _as_guesses)(smallest["alone"])
     return [
         f"  smallest gain found in 4 of 5 cases: about {one} bits a text for one hypothesis{alike}, {many} "
         "among many"
@@ -100,3 +107,19 @@ def _as_guesses(gain: float) -> str:
         return ""
     right = 0.5 + np.sqrt(gain * np.log(2) / 2)
     return f" (as much as guessing one of two even things with {right:.0%} right)"
+
+
+def _as_jump(gain: float) -> str:
+    """The gain as the jump of a share halfway through the texts, which tells as much of what comes when."""
+    after = np.linspace(_BEFORE, 1, 901)
+    told = _entropy((_BEFORE + after) / 2) - (_entropy(after) + _entropy(np.array(_BEFORE))) / 2
+    if gain > told[-1]:
+        return ""
+    return (
+        f" (as much as a share that jumps from {_BEFORE:.0%} to {after[np.argmax(told >= gain)]:.0%} halfway)"
+    )
+
+
+def _entropy(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bits that a verdict takes which is yes in this share."""
+    return (special.entr(share) + special.entr(1 - share)) / np.log(2)
