@@ -104,11 +104,14 @@ def test_a_rating_of_one_to_five_as_a_score(project: Project) -> None:
 
 
 def _another_model_is_refused(project: Project) -> None:
-    """The model was frozen with the predicates: score uses no other."""
-    file = project.folder / "data/planted/3_proposals/model.parquet"
-    pl.read_parquet(file).with_columns(pl.col("weight") * 1.1).write_parquet(file)
-    with pytest.raises(FrozenError, match="not the one that was frozen"):
-        project.run("planted", "score")
+    """The model was frozen with the predicates, and so were all values: score uses no others."""
+    for name, column in (("1_texts/values", "number"), ("3_proposals/model", "weight")):
+        file = project.folder / f"data/planted/{name}.parquet"
+        was = file.read_bytes()
+        pl.read_parquet(file).with_columns(pl.col(column) * 1.1).write_parquet(file)
+        with pytest.raises(FrozenError, match="not the one that was frozen"):
+            project.run("planted", "score")
+        file.write_bytes(was)
 
 
 def test_a_drift_and_a_jump(project: Project) -> None:

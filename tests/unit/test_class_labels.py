@@ -80,6 +80,9 @@ def test_scores_that_are_no_numbers() -> None:
         read([*numbers, *["high"] * 10], value_is="score")
     with pytest.raises(CorpusError, match=r"wanted different scores .* all 30 are 7"):
         read(["7"] * 30, value_is="score")
+    for unit in ("e200", "e-200"):
+        with pytest.raises(CorpusError, match="wanted scores of common size"):
+            read([f"{i}{unit}" for i in range(30)], value_is="score")
 
 
 def test_a_score_far_from_all_others_is_warned_of() -> None:

@@ -48,6 +48,7 @@ def test_a_text_has_a_word_once_and_its_halves_part_its_words() -> None:
         ("is about play", "", {"plays"}),
         ("x", {"kind": "words", "terms": ["the team"]}, {"team", "the"}),
         ("x", {"kind": "pattern", "pattern": "(?i)^gam"}, {"games"}),
+        ("x", {"kind": "pattern", "pattern": "\\bGam"}, {"games"}),
         ("x", {"kind": "similarity", "words": ["player"], "encoder": "team", "vector": [1.0]}, set()),
         ("x", "no JSON, but a team", {"team", "a"}),
     ],

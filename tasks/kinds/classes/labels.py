@@ -16,6 +16,8 @@ LEAST_OF_CLASS = 10
 """Fewest texts of a class: with fewer a half has hardly five of them, and nothing could be told of it."""
 _FAR = 10.0
 """Standard deviations from the mean beyond which a score hangs on single texts."""
+_LARGEST = 1e100
+"""Of a score, and of one over its spread: squares of larger ones are no numbers any more."""
 _NAMED = 5
 
 
@@ -61,6 +63,7 @@ def _scores(values: pl.Series, numbers: pl.Series, at: At) -> Valued:
         raise CorpusError(
             f"{at.where}: wanted different scores in {at.said}, all {len(there):,} are {there[0]:g}."
         )
+    _squarable(there, at)
     far = float(((there - there.mean()) / there.std()).abs().max() or 0)  # type: ignore[arg-type]
     if far > _FAR:
         warnings.append(
@@ -69,6 +72,20 @@ def _scores(values: pl.Series, numbers: pl.Series, at: At) -> Valued:
         )
     said = pl.select(pl.when(is_read).then(values)).to_series()
     return Valued(said, numbers, noted("score", values, is_read), warnings)
+
+
+def _squarable(there: pl.Series, at: At) -> None:
+    """Passes where squares of scores can be told apart.
+
+    Raises:
+        CorpusError: they are too large, or hardly differ.
+    """
+    ends = [float(end) for end in (there.min(), there.max())]  # type: ignore[arg-type]
+    if max(map(abs, ends)) > _LARGEST or ends[1] - ends[0] < 1 / _LARGEST:
+        raise CorpusError(
+            f"{at.where}: wanted scores of common size in {at.said}, got {ends[0]:g} to {ends[1]:g}. "
+            "Write them in another unit, or as logarithms."
+        )
 
 
 def _labels(rows: pl.DataFrame, values: pl.Series, at: At) -> Valued:

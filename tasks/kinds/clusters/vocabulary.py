@@ -80,8 +80,10 @@ class Vocabulary:
     def _matching(self, pattern: str) -> set[str]:
         if pattern_fault(pattern):
             return set()
-        found = pl.Series(self.words, dtype=pl.String)
-        return set(found.filter(found.str.contains(pattern)).to_list())
+        # Texts may have them with a capital, and patterns go by it.
+        plain = pl.Series(self.words, dtype=pl.String)
+        is_found = plain.str.contains(pattern) | plain.str.to_titlecase().str.contains(pattern)
+        return set(plain.filter(is_found | plain.str.to_uppercase().str.contains(pattern)).to_list())
 
     def _forms(self, said: set[str]) -> tuple[int, ...]:
         stems = {stem for word in said for stem in self._stems(word)}

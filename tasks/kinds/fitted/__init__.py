@@ -127,10 +127,10 @@ class Fitted(Kind):
         return lines.effect(found)
 
     def planned(self, study: Study) -> str:
-        """The test, with a hash of the model that is frozen with the predicates."""
+        """The test, with a hash of the model and the values that are frozen with the predicates."""
         from tasks.kinds.fitted import frozen
 
-        return frozen.planned(study)
+        return frozen.planned(study, self.has_values)
 
     def propose(
         self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None

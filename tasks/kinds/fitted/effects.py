@@ -100,13 +100,15 @@ def read(judged: Judged) -> Frozen:
     Raises:
         FrozenError: propose left another model than the one that was frozen.
     """
-    stamp = (paths.output(judged.study.name, "propose") / "model.parquet").stat().st_mtime_ns
-    return _read(judged.study, tuple(judged.predicates), paths.root().as_posix(), stamp)
+    parts = (("propose", "model"), ("propose", "explored"), ("collect", "values"), ("collect", "texts"))
+    files = [paths.output(judged.study.name, stage) / f"{name}.parquet" for stage, name in parts]
+    stamps = tuple(file.stat().st_mtime_ns for file in files if file.exists())
+    return _read(judged.study, tuple(judged.predicates), paths.root().as_posix(), stamps)
 
 
 @lru_cache(maxsize=1)
-def _read(study: Study, predicates: tuple[Predicate, ...], root: str, stamp: int) -> Frozen:
-    """`root` and `stamp` tell one state of the files from another."""
+def _read(study: Study, predicates: tuple[Predicate, ...], root: str, stamps: tuple[int, ...]) -> Frozen:
+    """`root` and `stamps` tell one state of the files from another."""
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     return frozen.read(study, predicates, kinds.load(study.kind), texts)
 

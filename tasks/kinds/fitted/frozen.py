@@ -87,12 +87,22 @@ def _rows(model: Model, without: str, ids: Sequence[str], fitted: Any) -> pl.Dat
     )
 
 
-def planned(study: Study) -> str:
-    """The planned test, with a hash over the model's weights and what they were fitted on."""
-    folder = paths.output(study.name, "propose")
+def planned(study: Study, has_values: bool) -> str:
+    """The planned test, with a hash over the model's weights, what they were fitted on, and all values.
+
+    The values decide the test as the verdicts do: labels that were mended once the gains were seen are
+    another test. A hash of those of the confirmation half tells nothing of them.
+
+    Args:
+        study: whose propose has run.
+        has_values: whether each text has a value.
+    """
+    read = [("propose", "model", tables.MODEL), ("propose", "explored", tables.EXPLORED)]
+    if has_values:
+        read.append(("collect", "values", tables.VALUES))
     parts = [
-        frames.read(folder, f"{name}.parquet", schema).write_ndjson()
-        for name, schema in (("model", tables.MODEL), ("explored", tables.EXPLORED))
+        frames.read(paths.output(study.name, stage), f"{name}.parquet", schema).write_ndjson()
+        for stage, name, schema in read
     ]
     return f"{TEST}:{frames.hashed(*parts)}"
 
@@ -107,11 +117,12 @@ def read(study: Study, predicates: Sequence[Predicate], kind: Any, texts: pl.Dat
         texts: rows of frames.TEXTS, all of them.
 
     Raises:
-        FrozenError: propose left another model than the one that was frozen.
+        FrozenError: propose left another model than the one that was frozen, or values are others.
     """
-    if predicates[0].planned_test != planned(study):
+    if predicates[0].planned_test != planned(study, kind.has_values):
+        what = "the model, or a value of a text, is" if kind.has_values else "the model is"
         raise FrozenError(
-            f"studies.{study.name}: the model is not the one that was frozen with its predicates. "
+            f"studies.{study.name}: {what} not the one that was frozen with its predicates. "
             "Rerun formalise and verify."
         )
     folder = paths.output(study.name, "propose")
