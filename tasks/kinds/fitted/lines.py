@@ -122,4 +122,4 @@ def _as_jump(gain: float) -> str:
 
 def _entropy(share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bits that a verdict takes which is yes in this share."""
-    return (special.entr(share) + special.entr(1 - share)) / np.log(2)
+    return np.asarray((special.entr(share) + special.entr(1 - share)) / np.log(2))
