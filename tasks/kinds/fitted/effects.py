@@ -15,7 +15,7 @@ from tasks.kinds.fitted.frozen import Frozen, others
 from tasks.kinds.fitted.model import Verdicts
 from tasks.kinds.fitted.observed import Observed, dealt
 from tasks.records import Predicate
-from tasks.stats.gains import Gains, document_mass, gains, log_evalue
+from tasks.stats.gains import Gains, association, document_mass, gains, log_evalue
 from tasks.store import frames
 from tasks.store.expectations import MOST_BITS
 from tasks.study import Study
@@ -61,6 +61,7 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
     least, most = missing(judged, model, z, of, compared, words, found)
     lo, hi = ends(found)
     said = ~np.isnan(judged.verdict)
+    borne_out = association(judged.verdict, _told(model, z, of, words), judged.document)
     columns = {
         "n_a": said.sum(axis=0),
         "n_b": np.zeros(said.shape[1], dtype=np.int64),
@@ -70,7 +71,7 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
         "validity": found.mean,
         "lo": lo,
         "hi": hi,
-        "p": found.p,
+        "p": np.maximum(found.p, borne_out),
         "missing_lo": least,
         "missing_hi": most,
         "method": [METHOD] * said.shape[1],
@@ -139,6 +140,16 @@ def compare(
         variance[:, k] = form.gain_variance(model.full, model.without[k], k, z, of, own)
     gaps = np.isnan(verdict)
     return Compared(*(np.where(gaps, np.nan, one) for one in (full, without, variance)))
+
+
+def _told(model: Frozen, z: Verdicts, of: Observed, words: Sequence[Sequence[int]]) -> Verdicts:
+    """How much likelier, in bits, the full model makes each text where a predicate holds than where not."""
+    found = np.empty(z.shape)
+    for k, own in enumerate(words):
+        holds, not_holds = (np.insert(others(z, k), k, verdict, axis=1) for verdict in (1.0, 0.0))
+        found[:, k] = model.model.bits(model.full, holds, of, own)
+        found[:, k] -= model.model.bits(model.full, not_holds, of, own)
+    return found
 
 
 def missing(
