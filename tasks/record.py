@@ -12,7 +12,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,9 +64,7 @@ def run(study: Study) -> dict[str, Any]:
     expectations.check_record(predicates, expectations.summarise(verdicts), discoveries, kind.scale)
     tested = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
     judged, embeddings = kind.evidence(study, texts, tested)
-    evidence = evidence_rows(
-        study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge, kind.supports
-    )
+    evidence = evidence_rows(study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge)
     if kind.compares:
         evidence = with_others(evidence, tested, frozen, judge)
     manifest = {
@@ -259,7 +257,6 @@ def evidence_rows(
     predicates: Sequence[Predicate],
     verdicts: pl.LazyFrame,
     judge: roles.Judge,
-    supports: Callable[[Study, pl.DataFrame], pl.Series] | None = None,
 ) -> pl.DataFrame:
     """Confirmation texts for each predicate (where it should hold) and against it, strongest first.
 
@@ -268,7 +265,6 @@ def evidence_rows(
 
     Args:
         predicates: in the order in which they are shown.
-        supports: whether a text for which one holds speaks for it, as `Kind.supports`.
     """
     wanted = pl.DataFrame(
         [
@@ -288,7 +284,7 @@ def evidence_rows(
         )
         .collect()
     )
-    speaks_for = (supports or kinds.Kind().supports)(study, held)
+    speaks_for = kinds.load(study.kind).supports(study, held)
     held = held.with_columns(
         role=pl.when(speaks_for).then(pl.lit("supports")).otherwise(pl.lit("contradicts"))
     )

@@ -12,9 +12,10 @@ from jaxtyping import Bool
 
 from tasks.kinds import Gathered, Outputs, Section
 from tasks.kinds.classes.params import Classes
-from tasks.kinds.fitted import Fitted, own
+from tasks.kinds.fitted import Fitted
 from tasks.kinds.fitted.model import Model
 from tasks.kinds.fitted.observed import Observed
+from tasks.kinds.fitted.params import own
 from tasks.study import Study
 
 

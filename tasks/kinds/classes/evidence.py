@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from tasks import paths
-from tasks.kinds.classes.page import SCORE
+from tasks.kinds.classes.params import SCORE
 from tasks.kinds.fitted import tables
 from tasks.store import frames
 from tasks.study import Study

@@ -6,15 +6,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from tasks.kinds.classes.params import Classes
+from tasks.kinds.classes.params import SCORE, Classes
 from tasks.kinds.fitted.model import Bits, Mass, Model, Verdicts, Weights, foreseen
 from tasks.kinds.fitted.observed import Observed
 from tasks.stats import multinomial, normal
 from tasks.stats.multinomial import Multinomial
 from tasks.stats.normal import Normal
 
-SCORE = "score"
-"""The only slot of a score."""
 RIDGE = 0.3
 """Of labels: weights are as if drawn with a standard deviation of 1.8. With 1 those of a class of 2 % are
 pulled in so far that intervals miss them (planted 3 in 300 texts: 63 % covered, with 0.3 88 %, of 1,000 texts
@@ -48,7 +46,8 @@ class Labels:
 
     def fit(self, z: Verdicts, of: Observed, mass: Mass | None = None, start: Any = None) -> Multinomial:
         """By ridge maximum likelihood, unless no text is of a known class."""
-        known, label = self.known(of), self._label(of)
+        label = self._label(of)
+        known = label >= 0
         return multinomial.fit(
             z[known],
             label[known],
@@ -60,8 +59,9 @@ class Labels:
 
     def bits(self, fitted: Multinomial, z: Verdicts, of: Observed, leave_out: Sequence[int] = ()) -> Bits:
         """log2 of the chance of each text's class."""
-        known, found = self.known(of), np.zeros(len(of))
-        found[known] = multinomial.log2_likelihood(fitted, z[known], self._label(of)[known])
+        label, found = self._label(of), np.zeros(len(of))
+        known = label >= 0
+        found[known] = multinomial.log2_likelihood(fitted, z[known], label[known])
         return found
 
     def gain_variance(

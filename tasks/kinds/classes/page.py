@@ -6,13 +6,12 @@ from typing import Any
 import polars as pl
 
 from tasks.kinds.classes import picture
-from tasks.kinds.fitted import page
+from tasks.kinds.classes.params import SCORE
+from tasks.kinds.fitted import page, tables
 from tasks.kinds.fitted.axis import is_known
 from tasks.kinds.parts import Outputs, Section
 
 Row = dict[str, Any]
-SCORE = "score"
-"""The only slot of a score."""
 _LABELS = {
     "plot": "What each sentence says of each class",
     "weights": "Coefficients in log-odds against the average class: +0.7 doubles the odds, −0.7 halves them.",
@@ -55,7 +54,6 @@ def section(outputs: Outputs, name: str) -> Section:
         "has_frozen": any(is_known(row["frozen"]) for row in of.weights.values()),
         "by_class": by_class,
         "headings": [("In each class", "coverage")] if by_class else [],
-        "planned": outputs.rows[0]["planned_test"] if outputs.rows else "",
     }
     return page.section(
         outputs,
@@ -80,8 +78,8 @@ def shares(of: page.Read, columns: Sequence[Mapping[str, Any]]) -> Row | None:
         {"row": row, "number": row["number"], "cells": _cells(of, row["predicate_id"], shown)}
         for row in of.found
     ]
-    if page.UNEXPLAINED in of.coverage and lines:
-        lines.append({"row": None, "number": "", "cells": _cells(of, page.UNEXPLAINED, shown)})
+    if tables.UNEXPLAINED in of.coverage and lines:
+        lines.append({"row": None, "number": "", "cells": _cells(of, tables.UNEXPLAINED, shown)})
     if not any(cell for line in lines for cell in line["cells"]):
         return None
     return {"columns": shown, "lines": lines, "n_more": max(len(columns) - picture.MOST_COLUMNS, 0)}

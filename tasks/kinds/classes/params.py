@@ -5,6 +5,9 @@ from typing import Literal
 from tasks.kinds.fitted.params import Fit
 from tasks.study.corpus import Column
 
+SCORE = "score"
+"""The only slot of a score."""
+
 
 class Classes(Fit):
     """What is predicted, and how."""

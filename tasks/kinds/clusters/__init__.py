@@ -15,9 +15,10 @@ from jaxtyping import Float
 from tasks.kinds import Outputs, Section
 from tasks.kinds.clusters.params import Clusters
 from tasks.kinds.clusters.tables import MAP
-from tasks.kinds.fitted import Ends, Fitted, own
+from tasks.kinds.fitted import Ends, Fitted
 from tasks.kinds.fitted.model import Model
 from tasks.kinds.fitted.observed import Observed
+from tasks.kinds.fitted.params import own
 from tasks.study import Study
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import polars as pl
 
 from tasks.kinds.clusters import picture
 from tasks.kinds.clusters.tables import MAP
-from tasks.kinds.fitted import axis, page
+from tasks.kinds.fitted import axis, page, tables
 from tasks.kinds.parts import Outputs, Section
 from tasks.store import frames
 
@@ -37,7 +37,6 @@ def section(outputs: Outputs) -> Section:
         "overlaps": overlaps,
         "tags": tags(held),
         "headings": [("Overlaps", "overlaps")] if overlaps else [],
-        "planned": outputs.rows[0]["planned_test"] if outputs.rows else "",
     }
     return page.section(
         outputs,
@@ -63,7 +62,7 @@ def sizes(of: page.Read, held: pl.DataFrame) -> Row:
         {**_share(of, row["predicate_id"], counted.get(row["predicate_id"], 0) / n), "row": row}
         for row in of.found
     ]
-    rest = _share(of, page.UNEXPLAINED, 1 - held["text_id"].n_unique() / n)
+    rest = _share(of, tables.UNEXPLAINED, 1 - held["text_id"].n_unique() / n)
     drawn = axis.table([*rows, {**rest, "row": None}], "share", signed=False)
     colours = [picture.colour_of(at) for at in range(len(rows))]
     return {

@@ -29,7 +29,7 @@ from tasks.engines import roles
 from tasks.kinds import Kind, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.fitted import tables
 from tasks.kinds.fitted.observed import Observed
-from tasks.kinds.fitted.params import MOST
+from tasks.kinds.fitted.params import MOST, own
 from tasks.store import frames
 from tasks.study import Study
 
@@ -229,8 +229,3 @@ class Fitted(Kind):
     def section(self, outputs: Outputs) -> Section | None:
         """Its part of the page."""
         return None
-
-
-def own(study: Study) -> Any:
-    """The study's block of its kind."""
-    return getattr(study, study.kind)

@@ -13,7 +13,6 @@ from tasks.stats.accuracy import share_ci_wilson_clustered
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
 
-UNEXPLAINED = "unexplained"
 MOST_SLOTS = 60
 """With more slots, which are words then, those of the largest weights are shown."""
 TOP_SLOTS = 12
@@ -83,7 +82,7 @@ def coverage(of: Refitted, parts: Parts, found: Sequence[str]) -> pl.DataFrame:
     """
     columns = dict(zip(of.model.ids, of.judged.verdict.T, strict=True))
     if found:
-        columns[UNEXPLAINED] = none_holds(np.column_stack([columns[one] for one in found]))
+        columns[tables.UNEXPLAINED] = none_holds(np.column_stack([columns[one] for one in found]))
     rows: list[dict[str, Any]] = []
     for name, held in columns.items():
         for slot, inside in {"": np.ones(len(held), dtype=bool), **parts}.items():

@@ -32,10 +32,10 @@ INSIDE, ENOUGH = 0.9, 0.4
 """A part of a predicate holds so far inside it, and foretells so much of what it does."""
 KEPT = 3
 """Predicates that are kept where the tune part bears none, so that a study can end and say so."""
-
-
 _LESS = 0.01
 """A difference of what a bit counts that is one."""
+_FIT, *_HALVES, _TUNE = range(4)
+"""Parts of the texts: the fit part, its two halves, and the tune part."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,7 @@ class Gauge:
         self._models: dict[tuple[tuple[int, ...], int], object] = {}
         fits = parts(self.look.draw if self.draw is None else self.draw)
         first = parts(np.where(fits, self.look.halves, np.inf), 0.5 * fits.mean())
-        self.tune = np.flatnonzero(~fits)
-        self._rows = (np.flatnonzero(fits), np.flatnonzero(fits & first), np.flatnonzero(fits & ~first))
+        self._rows = tuple(map(np.flatnonzero, (fits, fits & first, fits & ~first, ~fits)))
 
     @cached_property
     def _of(self) -> tuple[Observed, ...]:
@@ -112,12 +111,17 @@ class Gauge:
     @property
     def fit(self) -> Int[np.ndarray, " row"]:
         """Rows of the fit part."""
-        return self._rows[0]
+        return self._rows[_FIT]
+
+    @property
+    def tune(self) -> Int[np.ndarray, " row"]:
+        """Rows of the tune part."""
+        return self._rows[_TUNE]
 
     def on_tune(self, new: Sequence[int], old: Sequence[int]) -> Gains:
         """What columns gain over the old ones on the tune part; own words of those that differ left out."""
         left_out = self._left_out(new, old)
-        gained = [self._bits(columns, 0, self.tune, left_out) for columns in (new, old)]
+        gained = [self._bits(columns, _FIT, _TUNE, left_out) for columns in (new, old)]
         document = self.look.of.document[self.tune]
         variance = self._variance(new, old, left_out)
         return gains.gains(gained[0], gained[1][:, None], document, LEVEL, variance)
@@ -130,8 +134,8 @@ class Gauge:
         if len(more) != 1 or len(new) != len(old) + 1:
             return None
         own = sorted(new)
-        full, without = (self._models[tuple(sorted(columns)), 0] for columns in (new, old))
-        z, of = self.z[self.tune][:, own], self.look.of.take(self.tune)
+        full, without = (self._models[tuple(sorted(columns)), _FIT] for columns in (new, old))
+        z, of = self.z[self.tune][:, own], self._of[_TUNE]
         dropped = own.index(more.pop())
         return self.look.model.gain_variance(full, without, dropped, z, of, left_out)[:, None]
 
@@ -139,10 +143,10 @@ class Gauge:
         """The same on the fit part, by exchanged halves."""
         left_out = self._left_out(new, old)
         gained = np.concatenate([
-            self._bits(new, half, rows, left_out) - self._bits(old, half, rows, left_out)
-            for half, rows in ((1, self._rows[2]), (2, self._rows[1]))
+            self._bits(new, half, other, left_out) - self._bits(old, half, other, left_out)
+            for half, other in (_HALVES, _HALVES[::-1])
         ])  # fmt: skip
-        document = np.concatenate([self.look.of.document[self._rows[half]] for half in (2, 1)])
+        document = np.concatenate([self._of[half].document for half in _HALVES[::-1]])
         found = gains.gains(gained, np.zeros((gained.size, 1)), document, LEVEL)
         return float(np.round(found.mean[0], 9))
 
@@ -175,15 +179,15 @@ class Gauge:
         )
 
     def _bits(
-        self, columns: Sequence[int], part: int, rows: Int[np.ndarray, " row"], left_out: tuple[int, ...]
+        self, columns: Sequence[int], part: int, on: int, left_out: tuple[int, ...]
     ) -> Float[np.ndarray, " text"]:
         key = (tuple(sorted(columns)), part)
         own = list(key[0])
         if key not in self._models:
             learns = self._rows[part]
             self._models[key] = self.look.model.fit(self.z[learns][:, own], self._of[part])
-        z = self.z[rows][:, own]
-        return self.look.model.bits(self._models[key], z, self.look.of.take(rows), left_out)
+        z = self.z[self._rows[on]][:, own]
+        return self.look.model.bits(self._models[key], z, self._of[on], left_out)
 
 
 def started(gauge: Gauge, chosen: Chosen) -> None:

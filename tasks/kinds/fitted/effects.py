@@ -146,9 +146,12 @@ def _told(model: Frozen, z: Verdicts, of: Observed, words: Sequence[Sequence[int
     """How much likelier, in bits, the full model makes each text where a predicate holds than where not."""
     found = np.empty(z.shape)
     for k, own in enumerate(words):
-        holds, not_holds = (np.insert(others(z, k), k, verdict, axis=1) for verdict in (1.0, 0.0))
-        found[:, k] = model.model.bits(model.full, holds, of, own)
-        found[:, k] -= model.model.bits(model.full, not_holds, of, own)
+        given = z.copy()
+        bits = []
+        for verdict in (1.0, 0.0):
+            given[:, k] = verdict
+            bits.append(model.model.bits(model.full, given, of, own))
+        found[:, k] = bits[0] - bits[1]
     return found
 
 

@@ -14,8 +14,6 @@ from tasks.kinds.rows import holds
 from tasks.store import frames
 
 Row = dict[str, Any]
-UNEXPLAINED = "unexplained"
-"""In place of a predicate_id in COVERAGE: texts for which no discovery holds."""
 MOST_STEPS = 30
 """Steps of the choice that are shown: all that were kept, then the first."""
 MOST_RESTARTS = 10
@@ -130,9 +128,10 @@ def shared(of: Read) -> Row:
         "path": path(_rows(propose, "path", tables.PATH), outputs.rows),
         "agreement": agreement(_rows(propose, "restarts", tables.AGREEMENT), of),
         "tags": tags(of),
-        "unexplained": of.coverage.get(UNEXPLAINED, {}).get(""),
+        "unexplained": of.coverage.get(tables.UNEXPLAINED, {}).get(""),
         "share": {id_: slots[""] for id_, slots in of.coverage.items() if "" in slots},
         "against": True,
+        "planned": outputs.rows[0]["planned_test"] if outputs.rows else "",
     }
 
 

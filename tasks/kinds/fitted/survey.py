@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import CorpusError
+from tasks.kinds.fitted.params import own
 from tasks.study import Study
 
 HALVES = ("explore", "confirm")
@@ -42,7 +43,7 @@ def surveyed(study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFram
 
 
 def _enough_texts(study: Study, texts: pl.DataFrame) -> None:
-    n_predicates = getattr(study, study.kind).predicates or 0
+    n_predicates = own(study).predicates or 0
     n = texts.filter(half="explore")["text"].n_unique()
     if n < n_predicates:
         raise CorpusError(

@@ -53,6 +53,8 @@ COVERAGE = pl.Schema(
 """Share of confirmation texts for which each predicate holds (`6_scores/coverage.parquet`), over all (empty
 slot) and in each slot: of timeline smoothed over time, of classes in each class. predicate_id
 `unexplained`: for which none of the discoveries holds."""
+UNEXPLAINED = "unexplained"
+"""In place of a predicate_id in COVERAGE: texts for which no discovery holds."""
 CHANGES = frames.CHANGES
 AGREEMENT = pl.Schema({"restart": pl.Int64, "predicate_id": pl.String, "match": pl.String, "phi": pl.Float64})
 """Of each restart (`3_proposals/restarts.parquet`) the predicate that agrees most with each frozen one,

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tasks.kinds import Gathered, Outputs, Section
-from tasks.kinds.fitted import Fitted, own
+from tasks.kinds.fitted import Fitted
 from tasks.kinds.fitted.model import Model
 from tasks.kinds.fitted.observed import Observed
+from tasks.kinds.fitted.params import own
 from tasks.kinds.timeline.params import Timeline
 from tasks.study import Study
 

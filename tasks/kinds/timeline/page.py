@@ -36,7 +36,6 @@ def section(outputs: Outputs) -> Section:
         "ticks": calendar.ticks(),
         "jumps": listed,
         "headings": [("Jumps", "jumps")] if listed else [],
-        "planned": outputs.rows[0]["planned_test"] if outputs.rows else "",
     }
     ends = f"{calendar.said(calendar.lo)} to {calendar.said(calendar.hi)}"
     return page.section(
