@@ -69,8 +69,6 @@ class Kind:
     estimand: ClassVar[str] = "share in A minus share in B"
     source: ClassVar[str] = ""
     """The paper."""
-    shares: ClassVar[str] = ""
-    """A package here whose actors it has where its own folder has none."""
     has_groups: ClassVar[bool] = True
     """Whether rows are read in two groups; else they are one pile."""
     sides: ClassVar[Mapping[str, str]] = {}
@@ -307,8 +305,8 @@ class Kind:
 
         [propose, formalise, verify, record]
         """
-        folders = [f"{__name__}.{home}.{engine}" for home in (self.name, self.shares) if home]
-        own = [cast(roles.Engine, importlib.import_module(one)) for one in folders if find_spec(one)]
+        packages = [f"{home}.{engine}" for home in self.homes]
+        own = [cast(roles.Engine, importlib.import_module(one)) for one in packages if find_spec(one)]
         return cast(roles.Engine, _Actors([*own, roles.load(engine)]))
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
@@ -321,11 +319,15 @@ class Kind:
         return held["group"] == held["direction"]
 
     @property
-    def folders(self) -> list[Path]:
-        """Where its templates lie: its own folder, then that of what it shares [report]."""
+    def homes(self) -> list[str]:
+        """Its own package, then that of what it shares with kinds of the same base class."""
         modules = dict.fromkeys([f"{__name__}.{self.name}", *(of.__module__ for of in type(self).__mro__)])
-        named = [name for name in modules if name.startswith(f"{__name__}.")]
-        return [Path(str(importlib.import_module(name).__file__)).parent for name in named]
+        return [name for name in modules if name.startswith(f"{__name__}.")]
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where its templates lie, by its homes [report]."""
+        return [Path(str(importlib.import_module(name).__file__)).parent for name in self.homes]
 
 
 class _Actors:

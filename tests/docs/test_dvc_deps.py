@@ -88,7 +88,7 @@ def graphs() -> dict[tuple[str, str], grimp.ImportGraph]:
     for stage in paths.STAGES:
         for kind in {kind for kind, _ in ASKED}:
             graph = deepcopy(whole)
-            shared = [(f"tasks.kinds.{one}", "") for one in (kinds.load(kind).shares,) if one]
+            shared = [(home, "") for home in kinds.load(kind).homes[1:]]
             homes = (("tasks.kinds", "Kind"), *shared, (f"tasks.kinds.{kind}", ""))
             # What a kind adds says so itself; of a member of `Kind` that one says it.
             calls = {k: v for home in reversed(homes) for k, v in _members(*home).items()}
@@ -129,7 +129,7 @@ def _file(module: str) -> str:
 def _imported(graph: grimp.ImportGraph, stage: str, kind: str, engine: str) -> set[str]:
     roots = {_home(stage), f"tasks.kinds.{kind}"}
     if stage in _members()["actors"]:
-        own = [f"tasks.kinds.{one}.{engine}" for one in (kind, kinds.load(kind).shares) if one]
+        own = [f"{home}.{engine}" for home in kinds.load(kind).homes]
         roots |= {f"tasks.engines.{engine}", *(one for one in own if _is_module(one))}
     roots |= {"tasks.engines.llm"} if stage in LOADS_GOLD_JUDGE else set()
     modules = set(roots)

@@ -4,10 +4,8 @@ from typing import Any
 
 import polars as pl
 
-from tasks import paths
 from tasks.kinds.classes.params import SCORE
-from tasks.kinds.fitted import tables
-from tasks.store import frames
+from tasks.kinds.fitted.evidence import valued
 from tasks.study import Study
 
 
@@ -21,11 +19,7 @@ def supports(kind: Any, study: Study, held: pl.DataFrame) -> pl.Series:
         study: whose model is frozen.
         held: columns predicate_id, text_id, of texts for which predicates hold.
     """
-    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
-    known = kind.with_values(study, texts.filter(half="confirm")).select("text_id", "value", "number")
-    model = frames.read(paths.output(study.name, "propose"), "model.parquet", tables.MODEL)
-    weights = model.filter(pl.col("without") == "").select("predicate_id", "slot", "weight")
-    rows = held.select("predicate_id", "text_id").join(known, on="text_id", how="left", maintain_order="left")
+    rows, known, weights = valued(kind, study, held)
     if set(weights["slot"]) == {SCORE}:
         rows = rows.join(weights, on="predicate_id", how="left", maintain_order="left")
         is_for = (pl.col("number") - known["number"].mean()) * pl.col("weight") >= 0

@@ -13,6 +13,7 @@ model             what a kind's own model must be able to do
 fitting           relax, sort, name, judge, choose
 frozen            the model as propose left it
 effects           conditional gains: the estimand
+evidence          what tells which texts speak for a sentence
 beside            weights refitted, coverage, baselines
 llm/ prompts/     who proposes and rates where a language model does
 """
@@ -49,7 +50,6 @@ LEAST_END = 5
 class Fitted(Kind):
     """Defaults of the kinds with a model."""
 
-    shares = "fitted"
     has_groups = False
     estimand = "bits per text gained beside the other predicates"
     scale = "bits"

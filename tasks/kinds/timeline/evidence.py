@@ -5,9 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks import paths
-from tasks.kinds.fitted import tables
-from tasks.store import frames
+from tasks.kinds.fitted.evidence import valued
 from tasks.study import Study
 
 
@@ -19,14 +17,10 @@ def supports(kind: Any, study: Study, held: pl.DataFrame) -> pl.Series:
         study: whose model is frozen.
         held: columns predicate_id, text_id, of texts for which predicates hold.
     """
-    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
-    known = kind.with_values(study, texts.filter(half="confirm")).select("text_id", "number")
-    rows = held.select("predicate_id", "text_id").join(known, on="text_id", how="left", maintain_order="left")
-    model = frames.read(paths.output(study.name, "propose"), "model.parquet", tables.MODEL)
-    weights = model.filter((pl.col("without") == "") & (pl.col("predicate_id") != ""))
+    rows, known, weights = valued(kind, study, held)
     time, all_times = rows["number"].to_numpy(), known["number"].drop_nulls().to_numpy()
     is_for = np.zeros(rows.height, dtype=bool)
-    for (predicate_id,), own in weights.group_by("predicate_id"):
+    for (predicate_id,), own in weights.filter(pl.col("predicate_id") != "").group_by("predicate_id"):
         path = own.select(pl.col("slot").cast(pl.Float64, strict=False).alias("time"), "weight")
         path = path.drop_nulls().sort("time")
         at, weight = path["time"].to_numpy(), path["weight"].to_numpy()
