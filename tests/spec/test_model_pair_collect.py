@@ -253,7 +253,13 @@ def test_answers_that_say_whose_they_are_are_told_of_the_exploration_half(projec
     )
     hidden = read(project, rows, {}, collect={"ignore": ["As an AI language model made by OpenAI"]})
     assert not [one for one in hidden.manifest["warnings"] if "whose they are" in one]
-    for said, is_told in (("I was trained by Google.", True), ("Windows is developed by Microsoft.", False)):
+    for said, is_told in (
+        ("I was trained by Google.", True),
+        ("Speaking as an AI made by Anthropic, I can't.", True),
+        ("I’m Claude, and glad to help.", True),
+        ("Windows is developed by Microsoft.", False),
+        ("Claude Monet painted it.", False),
+    ):
         rows = [{**row, "answer_1": f"{said} {row['answer_1']}"} for row in wide()]
         told = read(project, rows, {}).manifest["warnings"]
         assert any("whose they are" in one for one in told) is is_told, said
