@@ -134,9 +134,6 @@ class Namer:
         member, side = candidate.held, 1.0 if candidate.effect >= 0 else -1.0
         telling, fidelity = self._telling(member, side * self.lean >= LEAST_LEAN)
         if fidelity < LEAST_FIDELITY:
-            # Is it a region of meaning after all, whose words lean the other way?
-            if self._telling(member, np.ones(len(self.lean), dtype=bool))[1] < LEAST_FIDELITY:
-                return None
             if len(self._unnamed) == MAX_UNNAMED:
                 return None
             self._unnamed.append(candidate)
