@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,6 +201,25 @@ def test_a_theme_whose_words_lean_the_other_way_is_shown_by_its_texts() -> None:
     )
     shown = [namer.named(theme(-0.2)) for _ in range(5)]
     assert sum(one is not None for one in shown) == themes.MAX_UNNAMED - 1, "a text says less than words do"
+
+
+def test_a_theme_too_small_for_words_is_shown_by_a_text() -> None:
+    dishes = ("soup", "bread", "cake", "stew", "pie", "rice", "fish", "salad", "sauce", "pasta")
+    rows = [("A", f"nobody expected the {dish}") for dish in dishes]
+    rows += [("AB"[i % 2], f"the train was late at stop {i}") for i in range(190)]
+    namer, vectors = _namer(rows)
+    about = np.array(["expected" in text for _, text in rows])
+    # Of its words only those that stand in few texts tell it apart, and these are not counted.
+    rare = {"nobody", "expected"}
+    kept = [i for i, term in enumerate(namer.counted.terms) if rare.isdisjoint(term.split())]
+    counted = grams.Grams([namer.counted.terms[i] for i in kept], namer.counted.held[:, kept])
+    namer = replace(namer, counted=counted, lean=namer.lean[kept])
+    vector = vectors[about].mean(axis=0) - vectors.mean(axis=0)
+    made = {"kind": "similarity", "basis": "theme", "encoder": "bag", "vector": vector.tolist()}
+    small = namer.named(Candidate("", "theme", "theme", made, about, 0.1, 3.0))
+    assert small is not None and small.definition["words"] == []
+    quoted = small.phrase.split('"')[1]
+    assert ("A", quoted) in rows[: len(dishes)]
 
 
 def test_a_topic_is_not_named_by_words_of_the_other_side() -> None:

@@ -50,6 +50,22 @@ def test_what_only_fills_up_comes_from_either_side_in_turn() -> None:
     assert _chosen(Harvest(towards_a, harvest.root_measured)) == [f"a {i}" for i in range(5)]
 
 
+def test_what_is_named_before_filling_up_is_named_once() -> None:
+    passes = [_candidate(f"passes {i}", 5.0 + i) for i in range(2)]
+    fills = [_candidate(f"fills {i}", 1.0 - i / 100) for i in range(9)]
+    asked: list[str] = []
+
+    def name(candidate: Candidate) -> Candidate:
+        asked.append(candidate.phrase)
+        return candidate
+
+    harvest = Harvest([*passes, *fills], np.append(_noise(2000), [5.0, 6.0]))
+    found = select.choose([harvest], CONTRAST, 20, 0.9, 2.0, name)
+    # Whoever names may count: of themes without words there are three at most.
+    assert asked == [candidate.phrase for candidate in found]
+    assert asked == ["passes 1", "passes 0", "fills 0", "fills 1", "fills 2"]
+
+
 def test_without_a_root_of_its_own_a_candidate_has_that_of_its_verdicts() -> None:
     held = CONTRAST.in_a & (np.arange(N) % 2 == 0)
     bare = Candidate("planted", "style", "exact", {"kind": "style", "program": "url"}, held, 0.5, 11.5)

@@ -61,11 +61,9 @@ def choose(
         key=lambda i: (-strength[i], len(candidates[i].phrase), candidates[i].phrase),
     )
     eligible = [i for i in rank if has_passed[i]]
-    chosen = _spread(candidates, eligible, most, max_phi, name)
-    if len(chosen) < min(LEAST_KEPT, most):
-        rest = _in_turn([i for i in rank if not has_passed[i]], candidates)
-        chosen = _spread(candidates, [*eligible, *rest], min(LEAST_KEPT, most), max_phi, name)
-    return chosen
+    chosen = _grown([], candidates, eligible, most, max_phi, name)
+    rest = _in_turn([i for i in rank if not has_passed[i]], candidates)
+    return _grown(chosen, candidates, rest, min(LEAST_KEPT, most), max_phi, name)
 
 
 def _strength(candidate: Candidate, n_measured: int) -> float:
@@ -109,15 +107,20 @@ def _gate_root(candidate: Candidate) -> float:
     return _root(candidate) if candidate.gate_root is None else candidate.gate_root
 
 
-def _spread(
-    candidates: Sequence[Candidate], rank: Sequence[int], most: int, max_phi: float, name: Naming
+def _grown(
+    chosen: Sequence[Candidate],
+    candidates: Sequence[Candidate],
+    rank: Sequence[int],
+    most: int,
+    max_phi: float,
+    name: Naming,
 ) -> list[Candidate]:
-    """Candidates in this order that correlate little enough with those before and repeat none of them."""
-    chosen: list[Candidate] = []
-    said: set[str] = set()
-    columns: list[Float[np.ndarray, " text"]] = []
+    """With further ones in this order, up to `most`, that correlate little enough and repeat none."""
+    grown = list(chosen)
+    said = set().union(*map(_says, grown))
+    columns = [_standard(candidate.held) for candidate in grown]
     for i in rank:
-        if len(chosen) >= most:
+        if len(grown) >= most:
             break
         column = _standard(candidates[i].held)
         if any(abs(float(column @ other)) > max_phi for other in columns):
@@ -125,11 +128,11 @@ def _spread(
         if not said.isdisjoint(_says(candidates[i])):
             continue
         named = name(candidates[i])
-        if named is not None and not any(_is_twin(named, other) for other in chosen):
-            chosen.append(named)
+        if named is not None and not any(_is_twin(named, other) for other in grown):
+            grown.append(named)
             columns.append(column)
             said |= _says(named)
-    return chosen
+    return grown
 
 
 def _says(candidate: Candidate) -> set[str]:

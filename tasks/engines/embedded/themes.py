@@ -13,7 +13,8 @@ apart, half of the texts giving the words and the other half the fidelity: the c
 belonging to the theme and holding one of these words. Only words count that by themselves lean to the
 group the theme leans to: a theme of A is not named by what B says more often. "is about <topic>" is said only
 where both the words and a topic of the bank agree with the theme; else it "resembles texts about" those
-words, or, where words that tell it apart all lean the other way, "texts such as" its clearest one.
+words, or, where no such words tell it apart, "texts such as" its clearest one: a small theme has no word in
+enough texts to be counted, and yet may be the whole difference.
 """
 
 import warnings
@@ -41,7 +42,7 @@ MAX_CLUSTERED = 8_000
 N_NAME_WORDS = 3
 N_EXEMPLARS = 5
 LEAST_FIDELITY = 0.2
-"""Themes below it are left out: no few words say what they are."""
+"""Themes below it are shown by a text: no few words say what they are."""
 MAX_UNNAMED = 3
 """So many themes at most are shown by a text alone: it says less than words do."""
 LONGEST_QUOTE = 80
@@ -130,13 +131,10 @@ class Namer:
     _unnamed: list[Candidate] = field(default_factory=list)
 
     def named(self, candidate: Candidate) -> Candidate | None:
-        """The candidate with its name, exemplars and fidelity; None where no words tell it apart."""
+        """The candidate with its name, exemplars and fidelity; None where too many are shown by a text."""
         member, side = candidate.held, 1.0 if candidate.effect >= 0 else -1.0
         telling, fidelity = self._telling(member, side * self.lean >= LEAST_LEAN)
         if fidelity < LEAST_FIDELITY:
-            # Is it a region of meaning after all, whose words lean the other way?
-            if self._telling(member, np.ones(len(self.lean), dtype=bool))[1] < LEAST_FIDELITY:
-                return None
             if len(self._unnamed) == MAX_UNNAMED:
                 return None
             self._unnamed.append(candidate)
