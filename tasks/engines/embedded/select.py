@@ -117,7 +117,7 @@ def _grown(
 ) -> list[Candidate]:
     """With further ones in this order, up to `most`, that correlate little enough and repeat none."""
     grown = list(chosen)
-    said = set().union(*map(_says, grown))
+    said: set[str] = set().union(*map(_says, grown))
     columns = [_standard(candidate.held) for candidate in grown]
     for i in rank:
         if len(grown) >= most:
