@@ -60,7 +60,7 @@ def merge(rows: pl.DataFrame) -> pl.DataFrame:
     `identity` it stands in place of the normalised text.
     """
     one = "identity" if "identity" in rows.columns else "normalised"
-    also = [name for name in ("normalised", "context") if name in rows.columns and name != one]
+    also = [name for name in ("normalised", "context", "media") if name in rows.columns and name != one]
     merged = (
         rows.group_by("group", one)
         .agg(
@@ -71,8 +71,8 @@ def merge(rows: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("group", one)
     )
-    if "context" not in also:
-        merged = merged.with_columns(context=pl.lit(None, pl.String))
+    absent = [name for name in ("context", "media") if name not in also]
+    merged = merged.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
     text_hash = hashes(merged[one])
     return merged.with_columns(
         text_hash.alias("text_hash"),
