@@ -1,7 +1,7 @@
 """Exact measures of how a picture looks, from its pixels alone.
 
-All but its size are of the picture at one working size (`SIDE` pixels on the longer side), so that they follow
-from how it looks and not from how finely it was stored. Colours are those of opaque pixels; a picture that is
+All but its size are of the picture at one working size (`SIDE` pixels on the longer side), so that they
+follow from how it looks and not from how finely it was stored. Colours are those of opaque pixels; a picture that is
 transparent throughout counts as white.
 
     megapixels      width times height, in millions
@@ -158,7 +158,9 @@ def _symmetry(light: Float[np.ndarray, "h w"]) -> Any:
 
 def _lightness(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """L* over 100."""
-    return _lab_lightness(_linear()[rgb] @ _TO_XYZ[1])
+    luminance = _linear()[rgb] @ _TO_XYZ[1]
+    light: Float[np.ndarray, "h w"] = np.clip(1.16 * _cube_root(luminance) - 0.16, 0.0, 1.0)
+    return light
 
 
 @functools.cache
@@ -171,10 +173,6 @@ def _linear() -> Float[np.ndarray, " level"]:
 def _cube_root(ratio: Any) -> Any:
     """f of CIELAB: the cube root, and a line near black."""
     return np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
-
-
-def _lab_lightness(y: Any) -> Any:
-    return np.clip(1.16 * _cube_root(y) - 0.16, 0.0, 1.0)
 
 
 @functools.cache
