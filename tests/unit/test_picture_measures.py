@@ -77,7 +77,9 @@ def test_colour_by_its_formulas():
 @pytest.mark.parametrize("cycles", [3, 12, 24])
 def test_fineness_is_the_frequency_of_a_grating(cycles):
     wave = 0.5 + 0.4 * np.sin(2 * np.pi * cycles * np.arange(96) / 96)
-    assert measures._fineness(np.tile(wave, (64, 1))) == pytest.approx(cycles)
+    grating = np.tile(wave, (64, 1))
+    assert measures._fineness(grating) == pytest.approx(cycles)
+    assert measures._fineness(grating.T) == pytest.approx(cycles)
 
 
 def test_a_square_covers_its_area_and_lies_in_its_tile():

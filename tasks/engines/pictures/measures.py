@@ -1,8 +1,8 @@
 """Exact measures of how a picture looks, from its pixels alone.
 
 All but its size are of the picture at one working size (`SIDE` pixels on the longer side), so that they
-follow from how it looks and not from how finely it was stored. Colours are those of opaque pixels; a picture that is
-transparent throughout counts as white.
+follow from how it looks and not from how finely it was stored. Colours are those of opaque pixels; a picture
+that is transparent throughout counts as white.
 
     megapixels      width times height, in millions
     aspect          width over height
