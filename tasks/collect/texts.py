@@ -20,6 +20,8 @@ def clean(rows: pl.DataFrame, collect: Collect) -> tuple[pl.DataFrame, dict[str,
     is_long = (texts.str.len_chars() > collect.max_chars).fill_null(False)
     texts, n_masked = masked(texts.str.slice(0, collect.max_chars), collect)
     read = rows.with_columns(texts.alias("text"), normalised(texts).fill_null("").alias("normalised"))
+    if "media" in rows.columns:
+        read = read.with_columns(pl.col("text").fill_null(""), normalised=pl.col("media"))
     if "context" in rows.columns:
         asked = canonical.with_changes(rows["context"])[0].str.slice(0, collect.max_chars)
         empty = read.filter(normalised="").group_by("group").len().sort("group")

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from tasks.errors import SourceError
 from tasks.store.sources import columns, locate, results, values
 from tasks.store.sources.hashing import normalised, uniform
+from tasks.store.sources.pictures import PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader, called
 from tasks.store.sources.wording import listed
 from tasks.study import Study
@@ -41,7 +43,7 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     counted = dict(rows.group_by("group").len().sort("group").iter_rows())
     names = names_of(params)
     read["rows"] = {group: counted.get(group, 0) for group in names}
-    return rows.select("text", "group", "document_id"), names, read
+    return rows.select("text", "group", "document_id", cs.by_name(PICTURE, "file", require_all=False)), names, read
 
 
 def all_rows(study: Study) -> tuple[pl.DataFrame, str]:
@@ -98,7 +100,12 @@ def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict
     parts, read, params = [], Reader(study), study.collect
     for group, source in (("A", a), ("B", b)):
         picked = read.table(group.lower(), source, _picks(params, source)).picked
-        parts.append(picked.select(TEXT, DOCUMENT).with_columns(pl.lit(group).alias("group")))
+        chosen = picked.select(TEXT, DOCUMENT, cs.by_name(PICTURE, "file", require_all=False))
+        parts.append(chosen.with_columns(pl.lit(group).alias("group")))
+    if len({part.width for part in parts}) > 1:
+        raise SourceError(
+            f"studies.{study.name}.collect: wanted pictures in a and b, or texts in both; got one of each."
+        )
     return pl.concat(parts), read.manifest()
 
 

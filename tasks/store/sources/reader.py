@@ -17,6 +17,7 @@ from tasks.store.sources import (
     locate,
     logs,
     nested,
+    pictures,
     problem,
     tables,
     values,
@@ -109,6 +110,8 @@ class Reader:
             SourceError: a file or query cannot be used, or there is no row.
         """
         params, study = self._study.collect, self._study
+        if (found := self._pictures(key, source.path or params.path)) is not None:
+            return found
         files = locate.files_of(study, source.path or params.path)
         formats = {locate.format_of(file) for file in files}
         query = source.query or params.query
@@ -128,6 +131,21 @@ class Reader:
             raise SourceError(f"{label}: has columns {listed(parts[0].rows.columns)}, but no rows.")
         return parts, label, formats == {"text"}
 
+    def _pictures(self, key: str, path: str | None) -> tuple[list[Part], str, bool] | None:
+        """The same for a folder of pictures; None where it is none."""
+        base = self._study.data_path
+        wanted = Path(path or ".")
+        if wanted.is_absolute() or ".." in wanted.parts or not (base / wanted).is_dir():
+            return None
+        folder = base / wanted
+        rows = pictures.rows_of(folder, base, frozenset({*locate.FORMATS, ".gz"}))
+        if rows is None:
+            return None
+        self._files.append(
+            {"file": wanted.as_posix(), "rows": rows.height} | ({"group": key.upper()} if key else {})
+        )
+        return [Part(rows)], shown(folder), False
+
     def _asks_sql(self, source: Source) -> bool:
         params = self._study.collect
         by_filter = params.group is None and isinstance(params.a, str)
@@ -139,11 +157,14 @@ class Reader:
         """The columns that are wanted, of all parts; null where there is none of a name."""
         n_rows = sum(part.rows.height for part in parts)
         of_logs = {name for part in parts for name in part.rows.columns} if self._are_logs(parts) else set()
+        are_pictures = all(pictures.PICTURE in part.rows.columns for part in parts)
         found: list[pl.Series] = []
         for name, pick in picks.items():
             column = pick.column or (pick.of_log if pick.of_log in of_logs else None)
             if name == DOCUMENT:
                 column = column or file_column
+            if name == TEXT and are_pictures and column == TEXT:
+                column = None
             read = self._text_column if name == TEXT else self._ids
             at = f"studies.{self._study.name}.{pick.block}.{pick.key}"
             found.append(
@@ -152,6 +173,8 @@ class Reader:
                 else pl.repeat(None, n_rows, dtype=pl.String, eager=True).alias(name)
             )
         self._note_json(found[list(picks).index(TEXT)], picks[TEXT], label)
+        if are_pictures:
+            found += [pl.concat(part.rows[name] for part in parts) for name in (pictures.PICTURE, "file")]
         return pl.DataFrame(found)
 
     @staticmethod
