@@ -23,7 +23,7 @@ SIDE = 256
 """Pixels of the longer side to which a larger picture is made smaller."""
 MOST_MEGAPIXELS = 80
 """A picture of more is not decoded."""
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
 """What is read, by Pillow's names: formats whose decoders start no other program."""
 _DEEP = 257
 """A 16-bit level over the 8-bit level that looks the same: 65,535 / 255."""
