@@ -1,7 +1,7 @@
 """What a study gives its encoders: its texts, or its pictures. Both are encoded once, by a key of their own.
 
-Pictures are read in a stream. Of each the network's own vector is cached, by the hash of its bytes; its place in
-the space of texts depends on the study's captions and is computed anew.
+Pictures are read in a stream. Of each the network's own vector is cached, by the hash of its bytes. Its place
+in the space of texts depends on the study's captions and is computed anew.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks.engines.encoders import encoder
-from tasks.engines.encoders.pictures import clip, lite
+from tasks.engines.encoders.pictures import lite
 from tasks.engines.encoders.pictures import encoder as pictures
 from tasks.engines.encoders.pictures.space import MOST_CAPTIONS, Space
 from tasks.engines.roles import Encoder
@@ -134,9 +134,8 @@ class Pictures:
         Raises:
             EngineError: a name or caption cannot be encoded.
         """
-        if isinstance(self.network, clip.PictureTower):
+        if not isinstance(self.network, lite.Lite):
             return Placed(None)
-        assert isinstance(self.network, lite.Lite)
         space = Space(self.network, _kept(Texts(self.encoder), list(lite.names())))
         told = texts.filter((pl.col("half") == "explore") & (pl.col("text").str.strip_chars() != ""))
         told = told.unique("media", keep="first", maintain_order=True).head(MOST_CAPTIONS)

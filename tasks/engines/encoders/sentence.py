@@ -75,9 +75,9 @@ class SentenceEncoder:
             rows = np.flatnonzero(lengths == length)
             step = self._rows_per_batch(int(length))
             batches += [rows[start : start + step] for start in range(0, len(rows), step)]
-        workers = workers() if self._on_cpu else 1
+        n_workers = workers() if self._on_cpu else 1
         # One batch a processor: within a batch, several threads would sum in an order of their own.
-        with ThreadPoolExecutor(workers, initializer=one_thread) as pool:
+        with ThreadPoolExecutor(n_workers, initializer=one_thread) as pool:
             for batch, vectors in zip(
                 batches, pool.map(partial(self._forward, tokens), batches), strict=True
             ):

@@ -1,7 +1,7 @@
 """The picture tower of a CLIP model: vectors in the space of its text tower.
 
-Weights are read with transformers; neither code that comes with a model nor anything in a pickle but numbers is
-run. What a picture is shown as follows CLIP: its size, and the mean and spread of its levels.
+Weights are read with transformers; neither code that comes with a model nor anything in a pickle but numbers
+is run. A picture is shown as CLIP was trained: at its size, with its mean and spread of levels.
 """
 
 import functools

