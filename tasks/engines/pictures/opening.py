@@ -96,7 +96,9 @@ def library() -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise EngineError("pictures: wanted Pillow, which reads them.", hint="Install natstat[images].") from None
+        raise EngineError(
+            "pictures: wanted Pillow, which reads them.", hint="Install natstat[images]."
+        ) from None
     return Image
 
 
