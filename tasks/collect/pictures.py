@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tasks.collect.families import first_linked
-from tasks.engines.pictures import hashing
+from tasks.engines.pictures import hashing, measures
 from tasks.engines.pictures.opening import PictureError, opened
 from tasks.errors import CorpusError
 from tasks.store import frames, media
@@ -16,6 +16,8 @@ from tasks.store.sources.pictures import PICTURE, bytes_of
 
 MOST_BAD = 0.5
 """Share of pictures that may be unreadable; with more the study is not about what is there."""
+MEASURES = pl.Schema([("media", pl.String()), *((name, pl.Float64()) for name in measures.NAMES)])
+"""Of each picture: how it looks, by what engines/pictures/measures.py measures."""
 _SHOWN = 3
 
 
@@ -25,6 +27,8 @@ class Pictures:
 
     facts: pl.DataFrame
     """Rows of frames.PICTURES, by media."""
+    measures: pl.DataFrame
+    """Rows of MEASURES, by media."""
     place: pl.DataFrame
     """Columns media and picture: where each can be read again, by media."""
     spots: np.ndarray
@@ -57,6 +61,7 @@ def read(rows: pl.DataFrame) -> tuple[pl.DataFrame, Pictures]:
         CorpusError: most cannot be read.
     """
     seen: dict[str, dict[str, Any]] = {}
+    looks: dict[str, dict[str, float]] = {}
     spots: dict[str, np.ndarray] = {}
     names: list[str | None] = []
     bad: dict[str, Any] = {}
@@ -68,6 +73,7 @@ def read(rows: pl.DataFrame) -> tuple[pl.DataFrame, Pictures]:
             name = media.media_of(data)
             if name not in seen:
                 picture = opened(data)
+                looks[name] = measures.of(picture)
                 spots[name] = hashing.tiny(picture.rgb)
                 dhash = f"{hashing.difference_hash(picture.rgb):016x}"
                 facts = {key: getattr(picture, key) for key in frames.PICTURES if hasattr(picture, key)}
@@ -92,6 +98,7 @@ def read(rows: pl.DataFrame) -> tuple[pl.DataFrame, Pictures]:
     stacked = np.array([spots[name] for name in order])
     return kept, Pictures(
         known.select(frames.PICTURES.names()),
+        pl.DataFrame([{"media": name, **looks[name]} for name in order], schema=MEASURES),
         known.select("media", PICTURE),
         stacked,
         dict(sorted(bad.items())),

@@ -16,7 +16,7 @@ import polars as pl
 
 from tasks import kinds, paths
 from tasks.collect import answers, leaks, notes, results
-from tasks.collect.pictures import Pictures, families, read
+from tasks.collect.pictures import MEASURES, Pictures, families, read
 from tasks.collect.texts import clean, merge, resolve_overlap
 from tasks.collect.units import link, split
 from tasks.errors import CorpusError
@@ -66,6 +66,7 @@ def run(study: Study) -> Counts:
             frames.write(found.recorded, folder / "recorded.parquet", frames.RECORDED)
         if found.pictures is not None:
             frames.write(found.pictures.facts, folder / media.PICTURES, frames.PICTURES)
+            frames.write(found.pictures.measures, folder / media.MEASURES, MEASURES)
             media.write(folder, found.pictures.bytes())
         frames.write_manifest(folder, found.manifest)
     return found.manifest
