@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("PIL")
 
 from tasks.engines.contrast import Contrast
-from tasks.engines.embedded import definitions, pictures, select
+from tasks.engines.embedded import definitions, picture_forms, pictures, select
 from tasks.engines.embedded.judging import EmbeddedJudge
 from tasks.engines.pictures.measures import NAMES
 from tasks.engines.roles import unfrozen
@@ -192,3 +192,42 @@ def test_an_encoder_without_classes_is_an_error(judged, tmp_path):
     predicates = of({"kind": "class", "index": 1, "name": "pole", "more_than": 0.75})
     with pytest.raises(EngineError, match="it has no classes"):
         EmbeddedJudge(STUDY).judge(predicates, judged, np.zeros((3, 0)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("side", ["more_than", "less_than"])
+def test_own_sentences_about_measures_are_read_back(name, side):
+    definition = {"kind": "measure", "measure": name, side: 0.375}
+    assert picture_forms.part_of(pictures.phrase(definition)) == definition
+
+
+@pytest.mark.parametrize(("name", "side", "cut", "said"), pictures.NATURAL)
+def test_natural_cuts_are_read_back(name, side, cut, said):
+    assert picture_forms.part_of(said) == {"kind": "measure", "measure": name, side: cut}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "part"),
+    [
+        ("is darker than 0.3", {"kind": "measure", "measure": "lightness", "less_than": 0.3}),
+        ("is blue on more than 20 % of its area", {"kind": "measure", "measure": "blue", "more_than": 0.2}),
+        ("shows an Ostrich", {"kind": "class", "index": 0, "name": "ostrich", "more_than": 0.1}),
+        (
+            "shows sunglasses (probability over 0.5)",
+            {"kind": "class", "index": 1, "name": "sunglasses", "more_than": 0.5},
+        ),
+    ],
+)
+def test_own_sentences_about_pictures(sentence, part, monkeypatch):
+    monkeypatch.setattr(pictures, "class_names", lambda: ("ostrich", "sunglasses"))
+    assert picture_forms.part_of(sentence) == part
+
+
+def test_what_is_no_class_is_a_topic(monkeypatch):
+    monkeypatch.setattr(pictures, "class_names", lambda: ("ostrich", "sunglasses"))
+    part = picture_forms.part_of("shows a wedding")
+    assert (part["kind"], part["basis"], part["anchor"]) == ("similarity", "topic", "wedding")
+
+
+def test_sentences_about_captions_are_left_to_the_forms_of_texts():
+    assert picture_forms.part_of('mentions "refund"') is None

@@ -28,6 +28,8 @@ from tasks.study import Study
 
 FAMILIES = ("picture", "shows")
 """Of predicates that this module proposes; they say nothing of texts."""
+KINDS = ("measure", "class")
+"""Of definitions that are of a picture, not of its caption."""
 PROBABILITIES = (0.02, 0.1, 0.5)
 """Thresholds tried for each class: lower ones are met by pictures that only resemble it."""
 DIGITS = 3
