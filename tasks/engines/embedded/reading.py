@@ -124,7 +124,9 @@ class EmbeddedReader:
 
     @cached_property
     def _languages(self) -> dict[str, float]:
-        return languages.shares(self._texts["text"].to_list())
+        # Of pictures without a caption there is none.
+        said = self._texts["text"]
+        return languages.shares(said.filter(said.str.strip_chars() != "").to_list())
 
     @cached_property
     def _names(self) -> frozenset[str]:
