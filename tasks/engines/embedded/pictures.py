@@ -154,7 +154,8 @@ CLASSES = "classes"
 
 def looks(study: Study, texts: pl.DataFrame) -> Looks | None:
     """What can be judged of these rows; None where they are texts."""
-    return Looks(study.name, texts) if texts["media"].is_not_null().any() else None
+    has_pictures = "media" in texts.columns and texts["media"].is_not_null().any()
+    return Looks(study.name, texts) if has_pictures else None
 
 
 def harvest(family: str, contrast: Contrast, seen: Looks, min_effect: float) -> Harvest:
