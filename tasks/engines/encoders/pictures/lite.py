@@ -63,8 +63,9 @@ class Lite:
         shown = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - _MIDDLE) / _SCALE
         with torch.inference_mode():
             features = self._layers(shown).numpy()
-        rows: np.ndarray = np.hstack([features, np.ones((len(features), 1), dtype=np.float32)])
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = np.hstack([features, np.ones((len(features), 1), dtype=np.float32)])
+        unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
 
     def logits(self, rows: Float[np.ndarray, "picture dim"]) -> Float[np.ndarray, "picture 1000"]:
         """Of vectors that it gave: the score of each class, before a softmax."""
@@ -78,7 +79,8 @@ class Lite:
 
 def features(rows: Float[np.ndarray, "picture dim"]) -> Float[np.ndarray, "picture 1280"]:
     """The features in homogeneous vectors."""
-    return rows[:, :-1] / rows[:, -1:]
+    found: np.ndarray = rows[:, :-1] / rows[:, -1:]
+    return found
 
 
 def softmax(scores: Float[np.ndarray, "picture name"]) -> Float[np.ndarray, "picture name"]:
