@@ -8,8 +8,8 @@
 is false. Beside it stands the way of a published tool (VisDiff, Dunlap et al. 2024): each sentence tested by
 Welch's test at .05 on the pictures that it was proposed from, uncorrected. `--truth emoji` reads the npm
 package emoji-datasource-twitter 16, unpacked: the names of its 30 largest subcategories are ranked by how
-well they tell the pictures of each from the others on the confirmation half, without captions and with some of the
-exploration half. `--cost` draws so many pictures of 128 pixels and runs collect and embed on one thread, each
+well they tell the pictures of each from the others on the confirmation half, without captions and with some
+of the exploration half. `--cost` draws so many pictures of 128 pixels and runs collect and embed on one thread, each
 in a process of its own. The last line is one JSON object.
 """
 

@@ -119,7 +119,7 @@ def test_captions_that_say_nothing_of_the_pictures_add_little() -> None:
     of.learn(rows, captions / np.linalg.norm(captions, axis=1, keepdims=True))
     assert of.correction is not None
     added = lite.features(pictures.encoded(NETWORK, noise(20, 4))) @ of.correction.slopes
-    assert added.var(axis=0).sum() < 0.1 * captions.var(axis=0).sum() / 8
+    assert added.var(axis=0).sum() < 0.2 * captions.var(axis=0).sum() / 8
 
 
 def test_few_captions_fit_nothing() -> None:
