@@ -48,7 +48,7 @@ class Text:
     context: str | None = None
     """What it answers, where texts are answers: the prompt."""
     media: str | None = None
-    """Hex SHA-256 of the bytes of the picture that the row is; `text` is then what is said of it, or empty."""
+    """Hex SHA-256 of the bytes of the picture that the row is; `text` is then what is said of it, or ""."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def run(study: Study) -> Counts:
             frames.write(found.recorded, folder / "recorded.parquet", frames.RECORDED)
         if found.pictures is not None:
             frames.write(found.pictures.facts, folder / media.PICTURES, frames.PICTURES)
+            frames.write(found.pictures.measures, folder / media.MEASURES, found.pictures.measures.schema)
             media.write(folder, found.pictures.bytes())
         frames.write_manifest(folder, found.manifest)
     return found.manifest
@@ -84,7 +85,7 @@ def collected(study: Study) -> Collected:
     _each_group(gathered.rows, names, "no rows", "Check the groups under collect.")
     held, known = gathered.rows, None
     if PICTURE in held.columns:
-        held, known = read(held)
+        held, known = read(held, study.data_path)
         _each_group(held, names, "no picture that can be read", "Check its files.")
     rows, counts = clean(held, study.collect)
     _each_group(

@@ -3,7 +3,6 @@
 Rows are sorted by hash in small row groups, so that any of them are read without the others.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,16 +12,12 @@ import polars as pl
 from tasks import paths
 from tasks.errors import StoreError
 from tasks.store import frames
+from tasks.store.sources.pictures import media_of
 
 MEDIA, PICTURES, MEASURES = "media.parquet", "pictures.parquet", "measures.parquet"
 GROUP_MB = 16
 """So much of the bytes is read at once, or one picture where that is larger."""
 _MB = 2**20
-
-
-def media_of(data: bytes) -> str:
-    """What a picture is called by: the hex SHA-256 of its bytes."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def write(folder: Path, pictures: Iterable[tuple[str, bytes]]) -> None:

@@ -4,7 +4,7 @@ Source: Krawetz (2013), Kind of like that: the difference hash. Norouzi, Punjani
 Hamming space with multi-index hashing: hashes that differ little agree in whole bands.
 """
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8, UInt64
@@ -44,10 +44,7 @@ def near(
     share two bands are compared.
     """
     cuts = np.linspace(0, 64, _BANDS + 1).astype(int)
-    bands = [
-        (hashes >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
-        for low, high in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
+    bands = [(hashes >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1) for low, high in pairwise(cuts)]
     found = []
     for one, other in combinations(bands, 2):
         key = (one << np.uint64(32)) | other
@@ -83,4 +80,4 @@ def _neighbours(
 def _apart(
     a: UInt8[np.ndarray, "pair level"], b: UInt8[np.ndarray, "pair level"]
 ) -> Float[np.ndarray, " pair"]:
-    return np.abs(a.astype(np.int16) - b).mean(axis=1)
+    return np.asarray(np.abs(a.astype(np.int16) - b).mean(axis=1))

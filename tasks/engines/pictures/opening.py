@@ -78,8 +78,11 @@ def opened(data: bytes) -> Picture:
 def _header(data: bytes) -> "Image":
     """The image with its header read, and nothing decoded."""
     images = library()
+    images.init()
+    # Pillow may be built without one, and takes a name that it does not know for an error.
+    formats = [name for name in FORMATS if name in images.OPEN]
     try:
-        return images.open(io.BytesIO(data), formats=FORMATS)  # type: ignore[no-any-return]
+        return images.open(io.BytesIO(data), formats=formats)  # type: ignore[no-any-return]
     except images.DecompressionBombError as error:
         n_pixels = int(next(iter(re.findall(r"\d+", str(error))), 0))
         raise PictureError(f"has {n_pixels / 1e6:,.0f} megapixels") from None
@@ -158,7 +161,7 @@ def _small(image: "Image") -> "Image":
     ratio = SIDE / max(image.size)
     if ratio >= 1:
         return image
-    size = tuple(max(1, round(side * ratio)) for side in image.size)
+    size = max(1, round(image.width * ratio)), max(1, round(image.height * ratio))
     return image.resize(size, library().Resampling.BICUBIC, reducing_gap=3.0)
 
 

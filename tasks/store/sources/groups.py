@@ -13,13 +13,15 @@ import polars.selectors as cs
 from tasks.errors import SourceError
 from tasks.store.sources import columns, locate, results, values
 from tasks.store.sources.hashing import normalised, uniform
-from tasks.store.sources.pictures import PICTURE
+from tasks.store.sources.pictures import PATH, PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader, called
 from tasks.store.sources.wording import listed
 from tasks.study import Study
 from tasks.study.corpus import Collect, Label, Source
 
 _LABEL = "label"
+_OF_PICTURES = (PICTURE, PATH, "media")
+"""Columns of rows that are pictures."""
 
 
 def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:
@@ -44,7 +46,7 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     names = names_of(params)
     read["rows"] = {group: counted.get(group, 0) for group in names}
     return (
-        rows.select("text", "group", "document_id", cs.by_name(PICTURE, "file", require_all=False)),
+        rows.select("text", "group", "document_id", cs.by_name(*_OF_PICTURES, require_all=False)),
         names,
         read,
     )
@@ -104,7 +106,7 @@ def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict
     parts, read, params = [], Reader(study), study.collect
     for group, source in (("A", a), ("B", b)):
         picked = read.table(group.lower(), source, _picks(params, source)).picked
-        chosen = picked.select(TEXT, DOCUMENT, cs.by_name(PICTURE, "file", require_all=False))
+        chosen = picked.select(TEXT, DOCUMENT, cs.by_name(*_OF_PICTURES, require_all=False))
         parts.append(chosen.with_columns(pl.lit(group).alias("group")))
     if len({part.width for part in parts}) > 1:
         raise SourceError(
@@ -157,7 +159,8 @@ def _label(chosen: Any) -> Label | tuple[Label, ...]:
 
 
 def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
-    """A fair coin per document; a text without one is its own, so that its copies stay together."""
-    unit = rows.select(pl.coalesce("document_id", normalised(rows["text"].fill_null("")))).to_series()
+    """A fair coin per document; a text or picture without one is its own: its copies stay together."""
+    own = pl.coalesce("media", PICTURE) if PICTURE in rows.columns else normalised(rows["text"].fill_null(""))
+    unit = rows.select(pl.coalesce("document_id", own)).to_series()
     coin = uniform(unit, "group", str(study.seed))
     return pl.select(pl.when(coin < 0.5).then(pl.lit("A")).otherwise(pl.lit("B")).alias("group")).to_series()

@@ -1,8 +1,9 @@
-"""Files that are pictures: a folder or glob of them as rows, and the bytes of each, one at a time."""
+"""Where pictures are: those of a folder as rows, and the bytes of each, one at a time."""
 
+import hashlib
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePath
 
 import polars as pl
 
@@ -10,11 +11,17 @@ from tasks.errors import SourceError
 from tasks.store.sources.wording import shown
 
 ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .png .gif .webp .bmp .tif .tiff .avif .jp2 .ppm .pgm .pbm .ico .svg .heic".split()
+    f".{ending}"
+    for ending in (
+        *("avif", "bmp", "gif", "heic", "ico", "jp2", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "ppm"),
+        *("svg", "tif", "tiff", "webp"),
+    )
 )
 """Names that promise a picture; the content tells what it is."""
-PICTURE = "_picture"
-"""Column with the place of each picture, from the file's root."""
+PICTURE, PATH = "_picture", "_path"
+"""Columns with the place of each picture, by which `each` finds it, and how the user knows it."""
+MOST_MB = 512
+"""A file of more is no picture that is read."""
 _AT_ONCE = 50_000
 
 
@@ -32,7 +39,7 @@ def rows_of(folder: Path, base: Path, readable: frozenset[str]) -> pl.DataFrame 
     parts: list[pl.Series] = []
     names: list[str] = []
     for entry in _files(folder):
-        ending = os.path.splitext(entry.name)[1].lower()
+        ending = PurePath(entry.name).suffix.lower()
         if ending in readable:
             return None
         if ending in ENDINGS:
@@ -46,7 +53,7 @@ def rows_of(folder: Path, base: Path, readable: frozenset[str]) -> pl.DataFrame 
         return None
     inside = file.str.extract(r"^(.*)/[^/]*$").fill_null(".")
     place = pl.select(pl.lit(f"{base}/") + file).to_series()
-    return pl.DataFrame({PICTURE: place, "file": file, "folder": inside})
+    return pl.DataFrame({PICTURE: place, PATH: file, "file": file, "folder": inside})
 
 
 def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -81,9 +88,41 @@ def _check(entry: os.DirEntry[str], base: Path) -> None:
         )
 
 
-def bytes_of(place: str) -> bytes | None:
-    """What the file holds; None where it cannot be read."""
+def each(places: Iterable[str], base: Path) -> Iterator[bytes | str]:
+    """The bytes of each picture, or in words that follow its name what is wrong with its file.
+
+    Args:
+        places: of column PICTURE; in the order of the sources it is fastest.
+        base: the study's data; what lies outside is not read, whatever a table or link says.
+    """
+    top = base.resolve()
+    for place in places:
+        yield _of_file(Path(place), top)
+
+
+def hashed_bytes(places: pl.Series, base: Path) -> pl.Series:
+    """The hex SHA-256 of the bytes at each place, `media`; null where there are none."""
+    found = (None if isinstance(data, str) else media_of(data) for data in each(places, base))
+    return pl.Series("media", found, dtype=pl.String)
+
+
+def media_of(data: bytes) -> str:
+    """What a picture is called by: the hex SHA-256 of its bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _of_file(place: Path, top: Path) -> bytes | str:
     try:
-        return Path(place).read_bytes()
-    except OSError:
-        return None
+        file = place.resolve()
+        if not file.is_relative_to(top):
+            return "lies outside the data folder"
+        if not file.exists():
+            return "is not there"
+        # A pipe or a device has no end.
+        if not file.is_file():
+            return "is no file"
+        if file.stat().st_size > MOST_MB * 2**20:
+            return f"is larger than {MOST_MB} MB"
+        return file.read_bytes()
+    except (OSError, ValueError, RuntimeError) as error:
+        return f"cannot be read ({getattr(error, 'strerror', None) or 'no file may be called so'})"

@@ -101,6 +101,8 @@ class Reader:
             if where is not None:
                 kept = columns.matching(rows, where, label, at)
                 rows, picked = rows.filter(kept), picked.filter(kept)
+        if pictures.PICTURE in picked.columns:
+            picked = picked.with_columns(pictures.hashed_bytes(picked[pictures.PICTURE], study.data_path))
         return Table(rows, picked, label)
 
     def parts(self, key: str, source: Source) -> tuple[list[Part], str, bool]:
@@ -174,7 +176,9 @@ class Reader:
             )
         self._note_json(found[list(picks).index(TEXT)], picks[TEXT], label)
         if are_pictures:
-            found += [pl.concat(part.rows[name] for part in parts) for name in (pictures.PICTURE, "file")]
+            found += [
+                pl.concat(part.rows[name] for part in parts) for name in (pictures.PICTURE, pictures.PATH)
+            ]
         return pl.DataFrame(found)
 
     @staticmethod
