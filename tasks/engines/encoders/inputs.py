@@ -14,8 +14,8 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks.engines.encoders import encoder
-from tasks.engines.encoders.pictures import lite
 from tasks.engines.encoders.pictures import encoder as pictures
+from tasks.engines.encoders.pictures import lite
 from tasks.engines.encoders.pictures.space import MOST_CAPTIONS, Space
 from tasks.engines.roles import Encoder
 from tasks.store import media, vectors
@@ -35,10 +35,13 @@ class Network(Protocol):
 class Inputs(Protocol):
     """Texts or pictures, and who encodes them. An item is a text, or the hash of a picture."""
 
-    network: Network
-    """Whose vectors are cached."""
     encoder: Encoder
     """In whose space the study's vectors are."""
+
+    @property
+    def network(self) -> Network:
+        """Whose vectors are cached."""
+        ...
 
     def key(self, item: str) -> bytes:
         """Of the cache."""

@@ -64,17 +64,18 @@ def loaded(place: str, part: str) -> PictureTower:
         EngineError: it has none, or weights are missing.
     """
     import torch
-    from transformers import CLIPConfig, CLIPVisionModelWithProjection
+    from transformers import CLIPConfig, CLIPVisionConfig, CLIPVisionModelWithProjection
 
     model: Any
     found: Any
     try:
         whole = CLIPConfig.from_pretrained(place, subfolder=part)
-        whole.vision_config.projection_dim = whole.projection_dim
+        config = CLIPVisionConfig.from_pretrained(place, subfolder=part)
+        config.projection_dim = int(whole.projection_dim or 0)
         model, found = CLIPVisionModelWithProjection.from_pretrained(  # type: ignore[misc]
             place,
             subfolder=part,
-            config=whole.vision_config,
+            config=config,
             dtype=torch.float32,
             weights_only=True,
             output_loading_info=True,

