@@ -47,6 +47,8 @@ class Text:
     """How many input rows this text stands for."""
     context: str | None = None
     """What it answers, where texts are answers: the prompt."""
+    media: str | None = None
+    """Hex SHA-256 of the bytes of the picture that the row is; `text` is then what is said of it, or ""."""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,13 @@ import polars as pl
 
 from tasks import kinds, paths
 from tasks.collect import answers, leaks, notes, results
+from tasks.collect.pictures import Pictures, families, read
 from tasks.collect.texts import clean, merge, resolve_overlap
 from tasks.collect.units import link, split
 from tasks.errors import CorpusError
-from tasks.store import expectations, frames
+from tasks.store import expectations, frames, media
 from tasks.store.sources import hashes, read_verdicts
+from tasks.store.sources.pictures import PICTURE
 from tasks.study import Study
 from tasks.study.corpus import Collect
 
@@ -44,6 +46,8 @@ class Collected:
     """The kind's own (`Gathered.tables`)."""
     calls: pl.DataFrame
     """The paid answers that rows rest on; rows of frames.CALLS."""
+    pictures: Pictures | None = None
+    """Where rows are pictures: what is known of them."""
 
 
 def run(study: Study) -> Counts:
@@ -60,6 +64,10 @@ def run(study: Study) -> Counts:
             frames.write(found.calls, folder / "calls.parquet", frames.CALLS)
         if found.recorded is not None:
             frames.write(found.recorded, folder / "recorded.parquet", frames.RECORDED)
+        if found.pictures is not None:
+            frames.write(found.pictures.facts, folder / media.PICTURES, frames.PICTURES)
+            frames.write(found.pictures.measures, folder / media.MEASURES, found.pictures.measures.schema)
+            media.write(folder, found.pictures.bytes())
         frames.write_manifest(folder, found.manifest)
     return found.manifest
 
@@ -75,7 +83,11 @@ def collected(study: Study) -> Collected:
     gathered = kind.gather(study)
     names = gathered.names
     _each_group(gathered.rows, names, "no rows", "Check the groups under collect.")
-    rows, counts = clean(gathered.rows, study.collect)
+    held, known = gathered.rows, None
+    if PICTURE in held.columns:
+        held, known = read(held, study.data_path)
+        _each_group(held, names, "no picture that can be read", "Check its files.")
+    rows, counts = clean(held, study.collect)
     _each_group(
         rows,
         names,
@@ -88,7 +100,11 @@ def collected(study: Study) -> Collected:
     # Two models may well give the same answer.
     is_answers = "context" in gathered.rows.columns
     kept, n_overlap = (merged, 0) if is_answers else _without_overlap(merged, study, names)
-    linked = link(kept, study.collect.near_duplicates if kind.joins_near_duplicates else None)
+    linked = link(
+        kept,
+        study.collect.near_duplicates if kind.joins_near_duplicates else None,
+        None if known is None else families(known),
+    )
     drawn = split(linked, study.seed, study.collect.explore_share)
     texts, documents = (frames.conform(drawn, schema) for schema in (frames.TEXTS, frames.DOCUMENTS))
     copied = notes.near_duplicates(drawn)
@@ -121,6 +137,7 @@ def collected(study: Study) -> Collected:
         "notes": notes.of_pattern(copied, kind.words.alike),
         "warnings": [
             *gathered.read.get("warnings", []),
+            *(known.warnings if known else []),
             *surveyed.pop("warnings", []),
             *alarms,
             *notes.of_families(copied, kind.words.alike),
@@ -135,9 +152,10 @@ def collected(study: Study) -> Collected:
         **surveyed,
         **({"remarks": remarks} if is_answers else {}),
         **({"recorded": noted} if noted else {}),
+        **({"pictures": {"n": known.facts.height, "unreadable": known.bad}} if known else {}),
     }
     paid = frames.from_records(gathered.calls, frames.CALLS).sort("request_hash")
-    return Collected(texts, documents, recorded, manifest, gathered.tables, paid)
+    return Collected(texts, documents, recorded, manifest, gathered.tables, paid, known)
 
 
 def _without_overlap(

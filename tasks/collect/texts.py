@@ -20,6 +20,8 @@ def clean(rows: pl.DataFrame, collect: Collect) -> tuple[pl.DataFrame, dict[str,
     is_long = (texts.str.len_chars() > collect.max_chars).fill_null(False)
     texts, n_masked = masked(texts.str.slice(0, collect.max_chars), collect)
     read = rows.with_columns(texts.alias("text"), normalised(texts).fill_null("").alias("normalised"))
+    if "media" in rows.columns:
+        read = read.with_columns(pl.col("text").fill_null(""), normalised=pl.col("media"))
     if "context" in rows.columns:
         asked = canonical.with_changes(rows["context"])[0].str.slice(0, collect.max_chars)
         empty = read.filter(normalised="").group_by("group").len().sort("group")
@@ -60,7 +62,7 @@ def merge(rows: pl.DataFrame) -> pl.DataFrame:
     `identity` it stands in place of the normalised text.
     """
     one = "identity" if "identity" in rows.columns else "normalised"
-    also = [name for name in ("normalised", "context") if name in rows.columns and name != one]
+    also = [name for name in ("normalised", "context", "media") if name in rows.columns and name != one]
     merged = (
         rows.group_by("group", one)
         .agg(
@@ -71,8 +73,8 @@ def merge(rows: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("group", one)
     )
-    if "context" not in also:
-        merged = merged.with_columns(context=pl.lit(None, pl.String))
+    absent = [name for name in ("context", "media") if name not in also]
+    merged = merged.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
     text_hash = hashes(merged[one])
     return merged.with_columns(
         text_hash.alias("text_hash"),

@@ -7,7 +7,9 @@ from tasks.collect.families import COMMONPLACE, families, first_linked
 from tasks.store.sources import uniform
 
 
-def link(rows: pl.DataFrame, near_duplicates: float | None) -> pl.DataFrame:
+def link(
+    rows: pl.DataFrame, near_duplicates: float | None, of_pictures: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The rows with `family_id` and `pattern`, and with linked documents as one `document_id`.
 
     Documents are linked that share a text or a family of near-duplicates. A commonplace (`thanks!`) in a
@@ -16,12 +18,17 @@ def link(rows: pl.DataFrame, near_duplicates: float | None) -> pl.DataFrame:
     Args:
         rows: of distinct texts by group, with normalised, text_hash and document_id.
         near_duplicates: as families.families; None: only equal texts are a family.
+        of_pictures: of rows that are pictures, what pictures.families gives.
     """
     # Equal texts that something else tells apart, such as their time, are one here.
     distinct = rows.group_by("normalised").agg(pl.col("text_hash").min().alias("_equal")).sort("_equal")
     family = pattern = np.arange(distinct.height)
     is_common = np.zeros(distinct.height, dtype=bool)
-    if near_duplicates is not None and distinct.height:
+    if of_pictures is not None and near_duplicates is not None:
+        first = distinct.join(of_pictures, left_on="normalised", right_on="media", maintain_order="left")
+        family = pattern = first["family"].rank("dense").to_numpy().astype(np.int64) - 1
+        family = pattern = np.unique(family, return_index=True)[1][family]
+    elif near_duplicates is not None and distinct.height:
         found = families(distinct["normalised"], near_duplicates)
         family, pattern, is_common = found.family, found.pattern, found.n_tokens <= COMMONPLACE
     found_for = distinct.select(

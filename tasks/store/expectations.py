@@ -36,9 +36,9 @@ def check_texts(texts: pl.DataFrame, documents: pl.DataFrame, explore_share: flo
     halves = ["explore", "confirm"]
     suite = _Suite("texts", gx)
     suite.check(
-        # An answer may be empty: it stands for what was asked.
+        # An answer may be empty: it stands for what was asked; so may be what is said of a picture.
         texts.with_columns(
-            pl.coalesce("context", "text").str.strip_chars().str.len_chars().alias("n_chars")
+            pl.coalesce("context", "media", "text").str.strip_chars().str.len_chars().alias("n_chars")
         ).drop("text", "context"),
         "text_id",
         [

@@ -46,6 +46,21 @@ TEXTS = schema_of(records.Text)
 DOCUMENTS = pl.Schema({"text_id": pl.String, "source_document_id": pl.String, "family_id": pl.String})
 """Of each text (`1_texts/documents.parquet`): the document that the source names, NULL where it names none,
 and its family of near-duplicates, by the text_hash of one of them. What counts is `document_id` of TEXTS."""
+PICTURES = pl.Schema(
+    {
+        "media": pl.String,
+        "path": pl.String,
+        "format": pl.String,
+        "n_bytes": pl.Int64,
+        "width": pl.Int64,
+        "height": pl.Int64,
+        "n_frames": pl.Int64,
+        "dhash": pl.String,
+    }
+)
+"""Of each picture (`1_texts/pictures.parquet`, by media): where it was read, as the user knows it (the first
+place by name); how it is stored; its size in pixels as it is seen (EXIF rotation applied); and its 64-bit
+difference hash in hex."""
 PROPOSALS = schema_of(records.Proposal)
 RECORDED = pl.Schema(
     {

@@ -218,6 +218,9 @@ class Collect(Block):
     """SQL filter that rows of both groups must meet."""
     text: Column = "text"
     """Column that holds the text, or a path into one: `message.body`, `messages.-1.content`."""
+    picture: Column | None = None
+    """Column (or path) that holds a picture: a path, its bytes or a data URI. Rows are then pictures, and
+    `text` what is said of them, where that column is there."""
     document: Column | None = None
     """Column (or path) of the document a text belongs to; without it each text is its own document."""
     group: Column | None = None
@@ -309,6 +312,8 @@ class Collect(Block):
         return self
 
     def _of_results(self) -> "Collect":
+        if self.picture is not None:
+            raise ValueError("wanted no picture with results: what models were asked are texts")
         if any(one is not None for one in (self.group, self.a, self.b, self.document)) or self.text != "text":
             raise ValueError(
                 "wanted no text, document, group, a or b with results, which names the columns itself: "

@@ -255,10 +255,11 @@ class Propose(Block):
     """Whether these alone are tested, and nothing else is proposed."""
     max_predicates: int = Field(default=20, ge=1)
     """Most predicates that are frozen and tested, those of `also` first."""
-    families: tuple[Literal["words", "style", "theme", "axis"], ...] = Field(
-        default=("words", "style", "theme", "axis"), min_length=1, strict=False
+    families: tuple[Literal["words", "style", "theme", "axis", "picture", "shows"], ...] = Field(
+        default=("words", "style", "theme", "axis", "picture", "shows"), min_length=1, strict=False
     )
-    """Which proposers of the embedded engine take part."""
+    """Which proposers of the embedded engine take part; `picture` (how pictures look) and `shows` (what is
+    seen in them) have nothing to say of texts."""
     max_phi: float = Field(default=0.5, gt=0, le=1)
     """Candidates whose verdicts correlate more than this with a better one are dropped."""
     gate_z: float = Field(default=2.0, ge=0)

@@ -5,6 +5,8 @@
 {"kind": "style", "program": "url"}            {"kind": "style", "program": "words", "more_than": 18}
 {"kind": "sentiment", "pole": "positive", "least": 0.05}
 {"kind": "language", "code": "fr", "among": ["en", "fr"]}
+{"kind": "measure", "measure": "lightness", "more_than": 0.62}            of a picture; or less_than
+{"kind": "class", "index": 733, "name": "pole", "more_than": 0.1}         of a picture
 {"kind": "similarity", "basis": "theme", "encoder": NAME, "vector": [...], "threshold": 0.1, ...}
 
 A list of words or a tone may have `without`: words that are left out (they are names in the corpus, or carry
@@ -23,6 +25,7 @@ from tasks.engines.embedded import tokens
 from tasks.engines.embedded.measures import MEASURES
 from tasks.engines.embedded.programs import programs
 from tasks.engines.languages import LANGUAGES
+from tasks.engines.pictures.measures import NAMES
 from tasks.errors import EngineError
 
 Definition = Mapping[str, Any]
@@ -132,6 +135,20 @@ def _similarity(definition: Definition) -> str:
     return "" if fine else "vector: a list of numbers, threshold: a number, and encoder: its name"
 
 
+def _measure(definition: Definition) -> str:
+    bounds = [definition[key] for key in ("more_than", "less_than") if key in definition]
+    if definition.get("measure") in NAMES and len(bounds) == 1 and _number(bounds[0]):
+        return ""
+    return f"measure: one of {', '.join(NAMES)}, and more_than or less_than: a number"
+
+
+def _class(definition: Definition) -> str:
+    index = definition.get("index")
+    fine = isinstance(index, int) and not isinstance(index, bool) and index >= 0
+    fine = fine and isinstance(definition.get("name"), str) and _number(definition.get("more_than"))
+    return "" if fine else "index: a class's number, name: its name, and more_than: a probability"
+
+
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -143,4 +160,6 @@ _CHECKS: dict[str, Callable[[Definition], str]] = {
     "sentiment": _sentiment,
     "language": _language,
     "similarity": _similarity,
+    "measure": _measure,
+    "class": _class,
 }

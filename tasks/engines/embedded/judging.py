@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from tasks.engines.embedded import definitions, language, similarity, style, tokens, tone, words
+from tasks.engines.embedded import definitions, language, pictures, similarity, style, tokens, tone, words
 from tasks.engines.embedded.definitions import Definition
 from tasks.engines.roles import VALUE, Judgements
 from tasks.errors import EngineError
@@ -29,6 +29,7 @@ class EmbeddedJudge:
 
     def __init__(self, study: Study) -> None:
         self.model = study.embed.encoder
+        self._study = study
 
     def judge(
         self,
@@ -47,8 +48,12 @@ class EmbeddedJudge:
         needs_words = any(definition["kind"] in ("words", "sentiment") for definition in read)
         joined = tokens.joined_all(texts["text"].to_list()) if needs_words else []
         score = np.zeros((texts.height, len(predicates)))
+        seen = pictures.Looks(self._study.name, texts)
         for i, definition in enumerate(read):
-            score[:, i] = _holds(definition, texts["text"], joined, embeddings)
+            if definition["kind"] in pictures.KINDS:
+                score[:, i] = pictures.holds(definition, seen)
+            else:
+                score[:, i] = _holds(definition, texts["text"], joined, embeddings)
         return Judgements(score, np.full(score.shape, VALUE, dtype=np.uint8))
 
     def strength(
@@ -57,11 +62,14 @@ class EmbeddedJudge:
         texts: pl.DataFrame,
         embeddings: Float[np.ndarray, "text dim"],
     ) -> Float[np.ndarray, "text predicate"]:
-        """The projection for similarity; 0 for programs, which hold or do not."""
+        """The projection for similarity, the measure or probability of a picture; 0 for programs."""
         strength = np.zeros((texts.height, len(predicates)))
+        seen = pictures.Looks(self._study.name, texts)
         for i, predicate in enumerate(predicates):
             definition = definitions.read(predicate.definition, predicate.predicate)
-            if definition["kind"] == "similarity":
+            if definition["kind"] in pictures.KINDS:
+                strength[:, i] = pictures.strength(definition, seen)
+            elif definition["kind"] == "similarity":
                 _check_dimensions(predicate, definition, embeddings)
                 vector = np.array(definition["vector"], dtype=np.float64)[None]
                 # Rounded, so that the last bits of a sum do not decide what a report shows.

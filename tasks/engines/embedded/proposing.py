@@ -14,6 +14,7 @@ from tasks.engines.embedded import (
     grams,
     language,
     names,
+    pictures,
     select,
     style,
     themes,
@@ -53,7 +54,7 @@ class EmbeddedProposer:
         encoder = encoders.load(self._study) if embeddings.shape[1] else None
         if encoder:
             check_encoder(exploration, encoder)
-        look = _Look(texts, embeddings, encoder, self._study.score.min_effect, names.of_groups(self._study))
+        look = _Look(self._study, texts, embeddings, encoder)
         self.noted = look.n_unread
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
         chosen = select.choose(
@@ -80,18 +81,19 @@ class _Look:
 
     def __init__(
         self,
+        study: Study,
         texts: pl.DataFrame,
         embeddings: Float[np.ndarray, "text dim"],
         encoder: Encoder | None,
-        min_effect: float,
-        group_names: frozenset[str],
     ) -> None:
         self._texts, self._text_ids = texts["text"], texts["text_id"].to_list()
         self.contrast, self._embeddings = Contrast.of(texts), embeddings
-        self._min_effect = min_effect
+        self._min_effect = study.score.min_effect
+        self._seen = pictures.looks(study, texts)
         self._joined = tokens.joined_all(self._texts.to_list())
-        self._languages = languages.shares(self._texts.to_list())
-        self._rules, self._group_names = Rules.of(self._languages), group_names
+        said = self._texts.filter(self._texts.str.strip_chars() != "").to_list()
+        self._languages, self._n_said = languages.shares(said), len(said)
+        self._rules, self._group_names = Rules.of(self._languages), names.of_groups(study)
         self._encoder_name = encoder.name if encoder else "none"
         # What it does not read it cannot tell apart, whatever its vectors are.
         self._encoder = encoder if encoder and languages.is_read(self._languages, encoder.name) else None
@@ -116,11 +118,17 @@ class _Look:
         return anchored.topic_vectors(self._encoder) if self._encoder else np.zeros((0, 0))
 
     def harvests(self, family: str, rng: np.random.Generator) -> list[Harvest]:
-        """What this family brings; nothing from the semantic ones without an encoder that reads the texts."""
+        """What this family brings.
+
+        Nothing from the semantic ones without an encoder that reads the texts; from those of pictures nothing
+        of texts, and from those of texts nothing of pictures without captions.
+        """
         contrast, embeddings, encoder = self.contrast, self._embeddings, self._encoder
-        if family == "words":
+        if family in pictures.FAMILIES:
+            return [pictures.harvest(family, contrast, self._seen, self._min_effect)] if self._seen else []
+        if family == "words" and self._n_said:
             return [words.harvest(contrast, self._counted, self._rules, encoder)]
-        if family == "style":
+        if family == "style" and self._n_said:
             is_english = languages.is_english(self._languages)
             is_spaced = bool(self._rules.languages) and not languages.SPACELESS.intersection(
                 self._rules.languages
@@ -133,7 +141,7 @@ class _Look:
                 *tones,
                 language.harvest(contrast, self._texts.to_list(), tuple(self._languages)),
             ]
-        if encoder is None:
+        if encoder is None or not self._n_said:
             return []
         if family == "axis":
             lean = tone.lean(contrast, self._joined, self._names)
@@ -148,7 +156,7 @@ class _Look:
     def n_unread(self) -> dict[str, int]:
         """Texts in each language that the encoder does not read, by code."""
         missed = languages.unread(self._languages, self._encoder_name)
-        return {f"n_unread_{code}": round(self._languages[code] * len(self._text_ids)) for code in missed}
+        return {f"n_unread_{code}": round(self._languages[code] * self._n_said) for code in missed}
 
     def naming(self) -> select.Naming:
         """Names themes; all others have their names."""

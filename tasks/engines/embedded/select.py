@@ -8,8 +8,9 @@ length or a share moves with whatever is said.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -70,9 +71,15 @@ def _strength(candidate: Candidate, n_measured: int) -> float:
     """How unlikely so large a root is among so many of its sort, in powers of e."""
     from scipy.special import log_ndtr
 
-    discount = MEASURE_PREFERENCE if "more_than" in candidate.definition else PREFERENCE[candidate.grade]
+    is_measure = is_of_measure(candidate.definition)
+    discount = MEASURE_PREFERENCE if is_measure else PREFERENCE[candidate.grade]
     log_p = float(log_ndtr(-abs(_root(candidate)) * discount))
     return round(-log_p - math.log(2 * max(n_measured, 1)), 6)
+
+
+def is_of_measure(definition: Mapping[str, Any]) -> bool:
+    """Whether it holds a measure of a text or a picture against a threshold."""
+    return definition["kind"] == "measure" or (definition["kind"] == "style" and "more_than" in definition)
 
 
 def _in_turn(rank: Sequence[int], candidates: Sequence[Candidate]) -> list[int]:
@@ -140,8 +147,10 @@ def _says(candidate: Candidate) -> set[str]:
     definition = candidate.definition
     if definition["kind"] == "words":
         return set(definition["terms"])
-    if "more_than" in definition or definition["kind"] == "sentiment":
-        return {f"measure {definition.get('program', 'sentiment')}"}
+    if definition["kind"] == "class":
+        return {f"class {definition['index']}"}
+    if definition["kind"] == "sentiment" or is_of_measure(definition):
+        return {f"measure {definition.get('program') or definition.get('measure', 'sentiment')}"}
     return {f"{definition['basis']} {definition['anchor']}"} if "anchor" in definition else set()
 
 

@@ -54,6 +54,20 @@ def open_named(name: str, study: Study) -> Encoder:
     return _load(_place(name), name, study.embed.precision, study.embed.batch_size)
 
 
+def clip_place(name: str) -> tuple[str, str] | None:
+    """Where the CLIP model of this name is, and the folder in it that holds CLIP; None where it is no CLIP.
+
+    Raises:
+        EngineError: the name is a path at which there is no folder.
+    """
+    if name in {"bundled", "none"} or name.startswith(encoder_api.PREFIX):
+        return None
+    place = _place(name)
+    with _quiet():
+        part = encoder_clip.subfolder(place)
+    return None if part is None else (place, part)
+
+
 @functools.lru_cache(maxsize=2)
 def _load(place: str, name: str, precision: str, batch_size: int) -> Encoder:
     model, label = _open(place, name), Path(name).name

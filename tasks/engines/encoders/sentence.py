@@ -7,7 +7,7 @@ cached one and a reordered one give the same bytes.
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -75,9 +75,9 @@ class SentenceEncoder:
             rows = np.flatnonzero(lengths == length)
             step = self._rows_per_batch(int(length))
             batches += [rows[start : start + step] for start in range(0, len(rows), step)]
-        workers = _workers() if self._on_cpu else 1
+        n_workers = workers() if self._on_cpu else 1
         # One batch a processor: within a batch, several threads would sum in an order of their own.
-        with ThreadPoolExecutor(workers, initializer=_one_thread) as pool:
+        with ThreadPoolExecutor(n_workers, initializer=one_thread) as pool:
             for batch, vectors in zip(
                 batches, pool.map(partial(self._forward, tokens), batches), strict=True
             ):
@@ -164,12 +164,14 @@ def unit(
     return scaled
 
 
-def _workers() -> int:
+def workers() -> int:
+    """Batches that are encoded at the same time on a processor."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdigit() and int(asked) else os.cpu_count() or 1
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
+    """Makes torch compute what a worker asks in that worker alone."""
     import torch
 
     torch.set_num_threads(1)
@@ -190,11 +192,16 @@ def content_hash(model: Any) -> str:
     Two copies of a model share their cached vectors whatever their folders are called; a fine-tuned
     copy in the same folder does not.
     """
-    digest = hashlib.blake2b(digest_size=6)
-    digest.update(repr((str(model), model.prompts, model.default_prompt_name)).encode())
     tokeniser = getattr(model.tokenizer, "backend_tokenizer", model.tokenizer)
-    digest.update(tokeniser.to_str().encode())
-    for name, weight in sorted(model.state_dict().items()):
+    shape = repr((str(model), model.prompts, model.default_prompt_name)) + tokeniser.to_str()
+    return content_digest(model.state_dict(), shape)
+
+
+def content_digest(weights: Mapping[str, Any], shape: object) -> str:
+    """12 hex digits of the weights of a model and of whatever else tells its vectors from another's."""
+    digest = hashlib.blake2b(digest_size=6)
+    digest.update((shape if isinstance(shape, str) else repr(shape)).encode())
+    for name, weight in sorted(weights.items()):
         digest.update(name.encode())
         digest.update(weight.detach().cpu().float().contiguous().numpy().data)
     return digest.hexdigest()

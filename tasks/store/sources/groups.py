@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from tasks.errors import SourceError
 from tasks.store.sources import columns, locate, results, values
 from tasks.store.sources.hashing import normalised, uniform
+from tasks.store.sources.pictures import PATH, PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader, called
 from tasks.store.sources.wording import listed
 from tasks.study import Study
 from tasks.study.corpus import Collect, Label, Source
 
 _LABEL = "label"
+_OF_PICTURES = (PICTURE, PATH, "media")
+"""Columns of rows that are pictures."""
 
 
 def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:
@@ -41,7 +45,11 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     counted = dict(rows.group_by("group").len().sort("group").iter_rows())
     names = names_of(params)
     read["rows"] = {group: counted.get(group, 0) for group in names}
-    return rows.select("text", "group", "document_id"), names, read
+    return (
+        rows.select("text", "group", "document_id", cs.by_name(*_OF_PICTURES, require_all=False)),
+        names,
+        read,
+    )
 
 
 def all_rows(study: Study) -> tuple[pl.DataFrame, str]:
@@ -98,7 +106,12 @@ def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict
     parts, read, params = [], Reader(study), study.collect
     for group, source in (("A", a), ("B", b)):
         picked = read.table(group.lower(), source, _picks(params, source)).picked
-        parts.append(picked.select(TEXT, DOCUMENT).with_columns(pl.lit(group).alias("group")))
+        chosen = picked.select(TEXT, DOCUMENT, cs.by_name(*_OF_PICTURES, require_all=False))
+        parts.append(chosen.with_columns(pl.lit(group).alias("group")))
+    if len({part.width for part in parts}) > 1:
+        raise SourceError(
+            f"studies.{study.name}.collect: wanted pictures in a and b, or texts in both; got one of each."
+        )
     return pl.concat(parts), read.manifest()
 
 
@@ -146,7 +159,8 @@ def _label(chosen: Any) -> Label | tuple[Label, ...]:
 
 
 def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
-    """A fair coin per document; a text without one is its own, so that its copies stay together."""
-    unit = rows.select(pl.coalesce("document_id", normalised(rows["text"].fill_null("")))).to_series()
+    """A fair coin per document; a text or picture without one is its own: its copies stay together."""
+    own = pl.coalesce("media", PICTURE) if PICTURE in rows.columns else normalised(rows["text"].fill_null(""))
+    unit = rows.select(pl.coalesce("document_id", own)).to_series()
     coin = uniform(unit, "group", str(study.seed))
     return pl.select(pl.when(coin < 0.5).then(pl.lit("A")).otherwise(pl.lit("B")).alias("group")).to_series()

@@ -17,6 +17,8 @@ from tasks.store.sources import (
     locate,
     logs,
     nested,
+    pictures,
+    places,
     problem,
     tables,
     values,
@@ -100,6 +102,8 @@ class Reader:
             if where is not None:
                 kept = columns.matching(rows, where, label, at)
                 rows, picked = rows.filter(kept), picked.filter(kept)
+        if pictures.PICTURE in picked.columns:
+            picked = picked.with_columns(places.media(picked[pictures.PICTURE], study.data_path))
         return Table(rows, picked, label)
 
     def parts(self, key: str, source: Source) -> tuple[list[Part], str, bool]:
@@ -109,6 +113,8 @@ class Reader:
             SourceError: a file or query cannot be used, or there is no row.
         """
         params, study = self._study.collect, self._study
+        if (found := self._pictures(key, source.path or params.path)) is not None:
+            return found
         files = locate.files_of(study, source.path or params.path)
         formats = {locate.format_of(file) for file in files}
         query = source.query or params.query
@@ -128,6 +134,17 @@ class Reader:
             raise SourceError(f"{label}: has columns {listed(parts[0].rows.columns)}, but no rows.")
         return parts, label, formats == {"text"}
 
+    def _pictures(self, key: str, path: str | None) -> tuple[list[Part], str, bool] | None:
+        """The same where the path names pictures; None where it does not."""
+        base, column = self._study.data_path, self._study.collect.picture
+        rows = None if column else pictures.found(base, path, frozenset({*locate.FORMATS, ".gz"}))
+        if rows is None:
+            return None
+        place = base / path if path else base
+        noted = {"file": path or base.name, "rows": rows.height}
+        self._files.append(noted | ({"group": key.upper()} if key else {}))
+        return [Part(rows)], shown(place), False
+
     def _asks_sql(self, source: Source) -> bool:
         params = self._study.collect
         by_filter = params.group is None and isinstance(params.a, str)
@@ -139,11 +156,14 @@ class Reader:
         """The columns that are wanted, of all parts; null where there is none of a name."""
         n_rows = sum(part.rows.height for part in parts)
         of_logs = {name for part in parts for name in part.rows.columns} if self._are_logs(parts) else set()
+        are_pictures = all(pictures.PICTURE in part.rows.columns for part in parts)
         found: list[pl.Series] = []
         for name, pick in picks.items():
             column = pick.column or (pick.of_log if pick.of_log in of_logs else None)
             if name == DOCUMENT:
                 column = column or file_column
+            if name == TEXT and are_pictures and column == TEXT and not self._have(parts, TEXT):
+                column = None
             read = self._text_column if name == TEXT else self._ids
             at = f"studies.{self._study.name}.{pick.block}.{pick.key}"
             found.append(
@@ -152,7 +172,15 @@ class Reader:
                 else pl.repeat(None, n_rows, dtype=pl.String, eager=True).alias(name)
             )
         self._note_json(found[list(picks).index(TEXT)], picks[TEXT], label)
+        if are_pictures:
+            found += [
+                pl.concat(part.rows[name] for part in parts) for name in (pictures.PICTURE, pictures.PATH)
+            ]
         return pl.DataFrame(found)
+
+    @staticmethod
+    def _have(parts: list[Part], name: str) -> bool:
+        return any(nested.reaches(part.rows.columns, name) for part in parts)
 
     @staticmethod
     def _are_logs(parts: list[Part]) -> bool:
@@ -197,7 +225,7 @@ class Reader:
             case "log":
                 frame, replaced = tables.read_log(file, params)
             case "parquet":
-                frame = tables.read_parquet(file)
+                frame = self._parquet(file)
             case "ipc":
                 frame = tables.read_ipc(file)
             case "text":
@@ -216,7 +244,30 @@ class Reader:
         noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
         noted |= {"group": key.upper()} if key else {}
         self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
-        return Part(columns.named(logs.recognised(frame, file), shown(file)), untyped)
+        return Part(self._placed(columns.named(logs.recognised(frame, file), shown(file)), file), untyped)
+
+    def _parquet(self, file: Path) -> pl.DataFrame:
+        column = self._study.collect.picture
+        in_file = pictures.read_parquet(file, column) if column else None
+        return tables.read_parquet(file) if in_file is None else in_file
+
+    def _placed(self, rows: pl.DataFrame, file: Path) -> pl.DataFrame:
+        """The rows, with the places of their pictures where a column holds any.
+
+        Raises:
+            SourceError: the column holds something else, or paths where `data` is the table alone.
+        """
+        column = self._study.collect.picture
+        if column is None:
+            return rows
+        at = f"studies.{self._study.name}"
+        placed = pictures.placed(rows, file, column, f"{at}.collect.picture")
+        if self._study.data_path.is_file() and places.are_paths(placed[pictures.PICTURE]):
+            raise SourceError(
+                f"{at}.data: wanted the folder of the table and its pictures, so that a change of them is "
+                f"noticed; got the table {shown(file)}. Write data: FOLDER, collect: {{path: {file.name}}}."
+            )
+        return placed
 
     def _untyped(self, source: Source) -> set[str]:
         """Columns that are text, or ids, whatever they look like."""

@@ -1,0 +1,84 @@
+"""Bytes of pictures -> vectors, by the network that goes with a study's encoder of texts."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from tasks.engines.encoders import encoder
+from tasks.engines.encoders.pictures import clip, lite
+from tasks.engines.encoders.sentence import one_thread, workers
+from tasks.engines.pictures.opening import PictureError, library, opened
+from tasks.errors import EngineError
+from tasks.store import media
+from tasks.study import Study
+
+BATCH = 16
+"""Pictures per forward pass, always: a row of a smaller batch could have other last bits."""
+
+
+class PictureNetwork(Protocol):
+    """Turns pixels into vectors."""
+
+    name: str
+    """Two of one name give the same vectors."""
+    dim: int
+    side: int
+    """Pixels a side of what it is shown."""
+
+    def encode(self, pixels: UInt8[np.ndarray, "picture side side 3"]) -> Float[np.ndarray, "picture dim"]:
+        """Unit vectors, float32."""
+        ...
+
+
+def open_named(name: str, study: Study) -> PictureNetwork:
+    """The network that sees pictures for an encoder of texts.
+
+    A CLIP folder has its own. For every other encoder it is EfficientNet-Lite0, shown 128 pixels a side where
+    no picture of the study has more, else 224: one size for all, since what it sees depends on it.
+
+    Args:
+        name: as under embed.encoder; not `none`.
+        study: its collect has run.
+
+    Raises:
+        EngineError: no such model, or it cannot be loaded.
+    """
+    if (place := encoder.clip_place(name)) is not None:
+        return clip.loaded(*place)
+    facts = media.facts(study.name)
+    largest = max(int(facts[side].max() or 0) for side in ("width", "height"))  # type: ignore[arg-type]
+    return lite.loaded(lite.SMALL_SIDE if largest <= lite.SMALL_SIDE else lite.SIDE)
+
+
+def encoded(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndarray, "picture dim"]:
+    """Unit vectors of files, opened and seen in batches; a vector depends on its picture alone.
+
+    Raises:
+        EngineError: a file is no picture.
+    """
+    if not pictures:
+        return np.empty((0, network.dim), dtype=np.float32)
+    starts = range(0, len(pictures), BATCH)
+    with ThreadPoolExecutor(workers(), initializer=one_thread) as pool:
+        seen = pool.map(lambda start: _batch(network, pictures[start : start + BATCH]), starts)
+        return np.concatenate(list(seen))
+
+
+def _batch(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndarray, "picture dim"]:
+    pixels = np.zeros((BATCH, network.side, network.side, 3), dtype=np.uint8)
+    for row, data in enumerate(pictures):
+        pixels[row] = _square(data, network.side)
+    return network.encode(pixels)[: len(pictures)]
+
+
+def _square(data: bytes, side: int) -> UInt8[np.ndarray, "side side 3"]:
+    """All of the picture, stretched to a square: what is cut off cannot be found."""
+    images = library()
+    try:
+        seen = images.fromarray(np.ascontiguousarray(opened(data).rgb))
+    except PictureError as error:
+        raise EngineError(f"a picture that collect could open {error}. Run collect again.") from None
+    return np.asarray(seen.resize((side, side), images.Resampling.BICUBIC))

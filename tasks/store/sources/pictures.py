@@ -1,0 +1,204 @@
+"""Pictures as rows: those of a folder, a glob, a zip, or of a column of a table."""
+
+import base64
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePath
+
+import polars as pl
+
+from tasks.errors import SourceError
+from tasks.store.sources import columns
+from tasks.store.sources.places import INLINE, NUL
+from tasks.store.sources.wording import reading, shown
+
+ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("avif", "bmp", "gif", "heic", "ico", "jp2", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "ppm"),
+        *("svg", "tif", "tiff", "webp"),
+    )
+)
+"""Names that promise a picture; the content tells what it is."""
+PICTURE, PATH = "_picture", "_path"
+"""Columns with the place of each picture (places.py), and how the user knows it."""
+_AT_ONCE = 50_000
+"""Names that are kept as Python's, before they become a column."""
+
+
+def found(base: Path, path: str | None, readable: frozenset[str]) -> pl.DataFrame | None:
+    """A row a picture of what `collect.path` names, by name; None where it names no pictures.
+
+    Args:
+        base: the study's data.
+        path: a folder, zip, glob or picture inside it, or None for all of it.
+        readable: endings of tables and texts: a folder with one is no folder of pictures.
+
+    Raises:
+        SourceError: a zip or folder cannot be looked into, a link leaves `base`, or a name is no UTF-8.
+    """
+    wanted = PurePath(path or ".")
+    if wanted.is_absolute() or ".." in wanted.parts:
+        return None
+    place = base / wanted
+    if place.suffix.lower() == ".zip" and place.is_file():
+        return _of_zip(place, base)
+    if place.is_dir():
+        return _of_files(_files(place), base, readable)
+    if place.suffix.lower() in ENDINGS and place.is_file():
+        return _of_files([place], base, readable)
+    if path and base.is_dir() and PurePath(path).suffix.lower() in {*ENDINGS, ".*", ""} and "*" in path:
+        return _of_files((one for one in base.glob(path) if one.is_file()), base, readable)
+    return None
+
+
+def _of_files(
+    files: Iterable["os.DirEntry[str] | Path"], base: Path, readable: frozenset[str]
+) -> pl.DataFrame | None:
+    parts: list[pl.Series] = []
+    names: list[str] = []
+    for entry in files:
+        ending = PurePath(entry.name).suffix.lower()
+        if ending in readable:
+            return None
+        if ending in ENDINGS:
+            file = os.fspath(entry)
+            _check(entry, Path(file), base)
+            names.append(os.path.relpath(file, base if base.is_dir() else base.parent))
+        if len(names) == _AT_ONCE:
+            parts.append(pl.Series("file", names, dtype=pl.String))
+            names = []
+    return _rows(pl.concat([*parts, pl.Series("file", names, dtype=pl.String)]).sort(), f"{base}/")
+
+
+def _rows(file: pl.Series, prefix: str) -> pl.DataFrame | None:
+    if not len(file):
+        return None
+    inside = file.str.extract(r"^(.*)/[^/]*$").fill_null(".").alias("folder")
+    place = pl.select(pl.lit(prefix) + file).to_series().alias(PICTURE)
+    return pl.DataFrame([place, file.alias(PATH), file.alias("file"), inside])
+
+
+def _of_zip(file: Path, base: Path) -> pl.DataFrame:
+    with reading(file, "a zip of pictures", "Pack it again; it looks damaged or cut off."):
+        try:
+            with zipfile.ZipFile(file) as packed:
+                names = [one.filename for one in packed.infolist() if _is_picture(one)]
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise OSError(str(error)) from None
+    rows = _rows(pl.Series("file", names, dtype=pl.String).sort(), f"{file}{NUL}")
+    if rows is None:
+        raise SourceError(
+            f"{shown(file)}: wanted a zip of pictures, it has none. Unpack it, and name what it has."
+        )
+    return rows
+
+
+def _is_picture(member: zipfile.ZipInfo) -> bool:
+    name = PurePath(member.filename)
+    is_hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts if part != "..")
+    return not member.is_dir() and not is_hidden and name.suffix.lower() in ENDINGS
+
+
+def _files(folder: Path) -> Iterator["os.DirEntry[str]"]:
+    """Files below a folder, hidden ones aside, none of them kept."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _files(Path(entry.path))
+                elif entry.is_file() or entry.is_symlink():
+                    yield entry
+    except OSError as error:
+        raise SourceError(
+            f"{shown(folder)}: wanted a folder that may be looked into, the system says: {error.strerror}. "
+            "Check its permissions."
+        ) from None
+
+
+def _check(entry: "os.DirEntry[str] | Path", file: Path, base: Path) -> None:
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError:
+        raise SourceError(
+            f"{shown(file)}: wanted a file name in UTF-8, which DVC could not watch otherwise. Rename it."
+        ) from None
+    if entry.is_symlink() and not file.resolve().is_relative_to(base.resolve()):
+        raise SourceError(f"{shown(file)}: links out of the data folder {shown(base)}. Put a copy there.")
+
+
+def placed(rows: pl.DataFrame, file: Path, column: str, where: str) -> pl.DataFrame:
+    """The rows of a table, with the place and name of the picture that a column holds.
+
+    Args:
+        rows: of `file`.
+        file: whose folder paths are relative to.
+        column: of paths, data URIs or bytes.
+        where: the key that names the column, for errors.
+
+    Raises:
+        SourceError: there is no such column, or it holds something else.
+    """
+    if PICTURE in rows.columns:
+        return rows
+    cells = columns.column_named(rows, column, shown(file), where)
+    if cells.dtype == pl.Binary:
+        cells = cells.map_elements(_as_uri, return_dtype=pl.String)
+    elif not isinstance(cells.dtype, (pl.String, pl.Categorical, pl.Enum, pl.Null)):
+        raise SourceError(
+            f"{where}: wanted paths, bytes or data URIs in column {column!r} of {shown(file)}, got "
+            f"{cells.dtype}. Name another column."
+        )
+    said = pl.col("said").cast(pl.String).str.strip_chars().str.replace_all(NUL, "\ufffd", literal=True)
+    said = pl.when(said != "").then(said)
+    is_inline, is_whole = said.str.starts_with(INLINE), said.str.starts_with("/")
+    inside = pl.lit(f"{file.parent}/") + said
+    return rows.hstack(
+        pl.select(said=cells)
+        .with_row_index("row", offset=1)
+        .select(
+            pl.when(is_inline | is_whole).then(said).otherwise(inside).alias(PICTURE),
+            pl.when(is_inline).then(None).otherwise(said).fill_null(_row(file)).alias(PATH),
+        )
+    )
+
+
+def read_parquet(file: Path, column: str) -> pl.DataFrame | None:
+    """The rows of a Parquet file whose column holds bytes, which stay there; None where it holds others.
+
+    Bytes may be in a struct {bytes, path}, as Hugging Face has them.
+    """
+    import pyarrow.parquet as pq
+
+    with reading(file, "Parquet", "Write it again; it looks damaged or cut off."):
+        dtype = pl.read_parquet_schema(file).get(column)
+        fields = {one.name: one.dtype for one in dtype.fields} if isinstance(dtype, pl.Struct) else {}
+        if dtype != pl.Binary and fields.get("bytes") != pl.Binary:
+            return None
+        leaf = f"{column}.bytes" if fields else column
+        rows = pl.scan_parquet(file, glob=False).drop(column).with_row_index("_row", offset=1).collect()
+        name = pl.Series([None] * rows.height, dtype=pl.String)
+        if fields.get("path") == pl.String:
+            table = pq.ParquetFile(file).read(columns=[f"{column}.path"])
+            name = pl.Series(
+                [cell["path"] if cell else None for cell in table[column].to_pylist()], dtype=pl.String
+            )
+        cell = pl.lit(f"{file}{NUL}{leaf}{NUL}") + (pl.col("_row") - 1).cast(pl.String)
+        named = pl.col("_name").fill_null(_row(file, "_row"))
+        return (
+            rows.with_columns(cell.alias(PICTURE), _name=name)
+            .with_columns(named.alias(PATH))
+            .drop("_row", "_name")
+        )
+
+
+def _row(file: Path, row: str = "row") -> pl.Expr:
+    """How a row is called whose picture has no name."""
+    return pl.format("{} row {}", pl.lit(file.name), pl.col(row))
+
+
+def _as_uri(data: bytes) -> str:
+    return f"{INLINE};base64,{base64.b64encode(data).decode()}"
