@@ -91,7 +91,10 @@ def read(rows: pl.DataFrame) -> tuple[pl.DataFrame, Pictures]:
     kept = rows.with_columns(pl.Series("media", names, dtype=pl.String)).drop_nulls("media")
     stacked = np.array([spots[name] for name in order])
     return kept, Pictures(
-        known.select(frames.PICTURES.names()), known.select("media", PICTURE), stacked, dict(sorted(bad.items()))
+        known.select(frames.PICTURES.names()),
+        known.select("media", PICTURE),
+        stacked,
+        dict(sorted(bad.items())),
     )
 
 
@@ -100,4 +103,6 @@ def families(known: Pictures) -> pl.DataFrame:
     hashes = np.array([int(one, 16) for one in known.facts["dhash"]], dtype=np.uint64)
     left, right = hashing.near(hashes, known.spots)
     first = first_linked(left, right, len(hashes))
-    return pl.DataFrame({"media": known.facts["media"], "family": known.facts["media"].gather(pl.Series(first))})
+    return pl.DataFrame(
+        {"media": known.facts["media"], "family": known.facts["media"].gather(pl.Series(first))}
+    )

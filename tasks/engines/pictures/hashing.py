@@ -80,5 +80,7 @@ def _neighbours(
     return np.concatenate(left), np.concatenate(right)
 
 
-def _apart(a: UInt8[np.ndarray, "pair level"], b: UInt8[np.ndarray, "pair level"]) -> Float[np.ndarray, " pair"]:
+def _apart(
+    a: UInt8[np.ndarray, "pair level"], b: UInt8[np.ndarray, "pair level"]
+) -> Float[np.ndarray, " pair"]:
     return np.abs(a.astype(np.int16) - b).mean(axis=1)

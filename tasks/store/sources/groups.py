@@ -43,7 +43,11 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     counted = dict(rows.group_by("group").len().sort("group").iter_rows())
     names = names_of(params)
     read["rows"] = {group: counted.get(group, 0) for group in names}
-    return rows.select("text", "group", "document_id", cs.by_name(PICTURE, "file", require_all=False)), names, read
+    return (
+        rows.select("text", "group", "document_id", cs.by_name(PICTURE, "file", require_all=False)),
+        names,
+        read,
+    )
 
 
 def all_rows(study: Study) -> tuple[pl.DataFrame, str]:
