@@ -82,7 +82,7 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
     sizes |= {"unasked": missing} if missing else {}
     if not study.asked_roles:
         return {**sizes, "asked": [], "cost_usd": 0.0}
-    asks = judge.can_be_measured(study) and study.llm.check
+    asks = judge.can_be_measured(study, found.texts) and study.llm.check
     measured, factors = _measured(study, found) if measure and asks else ({}, {})
     every = [*([checking.planned(study, found.texts)] if asks else []), *_loads(study, found, held_out)]
     asked = _asked(study, every, factors)

@@ -8,11 +8,14 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from tasks import kinds
 from tasks.collect.stage import collected
 from tasks.commands import output
 from tasks.engines.llm import checking
 from tasks.errors import ParamsError
+from tasks.store import media
 from tasks.study import Study, load
 
 
@@ -33,17 +36,18 @@ def measured(study: Study) -> dict[str, Any]:
         CorpusError: its texts cannot answer the question.
         EngineError: the endpoint cannot be used, or the budget is reached.
     """
-    if not can_be_measured(study):
+    texts = collected(study).texts if study.engine == "llm" else None
+    if texts is None or not can_be_measured(study, texts):
         raise ParamsError(
             f"studies.{study.name}: wanted a study whose texts a language model judges, to measure it; got "
             f"`engine: {study.engine}` and kind {study.kind}."
         )
-    return {"study": study.name, **checking.checked(study, collected(study).texts).told(study)}
+    return {"study": study.name, **checking.checked(study, texts).told(study)}
 
 
-def can_be_measured(study: Study) -> bool:
-    """Whether texts are judged by a language model, which could err."""
-    return study.engine == "llm" and kinds.load(study.kind).judge_errs
+def can_be_measured(study: Study, texts: pl.DataFrame) -> bool:
+    """Whether texts are judged by a language model, which could err; of pictures no answers are known."""
+    return study.engine == "llm" and kinds.load(study.kind).judge_errs and not media.are_pictures(texts)
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ import polars as pl
 from jaxtyping import Bool, Float, UInt8
 
 from tasks.records import Call, Predicate, Proposal
+from tasks.store import media
 from tasks.study import Study
 from tasks.study.asked import Asked
 
@@ -311,6 +312,8 @@ def gold_judge(study: Study) -> GoldJudge:
 def checked_judge(study: Study, texts: pl.DataFrame) -> Checked | None:
     """What the study's judge is worth, before it is trusted; None where it is no language model, or by wish.
 
+    Nor where it looks at pictures: the questions with known answers are about texts.
+
     Args:
         study: whose judge it is.
         texts: rows of the exploration half.
@@ -319,6 +322,6 @@ def checked_judge(study: Study, texts: pl.DataFrame) -> Checked | None:
         JudgeError: it is no better than chance.
         EngineError: it cannot be asked, or the budget is reached.
     """
-    if study.engine != "llm" or not study.llm.check:
+    if study.engine != "llm" or not study.llm.check or media.are_pictures(texts):
         return None
     return cast(_Llm, load("llm")).checked_judge(study, texts)

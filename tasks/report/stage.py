@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import kinds, paths
 from tasks.kinds import answered
 from tasks.records import Group
-from tasks.report import columns, concordance, counts, filters, trust, walks
+from tasks.report import columns, concordance, counts, filters, thumbnails, trust, walks
 from tasks.report import map as maps
 from tasks.report import terms as words
 from tasks.report import warnings as warned
@@ -134,6 +134,7 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     baselines = [] if is_bits else inputs.baselines
     listed = others[: study.report.n_rejected]
     n_evidence = study.report.n_evidence
+    shown = found[: min(MAX_FINDINGS, max(1, MAX_TEXTS // max(1, 2 * n_evidence)))]
     return {
         "walks": walks_shown(inputs, listed),
         "fragile": any(row["is_discovery"] and row["fragile"] for row in inputs.rows),
@@ -144,9 +145,10 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
         "dependent": [row["number"] for row in found if trust.is_dependent(row)],
         "findings": found,
         "first": first,
-        "shown": found[: min(MAX_FINDINGS, max(1, MAX_TEXTS // max(1, 2 * n_evidence)))],
+        "shown": shown,
         "n_evidence": n_evidence,
         "evidence": inputs.evidence,
+        "thumbnails": thumbnails.of(study.name, _exhibited(inputs, shown, n_evidence)),
         "rejected": listed,
         "n_rejected": len(others),
         "why": [row["why"] for row in others],
@@ -162,6 +164,12 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
         "is_bits": is_bits,
         "scale": Scale.over([*first, *listed, *baselines, *corrected], min_effect, from_zero=is_bits),
     }
+
+
+def _exhibited(inputs: Inputs, shown: Sequence[Row], n_evidence: int) -> list[str]:
+    """text_ids of the evidence on the page, finding by finding."""
+    each = [inputs.evidence.get(row["predicate_id"], {}) for row in shown]
+    return [one["text_id"] for roles in each for kept in roles.values() for one in kept[:n_evidence]]
 
 
 def discoveries_shown(inputs: Inputs, decimals: int, scale: str) -> dict[str, Any]:

@@ -90,6 +90,27 @@ def read(study_name: str, media: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         raise _other(folder, wanted[start])
 
 
+def one(study_name: str, media: str) -> bytes:
+    """The bytes of one picture.
+
+    Raises:
+        MissingStageError: as `read`.
+        StoreError: as `read`.
+    """
+    ((_, data),) = read(study_name, [media])
+    return data
+
+
+def are_there(study_name: str) -> bool:
+    """Whether the study's rows, once they are collected, are pictures."""
+    return (paths.output(study_name, "collect") / MEDIA).exists()
+
+
+def are_pictures(texts: pl.DataFrame) -> bool:
+    """Whether rows of frames.TEXTS are pictures."""
+    return "media" in texts.columns and texts.height > 0 and texts["media"].null_count() == 0
+
+
 def _of_group(table: "object", wanted: list[str], folder: Path) -> Iterator[tuple[str, bytes]]:
     place = {media: row for row, media in enumerate(table["media"].to_pylist())}  # type: ignore[index]
     for media in wanted:

@@ -81,6 +81,7 @@ def frame(rows: Sequence[tuple[str, str]], documents: Sequence[str] | None = Non
         "text_id": ids, "text_hash": ids, "text": [text for _, text in rows],
         "group": [group for group, _ in rows], "document_id": list(documents or ids),
         "half": ["explore"] * len(rows), "n_merged": [1] * len(rows), "context": [None] * len(rows),
+        "media": [None] * len(rows),
     })  # fmt: skip
 
 

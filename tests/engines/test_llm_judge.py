@@ -53,6 +53,7 @@ def corpus(texts: tuple[str, ...] = TEXTS) -> pl.DataFrame:
         "half": ["confirm"] * len(texts),
         "n_merged": [1] * len(texts),
         "context": [None] * len(texts),
+        "media": [None] * len(texts),
     }
     return pl.DataFrame(rows, schema=frames.TEXTS)
 

@@ -249,7 +249,7 @@ def put(
     ]
     baseline = {"baseline": "longer than 40 characters", "validity": -0.03, "lo": -0.06, "hi": 0.0, "p": 0.05}
     tables: dict[str, dict[str, Any]] = {
-        "collect": {"texts": [{**text, "n_merged": 2, "context": None} for text in texts]},
+        "collect": {"texts": [{**text, "n_merged": 2, "context": None, "media": None} for text in texts]},
         "formalise": {"predicates": whole},
         "score": {"scores": whole, "baselines": [baseline]},
         "record": {"discoveries": whole, "evidence": exhibits, "runs": [run_row(rows)]},

@@ -104,6 +104,7 @@ def corpus(others: list[str]) -> pl.DataFrame:
         "half": ["confirm"] * n,
         "n_merged": [1] * n,
         "context": [None] * n,
+        "media": [None] * n,
     }
     return pl.DataFrame(rows, schema=frames.TEXTS)
 

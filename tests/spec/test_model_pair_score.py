@@ -52,6 +52,7 @@ def judged(
             "half": ["confirm"] * 2 * n,
             "n_merged": [1] * 2 * n,
             "context": ["?"] * 2 * n,
+            "media": [None] * 2 * n,
         },
         schema=frames.TEXTS,
     ).with_columns(pair=pl.col("text_hash"))

@@ -37,6 +37,7 @@ def held_out(n_a: int, n_b: int) -> pl.DataFrame:
             "half": ["confirm"] * n,
             "n_merged": [1] * n,
             "context": [None] * n,
+            "media": [None] * n,
         },
         schema=frames.TEXTS,
     )

@@ -44,6 +44,7 @@ def texts(*rows: tuple[str, str]) -> pl.DataFrame:
         "half": ["confirm"] * len(rows),
         "n_merged": [1] * len(rows),
         "context": [None] * len(rows),
+        "media": [None] * len(rows),
     }
     return pl.DataFrame(columns, schema=frames.TEXTS)
 

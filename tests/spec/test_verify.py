@@ -23,6 +23,7 @@ TEXTS = pl.DataFrame(
         "half": ["explore", "explore", "confirm", "confirm"],
         "n_merged": [1, 1, 1, 1],
         "context": [None] * 4,
+        "media": [None] * 4,
     },
     schema=frames.TEXTS,
 )

@@ -20,7 +20,7 @@ from tasks.engines.gateway import completion, faults
 from tasks.engines.gateway.calling import Asked, Called, Calling
 from tasks.engines.gateway.chat import Gateway
 from tasks.engines.gateway.completion import Completion, Tokens
-from tasks.engines.gateway.dialect import Dialect
+from tasks.engines.gateway.dialect import Body, Dialect
 from tasks.engines.gateway.faults import Fault
 from tasks.engines.gateway.transport import Connection
 from tasks.errors import EngineError
@@ -167,10 +167,11 @@ class Embeddings(Gateway):
         )
 
 
-def _body(endpoint: Endpoint, texts: Sequence[str], dialect: Dialect, limit: int) -> bytes:
+def _body(endpoint: Endpoint, texts: Sequence[str], dialect: Dialect, limit: int) -> Body:
     """The request as it is sent; half of a surrogate pair is no text to a server."""
     sent = [text.encode("utf-8", "replace").decode() for text in texts]
-    return to_json({"model": endpoint.model, "input": sent, "encoding_format": "float"})
+    content = to_json({"model": endpoint.model, "input": sent, "encoding_format": "float"})
+    return Body(content, len(content))
 
 
 class _Elsewhere:

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 
 from tasks.engines.gateway import completion, dialect, faults, limits
 from tasks.engines.gateway.completion import Completion, Tokens
-from tasks.engines.gateway.dialect import Dialect
+from tasks.engines.gateway.dialect import Body, Dialect
 from tasks.engines.gateway.faults import Circuit, Fault, Form, Meaning, Write
+from tasks.engines.gateway.pictures import Shown
 from tasks.errors import EngineError
 from tasks.store.answers import Answers
 from tasks.study import Study
@@ -62,9 +63,10 @@ class Asked:
         limit: int,
         lost: Lost,
         about: str = "",
+        pictures: tuple[Shown, ...] = (),
     ) -> "Asked":
         """A chat completion of these messages."""
-        write = partial(dialect.body, endpoint, messages, schema, logprobs)
+        write = partial(dialect.body, endpoint, messages, schema, logprobs, pictures)
         return cls(endpoint, write, (schema is not None, logprobs), lost, limit, about)
 
 
@@ -177,7 +179,7 @@ class Calling:
         """How a call ends whose request the server will not answer however often it comes."""
         if meaning is Meaning.CUT:
             self._circuit(asked.endpoint).succeeded()
-            n_bytes = len(asked.write(dialect.of(asked.endpoint), asked.limit))
+            n_bytes = asked.write(dialect.of(asked.endpoint), asked.limit).weight
             tokens_in, _ = self.purse.expected(asked.endpoint, n_bytes, asked.limit)
             called.completion = Completion("", "", (), tokens_in, asked.limit, 0, is_cut=True, thinks=True)
             return called
@@ -216,7 +218,7 @@ class Calling:
         """One request, when it is its turn and the budget allows it."""
         limit = asked.limit if called.room is None else called.room
         body = asked.write(used, limit)
-        most_usd = self.purse.most_usd(asked.endpoint, len(body), limit)
+        most_usd = self.purse.most_usd(asked.endpoint, body.weight, limit)
         try:
             await self.purse.set_aside(most_usd)
         except EngineError as error:
@@ -224,7 +226,7 @@ class Calling:
         try:
             outcome = await self._exchanged(asked, body, called)
             if isinstance(outcome, Fault):
-                self._lose(asked, outcome, len(body), called)
+                self._lose(asked, outcome, body.weight, called)
             return outcome
         finally:
             self.purse.release(most_usd)
@@ -237,21 +239,21 @@ class Calling:
         if tokens is not None:
             asked.lost(tokens, called.latency_s, called.attempts)
 
-    async def _exchanged(self, asked: Asked, body: bytes, called: Called) -> Completion | Fault:
+    async def _exchanged(self, asked: Asked, body: Body, called: Called) -> Completion | Fault:
         endpoint = asked.endpoint
         connection = self._connection(endpoint)
-        n_tokens = sum(self.purse.expected(endpoint, len(body), asked.limit))
+        n_tokens = sum(self.purse.expected(endpoint, body.weight, asked.limit))
         async with connection.free:
             await self._pause(self._pace.reserve(n_tokens, time.monotonic()))
             began = time.perf_counter()
             called.attempts += 1
-            received = await connection.exchange(body)
+            received = await connection.exchange(body.content)
             called.latency_s = time.perf_counter() - began
         if isinstance(received, Fault):
             return received
-        outcome = _read(received, len(body), asked.limit, connection)
+        outcome = _read(received, body.weight, asked.limit, connection)
         if isinstance(outcome, Completion):
-            self.purse.learn(endpoint.model, len(body), outcome.tokens_in, outcome.tokens_out)
+            self.purse.learn(endpoint.model, body.weight, outcome.tokens_in, outcome.tokens_out)
         return outcome
 
     async def _recovers(self, circuit: Circuit, seconds: float) -> bool:

@@ -23,6 +23,7 @@ from tasks.engines.gateway.calling import Asked, Calling, Message, StoppedError
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.engines.gateway.kept import key as _key
 from tasks.engines.gateway.kept import messages as _messages
+from tasks.engines.gateway.pictures import Shown
 from tasks.engines.gateway.reading import Read
 from tasks.records import Call
 from tasks.store import answers
@@ -61,6 +62,8 @@ class Request:
     most_tokens: int | None = None
     """The most tokens that the answer needs, where that is known to be few: what a model writes beyond is
     slow, and paid. A model that thinks is given all of endpoint.max_tokens."""
+    pictures: tuple[Shown, ...] = ()
+    """What is shown before the part that changes."""
 
 
 @dataclass(frozen=True)
@@ -280,6 +283,7 @@ class Gateway:
             most or request.endpoint.max_tokens,
             partial(self._keep, request, key, None, "failed"),
             request.about,
+            request.pictures,
         )
         if found is not None:
             if found.content:

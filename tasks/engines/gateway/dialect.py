@@ -6,17 +6,27 @@ What a server was found to take is remembered for the process.
 import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from tasks.engines.gateway.pictures import Shown
 from tasks.study.params import Endpoint
 
 _SCHEMA_LEVELS = ("json_schema", "json_object", "none")
 _ALTERNATIVES = 20
 _FEW_ALTERNATIVES = 5
+_BYTES_PER_TOKEN = 4
+
+
+class Body(NamedTuple):
+    """A request as it is sent."""
+
+    content: bytes
+    weight: int
+    """Bytes that tokens are estimated from: those of texts, and for a picture four for each of its tokens."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +110,10 @@ def body(
     messages: list[dict[str, str]],
     schema: type[BaseModel] | None,
     logprobs: bool,
+    pictures: tuple[Shown, ...],
     dialect: Dialect,
     limit: int,
-) -> bytes:
+) -> Body:
     """The request as it is sent, for an answer of `limit` tokens at most."""
     fields: dict[str, Any] = {dialect.max_tokens_key: limit}
     if endpoint.temperature != "server":
@@ -119,7 +130,18 @@ def body(
             if level == "json_object":
                 fields["response_format"] = {"type": "json_object"}
     # What the study adds may not change what is asked, or how the answer comes.
-    return to_json(fields | endpoint.extra | {"model": endpoint.model, "messages": messages, "stream": False})
+    fields |= endpoint.extra | {"model": endpoint.model, "messages": messages, "stream": False}
+    if not pictures:
+        return Body(content := to_json(fields), len(content))
+    weight = len(to_json(fields)) + _BYTES_PER_TOKEN * sum(picture.n_tokens for picture in pictures)
+    return Body(to_json(fields | {"messages": _showing(messages, pictures)}), weight)
+
+
+def _showing(messages: list[dict[str, str]], pictures: tuple[Shown, ...]) -> list[dict[str, Any]]:
+    """The messages with the pictures in the first one of the user, before its text."""
+    at = next(i for i, message in enumerate(messages) if message["role"] == "user")
+    parts = [*(picture.part for picture in pictures), {"type": "text", "text": messages[at]["content"]}]
+    return [*messages[:at], {"role": "user", "content": parts}, *messages[at + 1 :]]
 
 
 def identity(endpoint: Endpoint, schema: type[BaseModel] | None) -> tuple[str, str]:

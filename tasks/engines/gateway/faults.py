@@ -11,11 +11,11 @@ from enum import Enum, auto
 from typing import Any
 
 from tasks.engines.gateway import problems
-from tasks.engines.gateway.dialect import Dialect
+from tasks.engines.gateway.dialect import Body, Dialect
 from tasks.errors import EngineError
 from tasks.study.params import Endpoint
 
-Write = Callable[[Dialect, int], bytes]
+Write = Callable[[Dialect, int], Body]
 """Gives a request's body in a dialect, for an answer of so many tokens at most."""
 Form = tuple[bool, bool]
 """Whether JSON of a schema is wanted, and log-probabilities: what a server may mind beside a text."""

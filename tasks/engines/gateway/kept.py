@@ -43,6 +43,7 @@ def key(request: "Request", sent: list[Message], most: int | None) -> str:
         str(request.logprobs),
         request.prompt_hash,
         *(() if most is None else (f"at most {most}",)),
+        *(picture.name for picture in request.pictures),
         *(part for message in sent for part in (message["role"], message["content"])),
     )
 

@@ -249,6 +249,7 @@ class LlmJudge:
             about=" ".join(map(str, sorted({item.row for item in items}))),
             logprobs=self._study.llm.logprobs and asked.words == packing.YES_OR_NO,
             most_tokens=asked.most_tokens,
+            pictures=asked.pictures,
         )
 
 

@@ -15,9 +15,11 @@ import polars as pl
 from pydantic import BaseModel
 
 from tasks.engines import roles
+from tasks.engines.gateway import pictures
 from tasks.engines.llm import packing, prompts, rating, sampling, schemas, suggesting, wording
 from tasks.engines.llm.suggesting import question
 from tasks.records import Predicate
+from tasks.store import media
 from tasks.study import Study
 from tasks.study.params import RoleName
 
@@ -143,7 +145,16 @@ def judging(
         bytes_in += weight * sum(_bytes(asked.system, asked.user) for asked in measured)
         bytes_out += weight * sum(_bytes(verdicts(asked)) for asked in measured)
         answer = next((asked.answer for asked in measured), None)
+        if media.are_pictures(shard):
+            bytes_in += packs.n_calls * BYTES_PER_TOKEN * _picture_tokens(study)
     return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
+
+
+def _picture_tokens(study: Study) -> float:
+    """Of a picture, by the sizes that were collected; of a large one where nothing is."""
+    sizes = media.facts(study.name).select("width", "height").rows()
+    each = [pictures.tokens(width, height) for width, height in sizes]
+    return sum(each) / len(each) if each else pictures.tokens(pictures.SIDE, pictures.SIDE)
 
 
 def _judging_role(role: RoleName) -> Literal["judge", "gold"]:

@@ -8,13 +8,16 @@ Packs are made when they are asked: the messages of a shard never stand in memor
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple, TypeVar
 
 import polars as pl
 
+from tasks.engines.gateway.pictures import Shown
 from tasks.engines.llm import prompts, schemas
 from tasks.errors import EngineError
 from tasks.records import Predicate
+from tasks.store import media
 from tasks.study import Study
 
 T = TypeVar("T")
@@ -31,27 +34,33 @@ KEYED_TOKENS = 16
 MAX_CHARS_CONTEXT = 4_000
 """What two answers answer is shown up to here: its beginning and its end."""
 
-Form = Literal["question", "questions", "texts", "pair", "pairs", "answer", "answers"]
-"""One plain question on one text; several on one text; one on several texts; one, and several, on a pair of
-texts; one, and several, on two answers to what is shown before them."""
+Form = Literal[
+    "question", "questions", "texts", "picture", "pictures", "pair", "pairs", "answer", "answers"
+]  # fmt: skip
+"""One plain question on one text; several on one text; one on several texts; one, and several, on a picture;
+one, and several, on a pair of texts; one, and several, on two answers to what is shown before them."""
 YES_OR_NO: tuple[schemas.Word, ...] = ("yes", "no")
 _WHICH: tuple[schemas.Word, ...] = ("first", "second", "neither")
 _WORDS: dict[Form, tuple[schemas.Word, ...]] = {
     "question": YES_OR_NO,
     "questions": YES_OR_NO,
     "texts": YES_OR_NO,
+    "picture": YES_OR_NO,
+    "pictures": YES_OR_NO,
     "pair": _WHICH,
     "pairs": _WHICH,
     "answer": _WHICH,
     "answers": _WHICH,
 }
 """What may be answered."""
-_IN_A_WORD = {"question", "pair", "answer"}
+_IN_A_WORD = {"question", "picture", "pair", "answer"}
 """Forms that are answered in one word; the others in an object with a word for each id."""
 _OTHERWISE: dict[Form, Form] = {
     "question": "questions",
     "questions": "question",
     "texts": "question",
+    "picture": "pictures",
+    "pictures": "picture",
     "pair": "pairs",
     "pairs": "pair",
     "answer": "answers",
@@ -71,6 +80,8 @@ class Item(NamedTuple):
     row: int
     column: int
     predicate_id: str
+    picture: Shown | None = None
+    """The picture, of which `shown` has the caption where there is one."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,8 @@ class Asked:
     """... for each id; None: in one word."""
     most_tokens: int
     """What that takes."""
+    pictures: tuple[Shown, ...] = ()
+    """What is shown with it."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +120,12 @@ class Pack:
         form = _OTHERWISE[self.form] if again else self.form
         prompt, words = prompt_of(form), self.words
         system, user = prompt.render(**_fields(form, items))
+        # What shares a call on a picture is about the same one.
+        pictures = () if items[0].picture is None else (items[0].picture,)
         if form in _IN_A_WORD:
-            return Asked(prompt, system, user, words, None, WORD_TOKENS)
+            return Asked(prompt, system, user, words, None, WORD_TOKENS, pictures)
         answer = schemas.keyed(tuple(item.id for item in items), words)
-        return Asked(prompt, system, user, words, answer, KEYED_TOKENS * (1 + len(items)))
+        return Asked(prompt, system, user, words, answer, KEYED_TOKENS * (1 + len(items)), pictures)
 
 
 @dataclass(frozen=True)
@@ -136,7 +151,14 @@ def form_of(study: Study, per_call: int, answers: bool = False) -> Form:
         per_call: predicates in a call.
         answers: whether the two texts that are compared answer something.
     """
-    return _of_pairs(per_call, answers) if study.verify.form == "two_text" else _of_texts(study, per_call)
+    if study.verify.form == "two_text":
+        return _of_pairs(per_call, answers)
+    return _of_pictures(per_call) if media.are_there(study.name) else _of_texts(study, per_call)
+
+
+def _of_pictures(per_call: int) -> Form:
+    """A picture is never shown with another."""
+    return "pictures" if per_call > 1 else "picture"
 
 
 def _of_pairs(per_call: int, answers: bool) -> Form:
@@ -174,6 +196,8 @@ def per_call(study: Study, role: Literal["judge", "gold"]) -> int:
 
 def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int) -> Packs:
     """`n_together` predicates on each text, or several texts under each predicate, as the study says."""
+    if media.are_pictures(texts):
+        return _one_picture(study, predicates, texts, n_together)
     contents = _contents(study, texts)
     form = _of_texts(study, n_together)
     if form == "texts":
@@ -185,6 +209,22 @@ def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame,
         [Pack(form, _items(part, row, {"text": text})) for part in parts] for row, text in enumerate(contents)
     )
     return Packs(len(parts) * len(contents), len(contents), each)
+
+
+def _one_picture(
+    study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int
+) -> Packs:
+    """`n_together` predicates on each picture, each with its caption where it has one."""
+    contents, parts = _contents(study, texts), _chunks(_named(study, predicates), n_together)
+    rows, form = list(enumerate(texts["media"])), _of_pictures(n_together)
+
+    def packed() -> Iterator[list[Pack]]:
+        for row, one in rows:
+            picture = Shown(one, partial(media.one, study.name, one))
+            shown = {"caption": contents[row]} if contents[row].strip() else {}
+            yield [Pack(form, _items(part, row, shown, picture)) for part in parts]
+
+    return Packs(len(parts) * len(rows), len(rows), packed())
 
 
 def two_texts(
@@ -260,6 +300,8 @@ def _which(predicate: str) -> str:
 
 
 _ASKS: dict[Form, tuple[str, Callable[[str], str]]] = {
+    "picture": ("picture", prompts.question_of_picture),
+    "pictures": ("picture", prompts.question_of_picture),
     "pair": ("pair", _statement),
     "pairs": ("pair", _statement),
     "answer": ("pair", _which),
@@ -295,8 +337,12 @@ def _named(study: Study, predicates: Sequence[Predicate]) -> list[tuple[str, int
     return [(id_, column, p) for column, (id_, p) in enumerate(zip(ids, predicates, strict=True))]
 
 
-def _items(named: Sequence[tuple[str, int, Predicate]], row: int, shown: dict[str, str]) -> tuple[Item, ...]:
-    return tuple(Item(id_, p.predicate, shown, row, column, p.predicate_id) for id_, column, p in named)
+def _items(
+    named: Sequence[tuple[str, int, Predicate]], row: int, shown: dict[str, str], picture: Shown | None = None
+) -> tuple[Item, ...]:
+    return tuple(
+        Item(id_, p.predicate, shown, row, column, p.predicate_id, picture) for id_, column, p in named
+    )
 
 
 def _side_by_side(contents: Sequence[str], pair: tuple[int, int], order: int) -> dict[str, str]:

@@ -43,7 +43,7 @@ class Picture:
     """A picture as it is seen: its first frame, upright, on white."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
-    """At most SIDE pixels a side, 0-255."""
+    """At most SIDE pixels a side, where no other number was wanted; 0-255."""
     alpha: UInt8[np.ndarray, "h w"] | None
     """How opaque each pixel was, 0-255; None where all are."""
     format: str
@@ -55,11 +55,12 @@ class Picture:
     n_frames: int
 
 
-def opened(data: bytes) -> Picture:
+def opened(data: bytes, side: int = SIDE) -> Picture:
     """The picture that these bytes are.
 
     Args:
         data: a whole file.
+        side: pixels of the longer side to which a larger picture is made smaller.
 
     Raises:
         PictureError: they are none, or a damaged one, or one with too many pixels.
@@ -72,7 +73,7 @@ def opened(data: bytes) -> Picture:
         warnings.simplefilter("ignore")
         with _header(data) as image:
             _check_size(*image.size)
-            return _picture(image, len(data))
+            return _picture(image, len(data), side)
 
 
 def _header(data: bytes) -> "Image":
@@ -113,15 +114,15 @@ def _check_size(width: int, height: int) -> None:
         raise PictureError("is no picture that can be read")
 
 
-def _picture(image: "Image", n_bytes: int) -> Picture:
+def _picture(image: "Image", n_bytes: int, side: int) -> Picture:
     name, size = str(image.format).lower(), image.size
     try:
         n_frames = int(getattr(image, "n_frames", 1))
         turn = _orientation(image)
         # A JPEG is decoded no larger than is needed.
-        image.draft(None, (2 * SIDE, 2 * SIDE))
+        image.draft(None, (2 * side, 2 * side))
         image.load()
-        pixels = np.asarray(_upright(_small(_plain(image)), turn), dtype=np.uint8)
+        pixels = np.asarray(_upright(_small(_plain(image), side), turn), dtype=np.uint8)
     except MemoryError:
         raise PictureError("needs more memory than there is") from None
     except (*_BROKEN, OverflowError):
@@ -157,8 +158,8 @@ def _eight_bits(levels: np.ndarray) -> UInt8[np.ndarray, "h w"]:
     return np.clip(np.rint(levels * scale), 0, 255).astype(np.uint8)
 
 
-def _small(image: "Image") -> "Image":
-    ratio = SIDE / max(image.size)
+def _small(image: "Image", longest: int) -> "Image":
+    ratio = longest / max(image.size)
     if ratio >= 1:
         return image
     size = max(1, round(image.width * ratio)), max(1, round(image.height * ratio))

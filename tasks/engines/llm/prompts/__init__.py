@@ -82,6 +82,11 @@ def question(predicate: str) -> str:
     return f"Could one say that the text {phrase(predicate)}?"
 
 
+def question_of_picture(predicate: str) -> str:
+    """The same about one picture."""
+    return f"Could one say that the picture {phrase(predicate)}?"
+
+
 def phrase(sentence: str) -> str:
     """A sentence without its end, as part of another: on one line, and without a server's own marks."""
     return _safe(" ".join(sentence.split()).rstrip(".!? ") or sentence.strip())
