@@ -40,6 +40,8 @@ from tasks.store import frames
 from tasks.study import Study, load
 
 ALPHA = 0.05
+SPLITS = 10
+"""Into halves, of one comparison: how far what is found hangs on the draw."""
 NAME = "pictures"
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif")
@@ -76,22 +78,35 @@ def main() -> None:
 def pairs(folder_a: Path, folder_b: Path, seeds: int) -> dict[str, Any]:
     """What tells two folders apart on held-out pictures, and how often random halves of both differ."""
     a, b = pictures_in(folder_a), pictures_in(folder_b)
-    n_found = n_uncorrected = 0
     with studies.project() as folder:
-        study = laid_out(folder, a, b, seed=0)
-        run(study, STAGES)
-        found = discoveries(study)
-        for line in found:
+        found = [split(folder, a, b, seed)[0] for seed in range(SPLITS)]
+        for line in found[0]:
             print(f"{line['validity']:+.2f} q={line['q']:.2g}  {line['predicate']}", flush=True)
-        both = [*a, *b]
-        for seed in range(seeds):
-            shuffled = [both[i] for i in np.random.default_rng([seed, 23]).permutation(len(both))]
-            study = laid_out(folder, shuffled[: len(a)], shuffled[len(a) :], seed)
-            run(study, STAGES)
-            n_found += bool(discoveries(study))
-            n_uncorrected += found_where_proposed(study)
-    rate = {"seeds": seeds, "any_discovery": n_found / seeds, "uncorrected": n_uncorrected / seeds}
-    return {"pairs": [len(a), len(b)], "discoveries": found, "random_halves": rate if seeds else None}
+        by_chance = [halves(folder, [*a, *b], len(a), seed) for seed in range(seeds)]
+    rates = [float(np.mean(column)) for column in zip(*by_chance, strict=True)] or [None, None]
+    return {
+        "pairs": [len(a), len(b)],
+        "discoveries": found[0],
+        "splits": SPLITS,
+        "n_discoveries": [len(one) for one in found],
+        "said": Counter(line["predicate"].split(" (")[0] for one in found for line in one).most_common(12),
+        "random_halves": {"seeds": seeds, "any_discovery": rates[0], "uncorrected": rates[1]},
+    }
+
+
+def split(folder: Path, a: Sequence[Path], b: Sequence[Path], seed: int) -> tuple[list[dict[str, Any]], bool]:
+    """The discoveries under one split, and whether an uncorrected test would report anything."""
+    study = laid_out(folder, a, b, seed)
+    run(study, STAGES)
+    return discoveries(study), found_where_proposed(study)
+
+
+def halves(folder: Path, both: Sequence[Path], n_a: int, seed: int) -> tuple[bool, bool]:
+    """Whether two groups drawn by chance differ: by a discovery, and by an uncorrected test."""
+    order = np.random.default_rng([seed, 23]).permutation(len(both))
+    drawn = [both[i] for i in order]
+    found, uncorrected = split(folder, drawn[:n_a], drawn[n_a:], seed)
+    return bool(found), uncorrected
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -255,7 +270,7 @@ def cost(n: int) -> dict[str, Any]:
     cpu_s, peak_mb = {}, {}
     with studies.project() as folder:
         laid_out(folder, [], [], seed=0)
-        drawn(folder / NAME, n)
+        draw(folder / NAME, n)
         threads = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
         for stage in ("collect", "embed"):
             command = [sys.executable, "-m", "flows", stage, "--study", NAME]
@@ -269,7 +284,7 @@ def cost(n: int) -> dict[str, Any]:
     return {"n_pictures": n, "side": COST_SIDE, "stages": {"cpu_s": cpu_s, "peak_mb": peak_mb}, **total}
 
 
-def drawn(folder: Path, n: int) -> None:
+def draw(folder: Path, n: int) -> None:
     """Draws n pictures that differ: smooth colours and a disc, as JPEG, half of them in each group."""
     from PIL import Image, ImageDraw
 
