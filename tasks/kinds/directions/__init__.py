@@ -1,8 +1,8 @@
 """Kind directions: what does a unit of a network (a neuron, a head, a feature) respond to?
 
-Unit judged: one input. Estimand: share of the inputs at an end of the unit (the top tenth of its activation, or
-the lowest) for which a sentence holds, minus the share of random inputs, which are the same for all units and
-of which none is at an end. Sentences are named on one half of the inputs and tested on the other.
+Unit judged: one input. Estimand: share of the inputs at an end of the unit (the top tenth of its activation,
+or the lowest) for which a sentence holds, minus the share of random inputs, which are the same for all units
+and are drawn first. Sentences are named on one half of the inputs and tested on the other.
 
 params tables gathering   its keys, its tables, inputs with their activations
 ends       who is at an end, and who is random
@@ -52,13 +52,14 @@ class DirectionsKind(Kind):
         tested_on="inputs nobody had looked at",
         judged=("names of units", "confirmation inputs"),
         holds="{a} of {n_a} inputs at the end, {b} of {n_b} random ones",
-        reads="is the share of inputs at an end of the unit for which the sentence holds, minus that of random "
-        "inputs: +0.27, say, means 27 in 100 more.",
+        reads="is the share of inputs at an end of the unit for which the sentence holds, minus that of "
+        "random inputs: +0.27, say, means 27 in 100 more.",
         shuffled="documents of one size trade their activations",
         labels="activations",
         null="activations meant nothing",
         baseline="surface feature",
-        baselines="What surface features reach, each at the end where it differed most on the exploration half.",
+        baselines="What surface features reach, each at the end where it differed most on the exploration "
+        "half.",
     )
 
     def check(self, study: Study) -> None:
@@ -108,7 +109,7 @@ class DirectionsKind(Kind):
 
     def most_shuffles(self, judged: "Judged") -> int:
         """Fewer for many units: each shuffle tests all of them."""
-        return max(min(100, 2000 // max(len(judged.predicates), 1)), 10)
+        return max(min(100, 4000 // max(len(judged.predicates), 1)), 20)
 
     def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
         """Baselines, and how well each sentence reads its unit."""

@@ -144,7 +144,8 @@ def _of_arrays(file: Path, where: str) -> tuple[pl.Series, list[str], Float[np.n
         missing = {"ids", "activations"} - set(arrays.files)
         if missing:
             raise SourceError(
-                f"{where}: wanted the arrays ids and activations in {shown(file)}, got {listed(arrays.files)}."
+                f"{where}: wanted the arrays ids and activations in {shown(file)}, got "
+                f"{listed(arrays.files)}."
             )
         ids, values = arrays["ids"], arrays["activations"]
         named = arrays["units"] if "units" in arrays.files else np.arange(values.shape[-1])
@@ -201,6 +202,6 @@ def _check_values(values: Float[np.ndarray, "input unit"], units: list[str], whe
     constant = values.min(axis=0) == values.max(axis=0)
     if constant.any():
         raise SourceError(
-            f"{where}: wanted activations that vary, unit {units[int(constant.argmax())]!r} has one value for "
-            "all inputs. Leave it out, or name the others under directions.units."
+            f"{where}: wanted activations that vary, unit {units[int(constant.argmax())]!r} has one value "
+            "for all inputs. Leave it out, or name the others under directions.units."
         )

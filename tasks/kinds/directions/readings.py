@@ -84,9 +84,9 @@ def _random_direction(
     )
     random = ends.random_rows(judged.rows, judged.study.seed)
     member = ends.end_of(np.round(along, 9), 1.0, own(judged.study).top, ~random)
-    columns = list(range(len(judged.predicates)))
-    level = judged.study.score.level
-    return tests.estimated(judged, columns, member, random, level)["validity"].to_numpy()
+    members = [member] * len(judged.predicates)
+    found = tests.estimated(judged, members, random, judged.study.score.level)
+    return found["validity"].to_numpy()
 
 
 def _baselines(judged: Judged, texts: pl.DataFrame, values: Float[np.ndarray, "row unit"]) -> pl.DataFrame:
@@ -103,9 +103,8 @@ def _baselines(judged: Judged, texts: pl.DataFrame, values: Float[np.ndarray, "r
         study, judged.rows, [judged.predicates[0]] * new.shape[1], new, np.zeros(new.shape, np.uint8)
     )
     random, members = tests.members(study, judged.rows, values)
-    rows = []
-    for i, name in enumerate(features.columns):
-        end = at_ends[int(np.abs(root[i]).argmax())]
-        found = tests.estimated(graded, [i], members[end.unit, end.end], random, study.score.level)
-        rows.append(found.with_columns(baseline=pl.lit(f"{name} ({end.unit} {end.end})")))
-    return frames.conform(pl.concat(rows), frames.BASELINES)
+    strongest = [at_ends[int(one.argmax())] for one in np.abs(root)]
+    member = [members[end.unit, end.end] for end in strongest]
+    named = [f"{n} ({end.unit} {end.end})" for n, end in zip(features.columns, strongest, strict=True)]
+    found = tests.estimated(graded, member, random, study.score.level)
+    return frames.conform(found.with_columns(pl.Series("baseline", named)), frames.BASELINES)

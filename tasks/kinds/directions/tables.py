@@ -2,7 +2,7 @@
 
 import polars as pl
 
-ACTIVATIONS = pl.Schema({"text_hash": pl.String, "activation": pl.List(pl.Float64)})
+ACTIVATIONS = pl.Schema([("text_hash", pl.String), ("activation", pl.List(pl.Float64))])
 """Of each text (`1_texts/activations.parquet`) the activation of every unit, in the order of UNITS."""
 UNITS = pl.Schema({"unit": pl.String})
 """Names of the units (`1_texts/units.parquet`)."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from tasks import paths
 from tasks.engines import roles
@@ -69,31 +69,60 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
     """Share at the end minus share of random inputs with interval and two-sided p, for each predicate."""
     random, at_ends = members(judged.study, judged.rows, activations(judged))
     keys = [of(one) for one in judged.predicates]
-    parts = []
-    for key in dict.fromkeys(keys):
-        columns = [i for i, one in enumerate(keys) if one == key]
-        part = estimated(judged, columns, at_ends[key], random, level)
-        parts.append(part.with_columns(at=pl.Series(columns)))
-    return frames.conform(pl.concat(parts).sort("at").drop("at"), frames.ESTIMATES)
+    return estimated(judged, [at_ends[key] for key in keys], random, level)
 
 
 def estimated(
     judged: Judged,
-    columns: Sequence[int],
-    member: Bool[np.ndarray, " row"],
+    member: Sequence[Bool[np.ndarray, " row"]],
     random: Bool[np.ndarray, " row"],
     level: float,
 ) -> pl.DataFrame:
-    """Some predicates at one end: rows of frames.ESTIMATES."""
-    rows = member | random if member.sum() >= LEAST else np.zeros_like(member)
-    in_a, verdict = member[rows], judged.verdict[rows][:, columns]
-    found: Differences = difference(verdict, in_a, judged.document[rows], level, binary=judged.is_binary)
-    said = np.where(judged.status[rows][:, columns] == roles.VALUE, verdict, np.nan)
+    """Each predicate at its own end: rows of frames.ESTIMATES.
+
+    Args:
+        judged: all verdicts.
+        member: by predicate, who is at its end; with too few there nothing is tested.
+        random: who is compared with all of them.
+    """
+    row, in_a = _stacked(member, random)
+    known, at = row >= 0, np.arange(len(member))
+    verdict = np.where(known, judged.verdict[row, at], np.nan)
+    if np.unique(judged.document).size == judged.document.size:
+        # Each row is a document of its own, so that who it is does not matter.
+        figures = _figures(difference(verdict, in_a, np.arange(len(row)), level, binary=judged.is_binary))
+    else:
+        each = [
+            difference(verdict[k, i : i + 1], in_a[k], judged.document[row[k, i]], level, judged.is_binary)
+            for i, k in enumerate(known.T)
+        ]
+        figures = pl.concat([_figures(one) for one in each])
+    said = np.where(known & (judged.status[row, at] == roles.VALUE), verdict, np.nan)
+    in_vain = known & judged.in_vain[row, at]
+    lowest, highest = share_difference_bounds_missing(said, in_vain, in_a)
     n_a, n_b = ((~np.isnan(said[side])).sum(axis=0) for side in (in_a, ~in_a))
-    lowest, highest = share_difference_bounds_missing(said, judged.in_vain[rows][:, columns], in_a)
-    figures = {name: getattr(found, name) for name in _FIGURES}
-    bounds = {"missing_lo": lowest, "missing_hi": highest}
-    return frames.conform(pl.DataFrame({"n_a": n_a, "n_b": n_b, **figures, **bounds}), frames.ESTIMATES)
+    counted = {"n_a": n_a, "n_b": n_b, "missing_lo": lowest, "missing_hi": highest}
+    return frames.conform(
+        figures.with_columns(**{k: pl.Series(v) for k, v in counted.items()}), frames.ESTIMATES
+    )
+
+
+def _stacked(
+    member: Sequence[Bool[np.ndarray, " row"]], random: Bool[np.ndarray, " row"]
+) -> tuple[Int[np.ndarray, "place predicate"], Bool[np.ndarray, " place"]]:
+    """Of each predicate the rows it is tested on, those at its end first; -1 fills up. And who is there."""
+    at_end = [np.flatnonzero(one) for one in member]
+    at_end = [rows if rows.size >= LEAST else rows[:0] for rows in at_end]
+    most, others = max(rows.size for rows in at_end), np.flatnonzero(random)
+    row = np.full((most + others.size, len(member)), -1)
+    for i, rows in enumerate(at_end):
+        row[: rows.size, i] = rows
+    row[most:] = others[:, None]
+    return row, np.arange(len(row)) < most
+
+
+def _figures(found: Differences) -> pl.DataFrame:
+    return pl.DataFrame({name: getattr(found, name) for name in _FIGURES})
 
 
 def shuffled(judged: Judged, rng: np.random.Generator) -> Judged:

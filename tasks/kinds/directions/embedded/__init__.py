@@ -22,7 +22,7 @@ from tasks.records import Proposal
 from tasks.study import Study
 
 GATE_ALPHA = 0.05
-"""Chance that any candidate of an end passes the gate where none differs (Bonferroni over candidates and ends)."""
+"""Chance that any candidate of any end passes the gate where none differs, by Bonferroni's bound."""
 LEAST_KEPT = 5
 """So many ends go on to the test even where none passes: a study without a difference must end and say so."""
 WORTH_ADDING = 1.1
@@ -79,7 +79,7 @@ def pool(texts: pl.DataFrame, families: Sequence[str]) -> Pool:
 
 
 def roots(held: Any, member: Bool[np.ndarray, "text end"]) -> Float[np.ndarray, "candidate end"]:
-    """Signed root of the likelihood ratio of every candidate at every end, standard normal where none differs.
+    """Signed root of the likelihood ratio of every candidate at every end: standard normal under the null.
 
     Args:
         held: text x candidate, 0/1, a NumPy array or a SciPy sparse matrix.
