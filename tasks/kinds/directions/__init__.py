@@ -66,10 +66,6 @@ class DirectionsKind(Kind):
         """Refuses what there is no test for, and a study without activations."""
         if own(study).activations is None:
             raise ValueError(f"wanted `{self.name}: {{activations: FILE}}` with `kind: {self.name}`")
-        if not study.collect.is_one_pile:
-            raise ValueError(
-                f"wanted no groups under collect with `kind: {self.name}`: activations make them"
-            )
         if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
         if study.engine != "embedded":
