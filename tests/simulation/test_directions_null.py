@@ -32,7 +32,7 @@ def _runs_with_discovery(folder: Path, seeds: int) -> int:
 
 
 def test_noise_alone_gives_nothing(tmp_path: Path) -> None:
-    seeds = 10
+    seeds = 6
     assert _runs_with_discovery(tmp_path, seeds) <= binom.ppf(0.999, seeds, ALPHA)
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tasks.__main__ import main
 from tasks.kinds.directions import ends
-from tasks.kinds.directions.embedded import roots
+from tasks.kinds.directions.roots import roots
 from tests.conftest import Project
-from tests.planted_units import Units, save_units
+from tests.planted_units import Units, save_units, study
 
 N_PLANTED, N_NOISE = 30, 10
 
@@ -132,8 +133,6 @@ def test_npz_and_csv_say_the_same_as_parquet(project: Project) -> None:
         units=np.array(values.columns),
     )
     for name in ("a.csv", "a.npz"):
-        from tests.planted_units import study
-
         project.params(units=study(activations=name))
         project.run("units", "collect")
         assert table(project, "1_texts/activations.parquet").equals(whole), name
@@ -162,3 +161,13 @@ def test_root_is_that_of_the_likelihood_ratio() -> None:
     wanted = chi2_contingency(counts, correction=False, lambda_="log-likelihood").statistic
     assert roots(held, member)[0, 0] == pytest.approx(np.sqrt(wanted))
     assert roots(held, ~member)[0, 0] == pytest.approx(-np.sqrt(wanted))
+
+
+def test_check_and_cost_foresee_the_study(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    save_units(project, 600, 2, 1)
+    assert main(["check", "--study", "units"]) == 0
+    told = capsys.readouterr().out
+    assert "3 units of inputs/activations.parquet" in told
+    assert "cannot find anything" not in told
+    assert main(["cost", "--study", "units"]) == 0
+    assert "2000 names of units" in capsys.readouterr().out

@@ -6,13 +6,14 @@ and are drawn first. Sentences are named on one half of the inputs and tested on
 
 params tables gathering   its keys, its tables, inputs with their activations
 ends       who is at an end, and who is random
+roots      how surely a candidate differs at an end
 tests      the estimand, and the same where activations mean nothing
 readings   AUROC, Spearman, explained variance, a random direction
-page       its part of the page
+lines page its part of `check` and the page
 embedded/  who names units
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +76,12 @@ class DirectionsKind(Kind):
                 f"wanted no propose.also with `kind: {self.name}`: a sentence alone names no unit"
             )
 
+    def settled(self, study: Study) -> Study:
+        """As many predicates as there may be ends and names of each."""
+        study = super().settled(study)
+        most = {"max_predicates": self.most_predicates(study)}
+        return study.model_copy(update={"propose": study.propose.model_copy(update=most)})
+
     def gather(self, study: Study) -> Gathered:
         """Inputs with their activations."""
         from tasks.kinds.directions import gathering
@@ -85,11 +92,11 @@ class DirectionsKind(Kind):
         self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
     ) -> Proposed:
         """The strongest sentences of each end of each unit, on exploration inputs."""
-        from tasks.kinds.directions import tests
+        from tasks.kinds.directions import ends
 
         namer: Any = actors.proposer(seen.study)
         texts = seen.texts.sort("text_id")
-        return Proposed(namer.propose(texts, tests.explored(seen.study, texts)), dict(namer.noted), ())
+        return Proposed(namer.propose(texts, ends.explored(seen.study, texts)), dict(namer.noted), ())
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share at the end minus share of random inputs."""
@@ -113,6 +120,18 @@ class DirectionsKind(Kind):
 
         return readings.beside(judged, texts)
 
+    def compared(self, study: Study, units: pl.DataFrame) -> pl.DataFrame:
+        """Random inputs, and as many others as are at an end."""
+        from tasks.kinds.directions import ends
+
+        return ends.compared(units, study.seed, own(study).top)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """One pile of inputs, and the units."""
+        from tasks.kinds.directions import lines
+
+        return lines.sizes(found)
+
     def most_predicates(self, study: Study) -> int:
         """The names of both ends of each unit."""
         units = own(study).units
@@ -120,9 +139,9 @@ class DirectionsKind(Kind):
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """Whether the input is at the unit's end."""
-        from tasks.kinds.directions import tests
+        from tasks.kinds.directions import ends
 
-        return tests.at_end(study, held)
+        return ends.at_end(study, held)
 
     def section(self, outputs: Outputs) -> Section:
         """A table of units."""

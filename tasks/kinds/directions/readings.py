@@ -9,8 +9,8 @@ from scipy import stats
 
 from tasks.engines.contrast import auroc
 from tasks.kinds.directions import ends, tables, tests
-from tasks.kinds.directions.embedded import roots
 from tasks.kinds.directions.params import own
+from tasks.kinds.directions.roots import roots
 from tasks.kinds.effects import surface_features
 from tasks.records import Predicate
 from tasks.store import frames
@@ -29,7 +29,7 @@ def _readings(judged: Judged, values: Float[np.ndarray, "row unit"]) -> pl.DataF
     by_chance = _random_direction(judged, values)
     rows = []
     for i, predicate in enumerate(judged.predicates):
-        unit, end = tests.of(predicate)
+        unit, end = ends.of(predicate)
         activation, verdict = values[:, units.index(unit)], judged.verdict[:, i]
         said = ~np.isnan(verdict)
         row = {
@@ -49,7 +49,7 @@ def _readings(judged: Judged, values: Float[np.ndarray, "row unit"]) -> pl.DataF
 
 def sentence(predicate: Predicate) -> str:
     """What is judged, without the unit it was named for."""
-    unit, end = tests.of(predicate)
+    unit, end = ends.of(predicate)
     return predicate.predicate.removeprefix(f"{unit} {end}: ")
 
 
@@ -94,7 +94,7 @@ def _baselines(judged: Judged, texts: pl.DataFrame, values: Float[np.ndarray, "r
     study = judged.study
     seen = texts.filter(half="explore").sort("text_id")
     median = int(np.median(seen["text"].str.len_chars().to_numpy()))
-    at_ends = tests.explored(study, seen)
+    at_ends = ends.explored(study, seen)
     features = surface_features(seen["text"], median)
     held = features.to_numpy().astype(np.float64)
     root = np.round(roots(held, np.column_stack([end.member for end in at_ends])), 9)
@@ -102,7 +102,7 @@ def _baselines(judged: Judged, texts: pl.DataFrame, values: Float[np.ndarray, "r
     graded = Judged(
         study, judged.rows, [judged.predicates[0]] * new.shape[1], new, np.zeros(new.shape, np.uint8)
     )
-    random, members = tests.members(study, judged.rows, values)
+    random, members = ends.members(study, judged.rows, values)
     strongest = [at_ends[int(one.argmax())] for one in np.abs(root)]
     member = [members[end.unit, end.end] for end in strongest]
     named = [f"{n} ({end.unit} {end.end})" for n, end in zip(features.columns, strongest, strict=True)]

@@ -11,13 +11,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 from scipy import sparse
-from scipy.special import ndtri, xlogy
+from scipy.special import ndtri
 
 from tasks.engines import languages
 from tasks.engines.embedded import definitions, grams, names, style, tokens, words
 from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.rules import Rules
+from tasks.kinds.directions.ends import End
 from tasks.kinds.directions.params import own
+from tasks.kinds.directions.roots import roots
 from tasks.records import Proposal
 from tasks.study import Study
 
@@ -45,16 +47,6 @@ class Pool:
     n_words: int
 
 
-@dataclass(frozen=True)
-class End:
-    """An end of a unit on the exploration half."""
-
-    unit: str
-    end: str
-    activation: Float[np.ndarray, " text"]
-    member: Bool[np.ndarray, " text"]
-
-
 def pool(texts: pl.DataFrame, families: Sequence[str]) -> Pool:
     """Every word, phrase, pattern and measure that is worth looking at, counted once for all units."""
     said = texts["text"].to_list()
@@ -76,27 +68,6 @@ def pool(texts: pl.DataFrame, families: Sequence[str]) -> Pool:
         found += asked
         held.append(sparse.csc_array(np.column_stack(style.columns(asked, frame.lazy())), dtype=np.float64))
     return Pool(found, sparse.csc_array(sparse.hstack(held)), n_words)
-
-
-def roots(held: Any, member: Bool[np.ndarray, "text end"]) -> Float[np.ndarray, "candidate end"]:
-    """Signed root of the likelihood ratio of every candidate at every end: standard normal under the null.
-
-    Args:
-        held: text x candidate, 0/1, a NumPy array or a SciPy sparse matrix.
-        member: who belongs to each end; all others are compared with them.
-    """
-    n = member.shape[0]
-    inside, size = held.T @ member.astype(np.float64), member.sum(axis=0).astype(np.float64)
-    total = np.asarray(held.sum(axis=0), dtype=np.float64).ravel()[:, None]
-    outside, rest = total - inside, n - size
-
-    def log_likelihood(k: Any, m: Any) -> Any:
-        share = np.divide(k, m, out=np.zeros_like(k + m), where=m > 0)
-        return xlogy(k, share) + xlogy(m - k, 1 - share)
-
-    ratio = log_likelihood(inside, size) + log_likelihood(outside, rest) - log_likelihood(total, float(n))
-    sign = np.sign(inside * rest - outside * size)
-    return np.asarray(sign * np.sqrt(np.maximum(2 * ratio, 0)))
 
 
 class UnitProposer:
