@@ -253,7 +253,13 @@ def test_answers_that_say_whose_they_are_are_told_of_the_exploration_half(projec
     )
     hidden = read(project, rows, {}, collect={"ignore": ["As an AI language model made by OpenAI"]})
     assert not [one for one in hidden.manifest["warnings"] if "whose they are" in one]
-    for said, is_told in (("I was trained by Google.", True), ("Windows is developed by Microsoft.", False)):
+    for said, is_told in (
+        ("I was trained by Google.", True),
+        ("Speaking as an AI made by Anthropic, I can't.", True),
+        ("I’m Claude, and glad to help.", True),
+        ("Windows is developed by Microsoft.", False),
+        ("Claude Monet painted it.", False),
+    ):
         rows = [{**row, "answer_1": f"{said} {row['answer_1']}"} for row in wide()]
         told = read(project, rows, {}).manifest["warnings"]
         assert any("whose they are" in one for one in told) is is_told, said
@@ -468,6 +474,36 @@ def test_logs_of_two_models_need_no_key(project: Project) -> None:
     found = load("model_pair").gather(study("logs"))
     assert found.names == {"A": ONE, "B": OTHER}
     assert pairs(found).equals(pairs(gathered(project, wide(20), NAMED)))
+
+
+def test_logs_of_inspect_of_two_models_need_no_key(project: Project) -> None:
+    log, models = pytest.importorskip("inspect_ai.log"), pytest.importorskip("inspect_ai.model")
+    (project.folder / "logs").mkdir()
+    rows = wide(20)
+    for i, model in ((1, ONE), (2, OTHER)):
+        samples = [
+            log.EvalSample(
+                id=n,
+                epoch=1,
+                input=row["prompt"],
+                target="x",
+                output=models.ModelOutput.from_content(model, row[f"answer_{i}"]),
+            )
+            for n, row in enumerate(rows)
+        ]
+        spec = log.EvalSpec(
+            created="2026-01-01T00:00:00+00:00",
+            task="trivia",
+            dataset=log.EvalDataset(name="d", samples=len(rows)),
+            model=model,
+            config=log.EvalConfig(),
+        )
+        file = project.folder / "logs" / f"{i}.eval"
+        log.write_eval_log(log.EvalLog(eval=spec, samples=samples, status="success"), str(file))
+    found = load("model_pair").gather(study("logs"))
+    assert found.names == {"A": ONE, "B": OTHER}
+    assert pairs(found).equals(pairs(gathered(project, rows, NAMED)))
+    assert set(found.tables["pairs"]["category"]) == {"trivia"}
 
 
 def test_new_writes_the_entry_of_a_table_of_answers(

@@ -451,6 +451,23 @@ def test_the_benchmark_says_what_is_wrong_with_a_file(
         benchmark.read(pl.DataFrame(table), nothing | asked)
 
 
+def test_studies_of_several_splits_are_summed_up() -> None:
+    def run(accuracy: float, lo: float, *found: tuple[str, float]) -> dict[str, Any]:
+        identity = {"accuracy": accuracy, "lo": lo, "hi": 0.9, "surface": 0.6, "length": 0.5}
+        discoveries = [{"predicate": name, "validity": v} for name, v in found]
+        return {"n": 9, "identity": identity, "preference": None, "discoveries": discoveries}
+
+    longer, bold = "is longer", "uses bold text more"
+    runs = [run(0.8, 0.7, (longer, -0.6), (bold, 0.2)), run(0.6, 0.4, (longer, -0.8)), run(0.5, 0.4)]
+    summed = benchmark.over_seeds(runs)["seeds"]
+    assert (summed["n"], summed["with_discovery"], summed["covers_half"]) == (3, 2, 2)
+    assert summed["mean_accuracy"] == pytest.approx(1.9 / 3)
+    assert summed["first"] == {longer: {"n": 2, "mean": pytest.approx(0.7), "min": 0.6, "max": 0.8}}
+    assert "1 discoveries (first: is longer -0.800); identity 0.600" in benchmark.line(4, runs[1])
+    assert "0 discoveries; identity" in benchmark.line(5, runs[2])
+    assert benchmark.over_seeds(runs[2:])["seeds"]["first"] == {}
+
+
 def test_shuffled_answers_stay_with_their_prompt_and_their_preference() -> None:
     n = 40
     table = pl.DataFrame(
