@@ -97,6 +97,7 @@ def power(study: Study, units: pl.DataFrame) -> dict[str, Any]:
     if kind.scale == "bits":
         n = units["document_id"].n_unique()
         return {"smallest_effect": smallest_gain(study, n, kind), "judge": None}
+    units = kind.compared(study, units)
     n_a, n_b = (units.filter(group=group)["document_id"].n_unique() for group in ("A", "B"))
     found: dict[str, Any] = {"base_share": BASE_SHARE, "smallest_effect": smallest_effect(study, n_a, n_b)}
     # Of two texts nobody has measured how a judge errs.

@@ -197,6 +197,10 @@ class Kind:
 
         return rows.units(study, texts)
 
+    def compared(self, study: Study, units: pl.DataFrame) -> pl.DataFrame:
+        """Of these rows those that one predicate compares, in their groups, as far as known [check, cost]."""
+        return units
+
     def write(
         self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], actors: roles.Engine
     ) -> Written:

@@ -23,6 +23,7 @@ ASKED = (
     ("encoder_failures", "llm"),
     ("model_pair", "embedded"),
     ("model_pair", "llm"),
+    ("directions", "embedded"),
     *(
         (kind, engine)
         for kind in ("timeline", "classes", "clusters")

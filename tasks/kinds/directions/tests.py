@@ -1,0 +1,89 @@
+"""The estimand: a sentence at an end of a unit against random inputs, and the same where nothing is there."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int
+
+from tasks.engines import roles
+from tasks.kinds.directions import ends
+from tasks.stats.differences import Differences, difference
+from tasks.stats.missing import share_difference_bounds_missing
+from tasks.store import frames
+from tasks.verdicts.judged import Judged
+
+_FIGURES = ("n_documents", "mean_a", "mean_b", "validity", "lo", "hi", "p", "method")
+
+
+def activations(judged: Judged) -> Float[np.ndarray, "row unit"]:
+    """Those of the rows under test; dealt out anew where they were shuffled."""
+    values = ends.activations(judged.study, judged.rows["text_hash"])
+    return values[judged.rows["dealt"].to_numpy()] if "dealt" in judged.rows.columns else values
+
+
+def estimates(judged: Judged, level: float) -> pl.DataFrame:
+    """Share at the end minus share of random inputs with interval and two-sided p, for each predicate."""
+    random, at_ends = ends.members(judged.study, judged.rows, activations(judged))
+    keys = [ends.of(one) for one in judged.predicates]
+    return estimated(judged, [at_ends[key] for key in keys], random, level)
+
+
+def estimated(
+    judged: Judged,
+    member: Sequence[Bool[np.ndarray, " row"]],
+    random: Bool[np.ndarray, " row"],
+    level: float,
+) -> pl.DataFrame:
+    """Each predicate at its own end: rows of frames.ESTIMATES.
+
+    Args:
+        judged: all verdicts.
+        member: by predicate, who is at its end; with too few there nothing is tested.
+        random: who is compared with all of them.
+    """
+    row, in_a = _stacked(member, random)
+    known, at = row >= 0, np.arange(len(member))
+    verdict = np.where(known, judged.verdict[row, at], np.nan)
+    if np.unique(judged.document).size == judged.document.size:
+        # Each row is a document of its own, so that who it is does not matter.
+        figures = _figures(difference(verdict, in_a, np.arange(len(row)), level, binary=judged.is_binary))
+    else:
+        each = [
+            difference(verdict[k, i : i + 1], in_a[k], judged.document[row[k, i]], level, judged.is_binary)
+            for i, k in enumerate(known.T)
+        ]
+        figures = pl.concat([_figures(one) for one in each])
+    said = np.where(known & (judged.status[row, at] == roles.VALUE), verdict, np.nan)
+    in_vain = known & judged.in_vain[row, at]
+    lowest, highest = share_difference_bounds_missing(said, in_vain, in_a)
+    n_a, n_b = ((~np.isnan(said[side])).sum(axis=0) for side in (in_a, ~in_a))
+    counted = {"n_a": n_a, "n_b": n_b, "missing_lo": lowest, "missing_hi": highest}
+    return frames.conform(
+        figures.with_columns(**{k: pl.Series(v) for k, v in counted.items()}), frames.ESTIMATES
+    )
+
+
+def _stacked(
+    member: Sequence[Bool[np.ndarray, " row"]], random: Bool[np.ndarray, " row"]
+) -> tuple[Int[np.ndarray, "place predicate"], Bool[np.ndarray, " place"]]:
+    """Of each predicate the rows it is tested on, those at its end first; -1 fills up. And who is there."""
+    at_end = [np.flatnonzero(one) for one in member]
+    at_end = [rows if rows.size >= ends.LEAST else rows[:0] for rows in at_end]
+    most, others = max(rows.size for rows in at_end), np.flatnonzero(random)
+    row = np.full((most + others.size, len(member)), -1)
+    for i, rows in enumerate(at_end):
+        row[: rows.size, i] = rows
+    row[most:] = others[:, None]
+    return row, np.arange(len(row)) < most
+
+
+def _figures(found: Differences) -> pl.DataFrame:
+    return pl.DataFrame({name: getattr(found, name) for name in _FIGURES})
+
+
+def shuffled(judged: Judged, rng: np.random.Generator) -> Judged:
+    """The same verdicts with the activations of other documents."""
+    dealt = pl.Series("dealt", ends.dealt_out(judged.document - judged.document.min(), rng))
+    return replace(judged, rows=judged.rows.with_columns(dealt))
