@@ -75,7 +75,8 @@ class Parts:
         """
         import torch
 
-        self._seen.found = found = {}
+        found: dict[Any, torch.Tensor] = {}
+        self._seen.found = found
         try:
             self._model(dict(features))
         finally:
@@ -125,9 +126,10 @@ class Parts:
         return weights[::-1]
 
     def _heads(self, context: "torch.Tensor", weight: "torch.Tensor", i: int) -> "torch.Tensor":
-        pooled = _pooled(context, weight).unflatten(-1, (self.n_heads, -1))
-        out = self._layers[i].attention.output.dense.weight.T.unflatten(0, (self.n_heads, -1))
-        return ((pooled[:, :, None] @ out)[:, :, 0]) @ self._after[2 * i]
+        pooled = _pooled(context, weight).reshape(len(context), self.n_heads, 1, -1)
+        out = self._layers[i].attention.output.dense.weight.detach().T
+        added: torch.Tensor = (pooled @ out.reshape(self.n_heads, -1, out.shape[1]))[:, :, 0]
+        return added @ self._after[2 * i]
 
     def _written(self, layer: Any, i: int) -> "torch.Tensor":
         written: torch.Tensor = layer.output.dense.weight.T.detach() @ self._after[2 * i + 1]
