@@ -140,6 +140,7 @@ class Project:
             "timeline": {},
             "classes": {},
             "clusters": {},
+            "directions": {},
             **{stage: {} for stage in STAGES},
         }
         content = {"studies": {name: {**blank, **study} for name, study in studies.items()}}

@@ -43,14 +43,9 @@ def harvest(
         is_english: whether the texts are in English, which some programs read.
         is_spaced: whether they write spaces between words, which some measures count.
     """
-    definitions: list[dict[str, Any]] = [
-        _without({"kind": "style", "program": name}, program, names)
-        for name, program in programs().items()
-        if is_english or not program.english
-    ]
     frame = viewed(texts).collect()
-    definitions += _thresholds(frame, is_spaced)
-    held = np.column_stack(_columns(definitions, frame.lazy()))
+    definitions = every_definition(frame, names, is_english, is_spaced)
+    held = np.column_stack(columns(definitions, frame.lazy()))
     effect, z = contrast.measure(held)
     definitions = [
         _carried(definition, contrast, frame, held[:, i], float(effect[i]))
@@ -64,6 +59,22 @@ def harvest(
         if varies[i] and i in kept
     ]
     return Harvest(candidates, contrast.root(held[:, varies]))
+
+
+def every_definition(
+    frame: pl.DataFrame, names: Collection[str] = (), is_english: bool = True, is_spaced: bool = True
+) -> list[dict[str, Any]]:
+    """Every program, and every measure at its thresholds, whatever differs; arguments as of `harvest`.
+
+    Args:
+        frame: the texts, by `viewed`.
+    """
+    found: list[dict[str, Any]] = [
+        _without({"kind": "style", "program": name}, program, names)
+        for name, program in programs().items()
+        if is_english or not program.english
+    ]
+    return found + _thresholds(frame, is_spaced)
 
 
 def _best_thresholds(
@@ -94,7 +105,7 @@ def phrase(definition: Mapping[str, Any]) -> str:
 
 def holds(definition: Mapping[str, Any], texts: pl.Series) -> Bool[np.ndarray, " text"]:
     """Whether each text meets a validated definition."""
-    return _columns([definition], viewed(texts))[0]
+    return columns([definition], viewed(texts))[0]
 
 
 def spans(definition: Mapping[str, Any], text: str) -> list[tuple[int, int]]:
@@ -152,9 +163,7 @@ def _marked(text: str, pattern: str) -> list[tuple[int, int]]:
     return [(start, end) for start, end in ranges if end > start]
 
 
-def _columns(
-    definitions: Sequence[Mapping[str, Any]], frame: pl.LazyFrame
-) -> list[Bool[np.ndarray, " text"]]:
+def columns(definitions: Sequence[Mapping[str, Any]], frame: pl.LazyFrame) -> list[Bool[np.ndarray, " text"]]:
     """Verdicts of several definitions in one pass over the texts (viewed)."""
     expressions = [_expression(definition).alias(str(i)) for i, definition in enumerate(definitions)]
     found = frame.select(expressions).collect()

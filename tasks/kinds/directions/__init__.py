@@ -1,0 +1,134 @@
+"""Kind directions: what does a unit of a network (a neuron, a head, a feature) respond to?
+
+Unit judged: one input. Estimand: share of the inputs at an end of the unit (the top tenth of its activation,
+or the lowest) for which a sentence holds, minus the share of random inputs, which are the same for all units
+and are drawn first. Sentences are named on one half of the inputs and tested on the other.
+
+params tables gathering   its keys, its tables, inputs with their activations
+ends       who is at an end, and who is random
+tests      the estimand, and the same where activations mean nothing
+readings   AUROC, Spearman, explained variance, a random direction
+page       its part of the page
+embedded/  who names units
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from tasks.engines import roles
+from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
+from tasks.kinds.directions import tables
+from tasks.kinds.directions.params import Directions, own
+from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.verdicts.judged import Judged
+
+
+class DirectionsKind(Kind):
+    """Both ends of every unit are two hypotheses."""
+
+    name = "directions"
+    question = "what does a unit of a network respond to?"
+    unit = "input"
+    estimand = "share of a unit's end minus share of random inputs"
+    has_groups = False
+    sides = {"A": "the end of a unit", "B": "random inputs"}  # noqa: RUF012 - never changed
+    conditional = True  # two units may well mean the same: neither repeats the other
+    planned_test = "end_against_random"
+    Params = Directions
+    tables = {  # noqa: RUF012 - never changed
+        "activations": tables.ACTIVATIONS,
+        "units": tables.UNITS,
+        "readings": tables.READINGS,
+    }
+    words = Words(
+        subject="unit, end: the input …",
+        said="the input",
+        rows="inputs",
+        tested_on="inputs nobody had looked at",
+        judged=("names of units", "confirmation inputs"),
+        holds="{a} of {n_a} inputs at the end, {b} of {n_b} random ones",
+        reads="is the share of inputs at an end of the unit for which the sentence holds, minus that of "
+        "random inputs: +0.27, say, means 27 in 100 more.",
+        shuffled="documents of one size trade their activations",
+        labels="activations",
+        null="activations meant nothing",
+        baseline="surface feature",
+        baselines="What surface features reach, each at the end where it differed most on the exploration "
+        "half.",
+    )
+
+    def check(self, study: Study) -> None:
+        """Refuses what there is no test for, and a study without activations."""
+        if own(study).activations is None:
+            raise ValueError(f"wanted `{self.name}: {{activations: FILE}}` with `kind: {self.name}`")
+        if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
+            raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
+        if study.engine != "embedded":
+            raise ValueError(f"wanted `engine: embedded` with `kind: {self.name}`")
+        if study.propose.also:
+            raise ValueError(
+                f"wanted no propose.also with `kind: {self.name}`: a sentence alone names no unit"
+            )
+
+    def gather(self, study: Study) -> Gathered:
+        """Inputs with their activations."""
+        from tasks.kinds.directions import gathering
+
+        return gathering.gathered(study)
+
+    def propose(
+        self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
+    ) -> Proposed:
+        """The strongest sentences of each end of each unit, on exploration inputs."""
+        from tasks.kinds.directions import tests
+
+        namer: Any = actors.proposer(seen.study)
+        texts = seen.texts.sort("text_id")
+        return Proposed(namer.propose(texts, tests.explored(seen.study, texts)), dict(namer.noted), ())
+
+    def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
+        """Share at the end minus share of random inputs."""
+        from tasks.kinds.directions import tests
+
+        return tests.estimates(judged, level)
+
+    def shuffled(self, judged: "Judged", rng: np.random.Generator) -> "Judged":
+        """Activations of other documents."""
+        from tasks.kinds.directions import tests
+
+        return tests.shuffled(judged, rng)
+
+    def most_shuffles(self, judged: "Judged") -> int:
+        """Fewer for many units: each shuffle tests all of them."""
+        return max(min(100, 4000 // max(len(judged.predicates), 1)), 20)
+
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Baselines, and how well each sentence reads its unit."""
+        from tasks.kinds.directions import readings
+
+        return readings.beside(judged, texts)
+
+    def most_predicates(self, study: Study) -> int:
+        """The names of both ends of each unit."""
+        units = own(study).units
+        return 2 * own(study).names * (len(units) or own(study).most_units)
+
+    def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
+        """Whether the input is at the unit's end."""
+        from tasks.kinds.directions import tests
+
+        return tests.at_end(study, held)
+
+    def section(self, outputs: Outputs) -> Section:
+        """A table of units."""
+        from tasks.kinds.directions import page
+
+        return page.section(outputs)
+
+
+KIND = DirectionsKind()

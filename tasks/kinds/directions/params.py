@@ -1,0 +1,41 @@
+"""The block `directions` of a study."""
+
+from typing import Any, cast
+
+from pydantic import Field, field_validator
+
+from tasks.study import Study
+from tasks.study.block import Block
+from tasks.study.corpus import Column
+
+
+class Directions(Block):
+    """Whose activations are to be named, and on which inputs."""
+
+    activations: str | None = None
+    """File inside `data`: Parquet or CSV with a column of ids and one of numbers for each unit, or .npz with
+    the arrays `ids`, `activations` (input x unit) and, if units have names, `units`."""
+    id: Column = "id"
+    """Column that tells inputs apart, in the texts and in a table of activations."""
+    units: tuple[str, ...] = Field(default=(), strict=False)
+    """The units to name; without it all of the file."""
+    most_units: int = Field(default=1000, ge=1)
+    """More units than this are an error."""
+    top: float = Field(default=0.1, gt=0, le=0.25)
+    """Share of the inputs that are an end of a unit: those where it is highest, or lowest."""
+    names: int = Field(default=1, ge=1, le=5)
+    """Sentences for each end, at most."""
+
+    @field_validator("units", mode="before")
+    @classmethod
+    def _units_have_names(cls, units: Any) -> Any:
+        if isinstance(units, list | tuple):
+            units = [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in units]
+            if twice := [one for i, one in enumerate(units) if one in units[:i]]:
+                raise ValueError(f"wanted each unit once, got {twice[0]!r} twice")
+        return units
+
+
+def own(study: Study) -> Directions:
+    """The study's values."""
+    return cast(Directions, getattr(study, "directions"))  # noqa: B009 - reading.py adds it

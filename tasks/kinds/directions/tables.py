@@ -1,0 +1,25 @@
+"""Tables of the kind."""
+
+import polars as pl
+
+ACTIVATIONS = pl.Schema([("text_hash", pl.String), ("activation", pl.List(pl.Float64))])
+"""Of each text (`1_texts/activations.parquet`) the activation of every unit, in the order of UNITS."""
+UNITS = pl.Schema({"unit": pl.String})
+"""Names of the units (`1_texts/units.parquet`)."""
+READINGS = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "unit": pl.String,
+        "end": pl.String,
+        "sentence": pl.String,
+        "auroc": pl.Float64,
+        "spearman": pl.Float64,
+        "explained": pl.Float64,
+        "random": pl.Float64,
+        "spearman_length": pl.Float64,
+    }
+)
+"""Beside each test, on all confirmation inputs (`6_scores/readings.parquet`): AUROC of the activation for the
+verdict with its raw sign, Spearman's correlation of both, the share of the activation's variance that the
+exploration means explain (below 0: less than the mean does), V of the same sentence for a random direction of
+the units, and Spearman's correlation of the activation with the length of the input."""

@@ -1,0 +1,164 @@
+"""Kind directions: planted units are named rightly on inputs that nobody had looked at, noise is not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.kinds.directions import ends
+from tasks.kinds.directions.embedded import roots
+from tests.conftest import Project
+from tests.planted_units import Units, save_units
+
+N_PLANTED, N_NOISE = 30, 10
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Units]:
+    """A study that has run."""
+    folder = tmp_path_factory.mktemp("units")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        project = Project(folder)
+        made = save_units(project, 1500, N_PLANTED, N_NOISE)
+        project.run("units")
+    return project, made
+
+
+def table(project: Project, name: str) -> pl.DataFrame:
+    return pl.read_parquet(project.folder / "data" / "units" / name)
+
+
+def found(project: Project) -> pl.DataFrame:
+    """Discoveries with the unit, end and sentence of each."""
+    scores = table(project, "6_scores/scores.parquet").filter("is_discovery")
+    return scores.join(table(project, "6_scores/readings.parquet"), on="predicate_id")
+
+
+def test_planted_units_are_named_by_their_words(done: tuple[Project, Units]) -> None:
+    project, made = done
+    named = {row["unit"]: row for row in found(project).iter_rows(named=True) if row["end"] == ends.HIGH}
+    right = [u for u, word in made.words.items() if u in named and f'"{word}"' in named[u]["sentence"]]
+    assert len(right) >= 0.9 * N_PLANTED
+
+
+def test_noise_is_no_discovery(done: tuple[Project, Units]) -> None:
+    project, made = done
+    assert found(project).filter(pl.col("unit").is_in(made.noise)).is_empty()
+
+
+def test_no_random_input_is_at_an_end_of_a_unit(done: tuple[Project, Units]) -> None:
+    project, _ = done
+    scores = table(project, "6_scores/scores.parquet")
+    n_confirm = table(project, "1_texts/texts.parquet").filter(half="confirm").height
+    n_random = round(n_confirm * ends.RANDOM_SHARE)
+    assert set(scores["n_b"]) == {n_random}
+    assert set(scores["n_a"]) == {round((n_confirm - n_random) / 10)}
+
+
+def test_figures_beside_tell_the_planted_effect(done: tuple[Project, Units]) -> None:
+    beside = found(done[0])
+    # A shift of two standard deviations: AUROC is the normal's at 2 / sqrt(2), .921; of the variance
+    # 4 p q / (1 + 4 p q), .338 for p .15, is explained.
+    assert beside["auroc"].median() == pytest.approx(0.921, abs=0.02)
+    assert beside["explained"].median() == pytest.approx(0.338, abs=0.06)
+    assert beside["random"].abs().max() < beside["validity"].min()
+
+
+def test_unit_and_end_are_frozen_with_the_sentence(done: tuple[Project, Units]) -> None:
+    for row in table(done[0], "4_predicates/predicates.parquet").iter_rows(named=True):
+        definition = json.loads(row["definition"])
+        assert row["predicate"].startswith(f"{definition['unit']} {definition['end']}: mentions ")
+
+
+def test_page_has_a_row_for_each_named_end(done: tuple[Project, Units]) -> None:
+    project, made = done
+    page = (project.folder / "reports" / "units" / "index.html").read_text(encoding="utf-8")
+    units = page.split('<section id="units">')[1].split("</section>")[0]
+    n_named = table(project, "6_scores/readings.parquet").height
+    assert units.count("<tr>") == n_named + 1
+    assert all(f'<bdi dir="auto">{unit}</bdi> high' in units for unit in made.words)
+
+
+def test_evidence_for_is_at_the_end_of_the_unit(done: tuple[Project, Units]) -> None:
+    project, _ = done
+    shown = table(project, "7_discoveries/evidence.parquet").filter(role="supports")
+    known = table(project, "1_texts/texts.parquet").join(
+        table(project, "1_texts/activations.parquet"), on="text_hash"
+    )
+    units = table(project, "1_texts/units.parquet")["unit"].to_list()
+    rows = shown.join(table(project, "6_scores/readings.parquet"), on="predicate_id").join(
+        known, on="text_id"
+    )
+    assert rows.height
+    for row in rows.iter_rows(named=True):
+        every = known["activation"].list.get(units.index(row["unit"]))
+        assert row["end"] == ends.HIGH
+        assert row["activation"][units.index(row["unit"])] > every.quantile(0.8)
+
+
+def test_order_of_rows_and_a_rerun_change_nothing(done: tuple[Project, Units], tmp_path: Path) -> None:
+    project, _ = done
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        again = Project(tmp_path)
+        save_units(again, 1500, N_PLANTED, N_NOISE)
+        for name in ("texts", "activations"):
+            file = tmp_path / "inputs" / f"{name}.parquet"
+            pl.read_parquet(file).sample(fraction=1, shuffle=True, seed=3).write_parquet(file)
+        again.run("units", "collect", "embed", "propose", "formalise", "verify", "score")
+    files = [
+        "1_texts/texts.parquet", "1_texts/activations.parquet", "3_proposals/proposals.parquet",
+        "4_predicates/predicates.parquet", "6_scores/scores.parquet", "6_scores/readings.parquet",
+    ]  # fmt: skip
+    for name in files:
+        own, other = (p.folder / "data" / "units" / name for p in (project, again))
+        assert own.read_bytes() == other.read_bytes(), name
+
+
+def test_npz_and_csv_say_the_same_as_parquet(project: Project) -> None:
+    save_units(project, 200, 2, 1)
+    project.run("units", "collect")
+    whole = table(project, "1_texts/activations.parquet")
+    rows = pl.read_parquet(project.folder / "inputs" / "activations.parquet")
+    rows.write_csv(project.folder / "inputs" / "a.csv")
+    values = rows.drop("id")
+    np.savez(
+        project.folder / "inputs" / "a.npz",
+        ids=np.array(rows["id"].to_list()),
+        activations=values.to_numpy(),
+        units=np.array(values.columns),
+    )
+    for name in ("a.csv", "a.npz"):
+        from tests.planted_units import study
+
+        project.params(units=study(activations=name))
+        project.run("units", "collect")
+        assert table(project, "1_texts/activations.parquet").equals(whole), name
+
+
+def test_silent_inputs_are_no_end() -> None:
+    activation = np.array([0.0] * 95 + [1, 2, 3, 4, 5])
+    everyone = np.ones(100, dtype=bool)
+    assert np.flatnonzero(ends.end_of(activation, 1.0, 0.1, everyone)).tolist() == [95, 96, 97, 98, 99]
+    assert not ends.end_of(activation, -1.0, 0.1, everyone).any()
+
+
+def test_documents_trade_whole_rows() -> None:
+    document = np.array([0, 0, 1, 1, 2, 3])
+    source = ends.dealt_out(document, np.random.default_rng(1))
+    assert sorted(source.tolist()) == [0, 1, 2, 3, 4, 5]
+    assert source[:4].reshape(2, 2).tolist() in ([[0, 1], [2, 3]], [[2, 3], [0, 1]])
+
+
+def test_root_is_that_of_the_likelihood_ratio() -> None:
+    from scipy.stats import chi2_contingency
+
+    held = np.array([1] * 8 + [0] * 2 + [1] * 30 + [0] * 60, dtype=float)[:, None]
+    member = np.arange(100)[:, None] < 10
+    counts = [[8, 2], [30, 60]]
+    wanted = chi2_contingency(counts, correction=False, lambda_="log-likelihood").statistic
+    assert roots(held, member)[0, 0] == pytest.approx(np.sqrt(wanted))
+    assert roots(held, ~member)[0, 0] == pytest.approx(-np.sqrt(wanted))

@@ -1,0 +1,99 @@
+"""Kind directions: what a user gets wrong ends in one clear line and its exit code."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.__main__ import main
+from tests.conftest import Project
+from tests.planted_units import save_units, study
+
+PARAMS, SOURCE = 10, 11
+Change = Callable[[Project], dict[str, Any]]
+
+
+def table(change: Callable[[pl.DataFrame], pl.DataFrame], name: str = "activations") -> Change:
+    """Another table of activations, or of texts."""
+
+    def write(project: Project) -> dict[str, Any]:
+        file = project.folder / "inputs" / f"{name}.parquet"
+        change(pl.read_parquet(file)).write_parquet(file)
+        return {}
+
+    return write
+
+
+def params(**directions: Any) -> Change:
+    return lambda project: {"directions": directions}
+
+
+def keys(**changed: Any) -> Change:
+    return lambda project: changed
+
+
+def arrays(**saved: Any) -> Change:
+    def write(project: Project) -> dict[str, Any]:
+        np.savez(project.folder / "inputs" / "a.npz", **saved)
+        return {"directions": {"activations": "a.npz"}}
+
+    return write
+
+
+def text_file(name: str, content: str) -> Change:
+    def write(project: Project) -> dict[str, Any]:
+        (project.folder / "inputs" / name).write_text(content, encoding="utf-8")
+        return {"directions": {"activations": name}}
+
+    return write
+
+
+def nan(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(p0=pl.when(pl.col("id") == "input 3").then(float("nan")).otherwise("p0"))
+
+
+FILE = "activations.parquet"
+CASES: dict[str, tuple[Change, int, str]] = {
+    "no activations": (params(), PARAMS, "activations: FILE"),
+    "unknown key": (params(activation=FILE), PARAMS, "activations"),
+    "top of a half": (params(activations=FILE, top=0.5), PARAMS, "top"),
+    "unit named twice": (params(activations=FILE, units=["p0", "p0"]), PARAMS, "'p0' twice"),
+    "file is not there": (params(activations="activation.parquet"), SOURCE, "is not there"),
+    "file outside data": (params(activations="../params.yaml"), SOURCE, "inside"),
+    "unknown unit": (params(activations=FILE, units=["p9"]), SOURCE, "got 'p9'"),
+    "too many units": (params(activations=FILE, most_units=2), SOURCE, "at most 2 units"),
+    "unknown id column": (params(activations=FILE, id="key"), SOURCE, "key"),
+    "groups": (keys(collect={"path": "texts.parquet", "group": "random"}), PARAMS, "one pile of texts"),
+    "language model": (keys(engine="llm", llm={"model": "x"}), PARAMS, "engine: embedded"),
+    "own sentences": (keys(propose={"also": ["mentions x"]}), PARAMS, "no propose.also"),
+    "sequential": (keys(verify={"plan": "sequential"}), PARAMS, "plan: fixed"),
+    "data is a file": (keys(data="inputs/texts.parquet", collect={}), SOURCE, "a folder"),
+    "an id is missing": (table(lambda rows: rows[1:]), SOURCE, "1 of 200 ids"),
+    "id twice in activations": (table(lambda rows: pl.concat([rows, rows[:1]])), SOURCE, "'input 0' twice"),
+    "id twice in texts": (table(lambda r: pl.concat([r, r[:1]]), "texts"), SOURCE, "'input 0' twice"),
+    "not a number": (table(nan), SOURCE, "finite"),
+    "constant unit": (table(lambda rows: rows.with_columns(p0=1.0)), SOURCE, "unit 'p0' has one value"),
+    "words for numbers": (table(lambda rows: rows.with_columns(p0=pl.lit("x"))), SOURCE, "wanted numbers"),
+    "ids alone": (table(lambda rows: rows.select("id")), SOURCE, "one unit at least"),
+    "wrong shape": (arrays(ids=["a", "b"], activations=np.ones(3)), SOURCE, "the shape (3,)"),
+    "no ids": (arrays(activations=np.ones((2, 3))), SOURCE, "ids and activations"),
+    "pickled ids": (
+        arrays(ids=np.array([{}], dtype=object), activations=np.ones((1, 1))), SOURCE, "cannot be read",
+    ),
+    "no archive": (text_file("a.npz", "no"), SOURCE, "cannot be read"),
+    "unknown format": (text_file("a.txt", "1 2"), SOURCE, "a .parquet, .csv or .npz file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_line_says_what_to_write(case: str, project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    change, code, said = CASES[case]
+    save_units(project, 200, 2, 1)
+    project.params(units={**study(), **change(project)})
+    assert main(["collect", "--study", "units"]) == code
+    told = capsys.readouterr().err.strip()
+    assert said in told
+    assert "\n" not in told
+    assert not (project.folder / "data" / "units" / "1_texts").exists()
