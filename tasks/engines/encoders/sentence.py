@@ -69,12 +69,7 @@ class SentenceEncoder:
             out[:] = self._unit(self._model.encode(texts, batch_size=self._batch_size), texts)
             return
         tokens = self._tokenise(texts)
-        lengths = np.array([len(ids) for ids in tokens["input_ids"]])
-        batches = []
-        for length in np.unique(lengths)[::-1]:
-            rows = np.flatnonzero(lengths == length)
-            step = self._rows_per_batch(int(length))
-            batches += [rows[start : start + step] for start in range(0, len(rows), step)]
+        batches = self._batches(tokens)
         n_workers = workers() if self._on_cpu else 1
         # One batch a processor: within a batch, several threads would sum in an order of their own.
         with ThreadPoolExecutor(n_workers, initializer=one_thread) as pool:
@@ -82,6 +77,16 @@ class SentenceEncoder:
                 batches, pool.map(partial(self._forward, tokens), batches), strict=True
             ):
                 out[batch] = self._unit(vectors, [texts[i] for i in batch])
+
+    def _batches(self, tokens: dict[str, list[list[int]]]) -> list[np.ndarray]:
+        """Rows of texts of equally many tokens, the longest first."""
+        lengths = np.array([len(ids) for ids in tokens["input_ids"]])
+        batches = []
+        for length in np.unique(lengths)[::-1]:
+            rows = np.flatnonzero(lengths == length)
+            step = self._rows_per_batch(int(length))
+            batches += [rows[start : start + step] for start in range(0, len(rows), step)]
+        return batches
 
     def _rows_per_batch(self, length: int) -> int:
         if not self._on_cpu:
@@ -94,13 +99,18 @@ class SentenceEncoder:
         length = max(1, len(tokens["input_ids"][rows[0]]))
         least = max(self._least_texts, -(-LEAST_ROWS // length))
         padded = np.resize(rows, max(len(rows), least))  # with the same texts again
-        features: dict[str, Any] = {
-            key: torch.tensor([values[i] for i in padded], device=self._model.device)
-            for key, values in tokens.items()
-        }
+        features = self._features(tokens, padded)
         with torch.inference_mode():
             vectors: np.ndarray = self._model(features)["sentence_embedding"].float().cpu().numpy()
         return vectors[: len(rows)]
+
+    def _features(self, tokens: dict[str, list[list[int]]], rows: np.ndarray) -> dict[str, Any]:
+        import torch
+
+        return {
+            key: torch.tensor([values[i] for i in rows], device=self._model.device)
+            for key, values in tokens.items()
+        }
 
     def _unit(self, vectors: np.ndarray, texts: Sequence[str]) -> Float[np.ndarray, "text dim"]:
         """The vectors at length one, normalised in float32 whatever the model computed in."""
