@@ -2,6 +2,8 @@
 
 import base64
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from tasks.errors import CorpusError, SourceError, StoreError
 from tasks.store import frames, media
 from tasks.store.sources import places
 from tasks.study import Study, load
-from tests.conftest import Project
+from tests.conftest import REPO, Project
 from tests.drawn_pictures import drawn, folder_of, stored
 
 N = 30
@@ -287,3 +289,46 @@ def test_values_of_pictures_are_read_beside_them(project: Project, seen: Path, k
 def test_one_pile_of_pictures_is_clustered(project: Project, seen: Path) -> None:
     found = collect.collected(study(project, {}, kind="clusters"))
     assert set(found.texts["media"]) == hashes_of(seen)
+
+
+COUNTED = """
+import resource
+from tasks.collect import stage
+from tasks.study import load
+from tasks.engines.pictures.opening import library
+import pyarrow.parquet, scipy.sparse.csgraph, great_expectations
+library().init()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+stage.run(load("photos"))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize("form", ["folder", "parquet", "zip"])
+def test_bytes_are_never_all_held(project: Project, form: str) -> None:
+    folder = project.folder / "seen"
+    for group, first in (("a", 0), ("b", 400)):
+        (folder / group).mkdir(parents=True)
+        for number in range(first, first + 400):
+            file = folder / group / f"{number:04}.bmp"
+            file.write_bytes(stored(drawn(number, 256), "BMP"))
+    files = sorted(folder.glob("?/*.bmp"))
+    n_mb = sum(file.stat().st_size for file in files) / 2**20
+    of: dict[str, Any] = {"a": {"path": "a"}, "b": {"path": "b"}}
+    if form == "parquet":
+        cells = [file.read_bytes() for file in files]
+        rows = pl.DataFrame({"image": cells, "side": [file.parent.name for file in files]})
+        rows.write_parquet(folder / "rows.parquet", compression="uncompressed")
+        of = {"path": "rows.parquet", "picture": "image", **GROUPED}
+    if form == "zip":
+        with zipfile.ZipFile(project.folder / "seen.zip", "w") as packed:
+            for file in files:
+                packed.write(file, file.relative_to(folder))
+        of = {"group": "folder", "a": "a", "b": "b"}
+    study(project, of, data="seen.zip" if form == "zip" else "seen")
+    environment = {**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED], env=environment, capture_output=True, text=True, check=True
+    )
+    assert n_mb > 140
+    assert int(done.stdout.split()[-1]) < 0.6 * n_mb
