@@ -21,7 +21,7 @@ from tasks.store.sources.pictures import PATH, PICTURE
 MOST_BAD = 0.5
 """Share of pictures that may be unreadable; with more the study is not about what is there."""
 _SHOWN = 3
-_AT_ONCE = 10_000
+_AT_ONCE = 1_000
 """Pictures of which what is known is kept as Python's objects, before it becomes columns."""
 _OWN = [name for name in frames.PICTURES if name not in {"media", "path", "dhash"}]
 """Facts of a picture that opening tells."""

@@ -14,6 +14,7 @@ from tasks.errors import StoreError
 from tasks.store import frames
 from tasks.store.sources.places import media_of
 
+__all__ = ["MEASURES", "MEDIA", "PICTURES", "facts", "measures", "media_of", "read", "write"]
 MEDIA, PICTURES, MEASURES = "media.parquet", "pictures.parquet", "measures.parquet"
 GROUP_MB = 16
 """So much of the bytes is read at once, or one picture where that is larger."""
