@@ -15,7 +15,8 @@ from tasks.engines.pictures.opening import PictureError, opened
 from tasks.errors import CorpusError
 from tasks.progress import track
 from tasks.store import frames
-from tasks.store.sources import pictures as sources
+from tasks.store.sources import places
+from tasks.store.sources.pictures import PATH, PICTURE
 
 MOST_BAD = 0.5
 """Share of pictures that may be unreadable; with more the study is not about what is there."""
@@ -49,9 +50,9 @@ class Pictures:
         Raises:
             CorpusError: it is another file than was opened.
         """
-        found = sources.each(self.places["place"], self.base)
+        found = places.each(self.places["place"], self.base)
         for name, data in zip(self.places["media"], found, strict=True):
-            if isinstance(data, str) or sources.media_of(data) != name:
+            if isinstance(data, str) or places.media_of(data) != name:
                 raise CorpusError("a picture was changed while it was read. Run collect again.")
             yield name, data
 
@@ -80,7 +81,7 @@ class _Known:
         Raises:
             PictureError: it cannot be read.
         """
-        name = sources.media_of(data)
+        name = places.media_of(data)
         if name not in self.seen:
             picture = opened(data)
             self.seen.add(name)
@@ -110,7 +111,7 @@ def read(rows: pl.DataFrame, base: Path) -> tuple[pl.DataFrame, Pictures]:
     """The rows whose picture can be read, with `media`; and what is known of these.
 
     Args:
-        rows: with columns sources.PICTURE and sources.PATH.
+        rows: with columns PICTURE and PATH (store/sources/pictures.py).
         base: the study's data; what lies outside is not read.
 
     Raises:
@@ -119,9 +120,8 @@ def read(rows: pl.DataFrame, base: Path) -> tuple[pl.DataFrame, Pictures]:
     known = _Known()
     names: list[str | None] = []
     bad: dict[str, Any] = {}
-    places, files = rows[sources.PICTURE], rows[sources.PATH]
-    found = track(sources.each(places, base), "pictures", rows.height)
-    for place, file, data in zip(places, files, found, strict=True):
+    found = track(places.each(rows[PICTURE], base), "pictures", rows.height)
+    for place, file, data in zip(rows[PICTURE], rows[PATH], found, strict=True):
         try:
             if isinstance(data, str):
                 raise PictureError(data)
@@ -150,7 +150,7 @@ def _check_bad(bad: dict[str, Any], n_rows: int) -> None:
 def _pictures(known: _Known, kept: pl.DataFrame, base: Path, bad: dict[str, Any]) -> Pictures:
     every = pl.concat(known.parts)
     # The same picture may stand in several places: the first by name is the one that is told.
-    path = kept.group_by("media").agg(pl.col(sources.PATH).min().alias("path"))
+    path = kept.group_by("media").agg(pl.col(PATH).min().alias("path"))
     told = every.join(path, on="media", how="left").sort("media")
     order = every["media"].arg_sort().to_numpy()
     stacked = np.array(known.spots, dtype=np.uint8)

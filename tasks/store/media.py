@@ -12,7 +12,7 @@ import polars as pl
 from tasks import paths
 from tasks.errors import StoreError
 from tasks.store import frames
-from tasks.store.sources.pictures import media_of
+from tasks.store.sources.places import media_of
 
 MEDIA, PICTURES, MEASURES = "media.parquet", "pictures.parquet", "measures.parquet"
 GROUP_MB = 16

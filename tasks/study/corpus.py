@@ -312,6 +312,8 @@ class Collect(Block):
         return self
 
     def _of_results(self) -> "Collect":
+        if self.picture is not None:
+            raise ValueError("wanted no picture with results: what models were asked are texts")
         if any(one is not None for one in (self.group, self.a, self.b, self.document)) or self.text != "text":
             raise ValueError(
                 "wanted no text, document, group, a or b with results, which names the columns itself: "

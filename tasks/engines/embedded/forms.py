@@ -11,7 +11,17 @@ from typing import Any
 
 import polars as pl
 
-from tasks.engines.embedded import anchored, bank, definitions, style, tokens, tone, wordlists, words
+from tasks.engines.embedded import (
+    anchored,
+    bank,
+    definitions,
+    pictures,
+    style,
+    tokens,
+    tone,
+    wordlists,
+    words,
+)
 from tasks.engines.embedded.measures import MEASURES
 from tasks.engines.embedded.programs import programs
 from tasks.engines.languages import LANGUAGES
@@ -71,7 +81,8 @@ _TOPIC = re.compile(
     re.I,
 )
 _SUCH_AS = re.compile(r'resembles texts such as "(?P<text>.+)"', re.I)
-_NUMBER = r"(?P<number>\d(?:[\d.,]*\d)?)"
+NUMBER = r"(?P<number>\d(?:[\d.,]*\d)?)"
+"""A number in a sentence, as a group of that name."""
 _WRITTEN_NUMBER = re.compile(r"(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?")
 _DOTTED_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 
@@ -99,22 +110,25 @@ def _narrower(sentence: str) -> str:
 def phrase(part: Mapping[str, Any]) -> str:
     """What a definition, or part of one, says: as the engine publishes it."""
     kind = part["kind"]
-    if kind == "words":
-        return words.phrase(part["terms"])
-    if kind == "pattern":
-        return f"matches /{part['pattern']}/"
-    if kind == "style":
-        return style.phrase(part)
-    if kind == "sentiment":
-        return tone.phrase(part)
-    if kind == "language":
-        return f"is written in {LANGUAGES[part['code']]}"
+    if kind in _PHRASES:
+        return _PHRASES[kind](part)
     said = {
         "topic": f"leans towards the topic {part['anchor']}",
         "axis": f"leans towards {part['anchor']}",
         "text": f'resembles texts such as "{part["anchor"]}"',
     }
     return anchored.top(said[part["basis"]], part["share"])
+
+
+_PHRASES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "words": lambda part: words.phrase(part["terms"]),
+    "pattern": lambda part: f"matches /{part['pattern']}/",
+    "style": style.phrase,
+    "sentiment": tone.phrase,
+    "language": lambda part: f"is written in {LANGUAGES[part['code']]}",
+    "measure": pictures.phrase,
+    "class": pictures.phrase,
+}
 
 
 def _spelled(sentence: str) -> str:
@@ -158,7 +172,7 @@ def _measures(which: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 def _with_number(form: str) -> re.Pattern[str]:
     before, after = (re.escape(plain(part)) for part in form.split("{}"))
-    return re.compile(rf"{before} {_NUMBER} {after}")
+    return re.compile(rf"{before} {NUMBER} {after}")
 
 
 def _pattern(sentence: str) -> Part | None:
@@ -188,7 +202,7 @@ def _measure(sentence: str) -> Part | None:
     said = plain(sentence)
     for pattern, name in _measures("fewer"):
         if found := pattern.fullmatch(said):
-            more = MEASURES[name].phrase.format(max(int(_value(found["number"])) - 1, 0))
+            more = MEASURES[name].phrase.format(max(int(value_of(found["number"])) - 1, 0))
             raise UnreadError(
                 f"it says the opposite of one that can be judged. Write `{more}`, of the other group"
             )
@@ -198,7 +212,12 @@ def _measure(sentence: str) -> Part | None:
     return None
 
 
-def _value(number: str) -> float:
+def value_of(number: str) -> float:
+    """A number as people write it.
+
+    Raises:
+        UnreadError: it can be read in two ways.
+    """
     if not _WRITTEN_NUMBER.fullmatch(number) or _DOTTED_THOUSANDS.fullmatch(number):
         raise UnreadError(
             f"{number} can be read in two ways: write thousands as 1000 or 1,000, a half as 0.5"
@@ -207,7 +226,7 @@ def _value(number: str) -> float:
 
 
 def _threshold(name: str, number: str) -> int | float:
-    value, digits = _value(number), MEASURES[name].digits
+    value, digits = value_of(number), MEASURES[name].digits
     if round(value, digits) != value:
         raise UnreadError(f"{number} is finer than {'whole numbers' if not digits else 'one decimal'}")
     return round(value, digits) if digits else int(value)

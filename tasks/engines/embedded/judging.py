@@ -17,9 +17,6 @@ from tasks.study import Study
 NAME = "embedded/2"
 """Change the number when a program's verdicts change: frozen predicates name it."""
 
-PICTURED = ("measure", "class")
-"""Kinds of definitions that are of a picture, not of its caption."""
-
 
 class EmbeddedJudge:
     """Exact programs for words, style and language; a frozen vector and threshold for meaning.
@@ -53,7 +50,7 @@ class EmbeddedJudge:
         score = np.zeros((texts.height, len(predicates)))
         seen = pictures.Looks(self._study.name, texts)
         for i, definition in enumerate(read):
-            if definition["kind"] in PICTURED:
+            if definition["kind"] in pictures.KINDS:
                 score[:, i] = pictures.holds(definition, seen)
             else:
                 score[:, i] = _holds(definition, texts["text"], joined, embeddings)
@@ -70,7 +67,7 @@ class EmbeddedJudge:
         seen = pictures.Looks(self._study.name, texts)
         for i, predicate in enumerate(predicates):
             definition = definitions.read(predicate.definition, predicate.predicate)
-            if definition["kind"] in PICTURED:
+            if definition["kind"] in pictures.KINDS:
                 strength[:, i] = pictures.strength(definition, seen)
             elif definition["kind"] == "similarity":
                 _check_dimensions(predicate, definition, embeddings)

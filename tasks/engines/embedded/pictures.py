@@ -28,6 +28,8 @@ from tasks.study import Study
 
 FAMILIES = ("picture", "shows")
 """Of predicates that this module proposes; they say nothing of texts."""
+KINDS = ("measure", "class")
+"""Of definitions that are of a picture, not of its caption."""
 PROBABILITIES = (0.02, 0.1, 0.5)
 """Thresholds tried for each class: lower ones are met by pictures that only resemble it."""
 DIGITS = 3
@@ -152,7 +154,8 @@ CLASSES = "classes"
 
 def looks(study: Study, texts: pl.DataFrame) -> Looks | None:
     """What can be judged of these rows; None where they are texts."""
-    return Looks(study.name, texts) if texts["media"].is_not_null().any() else None
+    has_pictures = "media" in texts.columns and texts["media"].is_not_null().any()
+    return Looks(study.name, texts) if has_pictures else None
 
 
 def harvest(family: str, contrast: Contrast, seen: Looks, min_effect: float) -> Harvest:

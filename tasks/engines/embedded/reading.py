@@ -15,7 +15,18 @@ from jaxtyping import Float
 
 from tasks.engines import languages, roles
 from tasks.engines.contrast import Contrast
-from tasks.engines.embedded import anchored, bank, definitions, forms, names, similarity, tokens, tone
+from tasks.engines.embedded import (
+    anchored,
+    bank,
+    definitions,
+    forms,
+    names,
+    picture_forms,
+    pictures,
+    similarity,
+    tokens,
+    tone,
+)
 from tasks.engines.embedded.forms import Part
 from tasks.engines.embedded.judging import EmbeddedJudge
 from tasks.engines.embedded.measures import MEASURES
@@ -34,6 +45,8 @@ _HOW = {
     "style": "by a pattern or a measure",
     "language": "by the language it is taken for",
     "sentiment": "by a stand-in: VADER's word list",
+    "measure": "by a measure of the picture",
+    "class": "by a stand-in: the probability of one of the classes that the bundled network tells",
     "similarity": "by a stand-in: how near the encoder puts it, against the other texts",
 }
 
@@ -52,11 +65,13 @@ class EmbeddedReader:
     """Judges offline what can be written as words, pattern, measure, language, tone or topic."""
 
     calls: Sequence[Call] = ()
-    forms = f"Forms that can: {forms.FORMS}. Or judge by a language model: `engine: llm`"
 
     def __init__(self, study: Study, texts: pl.DataFrame) -> None:
         self._study = study
         self._texts = texts.sort("text_id")
+        self._seen = pictures.looks(study, self._texts)
+        can = picture_forms.FORMS if self._seen else forms.FORMS
+        self.forms = f"Forms that can: {can}. Or judge by a language model: `engine: llm`"
 
     def meaning(self, asked: Asked) -> Meaning:
         """The sentence as the engine would publish it, and by what it is judged.
@@ -109,7 +124,9 @@ class EmbeddedReader:
 
     @cached_property
     def _languages(self) -> dict[str, float]:
-        return languages.shares(self._texts["text"].to_list())
+        # Of pictures without a caption there is none.
+        said = self._texts["text"]
+        return languages.shares(said.filter(said.str.strip_chars() != "").to_list())
 
     @cached_property
     def _names(self) -> frozenset[str]:
@@ -120,7 +137,7 @@ class EmbeddedReader:
 
     def _part(self, asked: Asked) -> Part:
         """The definition with what it takes from the words of the texts."""
-        part = forms.part_of(asked.sentence)
+        part = (self._seen and picture_forms.part_of(asked.sentence)) or forms.part_of(asked.sentence)
         if why := self._unfit(part):
             raise UnreadError(why)
         if part["kind"] == "language":
@@ -146,8 +163,19 @@ class EmbeddedReader:
         if reads_english and not languages.is_english(self._languages):
             return f"its list of words is English, and the texts are in {spoken}"
         spaceless = languages.SPACELESS.intersection(self._languages)
-        if "more_than" in part and MEASURES[part["program"]].counts_words and spaceless:
+        if (
+            part["kind"] == "style"
+            and "more_than" in part
+            and MEASURES[part["program"]].counts_words
+            and spaceless
+        ):
             return f"words are not counted in {spoken}, which writes no spaces between them"
+        return self._unencoded(part, spoken)
+
+    def _unencoded(self, part: Mapping[str, Any], spoken: str) -> str:
+        """Why no encoder can tell it; empty where one can, or need not."""
+        if part["kind"] == "class" and (self._seen is None or self._seen.classes is None):
+            return "it needs classes of pictures, which embed.encoder: bundled alone tells"
         if part["kind"] != "similarity":
             return ""
         if self._study.embed.encoder == "none":
@@ -188,4 +216,4 @@ class EmbeddedReader:
 
 
 def _grade(part: Mapping[str, Any]) -> Grade:
-    return "proxy" if part["kind"] in ("similarity", "sentiment") else "exact"
+    return "proxy" if part["kind"] in ("similarity", "sentiment", "class") else "exact"

@@ -93,6 +93,8 @@ class EncoderFailures(Kind):
             raise ValueError(
                 f"wanted `engine: embedded` or `llm`, no `gold` and `form: one_text` with `kind: {self.name}`"
             )
+        if study.collect.picture is not None:
+            raise ValueError(f"wanted no collect.picture with `kind: {self.name}`, whose inputs are written")
         if study.propose.also:
             raise ValueError(
                 f"wanted no propose.also with `kind: {self.name}`: a failure is named from mined pairs, and "

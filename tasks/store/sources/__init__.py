@@ -13,6 +13,8 @@ reader.py       rows of files that meet the filters
   delimited.py    how CSV is taken apart, and which lines do not fit
   logs.py         evaluation logs of Inspect and lm-evaluation-harness
   databases.py    a query on a DuckDB or SQLite file
+  pictures.py     pictures of a folder, glob, zip or column
+    places.py       their bytes, one at a time
   problem.py      an OpenD5 problem file, without running it
   docstrings.py   documentation of installed packages
   captions.py     caption-like sentences from a grammar (grammar.py)

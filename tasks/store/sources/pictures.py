@@ -1,14 +1,17 @@
-"""Where pictures are: those of a folder as rows, and the bytes of each, one at a time."""
+"""Pictures as rows: those of a folder, a glob, a zip, or of a column of a table."""
 
-import hashlib
+import base64
 import os
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
 import polars as pl
 
 from tasks.errors import SourceError
-from tasks.store.sources.wording import shown
+from tasks.store.sources import columns
+from tasks.store.sources.places import INLINE, NUL
+from tasks.store.sources.wording import reading, shown
 
 ENDINGS = frozenset(
     f".{ending}"
@@ -19,44 +22,86 @@ ENDINGS = frozenset(
 )
 """Names that promise a picture; the content tells what it is."""
 PICTURE, PATH = "_picture", "_path"
-"""Columns with the place of each picture, by which `each` finds it, and how the user knows it."""
-MOST_MB = 512
-"""A file of more is no picture that is read."""
+"""Columns with the place of each picture (places.py), and how the user knows it."""
 _AT_ONCE = 50_000
+"""Names that are kept as Python's, before they become a column."""
 
 
-def rows_of(folder: Path, base: Path, readable: frozenset[str]) -> pl.DataFrame | None:
-    """A row a picture of the folder, by name: picture, file and folder; None where it holds other files.
+def found(base: Path, path: str | None, readable: frozenset[str]) -> pl.DataFrame | None:
+    """A row a picture of what `collect.path` names, by name; None where it names no pictures.
 
     Args:
-        folder: what is looked through, with all folders in it.
-        base: what `file` is told from.
-        readable: endings of tables and texts; a folder with one is no folder of pictures.
+        base: the study's data.
+        path: a folder, zip, glob or picture inside it, or None for all of it.
+        readable: endings of tables and texts: a folder with one is no folder of pictures.
 
     Raises:
-        SourceError: a link leaves `base`, or a name is no UTF-8.
+        SourceError: a zip or folder cannot be looked into, a link leaves `base`, or a name is no UTF-8.
     """
+    wanted = PurePath(path or ".")
+    if wanted.is_absolute() or ".." in wanted.parts:
+        return None
+    place = base / wanted
+    if place.suffix.lower() == ".zip" and place.is_file():
+        return _of_zip(place, base)
+    if place.is_dir():
+        return _of_files(_files(place), base, readable)
+    if place.suffix.lower() in ENDINGS and place.is_file():
+        return _of_files([place], base, readable)
+    if path and base.is_dir() and PurePath(path).suffix.lower() in {*ENDINGS, ".*", ""} and "*" in path:
+        return _of_files((one for one in base.glob(path) if one.is_file()), base, readable)
+    return None
+
+
+def _of_files(
+    files: Iterable["os.DirEntry[str] | Path"], base: Path, readable: frozenset[str]
+) -> pl.DataFrame | None:
     parts: list[pl.Series] = []
     names: list[str] = []
-    for entry in _files(folder):
+    for entry in files:
         ending = PurePath(entry.name).suffix.lower()
         if ending in readable:
             return None
         if ending in ENDINGS:
-            _check(entry, base)
-            names.append(os.path.relpath(entry.path, base))
+            file = os.fspath(entry)
+            _check(entry, Path(file), base)
+            names.append(os.path.relpath(file, base if base.is_dir() else base.parent))
         if len(names) == _AT_ONCE:
             parts.append(pl.Series("file", names, dtype=pl.String))
             names = []
-    file = pl.concat([*parts, pl.Series("file", names, dtype=pl.String)]).sort()
+    return _rows(pl.concat([*parts, pl.Series("file", names, dtype=pl.String)]).sort(), f"{base}/")
+
+
+def _rows(file: pl.Series, prefix: str) -> pl.DataFrame | None:
     if not len(file):
         return None
-    inside = file.str.extract(r"^(.*)/[^/]*$").fill_null(".")
-    place = pl.select(pl.lit(f"{base}/") + file).to_series()
-    return pl.DataFrame({PICTURE: place, PATH: file, "file": file, "folder": inside})
+    inside = file.str.extract(r"^(.*)/[^/]*$").fill_null(".").alias("folder")
+    place = pl.select(pl.lit(prefix) + file).to_series().alias(PICTURE)
+    return pl.DataFrame([place, file.alias(PATH), file.alias("file"), inside])
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _of_zip(file: Path, base: Path) -> pl.DataFrame:
+    with reading(file, "a zip of pictures", "Pack it again; it looks damaged or cut off."):
+        try:
+            with zipfile.ZipFile(file) as packed:
+                names = [one.filename for one in packed.infolist() if _is_picture(one)]
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise OSError(str(error)) from None
+    rows = _rows(pl.Series("file", names, dtype=pl.String).sort(), f"{file}{NUL}")
+    if rows is None:
+        raise SourceError(
+            f"{shown(file)}: wanted a zip of pictures, it has none. Unpack it, and name what it has."
+        )
+    return rows
+
+
+def _is_picture(member: zipfile.ZipInfo) -> bool:
+    name = PurePath(member.filename)
+    is_hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts if part != "..")
+    return not member.is_dir() and not is_hidden and name.suffix.lower() in ENDINGS
+
+
+def _files(folder: Path) -> Iterator["os.DirEntry[str]"]:
     """Files below a folder, hidden ones aside, none of them kept."""
     try:
         with os.scandir(folder) as entries:
@@ -74,55 +119,86 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
         ) from None
 
 
-def _check(entry: os.DirEntry[str], base: Path) -> None:
+def _check(entry: "os.DirEntry[str] | Path", file: Path, base: Path) -> None:
     try:
         entry.name.encode()
     except UnicodeEncodeError:
         raise SourceError(
-            f"{shown(Path(entry.path))}: wanted a file name in UTF-8, which DVC could not watch otherwise. "
-            "Rename it."
+            f"{shown(file)}: wanted a file name in UTF-8, which DVC could not watch otherwise. Rename it."
         ) from None
-    if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(base.resolve()):
+    if entry.is_symlink() and not file.resolve().is_relative_to(base.resolve()):
+        raise SourceError(f"{shown(file)}: links out of the data folder {shown(base)}. Put a copy there.")
+
+
+def placed(rows: pl.DataFrame, file: Path, column: str, where: str) -> pl.DataFrame:
+    """The rows of a table, with the place and name of the picture that a column holds.
+
+    Args:
+        rows: of `file`.
+        file: whose folder paths are relative to.
+        column: of paths, data URIs or bytes.
+        where: the key that names the column, for errors.
+
+    Raises:
+        SourceError: there is no such column, or it holds something else.
+    """
+    if PICTURE in rows.columns:
+        return rows
+    cells = columns.column_named(rows, column, shown(file), where)
+    if cells.dtype == pl.Binary:
+        cells = cells.map_elements(_as_uri, return_dtype=pl.String)
+    elif not isinstance(cells.dtype, (pl.String, pl.Categorical, pl.Enum, pl.Null)):
         raise SourceError(
-            f"{shown(Path(entry.path))}: links out of the data folder {shown(base)}. Put a copy there."
+            f"{where}: wanted paths, bytes or data URIs in column {column!r} of {shown(file)}, got "
+            f"{cells.dtype}. Name another column."
+        )
+    said = pl.col("said").cast(pl.String).str.strip_chars().str.replace_all(NUL, "\ufffd", literal=True)
+    said = pl.when(said != "").then(said)
+    is_inline, is_whole = said.str.starts_with(INLINE), said.str.starts_with("/")
+    inside = pl.lit(f"{file.parent}/") + said
+    return rows.hstack(
+        pl.select(said=cells)
+        .with_row_index("row", offset=1)
+        .select(
+            pl.when(is_inline | is_whole).then(said).otherwise(inside).alias(PICTURE),
+            pl.when(is_inline).then(None).otherwise(said).fill_null(_row(file)).alias(PATH),
+        )
+    )
+
+
+def read_parquet(file: Path, column: str) -> pl.DataFrame | None:
+    """The rows of a Parquet file whose column holds bytes, which stay there; None where it holds others.
+
+    Bytes may be in a struct {bytes, path}, as Hugging Face has them.
+    """
+    import pyarrow.parquet as pq
+
+    with reading(file, "Parquet", "Write it again; it looks damaged or cut off."):
+        dtype = pl.read_parquet_schema(file).get(column)
+        fields = {one.name: one.dtype for one in dtype.fields} if isinstance(dtype, pl.Struct) else {}
+        if dtype != pl.Binary and fields.get("bytes") != pl.Binary:
+            return None
+        leaf = f"{column}.bytes" if fields else column
+        rows = pl.scan_parquet(file, glob=False).drop(column).with_row_index("_row", offset=1).collect()
+        name = pl.Series([None] * rows.height, dtype=pl.String)
+        if fields.get("path") == pl.String:
+            table = pq.ParquetFile(file).read(columns=[f"{column}.path"])
+            name = pl.Series(
+                [cell["path"] if cell else None for cell in table[column].to_pylist()], dtype=pl.String
+            )
+        cell = pl.lit(f"{file}{NUL}{leaf}{NUL}") + (pl.col("_row") - 1).cast(pl.String)
+        named = pl.col("_name").fill_null(_row(file, "_row"))
+        return (
+            rows.with_columns(cell.alias(PICTURE), _name=name)
+            .with_columns(named.alias(PATH))
+            .drop("_row", "_name")
         )
 
 
-def each(places: Iterable[str], base: Path) -> Iterator[bytes | str]:
-    """The bytes of each picture, or in words that follow its name what is wrong with its file.
-
-    Args:
-        places: of column PICTURE; in the order of the sources it is fastest.
-        base: the study's data; what lies outside is not read, whatever a table or link says.
-    """
-    top = base.resolve()
-    for place in places:
-        yield _of_file(Path(place), top)
+def _row(file: Path, row: str = "row") -> pl.Expr:
+    """How a row is called whose picture has no name."""
+    return pl.format("{} row {}", pl.lit(file.name), pl.col(row))
 
 
-def hashed_bytes(places: pl.Series, base: Path) -> pl.Series:
-    """The hex SHA-256 of the bytes at each place, `media`; null where there are none."""
-    found = (None if isinstance(data, str) else media_of(data) for data in each(places, base))
-    return pl.Series("media", found, dtype=pl.String)
-
-
-def media_of(data: bytes) -> str:
-    """What a picture is called by: the hex SHA-256 of its bytes."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def _of_file(place: Path, top: Path) -> bytes | str:
-    try:
-        file = place.resolve()
-        if not file.is_relative_to(top):
-            return "lies outside the data folder"
-        if not file.exists():
-            return "is not there"
-        # A pipe or a device has no end.
-        if not file.is_file():
-            return "is no file"
-        if file.stat().st_size > MOST_MB * 2**20:
-            return f"is larger than {MOST_MB} MB"
-        return file.read_bytes()
-    except (OSError, ValueError, RuntimeError) as error:
-        return f"cannot be read ({getattr(error, 'strerror', None) or 'no file may be called so'})"
+def _as_uri(data: bytes) -> str:
+    return f"{INLINE};base64,{base64.b64encode(data).decode()}"

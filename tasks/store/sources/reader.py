@@ -18,6 +18,7 @@ from tasks.store.sources import (
     logs,
     nested,
     pictures,
+    places,
     problem,
     tables,
     values,
@@ -102,7 +103,7 @@ class Reader:
                 kept = columns.matching(rows, where, label, at)
                 rows, picked = rows.filter(kept), picked.filter(kept)
         if pictures.PICTURE in picked.columns:
-            picked = picked.with_columns(pictures.hashed_bytes(picked[pictures.PICTURE], study.data_path))
+            picked = picked.with_columns(places.media(picked[pictures.PICTURE], study.data_path))
         return Table(rows, picked, label)
 
     def parts(self, key: str, source: Source) -> tuple[list[Part], str, bool]:
@@ -134,19 +135,15 @@ class Reader:
         return parts, label, formats == {"text"}
 
     def _pictures(self, key: str, path: str | None) -> tuple[list[Part], str, bool] | None:
-        """The same for a folder of pictures; None where it is none."""
-        base = self._study.data_path
-        wanted = Path(path or ".")
-        if wanted.is_absolute() or ".." in wanted.parts or not (base / wanted).is_dir():
-            return None
-        folder = base / wanted
-        rows = pictures.rows_of(folder, base, frozenset({*locate.FORMATS, ".gz"}))
+        """The same where the path names pictures; None where it does not."""
+        base, column = self._study.data_path, self._study.collect.picture
+        rows = None if column else pictures.found(base, path, frozenset({*locate.FORMATS, ".gz"}))
         if rows is None:
             return None
-        self._files.append(
-            {"file": wanted.as_posix(), "rows": rows.height} | ({"group": key.upper()} if key else {})
-        )
-        return [Part(rows)], shown(folder), False
+        place = base / path if path else base
+        noted = {"file": path or base.name, "rows": rows.height}
+        self._files.append(noted | ({"group": key.upper()} if key else {}))
+        return [Part(rows)], shown(place), False
 
     def _asks_sql(self, source: Source) -> bool:
         params = self._study.collect
@@ -165,7 +162,7 @@ class Reader:
             column = pick.column or (pick.of_log if pick.of_log in of_logs else None)
             if name == DOCUMENT:
                 column = column or file_column
-            if name == TEXT and are_pictures and column == TEXT:
+            if name == TEXT and are_pictures and column == TEXT and not self._have(parts, TEXT):
                 column = None
             read = self._text_column if name == TEXT else self._ids
             at = f"studies.{self._study.name}.{pick.block}.{pick.key}"
@@ -180,6 +177,10 @@ class Reader:
                 pl.concat(part.rows[name] for part in parts) for name in (pictures.PICTURE, pictures.PATH)
             ]
         return pl.DataFrame(found)
+
+    @staticmethod
+    def _have(parts: list[Part], name: str) -> bool:
+        return any(nested.reaches(part.rows.columns, name) for part in parts)
 
     @staticmethod
     def _are_logs(parts: list[Part]) -> bool:
@@ -224,7 +225,7 @@ class Reader:
             case "log":
                 frame, replaced = tables.read_log(file, params)
             case "parquet":
-                frame = tables.read_parquet(file)
+                frame = self._parquet(file)
             case "ipc":
                 frame = tables.read_ipc(file)
             case "text":
@@ -243,7 +244,30 @@ class Reader:
         noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
         noted |= {"group": key.upper()} if key else {}
         self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
-        return Part(columns.named(logs.recognised(frame, file), shown(file)), untyped)
+        return Part(self._placed(columns.named(logs.recognised(frame, file), shown(file)), file), untyped)
+
+    def _parquet(self, file: Path) -> pl.DataFrame:
+        column = self._study.collect.picture
+        in_file = pictures.read_parquet(file, column) if column else None
+        return tables.read_parquet(file) if in_file is None else in_file
+
+    def _placed(self, rows: pl.DataFrame, file: Path) -> pl.DataFrame:
+        """The rows, with the places of their pictures where a column holds any.
+
+        Raises:
+            SourceError: the column holds something else, or paths where `data` is the table alone.
+        """
+        column = self._study.collect.picture
+        if column is None:
+            return rows
+        at = f"studies.{self._study.name}"
+        placed = pictures.placed(rows, file, column, f"{at}.collect.picture")
+        if self._study.data_path.is_file() and places.are_paths(placed[pictures.PICTURE]):
+            raise SourceError(
+                f"{at}.data: wanted the folder of the table and its pictures, so that a change of them is "
+                f"noticed; got the table {shown(file)}. Write data: FOLDER, collect: {{path: {file.name}}}."
+            )
+        return placed
 
     def _untyped(self, source: Source) -> set[str]:
         """Columns that are text, or ids, whatever they look like."""
