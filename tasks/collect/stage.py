@@ -85,6 +85,11 @@ def collected(study: Study) -> Collected:
     _each_group(gathered.rows, names, "no rows", "Check the groups under collect.")
     held, known = gathered.rows, None
     if PICTURE in held.columns:
+        if not kind.reads_pictures:
+            raise CorpusError(
+                f"studies.{study.name}.data: wanted texts with `kind: {study.kind}`, got pictures. Name "
+                "texts, or another kind."
+            )
         held, known = read(held, study.data_path)
         _each_group(held, names, "no picture that can be read", "Check its files.")
     rows, counts = clean(held, study.collect)

@@ -97,6 +97,8 @@ class Kind:
     """Whether verdicts are opinions, of which `check` tells what errors would hide."""
     joins_near_duplicates: ClassVar[bool] = True
     """Whether near-duplicates are one document; not where texts that hardly differ are what is looked for."""
+    reads_pictures: ClassVar[bool] = True
+    """Whether its rows may be pictures."""
     tests_encoders: ClassVar[bool] = False
     """Whether encoders are what is tested: `check` then opens them."""
     words: ClassVar[Words] = Words()

@@ -55,6 +55,7 @@ class EncoderFailures(Kind):
     written = "fresh"
     judge_errs = False
     joins_near_duplicates = False
+    reads_pictures = False
     tests_encoders = True
     Params = Failures
     tables = {  # noqa: RUF012 - never changed
@@ -93,8 +94,6 @@ class EncoderFailures(Kind):
             raise ValueError(
                 f"wanted `engine: embedded` or `llm`, no `gold` and `form: one_text` with `kind: {self.name}`"
             )
-        if study.collect.picture is not None:
-            raise ValueError(f"wanted no collect.picture with `kind: {self.name}`, whose inputs are written")
         if study.propose.also:
             raise ValueError(
                 f"wanted no propose.also with `kind: {self.name}`: a failure is named from mined pairs, and "

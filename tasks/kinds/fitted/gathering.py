@@ -11,6 +11,7 @@ from tasks.kinds.fitted.valued import At, Valued
 from tasks.kinds.parts import Gathered
 from tasks.store import canonical
 from tasks.store.sources import hashes, masked, normalised
+from tasks.store.sources.pictures import OF_PICTURES, PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
 from tasks.study import Study
 from tasks.study.corpus import Collect, Source
@@ -44,7 +45,7 @@ def gathered(study: Study, column: str, read: Read, *, as_spelt: bool = False) -
     reader = Reader(study)
     table = reader.table("", Source(), picks)
     at = At(column, table.label, f"studies.{study.name}.{study.kind}.value")
-    rows = table.picked.with_columns(_told_apart(table.picked[TEXT], params))
+    rows = table.picked.with_columns(_told_apart(table.picked, params))
     _some(rows[VALUE], at)
     values = read(rows, at)
     rows = rows.with_columns(values.said.alias(VALUE), values.number.alias("number"), group=pl.lit("A"))
@@ -57,16 +58,18 @@ def gathered(study: Study, column: str, read: Read, *, as_spelt: bool = False) -
     noted = {"column": column, **values.noted}
     name = params.a_name or "the corpus"
     return Gathered(
-        rows.select("text", "group", "document_id").with_columns(identity=identity),
+        rows.select("text", "group", "document_id", OF_PICTURES).with_columns(identity=identity),
         {"A": name},
         _with_warnings(reader.manifest(), values.warnings) | {"values": noted, "rows": {"A": rows.height}},
         {"values": known.cast(tables.VALUES)},
     )
 
 
-def _told_apart(texts: pl.Series, params: Collect) -> pl.Series:
-    """Texts as collect tells them apart, whatever is ignored or masked in them."""
-    read = canonical.with_changes(texts)[0].str.slice(0, params.max_chars)
+def _told_apart(rows: pl.DataFrame, params: Collect) -> pl.Series:
+    """Texts, or pictures, as collect tells them apart, whatever is ignored or masked in them."""
+    if PICTURE in rows.columns:
+        return rows["media"].fill_null("").alias("normalised")
+    read = canonical.with_changes(rows[TEXT])[0].str.slice(0, params.max_chars)
     return normalised(masked(read, params)[0]).fill_null("").alias("normalised")
 
 

@@ -8,20 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import polars.selectors as cs
 
 from tasks.errors import SourceError
 from tasks.store.sources import columns, locate, results, values
 from tasks.store.sources.hashing import normalised, uniform
-from tasks.store.sources.pictures import PATH, PICTURE
+from tasks.store.sources.pictures import OF_PICTURES, PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader, called
 from tasks.store.sources.wording import listed
 from tasks.study import Study
 from tasks.study.corpus import Collect, Label, Source
 
 _LABEL = "label"
-_OF_PICTURES = (PICTURE, PATH, "media")
-"""Columns of rows that are pictures."""
 
 
 def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:
@@ -46,7 +43,7 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     names = names_of(params)
     read["rows"] = {group: counted.get(group, 0) for group in names}
     return (
-        rows.select("text", "group", "document_id", cs.by_name(*_OF_PICTURES, require_all=False)),
+        rows.select("text", "group", "document_id", OF_PICTURES),
         names,
         read,
     )
@@ -106,7 +103,7 @@ def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict
     parts, read, params = [], Reader(study), study.collect
     for group, source in (("A", a), ("B", b)):
         picked = read.table(group.lower(), source, _picks(params, source)).picked
-        chosen = picked.select(TEXT, DOCUMENT, cs.by_name(*_OF_PICTURES, require_all=False))
+        chosen = picked.select(TEXT, DOCUMENT, OF_PICTURES)
         parts.append(chosen.with_columns(pl.lit(group).alias("group")))
     if len({part.width for part in parts}) > 1:
         raise SourceError(

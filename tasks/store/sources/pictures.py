@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
 import polars as pl
+import polars.selectors as cs
 
 from tasks.errors import SourceError
 from tasks.store.sources import columns
@@ -23,6 +24,8 @@ ENDINGS = frozenset(
 """Names that promise a picture; the content tells what it is."""
 PICTURE, PATH = "_picture", "_path"
 """Columns with the place of each picture (places.py), and how the user knows it."""
+OF_PICTURES = cs.by_name(PICTURE, PATH, "media", require_all=False)
+"""What rows that are pictures bring to collect, and other rows lack."""
 _AT_ONCE = 50_000
 """Names that are kept as Python's, before they become a column."""
 
