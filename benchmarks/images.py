@@ -9,8 +9,8 @@ is false. Beside it stands the way of a published tool (VisDiff, Dunlap et al. 2
 Welch's test at .05 on the pictures that it was proposed from, uncorrected. `--truth emoji` reads the npm
 package emoji-datasource-twitter 16, unpacked: the names of its 30 largest subcategories are ranked by how
 well they tell the pictures of each from the others on the confirmation half, without captions and with some
-of the exploration half. `--cost` draws so many pictures of 128 pixels and runs collect and embed on one thread, each
-in a process of its own. The last line is one JSON object.
+of the exploration half. `--cost` draws so many pictures of 128 pixels and runs collect and embed on one
+thread, each in a process of its own. The last line is one JSON object.
 """
 
 import argparse
@@ -83,14 +83,14 @@ def pairs(folder_a: Path, folder_b: Path, seeds: int) -> dict[str, Any]:
         for line in found[0]:
             print(f"{line['validity']:+.2f} q={line['q']:.2g}  {line['predicate']}", flush=True)
         by_chance = [halves(folder, [*a, *b], len(a), seed) for seed in range(seeds)]
-    rates = [float(np.mean(column)) for column in zip(*by_chance, strict=True)] or [None, None]
+    found_any, uncorrected = np.mean(by_chance, axis=0).tolist() if by_chance else (None, None)
     return {
         "pairs": [len(a), len(b)],
         "discoveries": found[0],
         "splits": SPLITS,
         "n_discoveries": [len(one) for one in found],
         "said": Counter(line["predicate"].split(" (")[0] for one in found for line in one).most_common(12),
-        "random_halves": {"seeds": seeds, "any_discovery": rates[0], "uncorrected": rates[1]},
+        "random_halves": {"seeds": seeds, "any_discovery": found_any, "uncorrected": uncorrected},
     }
 
 

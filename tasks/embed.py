@@ -25,7 +25,7 @@ from tasks.study import Study
 
 STORE_EVERY = 256
 """Texts encoded between two writes to the cache: the most a killed run loses."""
-_ROWS = 4096  # of the output assembled at a time
+_ROWS = 1024  # of the cache and the output held at a time
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -106,9 +106,12 @@ def _run_shard(study: Study, texts: pl.DataFrame, shard: int, advance: progress.
 
 def _missing(cache: vectors.VectorCache, given: inputs.Inputs, items: pl.Series) -> list[str]:
     """Distinct inputs the cache lacks, as they are best encoded."""
-    distinct = given.ordered(items.to_list())
-    _, found = cache.get_many([given.key(item) for item in distinct])
-    return [item for item, is_there in zip(distinct, found, strict=True) if not is_there]
+    distinct, missing = given.ordered(items.to_list()), list[str]()
+    for start in range(0, len(distinct), _ROWS):
+        part = distinct[start : start + _ROWS]
+        _, found = cache.get_many([given.key(item) for item in part])
+        missing += [item for item, is_there in zip(part, found, strict=True) if not is_there]
+    return missing
 
 
 def _finish(study: Study, texts: pl.DataFrame) -> dict[str, Any]:

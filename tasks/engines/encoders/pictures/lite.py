@@ -134,7 +134,7 @@ def layers(weights: Mapping[str, "torch.Tensor"]) -> "torch.nn.Sequential":
     """
     from torch import nn
 
-    steps: list[Any] = [_convolution(weights, "_conv_stem", "_bn0", 3, _STEM, 3, 2), nn.ReLU6()]
+    steps: list[Any] = [_convolution(weights, "_conv_stem", "_bn0", 3, _STEM, 3, 2), _clipped()]
     width, place = _STEM, 0
     for times, kernel, stride, expansion, channels in _BLOCKS:
         for repeat in range(times):
@@ -142,7 +142,7 @@ def layers(weights: Mapping[str, "torch.Tensor"]) -> "torch.nn.Sequential":
             block = _block(weights, f"_blocks.{place}.", width, channels, kernel, step, expansion)
             steps.append(_residual(block) if step == 1 and width == channels else block)
             width, place = channels, place + 1
-    steps += [_convolution(weights, "_conv_head", "_bn1", width, N_FEATURES, 1, 1), nn.ReLU6()]
+    steps += [_convolution(weights, "_conv_head", "_bn1", width, N_FEATURES, 1, 1), _clipped()]
     return nn.Sequential(*steps, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
 
 
@@ -160,13 +160,20 @@ def _block(
 
     wide, steps = width * expansion, list[Any]()
     if expansion > 1:
-        steps += [_convolution(weights, f"{name}_expand_conv", f"{name}_bn0", width, wide, 1, 1), nn.ReLU6()]
+        steps += [_convolution(weights, f"{name}_expand_conv", f"{name}_bn0", width, wide, 1, 1), _clipped()]
     steps += [
         _convolution(weights, f"{name}_depthwise_conv", f"{name}_bn1", wide, wide, kernel, stride, wide),
-        nn.ReLU6(),
+        _clipped(),
         _convolution(weights, f"{name}_project_conv", f"{name}_bn2", wide, channels, 1, 1),
     ]
     return nn.Sequential(*steps)
+
+
+def _clipped() -> "torch.nn.Module":
+    """ReLU6 that needs no memory of its own."""
+    from torch import nn
+
+    return nn.ReLU6(inplace=True)
 
 
 def _residual(block: "torch.nn.Sequential") -> "torch.nn.Module":
