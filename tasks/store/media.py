@@ -16,7 +16,7 @@ from tasks.store.sources.places import media_of
 
 __all__ = ["MEASURES", "MEDIA", "PICTURES", "facts", "measures", "media_of", "read", "write"]
 MEDIA, PICTURES, MEASURES = "media.parquet", "pictures.parquet", "measures.parquet"
-GROUP_MB = 16
+GROUP_MB = 4
 """So much of the bytes is read at once, or one picture where that is larger."""
 _MB = 2**20
 
