@@ -61,10 +61,10 @@ def choose(
         range(len(candidates)),
         key=lambda i: (-strength[i], len(candidates[i].phrase), candidates[i].phrase),
     )
-    eligible = [i for i in rank if has_passed[i]]
-    chosen = _grown([], candidates, eligible, most, max_phi, name)
+    room = dict.fromkeys((i for i in rank if has_passed[i]), most)
     rest = _in_turn([i for i in rank if not has_passed[i]], candidates)
-    return _grown(chosen, candidates, rest, min(LEAST_KEPT, most), max_phi, name)
+    room |= dict.fromkeys(rest, min(LEAST_KEPT, most))
+    return _spread(candidates, room, max_phi, name)
 
 
 def _strength(candidate: Candidate, n_measured: int) -> float:
@@ -114,20 +114,19 @@ def _gate_root(candidate: Candidate) -> float:
     return _root(candidate) if candidate.gate_root is None else candidate.gate_root
 
 
-def _grown(
-    chosen: Sequence[Candidate],
-    candidates: Sequence[Candidate],
-    rank: Sequence[int],
-    most: int,
-    max_phi: float,
-    name: Naming,
+def _spread(
+    candidates: Sequence[Candidate], room: Mapping[int, int], max_phi: float, name: Naming
 ) -> list[Candidate]:
-    """With further ones in this order, up to `most`, that correlate little enough and repeat none."""
-    grown = list(chosen)
-    said: set[str] = set().union(*map(_says, grown))
-    columns = [_standard(candidate.held) for candidate in grown]
-    for i in rank:
-        if len(grown) >= most:
+    """Candidates in this order that correlate little enough with those before and repeat none of them.
+
+    Args:
+        room: of each candidate, by its number: up to how many there may be with it.
+    """
+    chosen: list[Candidate] = []
+    said: set[str] = set()
+    columns: list[Float[np.ndarray, " text"]] = []
+    for i, most in room.items():
+        if len(chosen) >= most:
             break
         column = _standard(candidates[i].held)
         if any(abs(float(column @ other)) > max_phi for other in columns):
@@ -135,11 +134,11 @@ def _grown(
         if not said.isdisjoint(_says(candidates[i])):
             continue
         named = name(candidates[i])
-        if named is not None and not any(_is_twin(named, other) for other in grown):
-            grown.append(named)
+        if named is not None and not any(_is_twin(named, other) for other in chosen):
+            chosen.append(named)
             columns.append(column)
             said |= _says(named)
-    return grown
+    return chosen
 
 
 def _says(candidate: Candidate) -> set[str]:
