@@ -111,7 +111,7 @@ def with_duckdb(files: list[Path], threads: int) -> Shares:
 def with_pandas(files: list[Path], threads: int) -> Shares:
     """The shares, by reading the columns needed and grouping."""
     import pandas as pd
-    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow
 
     pyarrow.set_cpu_count(threads)
     columns = ["predicate_id", "group", "score", "status"]
