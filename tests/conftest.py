@@ -141,6 +141,7 @@ class Project:
             "classes": {},
             "clusters": {},
             "directions": {},
+            "explanations": {},
             **{stage: {} for stage in STAGES},
         }
         content = {"studies": {name: {**blank, **study} for name, study in studies.items()}}

@@ -8,35 +8,12 @@ from jaxtyping import Float
 from tasks import paths
 from tasks.engines import pairs
 from tasks.engines.encoders import encoder
+from tasks.engines.encoders.cached import encoded
 from tasks.engines.roles import Encoder
 from tasks.errors import FrozenError
 from tasks.kinds.encoder_failures.params import LEXICAL
-from tasks.store import frames, vectors
+from tasks.store import frames
 from tasks.study import Study
-
-_AT_ONCE = 1024
-
-
-def encoded(model: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "text dim"]:
-    """Unit rows; a text that was ever encoded by this encoder is not encoded again.
-
-    Raises:
-        EngineError: the encoder gave no usable vector, or vectors of another dimension.
-    """
-    rows = np.empty((len(texts), model.dim), dtype=np.float32)
-    with vectors.opened(model.name, model.dim) as cache:
-        for start in range(0, len(texts), _AT_ONCE):
-            part = list(texts[start : start + _AT_ONCE])
-            found, is_there = cache.get_many([vectors.text_key(text) for text in part])
-            missing = list(dict.fromkeys(part[i] for i in np.flatnonzero(~is_there)))
-            if missing:
-                made = model.encode(missing)
-                cache.put_many([vectors.text_key(text) for text in missing], made)
-                row_of = {text: i for i, text in enumerate(missing)}
-                for i in np.flatnonzero(~is_there):
-                    found[i] = made[row_of[part[i]]]
-            rows[start : start + len(part)] = found
-    return rows
 
 
 def under_test(study: Study) -> Encoder:

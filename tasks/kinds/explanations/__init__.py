@@ -1,0 +1,154 @@
+"""Kind explanations: can a reader foresee the model from its explanation?
+
+Unit judged: an input, with a guess of what the model will answer there. Estimand: share of guesses from an
+explanation, on inputs it covers, that come true, minus that of "as for the explained input" on inputs equally
+similar that it does not cover (counterfactual simulatability: Chen et al. 2023, with a matched reader as
+control). A sentence names an explainer and which of its explanations: it is proposed on explained inputs of
+one half, and tested on those of the other.
+
+params tables gathering   its keys, its tables, explained inputs with what is said of them
+trials     which inputs an explanation is tried on, and their matches
+strata     which explanations a sentence is about
+readings   coverage, generality, majority and anchors: tables beside the scores
+lines page its part of `check` and the page
+embedded/  who proposes and judges
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from tasks.engines import roles
+from tasks.errors import CorpusError
+from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words, Written
+from tasks.kinds.explanations import tables
+from tasks.kinds.explanations.params import Explanations, own
+from tasks.records import Predicate
+from tasks.study import Study
+
+if TYPE_CHECKING:
+    from tasks.verdicts.judged import Judged
+
+
+class ExplanationsKind(Kind):
+    """Explanations are tried on inputs that they cover, and on their matches."""
+
+    name = "explanations"
+    question = "can a reader foresee the model from its explanation?"
+    unit = "input with a guess"
+    estimand = "share of guesses that come true minus that of a matched reader without the explanation"
+    source = "counterfactual simulatability: Chen et al. 2023"
+    has_groups = False
+    sides = {"A": "from the explanation", "B": "matched reader"}  # noqa: RUF012 - never changed
+    written = "trials"
+    judge_errs = False
+    reads_pictures = False
+    Params = Explanations
+    tables = {  # noqa: RUF012 - never changed
+        "explanations": tables.EXPLANATIONS,
+        "counterfactuals": tables.COUNTERFACTUALS,
+        "trials": tables.TRIALS,
+        "explainers": tables.EXPLAINERS,
+    }
+    words = Words(
+        subject="the model is foreseen from …",
+        said="the model is foreseen from",
+        rows="inputs",
+        tested_on="explained inputs nobody had looked at",
+        judged=("explanations", "inputs they cover and their matches"),
+        more="Collect more explanations",
+        corpus="explained inputs",
+        alike="explained inputs",
+        holds="{a} of {n_a} guesses come true, {b} of {n_b} on matched inputs",
+        reads="is the share of guesses from an explanation that come true minus that of a reader who has "
+        "no explanation, knows the answer to the explained input, and is asked about inputs equally similar: "
+        "+0.27, say, means 27 in 100 more.",
+        baseline="baseline",
+        baselines="What readers without any explanation foresee on the same inputs.",
+        without="explanation",
+    )
+
+    def check(self, study: Study) -> None:
+        """Refuses what there is no test for."""
+        if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
+            raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
+        if study.engine != "embedded":
+            raise ValueError(f"wanted `engine: embedded` with `kind: {self.name}`")
+        if study.embed.encoder == "none":
+            raise ValueError(f"wanted embed.encoder with `kind: {self.name}`: by it inputs are matched")
+
+    def gather(self, study: Study) -> Gathered:
+        """Explained inputs, with what is said of them and what it was tried on."""
+        from tasks.kinds.explanations import gathering
+
+        return gathering.gathered(study)
+
+    def propose(
+        self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
+    ) -> Proposed:
+        """Explainers, and those of their explanations that foretell most, or mislead."""
+        from tasks.kinds.explanations import strata, trials
+
+        tried = trials.of(seen.study, seen.texts, seen.vectors["embeddings"])
+        return Proposed(strata.proposals(seen.study, seen.texts, tried), {}, ())
+
+    def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
+        """Stand-ins for the inputs that one sentence will be tried on, and their matches."""
+        documents = texts.filter(half="confirm").select("document_id").unique().sort("document_id")
+        n = own(study).drawn
+        each = pl.DataFrame({"group": ["A", "B"] * n})
+        return documents.join(each, how="cross").select("group", "document_id")
+
+    def write(
+        self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], actors: roles.Engine
+    ) -> Written:
+        """Confirmation items with the inputs they are tried on, for each sentence.
+
+        Raises:
+            CorpusError: no explanation covers an input that has a match.
+        """
+        from tasks.kinds.explanations import strata, trials
+
+        confirm = texts.filter(half="confirm").sort("text_id")
+        tried = trials.of(study, confirm, trials.vectors(study, texts, confirm))
+        rows = strata.rows(study, texts, tried, predicates)
+        if rows.is_empty():
+            raise CorpusError(
+                f"studies.{study.name}: no explanation of the confirmation half covers an input that can be "
+                "compared. Raise explanations.apart, or bring more explained inputs."
+            )
+        return Written(rows, ())
+
+    def written_from(self, study: Study) -> tuple[str, ...]:
+        """The block."""
+        return (own(study).model_dump_json(),)
+
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Explainers side by side, and what readers without explanations foresee."""
+        from tasks.kinds.explanations import readings
+
+        return readings.beside(judged, texts)
+
+    def evidence(
+        self, study: Study, texts: pl.DataFrame, tested: pl.DataFrame
+    ) -> tuple[pl.DataFrame, Float[np.ndarray, "text dim"]]:
+        """The inputs themselves; no vectors: a verdict rests on a guess."""
+        return tested, np.empty((tested.height, 0), dtype=np.float32)
+
+    def size_lines(self, found: Mapping[str, Any]) -> list[str]:
+        """Explained inputs, explainers, and what they are tried on."""
+        from tasks.kinds.explanations import lines
+
+        return lines.sizes(found)
+
+    def section(self, outputs: Outputs) -> Section:
+        """Explainers side by side, and explanations with their inputs."""
+        from tasks.kinds.explanations import page
+
+        return page.section(outputs)
+
+
+KIND = ExplanationsKind()

@@ -1,0 +1,50 @@
+"""The block `explanations` of a study."""
+
+from typing import Any, cast
+
+from pydantic import Field
+
+from tasks.study import Study
+from tasks.study.block import Block
+from tasks.study.corpus import Column
+
+
+class Explanations(Block):
+    """Which columns hold explanations, and which inputs they are tried on.
+
+    The text of a row (`collect.text`) is the input that is explained.
+    """
+
+    explanation: Column = "explanation"
+    """Column with what the model, or who explains it, says of its answer."""
+    answer: Column = "answer"
+    """Column with the model's answer to the input that is explained."""
+    explainer: Column | None = None
+    """Column with who explains; without it all explanations are of one."""
+    counterfactual: Column | None = None
+    """Column with another input, on which the explanation was tried: a row for each. Without it inputs are
+    drawn among those of the study, and an explanation is a list of words, separated by commas: it covers the
+    inputs that have one of them, and says that the answer there is the same."""
+    guess: Column = "guess"
+    """Column with what a reader of the explanation expects the model to answer to the counterfactual."""
+    outcome: Column = "outcome"
+    """Column with what the model answers to the counterfactual."""
+    cannot_tell: tuple[str, ...] = Field(default=("", "cannot tell", "unknown"), strict=False)
+    """Guesses that are none, whatever their case: the explanation does not cover the input."""
+    plausibility: Column | None = None
+    """Column with how plausible people find the explanation, a number."""
+    drawn: int = Field(default=10, ge=1, le=100)
+    """Covered inputs that are drawn for an explanation, at most."""
+    apart: float = Field(default=0.05, gt=0, le=2)
+    """How far a covered input and its match may differ in how near they lie to the explained input, by
+    meaning and by words (two cosines, Euclid)."""
+
+
+def own(study: Study) -> Explanations:
+    """The study's values."""
+    return cast(Explanations, getattr(study, "explanations"))  # noqa: B009 - reading.py adds it
+
+
+def folded(value: Any) -> str:
+    """A guess or an answer as it is compared: without case, and spaces at its ends."""
+    return " ".join(str(value).split()).casefold()

@@ -1,0 +1,191 @@
+"""Explainers side by side on confirmation items, with anchors; and readers without an explanation."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float
+from scipy import stats
+
+from tasks.engines import roles
+from tasks.engines.embedded.tokens import joined_all
+from tasks.engines.encoders import encoder
+from tasks.engines.encoders.cached import encoded
+from tasks.kinds import effects
+from tasks.kinds.explanations import anchors, tables, trials
+from tasks.kinds.explanations.params import folded
+from tasks.kinds.explanations.trials import Tried, comes_true
+from tasks.stats.accuracy import share_ci_wilson_clustered
+from tasks.stats.differences import difference
+from tasks.store import frames
+from tasks.study import Study
+from tasks.verdicts.judged import Judged
+
+N_RANDOM = 2000
+"""Pairs of random inputs that generality is held against."""
+
+
+@dataclass(frozen=True)
+class _Half:
+    """The confirmation items, with what they need to be tried anew."""
+
+    study: Study
+    texts: pl.DataFrame
+    vectors: Float[np.ndarray, "text dim"]
+
+
+def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The tables `explainers` and `baselines`."""
+    study = judged.study
+    confirm = texts.filter(half="confirm").sort("text_id")
+    half = _Half(study, confirm, trials.vectors(study, texts, confirm))
+    majority = _majority(study, texts)
+    tried = trials.of(study, confirm, half.vectors)
+    rows = [_told(half, name, tried, majority) for name in tried.items["explainer"].unique().sort()]
+    rows += [
+        _told(half, name, trials.of(study, confirm, half.vectors, anchor), majority)
+        for name, anchor in anchors.of(study, texts).items()
+    ]
+    told = pl.DataFrame(rows, schema=tables.EXPLAINERS).fill_nan(None)
+    return {"explainers": told, "baselines": _baselines(judged, majority)}
+
+
+def _majority(study: Study, texts: pl.DataFrame) -> str:
+    """The answer that the model gives most often to explored inputs."""
+    seen = texts.filter(half="explore").select("text_hash").unique()
+    said = trials.collected(study, "explanations").join(seen, on="text_hash", how="semi")
+    counts = Counter(said.unique("text_hash").sort("text_hash")["answer"])
+    return min(counts, key=lambda answer: (-counts[answer], answer))
+
+
+def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, object]:
+    """A row of tables.EXPLAINERS."""
+    items = tried.items if name in anchors.NAMES else tried.items.filter(explainer=name)
+    rows = tried.rows.join(items.select("item", "explainer"), on=["item", "explainer"], how="semi")
+    level = half.study.score.level
+    true, in_a = comes_true(rows), (rows["group"] == "A").to_numpy()
+    document = _numbers(rows["document_id"])
+    found = difference(true[:, None].astype(float), in_a, document, level, binary=True)
+    covered = rows.filter(pl.Series(in_a))
+    spread = _generality(half.study, covered)
+    lo, hi = _mean_interval(spread, level)
+    cover_lo, cover_hi = _coverage_interval(items, level)
+    precise = _precision(covered, true[in_a])
+    rated = items.join(precise, on=["item", "explainer"]).drop_nulls("plausibility")
+    tried_n, covered_n = int(items["n_tried"].sum()), int(items["n_covered"].sum())
+    return {
+        "explainer": name,
+        "n_items": items.height,
+        "n_tried": tried_n,
+        "coverage": covered_n / tried_n if tried_n else float("nan"),
+        "coverage_lo": cover_lo,
+        "coverage_hi": cover_hi,
+        "precision": float(true[in_a].mean()) if in_a.any() else float("nan"),
+        "precision_matched": float(true[~in_a].mean()) if (~in_a).any() else float("nan"),
+        "validity": float(found.validity[0]),
+        "lo": float(found.lo[0]),
+        "hi": float(found.hi[0]),
+        "majority": _share([folded(one) == folded(majority) for one in covered["outcome"]]),
+        "generality": float(spread.mean()) if spread.size else float("nan"),
+        "generality_lo": lo,
+        "generality_hi": hi,
+        "generality_random": _random_generality(half),
+        "generality_words": _unlike_words(covered),
+        "plausibility": float(rated["plausibility"].mean() or 0.0) if rated.height else float("nan"),
+        "plausibility_r": _spearman(rated),
+        "similarity": _mean(covered["similarity"]),
+        "similarity_matched": _mean(rows.filter(pl.Series(~in_a))["similarity"]),
+        "n_unmatched": int(items["n_unmatched"].sum()),
+    }
+
+
+def _numbers(names: pl.Series) -> np.ndarray:
+    return names.rank("dense").to_numpy().astype(np.int64)
+
+
+def _share(held: Sequence[bool]) -> float:
+    return float(np.mean(held)) if held else float("nan")
+
+
+def _mean(values: pl.Series) -> float:
+    return float(values.to_numpy().mean()) if len(values) else float("nan")
+
+
+def _coverage_interval(items: pl.DataFrame, level: float) -> tuple[float, float]:
+    """Of the share of tried inputs that are covered; inputs of one document may resemble each other."""
+    tried, covered = items["n_tried"].to_numpy(), items["n_covered"].to_numpy()
+    if not tried.sum():
+        return float("nan"), float("nan")
+    document = np.repeat(_numbers(items["document_id"]), tried)
+    at = np.arange(tried.sum()) - np.repeat(np.cumsum(tried) - tried, tried)
+    return share_ci_wilson_clustered((at < np.repeat(covered, tried)).astype(float), document, level)
+
+
+def _mean_interval(values: Float[np.ndarray, " item"], level: float) -> tuple[float, float]:
+    if values.size < 2:
+        return float("nan"), float("nan")
+    error = float(values.std(ddof=1) / np.sqrt(values.size))
+    reach = float(stats.t.ppf((1 + level) / 2, values.size - 1)) * error
+    return float(values.mean()) - reach, float(values.mean()) + reach
+
+
+def _generality(study: Study, covered: pl.DataFrame) -> Float[np.ndarray, " item"]:
+    """Of each explanation that covers two inputs or more: 1 less their mean pairwise cosine."""
+    if covered.is_empty():
+        return np.empty(0)
+    each = covered["text"].unique().sort()
+    vectors = encoded(encoder.open_named(study.embed.encoder, study), each.to_list())
+    place = dict(zip(each, range(len(each)), strict=True))
+    found = []
+    for _, rows in covered.group_by("item", "explainer", maintain_order=True):
+        own_rows = vectors[[place[text] for text in rows["text"]]].astype(np.float64)
+        if (n := len(own_rows)) > 1:
+            found.append(1 - (float((own_rows.sum(axis=0) ** 2).sum()) - n) / (n * (n - 1)))
+    return np.array(found)
+
+
+def _random_generality(half: _Half) -> float:
+    n = len(half.vectors)
+    if n < 2:
+        return float("nan")
+    rng = np.random.default_rng([half.study.seed, 32])
+    one = rng.integers(n, size=N_RANDOM)
+    other = (one + 1 + rng.integers(n - 1, size=N_RANDOM)) % n
+    return 1 - float(np.einsum("ij,ij->i", half.vectors[one], half.vectors[other], dtype=np.float64).mean())
+
+
+def _unlike_words(covered: pl.DataFrame) -> float:
+    """1 less the mean share of words in common of neighbouring inputs that one explanation covers."""
+    found = []
+    for _, rows in covered.group_by("item", "explainer", maintain_order=True):
+        words = [set(said.split()) for said in joined_all(rows["text"].to_list())]
+        for i, one in enumerate(words):
+            found += [1 - len(one & other) / max(len(one | other), 1) for other in words[i + 1 :]]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _precision(covered: pl.DataFrame, true: Bool[np.ndarray, " row"]) -> pl.DataFrame:
+    """Columns item, explainer and precision."""
+    told = covered.select("item", "explainer", true=pl.Series(true))
+    return told.group_by("item", "explainer").agg(pl.col("true").mean().alias("precision"))
+
+
+def _spearman(rated: pl.DataFrame) -> float:
+    if rated.height < 3 or rated["plausibility"].n_unique() < 2 or rated["precision"].n_unique() < 2:
+        return float("nan")
+    return float(stats.spearmanr(rated["plausibility"].to_numpy(), rated["precision"].to_numpy()).statistic)
+
+
+def _baselines(judged: Judged, majority: str) -> pl.DataFrame:
+    """A reader who expects one answer throughout, on the rows of the first sentence and by the same test."""
+    first = judged.predicates[0]
+    own_rows = (judged.rows["predicate_id"] == first.predicate_id).to_numpy()[:, None]
+    right = [[folded(one) == folded(majority)] for one in judged.rows["outcome"]]
+    value = np.where(own_rows, np.array(right, dtype=np.float64), np.nan)
+    status = np.where(own_rows, roles.VALUE, roles.ABSENT).astype(np.uint8)
+    reader = Judged(judged.study, judged.rows, [first], value, status)
+    found = effects.estimates(reader, judged.study.score.level)
+    named = pl.Series("baseline", [f'"{majority}", the commonest answer, whatever the input'])
+    return frames.conform(found.with_columns(named), frames.BASELINES)

@@ -1,0 +1,78 @@
+"""Tables of the kind."""
+
+import polars as pl
+
+EXPLANATIONS = pl.Schema(
+    {
+        "text_hash": pl.String,
+        "explainer": pl.String,
+        "explanation": pl.String,
+        "answer": pl.String,
+        "plausibility": pl.Float64,
+    }
+)
+"""Of each explained input (`1_texts/explanations.parquet`) what each explainer says of the model's answer."""
+
+COUNTERFACTUALS = pl.Schema(
+    {
+        "text_hash": pl.String,
+        "explainer": pl.String,
+        "counterfactual": pl.String,
+        "guess": pl.String,
+        "outcome": pl.String,
+    }
+)
+"""Other inputs that explanations were tried on (`1_texts/counterfactuals.parquet`), with what a reader of the
+explanation expected (null: could not tell) and what the model answered. No row where inputs are drawn."""
+
+TRIALS = pl.Schema(
+    {
+        "text_id": pl.String,
+        "text": pl.String,
+        "group": pl.String,
+        "document_id": pl.String,
+        "predicate_id": pl.String,
+        "item": pl.String,
+        "explainer": pl.String,
+        "explanation": pl.String,
+        "guess": pl.String,
+        "outcome": pl.String,
+        "similarity": pl.Float64,
+        "n_merged": pl.Int64,
+    }
+)
+"""`5_verdicts/trials.parquet`: inputs that an explanation covers, with the guess made from it (group A), and
+inputs as similar to the explained one that it does not cover, of which the guess is the answer that the
+explained one got (group B). `item` is the text_id of the explained input, `document_id` its document."""
+
+EXPLAINERS = pl.Schema(
+    {
+        "explainer": pl.String,
+        "n_items": pl.Int64,
+        "n_tried": pl.Int64,
+        "coverage": pl.Float64,
+        "coverage_lo": pl.Float64,
+        "coverage_hi": pl.Float64,
+        "precision": pl.Float64,
+        "precision_matched": pl.Float64,
+        "validity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "majority": pl.Float64,
+        "generality": pl.Float64,
+        "generality_lo": pl.Float64,
+        "generality_hi": pl.Float64,
+        "generality_random": pl.Float64,
+        "generality_words": pl.Float64,
+        "plausibility": pl.Float64,
+        "plausibility_r": pl.Float64,
+        "similarity": pl.Float64,
+        "similarity_matched": pl.Float64,
+        "n_unmatched": pl.Int64,
+    }
+)
+"""Each explainer, and two anchors (`6_scores/explainers.parquet`): on confirmation items. `coverage` is the
+share of the inputs tried of which its readers made a guess; `majority` the share of covered inputs that the
+commonest answer of the exploration half foresees; `generality` 1 less the mean cosine of two inputs that one
+explanation covers, `generality_random` the same of random inputs, `generality_words` 1 less the share of
+words in common; `plausibility_r` Spearman's correlation over items of plausibility and precision."""

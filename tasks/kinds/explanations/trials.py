@@ -1,0 +1,290 @@
+"""Which inputs an explanation is tried on: those it covers, each with a match that it does not cover.
+
+The published control is a reader without the explanation, who does not know the answer either: against it any
+words that inputs of one answer share look like an explanation. Here the control knows the answer to the
+explained input, and expects the same of an input that lies as near to it: by meaning (the encoder's cosine)
+and by words (the cosine of TF-IDF), since an input that shares a rare word shares more than its vector tells.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int
+
+from tasks import paths
+from tasks.engines.embedded.tokens import joined_all
+from tasks.engines.encoders import encoder
+from tasks.engines.encoders.cached import encoded
+from tasks.kinds.explanations import tables
+from tasks.kinds.explanations.params import folded, own
+from tasks.store import frames
+from tasks.store.frames import hashed
+from tasks.study import Study
+
+ROWS = pl.Schema(
+    {
+        name: tables.TRIALS[name]
+        for name in (
+            "item", "document_id", "explainer", "explanation", "text", "group", "guess", "outcome",
+            "similarity",
+        )
+    }
+)  # fmt: skip
+"""Of an input that is tried: TRIALS without the sentence that it is tried for."""
+SUMMARY = pl.Schema(
+    {
+        "item": pl.String,
+        "document_id": pl.String,
+        "explainer": pl.String,
+        "explanation": pl.String,
+        "answer": pl.String,
+        "plausibility": pl.Float64,
+        "n_tried": pl.Int64,
+        "n_covered": pl.Int64,
+        "n_unmatched": pl.Int64,
+    }
+)
+"""Of an explained input and explainer: how many inputs it was tried on, covers, and covers unmatched."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What the explanations of one half come to."""
+
+    rows: pl.DataFrame
+    """Of ROWS: an input that is covered and its match are neighbours."""
+    items: pl.DataFrame
+    """Of SUMMARY."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Inputs of which the model's answer is known."""
+
+    text: Sequence[str]
+    document: Sequence[str]
+    outcome: Sequence[str]
+    vectors: Float[np.ndarray, "input dim"]
+
+
+def of(
+    study: Study,
+    texts: pl.DataFrame,
+    vectors: Float[np.ndarray, "text dim"],
+    explanations: pl.DataFrame | None = None,
+) -> Tried:
+    """Every explanation of these explained inputs on the inputs that it covers, and on their matches.
+
+    Args:
+        study: whose they are.
+        texts: rows of frames.TEXTS of one half.
+        vectors: of them.
+        explanations: rows of tables.EXPLANATIONS; without it the study's.
+    """
+    said = collected(study, "explanations") if explanations is None else explanations
+    known = texts.with_row_index("at").join(said, on="text_hash", how="inner").sort("text_hash", "explainer")
+    first = known.unique("text_hash", keep="first", maintain_order=True)
+    inputs = Inputs(
+        first["text"].to_list(),
+        first["document_id"].to_list(),
+        first["answer"].to_list(),
+        vectors[first["at"].to_numpy()],
+    )
+    place = dict(zip(first["text_hash"], range(first.height), strict=True))
+    recorded = collected(study, "counterfactuals")
+    if own(study).counterfactual:
+        found = _recorded(study, known, recorded, inputs, place)
+    else:
+        found = _drawn(study, known, inputs, place)
+    rows, items = zip(*found, strict=True) if known.height else ((), ())
+    return Tried(
+        pl.DataFrame([row for part in rows for row in part], schema=ROWS, orient="row"),
+        pl.DataFrame(list(items), schema=SUMMARY, orient="row"),
+    )
+
+
+def collected(study: Study, name: str) -> pl.DataFrame:
+    """One of the tables that collect left."""
+    known = {"explanations": tables.EXPLANATIONS, "counterfactuals": tables.COUNTERFACTUALS}
+    return frames.read(paths.output(study.name, "collect"), f"{name}.parquet", known[name])
+
+
+def vectors(study: Study, texts: pl.DataFrame, some: pl.DataFrame) -> Float[np.ndarray, "text dim"]:
+    """Those of some rows of the study's texts."""
+    rows = some.select("text_id").join(
+        texts.select("text_id").with_row_index("row"), on="text_id", how="left", maintain_order="left"
+    )["row"]
+    every: Float[np.ndarray, "text dim"] = frames.read_embeddings(
+        paths.output(study.name, "embed"), texts.height
+    )
+    return np.asarray(every[rows.to_numpy()])
+
+
+_Found = tuple[list[tuple[Any, ...]], tuple[Any, ...]]
+
+
+def _drawn(study: Study, known: pl.DataFrame, inputs: Inputs, place: Mapping[str, int]) -> Iterator[_Found]:
+    """Explanations that list words, on inputs of the study that have one of them."""
+    words, weighed = Index(inputs.text), Weighed(inputs.text)
+    document = np.array(inputs.document)
+    for row in known.iter_rows(named=True):
+        at = place[row["text_hash"]]
+        is_other = document != row["document_id"]
+        covers = words.holding(listed(row["explanation"])) & is_other
+        drawn = sorted(
+            np.flatnonzero(covers).tolist(),
+            key=lambda i: hashed("drawn", str(study.seed), row["text_id"], row["explainer"], inputs.text[i]),
+        )[: own(study).drawn]
+        near = np.column_stack([inputs.vectors @ inputs.vectors[at], weighed.near(at)])
+        matches = matched(near[drawn], near, is_other & ~covers, own(study).apart)
+        rows = []
+        for i, j in zip(drawn, matches, strict=True):
+            if j < 0:
+                continue
+            for k, group in ((i, "A"), (j, "B")):
+                rows.append(
+                    _row(row, inputs.text[k], group, row["answer"], inputs.outcome[k], float(near[k, 0]))
+                )
+        n_other = int(is_other.sum())
+        yield rows, _summary(row, n_other, int(covers.sum()), sum(j < 0 for j in matches))
+
+
+def _recorded(
+    study: Study, known: pl.DataFrame, recorded: pl.DataFrame, inputs: Inputs, place: Mapping[str, int]
+) -> Iterator[_Found]:
+    """Explanations with the inputs that readers were asked about.
+
+    What a reader could not tell of, and explained inputs of other documents, are matches.
+    """
+    of_half = recorded.join(known.select("text_hash", "explainer"), on=["text_hash", "explainer"], how="semi")
+    each = of_half["counterfactual"].unique().sort().to_list()
+    made = encoded(encoder.open_named(study.embed.encoder, study), each)
+    every = np.concatenate([inputs.vectors, made])
+    weighed = Weighed([*inputs.text, *each])
+    of_each = dict(zip(each, range(len(inputs.text), len(every)), strict=True))
+    asked = dict(of_half.group_by("text_hash", "explainer", maintain_order=True))
+    document = np.array(inputs.document)
+    for row in known.iter_rows(named=True):
+        at, tried = place[row["text_hash"]], asked.get((row["text_hash"], row["explainer"]))
+        if tried is None:
+            yield [], _summary(row, 0, 0, 0)
+            continue
+        covered = tried["guess"].is_not_null().to_numpy()
+        others = np.flatnonzero(document != row["document_id"])
+        text = [*tried["counterfactual"], *(inputs.text[i] for i in others)]
+        outcome = [*tried["outcome"], *(inputs.outcome[i] for i in others)]
+        rows_of = np.array([*(of_each[one] for one in tried["counterfactual"]), *others], dtype=np.int64)
+        near = np.column_stack([every[rows_of] @ inputs.vectors[at], weighed.near(at)[rows_of]])
+        free = np.concatenate([~covered, np.ones(others.size, dtype=bool)])
+        at_covered = np.flatnonzero(covered).tolist()
+        matches = matched(near[at_covered], near, free, own(study).apart)
+        rows = []
+        for i, j in zip(at_covered, matches, strict=True):
+            if j < 0:
+                continue
+            rows.append(_row(row, text[i], "A", tried["guess"][i], outcome[i], float(near[i, 0])))
+            rows.append(_row(row, text[j], "B", row["answer"], outcome[j], float(near[j, 0])))
+        yield rows, _summary(row, tried.height, int(covered.sum()), sum(j < 0 for j in matches))
+
+
+def _row(
+    of: Mapping[str, Any], text: str, group: str, guess: str, outcome: str, similarity: float
+) -> tuple[Any, ...]:
+    return (
+        of["text_id"], of["document_id"], of["explainer"], of["explanation"], text, group, guess, outcome,
+        round(similarity, 6),
+    )  # fmt: skip
+
+
+def _summary(of: Mapping[str, Any], n_tried: int, n_covered: int, n_unmatched: int) -> tuple[Any, ...]:
+    return (
+        of["text_id"], of["document_id"], of["explainer"], of["explanation"], of["answer"],
+        of["plausibility"], n_tried, n_covered, n_unmatched,
+    )  # fmt: skip
+
+
+def matched(
+    wanted: Float[np.ndarray, "covered 2"],
+    near: Float[np.ndarray, "input 2"],
+    free: Bool[np.ndarray, " input"],
+    apart: float,
+) -> list[int]:
+    """For each covered input one that lies as near to the explained one, each once; -1 where there is none.
+
+    Args:
+        wanted: similarities of the covered inputs to the explained one, by meaning and by words.
+        near: of all inputs.
+        free: which of these may be taken.
+        apart: how far the similarities of two inputs may lie from each other (Euclid).
+    """
+    places = np.flatnonzero(free)
+    left = near[places].astype(np.float64)
+    taken = []
+    for similarity in wanted:
+        distance = np.hypot(*(left - similarity).T)
+        best = int(distance.argmin()) if distance.size else 0
+        if not distance.size or not distance[best] <= apart:
+            taken.append(-1)
+            continue
+        taken.append(int(places[best]))
+        left[best] = np.inf
+    return taken
+
+
+class Weighed:
+    """Words of inputs, rare ones counting more (TF-IDF)."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        words = [joined.split() for joined in joined_all(texts)]
+        self._rows = TfidfVectorizer(analyzer=_itself).fit_transform(words)
+
+    def near(self, at: int) -> Float[np.ndarray, " input"]:
+        """The cosine of every input with one of them."""
+        return np.asarray((self._rows @ self._rows[at].T).toarray().ravel())
+
+
+def _itself(words: list[str]) -> list[str]:
+    return words
+
+
+def listed(explanation: str) -> list[str]:
+    """The words or phrases that an explanation lists."""
+    return [one for one in (part.strip() for part in explanation.split(",")) if one]
+
+
+class Index:
+    """Which inputs hold a word or phrase: whole words, whatever their case."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._joined = joined_all(texts)
+        self._at: dict[str, list[int]] = {}
+        for i, text in enumerate(self._joined):
+            for word in set(text.split()):
+                self._at.setdefault(word, []).append(i)
+
+    def holding(self, phrases: Sequence[str]) -> Bool[np.ndarray, " input"]:
+        """The inputs with one of these."""
+        held = np.zeros(len(self._joined), dtype=bool)
+        for phrase in joined_all(phrases):
+            held[self._with(phrase)] = True
+        return held
+
+    def _with(self, phrase: str) -> Int[np.ndarray, " held"]:
+        words = phrase.split()
+        if not words:
+            return np.empty(0, dtype=np.int64)
+        rarest = min((self._at.get(word, []) for word in words), key=len)
+        return np.array([i for i in rarest if phrase in self._joined[i]], dtype=np.int64)
+
+
+def comes_true(rows: pl.DataFrame) -> Bool[np.ndarray, " row"]:
+    """Whether each guess is what the model answered."""
+    return np.array(
+        [folded(guess) == folded(outcome) for guess, outcome in rows.select("guess", "outcome").iter_rows()],
+        dtype=bool,
+    )
