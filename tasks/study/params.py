@@ -137,7 +137,7 @@ class Endpoint(Role):
 
 
 Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
-RoleName = Literal["proposer", "judge", "rater", "generator", "gold"]
+RoleName = Literal["proposer", "judge", "rater", "generator", "gold", "subject", "explainer", "reader"]
 
 
 class Llm(Role):
@@ -153,6 +153,12 @@ class Llm(Role):
     """Who writes new texts."""
     gold: Role = Role()
     """Who judges the sample of `gold.texts` again: a stronger model than the judge."""
+    subject: Role = Role()
+    """The model under test in `kind: explanations`: who answers."""
+    explainer: Role = Role()
+    """Who explains its answers; leave it out where the model explains itself."""
+    reader: Role = Role()
+    """Who reads an explanation and guesses what the model answers elsewhere."""
     logprobs: bool = False
     """Judge by the probability of `yes` (a graded score) where the server returns log-probabilities."""
     check: bool = True
@@ -162,7 +168,16 @@ class Llm(Role):
         """Of all servers that may be asked."""
         default = Endpoint.model_fields["base_url"].default
         shared = self.base_url or default
-        owns = (self.proposer, self.judge, self.rater, self.generator, self.gold)
+        owns = (
+            self.proposer,
+            self.judge,
+            self.rater,
+            self.generator,
+            self.gold,
+            self.subject,
+            self.explainer,
+            self.reader,
+        )
         each = [one for own in owns for one in (own if isinstance(own, tuple) else (own,))]
         return {one.base_url or shared for one in each}
 

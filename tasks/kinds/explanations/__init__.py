@@ -6,12 +6,13 @@ similar that it does not cover (counterfactual simulatability: Chen et al. 2023,
 control). A sentence names an explainer and which of its explanations: it is proposed on explained inputs of
 one half, and tested on those of the other.
 
-params tables gathering   its keys, its tables, explained inputs with what is said of them
+params tables gathering   its keys, its tables, explained inputs and what is said of them
+calling asking   a model that is a Python function; models that are asked (prompts/)
 trials     which inputs an explanation is tried on, and their matches
 strata     which explanations a sentence is about
 readings   coverage, generality, majority and anchors: tables beside the scores
 lines page its part of `check` and the page
-embedded/  who proposes and judges
+embedded/ llm/   who judges
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +26,12 @@ from tasks.engines import roles
 from tasks.errors import CorpusError
 from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words, Written
 from tasks.kinds.explanations import tables
-from tasks.kinds.explanations.params import Explanations, own
-from tasks.records import Predicate
+from tasks.kinds.explanations.params import Explanations, folded, own
+from tasks.records import Predicate, Unasked
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.verdicts.judged import Judged
 
 
@@ -75,10 +77,48 @@ class ExplanationsKind(Kind):
         """Refuses what there is no test for."""
         if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
-        if study.engine != "embedded":
-            raise ValueError(f"wanted `engine: embedded` with `kind: {self.name}`")
+        if own(study).python and own(study).counterfactual:
+            raise ValueError("wanted explanations.python or explanations.counterfactual, not both")
+        self._check_task(study)
         if study.embed.encoder == "none":
             raise ValueError(f"wanted embed.encoder with `kind: {self.name}`: by it inputs are matched")
+
+    def _check_task(self, study: Study) -> None:
+        asked = own(study)
+        if study.engine not in {"embedded", "llm"}:
+            raise ValueError(f"wanted `engine: embedded` or `llm` with `kind: {self.name}`")
+        if (study.engine == "llm") != bool(asked.task):
+            raise ValueError(
+                "wanted explanations.task with `engine: llm`, and with it alone: what the model under test is "
+                "asked of each input"
+            )
+        if asked.task and (asked.python or asked.counterfactual):
+            raise ValueError("wanted explanations.task without `python` and `counterfactual`")
+        if asked.task and len({folded(one) for one in asked.answers}) < max(2, len(asked.answers)):
+            raise ValueError("wanted two explanations.answers or more, no two alike, with `task`")
+        if asked.task and not asked.ways:
+            raise ValueError("wanted one of explanations.ways at least")
+
+    def fetch(self, study: Study) -> None:
+        """Has models answer, explain, write counterfactuals and guess, where the study asks for it."""
+        if own(study).task:
+            from tasks.kinds.explanations import asking
+
+            asking.fetch(study)
+
+    def unasked(self, study: Study) -> list[Unasked]:
+        """What models are yet to write."""
+        if not own(study).task:
+            return []
+        from tasks.kinds.explanations import asking
+
+        return asking.unasked(study)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """Nothing beyond what collect asks: guesses are compared with answers."""
+        return []
 
     def gather(self, study: Study) -> Gathered:
         """Explained inputs, with what is said of them and what it was tried on."""

@@ -8,7 +8,6 @@ import polars as pl
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded.tokens import joined_all
 from tasks.kinds.explanations import tables, trials
-from tasks.kinds.explanations.params import own
 from tasks.study import Study
 
 SHUFFLED, FAITHFUL = "shuffled explanations", "words that tell the answer"
@@ -23,7 +22,7 @@ LEAST_TEXTS = 3
 
 def of(study: Study, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Rows of tables.EXPLANATIONS by name; none where readers were asked: nobody asked them about these."""
-    if own(study).counterfactual:
+    if trials.collected(study, "counterfactuals").height:
         return {}
     said = trials.collected(study, "explanations").sort("text_hash", "explainer")
     return {SHUFFLED: shuffled(said, study.seed), FAITHFUL: _faithful(study, texts, said)}

@@ -5,14 +5,15 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import CorpusError, SourceError
-from tasks.kinds.explanations import tables
+from tasks.kinds.explanations import asking, calling, tables
+from tasks.kinds.explanations.inputs import opened
 from tasks.kinds.explanations.params import Explanations, folded, own
 from tasks.kinds.parts import Gathered
+from tasks.records import Call
 from tasks.store import canonical
 from tasks.store.sources import hashes, masked, normalised
-from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
+from tasks.store.sources.reader import DOCUMENT, TEXT
 from tasks.study import Study
-from tasks.study.corpus import Source
 
 ONE = "the explanations"
 """What an explainer is called where no column names one."""
@@ -26,38 +27,52 @@ def gathered(study: Study) -> Gathered:
     Raises:
         SourceError: a source or column cannot be used, or one input has two answers or explanations.
         CorpusError: nothing is explained, nothing was guessed, or all answers are one.
+        MissingStageError: models are yet to be asked.
     """
-    asked, params = own(study), study.collect
-    reader = Reader(study)
-    table = reader.table("", Source(), _picks(study, asked))
-    rows = _with_hashes(table.picked, study)
-    rows, left_out = _whole(rows, asked, f"studies.{study.name}.explanations", table.label)
-    said = _explanations(rows, study, table.label)
+    asked, where = own(study), f"studies.{study.name}.explanations"
+    reader, table = opened(study, _columns(asked))
+    given, noted, calls = table.picked, dict[str, Any](), tuple[Call, ...]()
+    if asked.python:
+        given, noted = _called(given, asked.python, where)
+    elif asked.task:
+        said, calls, in_vain = asking.told(study)
+        given, noted = given.join(said, on=TEXT, how="inner", maintain_order="left"), {"in_vain": in_vain}
+    rows = _with_hashes(given, study)
+    rows, left_out = _whole(rows, where, table.label)
+    explained = _explanations(rows, study, table.label)
     tried = _counterfactuals(rows, asked)
-    _check_answers(study, said, tried, asked)
-    read: dict[str, Any] = reader.manifest()
-    read |= {"explainers": said["explainer"].unique().sort().to_list(), "left_out": left_out}
-    if warnings := [*read.get("warnings", []), *_of_left_out(left_out)]:
+    _check_answers(study, explained, tried)
+    read: dict[str, Any] = reader.manifest() | noted
+    read |= {"explainers": explained["explainer"].unique().sort().to_list(), "left_out": left_out}
+    if warnings := [*read.get("warnings", []), *_of_left_out(left_out), *_of_vain(noted)]:
         read["warnings"] = warnings
-    items = rows.select("text", "document_id").unique(maintain_order=True).with_columns(group=pl.lit("A"))
+    items = rows.select(TEXT, DOCUMENT).unique(maintain_order=True).with_columns(group=pl.lit("A"))
     return Gathered(
-        items.select("text", "group", "document_id"),
-        {"A": params.a_name or "the explained inputs"},
+        items.select(TEXT, "group", DOCUMENT),
+        {"A": study.collect.a_name or "the explained inputs"},
         read,
-        {"explanations": said, "counterfactuals": tried},
+        {"explanations": explained, "counterfactuals": tried},
+        calls,
     )
 
 
-def _picks(study: Study, asked: Explanations) -> dict[str, Pick]:
+def _called(rows: pl.DataFrame, named: str, where: str) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The rows with what the function says of each distinct text."""
+    texts = rows[TEXT].drop_nulls().unique(maintain_order=True).to_list()
+    said, digest = calling.told(named, texts, ONE, where)
+    told = rows.join(said, on=TEXT, how="inner", maintain_order="left")
+    return told, {"function": {"name": named, "digest": digest}}
+
+
+def _columns(asked: Explanations) -> dict[str, str | None]:
+    """By key the column that is read; none where a function or models say it."""
+    if asked.python or asked.task:
+        return {}
     columns = {"explanation": asked.explanation, "answer": asked.answer, "explainer": asked.explainer}
     columns |= {"plausibility": asked.plausibility, "counterfactual": asked.counterfactual}
     if asked.counterfactual:
         columns |= {"guess": asked.guess, "outcome": asked.outcome}
-    picks = {
-        TEXT: Pick(study.collect.text, "text"),
-        DOCUMENT: Pick(study.collect.document, "document", "ids"),
-    }
-    return picks | {name: Pick(column, name, block=study.kind) for name, column in columns.items()}
+    return columns
 
 
 def _with_hashes(rows: pl.DataFrame, study: Study) -> pl.DataFrame:
@@ -77,16 +92,14 @@ def _tidy(name: str) -> pl.Expr:
     return pl.when(said != "").then(said).alias(name)
 
 
-def _whole(
-    rows: pl.DataFrame, asked: Explanations, where: str, label: str
-) -> tuple[pl.DataFrame, dict[str, int]]:
+def _whole(rows: pl.DataFrame, where: str, label: str) -> tuple[pl.DataFrame, dict[str, int]]:
     """The rows that say what was explained, how, and what came of it; and how many lack what.
 
     Raises:
         CorpusError: none is left.
     """
     needed = ["text", "answer", "explanation"]
-    needed += ["counterfactual", "outcome"] if asked.counterfactual else []
+    needed += [name for name in ("counterfactual", "outcome") if _is_tried(rows) and name in rows.columns]
     left_out = {name: rows[name].null_count() for name in needed if rows[name].null_count()}
     kept = rows.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in needed))
     if kept.is_empty():
@@ -122,7 +135,14 @@ def _explanations(rows: pl.DataFrame, study: Study, label: str) -> pl.DataFrame:
     return each.select(tables.EXPLANATIONS.names()).cast(tables.EXPLANATIONS).sort("text_hash", "explainer")  # type: ignore[arg-type]
 
 
+def _is_tried(rows: pl.DataFrame) -> bool:
+    """Whether inputs were tried on readers; else they are drawn."""
+    return "guess" in rows.columns
+
+
 def _number(rows: pl.DataFrame, where: str, label: str) -> pl.Series:
+    if "plausibility" not in rows.columns:
+        return pl.repeat(None, rows.height, dtype=pl.Float64, eager=True).alias("plausibility")
     said = rows["plausibility"].cast(pl.String).str.strip_chars()
     number = said.cast(pl.Float64, strict=False)
     broken = said.filter(said.is_not_null() & (said != "") & (number.is_null() | ~number.is_finite()))
@@ -133,7 +153,7 @@ def _number(rows: pl.DataFrame, where: str, label: str) -> pl.Series:
 
 def _counterfactuals(rows: pl.DataFrame, asked: Explanations) -> pl.DataFrame:
     """Distinct inputs that explanations were tried on; a guess that is none is null."""
-    if not asked.counterfactual:
+    if not _is_tried(rows):
         return pl.DataFrame(schema=tables.COUNTERFACTUALS)
     none = [folded(one) for one in asked.cannot_tell]
     guess = pl.when(~pl.col("guess").str.to_lowercase().is_in(none)).then("guess")
@@ -143,7 +163,7 @@ def _counterfactuals(rows: pl.DataFrame, asked: Explanations) -> pl.DataFrame:
     return tried.select(tables.COUNTERFACTUALS.names()).unique().sort(tables.COUNTERFACTUALS.names())
 
 
-def _check_answers(study: Study, said: pl.DataFrame, tried: pl.DataFrame, asked: Explanations) -> None:
+def _check_answers(study: Study, said: pl.DataFrame, tried: pl.DataFrame) -> None:
     where = f"studies.{study.name}.explanations"
     answers = pl.concat([said["answer"], tried["outcome"]]).str.to_lowercase().unique()
     if len(answers) < LEAST_ANSWERS:
@@ -151,11 +171,16 @@ def _check_answers(study: Study, said: pl.DataFrame, tried: pl.DataFrame, asked:
             f"{where}.answer: wanted a model that gives more than one answer, it gives {answers[0]!r} "
             "throughout: any reader foresees that."
         )
-    if asked.counterfactual and not tried["guess"].count():
+    if tried.height and not tried["guess"].count():
         raise CorpusError(
             f"{where}.guess: wanted guesses from explanations, none of the {tried.height:,} inputs has one "
             "that says anything: no input is covered."
         )
+
+
+def _of_vain(noted: dict[str, Any]) -> list[str]:
+    """What models were asked in vain: refused, empty, or none of the answers they may give."""
+    return [f"no use: {n:,} {what} of models" for what, n in noted.get("in_vain", {}).items()]
 
 
 def _of_left_out(left_out: dict[str, int]) -> list[str]:

@@ -9,12 +9,31 @@ from tasks.study.block import Block
 from tasks.study.corpus import Column
 
 
+WAYS = {"its reasons": "Say in one or two sentences why you gave this answer."}
+
+
 class Explanations(Block):
     """Which columns hold explanations, and which inputs they are tried on.
 
     The text of a row (`collect.text`) is the input that is explained.
     """
 
+    python: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
+    """The model itself in place of columns, as `module:function`: called once with a list of texts, it gives
+    a mapping for each, with `answer` and `explanation`, or `explanations` by explainer. It runs as any code
+    of yours would, so name none that you have not read."""
+    task: str | None = Field(default=None, max_length=4000)
+    """With `engine: llm`: what the model under test (llm.subject) is asked of each input, such as "What is the
+    tone of the text?". Models then answer, explain, write counterfactuals and guess; no column is read."""
+    answers: tuple[str, ...] = Field(default=(), strict=False)
+    """With `task`: the answers that it may give, two at least."""
+    ways: dict[str, str] = Field(default_factory=lambda: dict(WAYS))
+    """With `task`: how it is asked to explain, by the name of the explainer."""
+    inputs: int = Field(default=200, ge=10)
+    """With `task`: inputs that are explained, at most, drawn by a seeded hash."""
+    tried: int = Field(default=6, ge=2, le=50)
+    """With `task`: counterfactuals that are written for each explanation, at most; half of them to be ones
+    that it does not cover."""
     explanation: Column = "explanation"
     """Column with what the model, or who explains it, says of its answer."""
     answer: Column = "answer"

@@ -19,7 +19,7 @@ from tasks.engines.embedded.tokens import joined_all
 from tasks.engines.encoders import encoder
 from tasks.engines.encoders.cached import encoded
 from tasks.kinds.explanations import tables
-from tasks.kinds.explanations.params import folded, own
+from tasks.kinds.explanations.params import Explanations, folded, own
 from tasks.store import frames
 from tasks.store.frames import hashed
 from tasks.study import Study
@@ -95,7 +95,7 @@ def of(
     )
     place = dict(zip(first["text_hash"], range(first.height), strict=True))
     recorded = collected(study, "counterfactuals")
-    if own(study).counterfactual:
+    if recorded.height:
         found = _recorded(study, known, recorded, inputs, place)
     else:
         found = _drawn(study, known, inputs, place)
@@ -134,10 +134,7 @@ def _drawn(study: Study, known: pl.DataFrame, inputs: Inputs, place: Mapping[str
         at = place[row["text_hash"]]
         is_other = document != row["document_id"]
         covers = words.holding(listed(row["explanation"])) & is_other
-        drawn = sorted(
-            np.flatnonzero(covers).tolist(),
-            key=lambda i: hashed("drawn", str(study.seed), row["text_id"], row["explainer"], inputs.text[i]),
-        )[: own(study).drawn]
+        drawn = _sample(np.flatnonzero(covers), own(study), study.seed, row)
         near = np.column_stack([inputs.vectors @ inputs.vectors[at], weighed.near(at)])
         matches = matched(near[drawn], near, is_other & ~covers, own(study).apart)
         rows = []
@@ -150,6 +147,15 @@ def _drawn(study: Study, known: pl.DataFrame, inputs: Inputs, place: Mapping[str
                 )
         n_other = int(is_other.sum())
         yield rows, _summary(row, n_other, int(covers.sum()), sum(j < 0 for j in matches))
+
+
+def _sample(
+    held: Int[np.ndarray, " input"], asked: Explanations, seed: int, row: Mapping[str, Any]
+) -> list[int]:
+    """So many of the inputs that are covered, by a seeded draw of their own for each explanation."""
+    key = int(hashed("drawn", str(seed), row["text_hash"], row["explainer"])[:16], 16)
+    order = np.random.default_rng(key).permutation(held.size)
+    return [int(i) for i in held[order[: asked.drawn]]]
 
 
 def _recorded(
