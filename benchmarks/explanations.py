@@ -2,12 +2,13 @@
 
     python -m benchmarks.explanations [--problem FILE] [--seed 0]
 
-`precision`: models that follow a rule (who says a planted word gets its answer) but for a share of exceptions,
-explained by the rule: so many guesses should come true as inputs follow it. `lift`: a classifier of texts (TF-IDF
-and logistic regression) explained by two words of each text: those of most weight for its answer, two drawn by
-chance, the two rarest. The published control, a reader without explanation, credits the rarest words too; it
-stands beside as `over_majority`. FILE has `texts` and `reference_phi_denotation`, a 0/1 row of classes for each
-text; without it texts are the documentation of pandas and polars, by library. The last line is one JSON object.
+`precision`: models that follow a rule (who says a planted word gets its answer) but for a share of
+exceptions, explained by the rule: so many guesses should come true as inputs follow it. `lift`: a classifier
+of texts (TF-IDF and logistic regression) explained by two words of each text: those of most weight for its
+answer, two drawn by chance, the two rarest. The published control, a reader without explanation, credits the
+rarest words too; it stands beside as `over_majority`. FILE has `texts` and `reference_phi_denotation`, a 0/1
+row of classes for each text; without it texts are the documentation of pandas and polars, by library. The
+last line is one JSON object.
 """
 
 import argparse

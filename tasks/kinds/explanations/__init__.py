@@ -89,7 +89,7 @@ class ExplanationsKind(Kind):
             raise ValueError(f"wanted `engine: embedded` or `llm` with `kind: {self.name}`")
         if (study.engine == "llm") != bool(asked.task):
             raise ValueError(
-                "wanted explanations.task with `engine: llm`, and with it alone: what the model under test is "
+                "wanted explanations.task with `engine: llm`, and with it alone: what the model is "
                 "asked of each input"
             )
         if asked.task and (asked.python or asked.counterfactual):

@@ -1,8 +1,8 @@
-"""Models that answer, explain, write counterfactuals and guess: asked in turn, each answer kept and paid once.
+"""Models that answer, explain, write counterfactuals and guess: asked in turn, each answer paid once.
 
 The subject answers about each input. The explainer, the same model unless another is named, explains. Two
-prompts of the generator write other inputs: such as the explanation covers, and neighbours that it says nothing
-of. A reader of the explanation guesses, or cannot tell; the subject answers about them, too.
+prompts of the generator write other inputs: such as the explanation covers, and neighbours that it says
+nothing of. A reader of the explanation guesses, or cannot tell; the subject answers about them, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ def told(study: Study) -> tuple[pl.DataFrame, tuple[Call, ...], dict[str, int]]:
     found = _Steps(study, None).run(drawn(study))
     if found.n_missing:
         raise MissingStageError(
-            f"studies.{study.name}: {found.n_missing:,} answers of models are yet to be asked for. Run collect."
+            f"studies.{study.name}: {found.n_missing:,} answers are yet to be asked for. Run collect."
         )
     schema = dict.fromkeys(COLUMNS, pl.String)
     calls = tuple(found.calls[key] for key in sorted(found.calls))

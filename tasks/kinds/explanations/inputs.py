@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import polars as pl
-
 from tasks.kinds.explanations.params import own
 from tasks.store.frames import hashed
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader, Table

@@ -8,7 +8,6 @@ from tasks.study import Study
 from tasks.study.block import Block
 from tasks.study.corpus import Column
 
-
 WAYS = {"its reasons": "Say in one or two sentences why you gave this answer."}
 
 
@@ -23,8 +22,9 @@ class Explanations(Block):
     a mapping for each, with `answer` and `explanation`, or `explanations` by explainer. It runs as any code
     of yours would, so name none that you have not read."""
     task: str | None = Field(default=None, max_length=4000)
-    """With `engine: llm`: what the model under test (llm.subject) is asked of each input, such as "What is the
-    tone of the text?". Models then answer, explain, write counterfactuals and guess; no column is read."""
+    """With `engine: llm`: what the model under test (llm.subject) is asked of each input, such as "What is
+    the tone of the text?". Models then answer, explain, write counterfactuals and guess; no column is
+    read."""
     answers: tuple[str, ...] = Field(default=(), strict=False)
     """With `task`: the answers that it may give, two at least."""
     ways: dict[str, str] = Field(default_factory=lambda: dict(WAYS))

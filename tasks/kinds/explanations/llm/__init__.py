@@ -1,5 +1,7 @@
-"""Language models in this kind: they answer, explain, write and guess in collect; whether a guess comes true is
-compared, and asked of nobody."""
+"""Language models in this kind: collect has them answer, explain, write and guess (asking.py).
+
+Whether a guess comes true is compared, and asked of nobody.
+"""
 
 from tasks.kinds.explanations.embedded import CANNOT_FIND as _OFFLINE
 from tasks.kinds.explanations.embedded import judge, rater
