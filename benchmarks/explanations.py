@@ -30,22 +30,15 @@ from tasks.store.sources.docstrings import read_docstrings
 from tasks.study import load
 
 EXCEPTIONS = (0.0, 0.1, 0.3)
-N_ITEMS, N_TRIED = 400, 10
+N_ITEMS, N_TRIED = 1600, 10
 """Explained inputs of a rule model, and inputs each explanation is tried on, half of which it covers."""
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score")
 NAME = "explained"
 RULES = {"kettle": "kitchen", "anchor": "harbour", "saddle": "stable", "violin": "stage"}
 """Planted word -> answer of the rule models."""
-FILLER = (
-    "we went there on a cold morning",
-    "nobody had told us what it would cost",
-    "my brother said it was worth the way",
-    "the owner was friendly and spoke slowly",
-    "it rained all day and the road was closed",
-    "they had put up a sign in two languages",
-    "a child was asleep next to the door",
-    "somebody had left a newspaper on the bench",
-)
+SYLLABLES = ("ba", "co", "du", "fe", "gi", "ho", "ka", "le", "mi", "no", "pu", "ra", "si", "to", "vu", "wa")
+N_WORDS = 8
+"""Made-up words around a planted one."""
 DOCSTRINGS = Path(__file__).parents[1] / "demo" / "docstrings.yaml"
 
 
@@ -84,13 +77,13 @@ def rule_precision(exceptions: float, seed: int) -> float:
     """Share of the guesses from a rule that come true, on held-out items."""
     rng = np.random.default_rng([seed, 41])
     rows = []
-    for i in range(N_ITEMS):
+    for _ in range(N_ITEMS):
         word = str(rng.choice(list(RULES)))
-        text = said(rng, word, i)
+        text = said(rng, word)
         for k in range(N_TRIED):
             follows = k % 2 == 0
             other = word if follows else str(rng.choice([one for one in RULES if one != word]))
-            tried = said(rng, other, i)
+            tried = said(rng, other)
             rows.append(
                 {
                     "text": text,
@@ -105,10 +98,10 @@ def rule_precision(exceptions: float, seed: int) -> float:
     return float(told["precision"][0])
 
 
-def said(rng: np.random.Generator, word: str, item: int) -> str:
-    """A few sentences with the word in one of them."""
-    parts = [str(FILLER[i]) for i in rng.choice(len(FILLER), 3, replace=False)]
-    return f"Note {item}: {parts[0]}, {parts[1]}, and saw a {word}; {parts[2]}."
+def said(rng: np.random.Generator, word: str) -> str:
+    """Made-up words, and the planted one: no two texts are nearly the same."""
+    drawn = rng.choice(SYLLABLES, size=(N_WORDS, 3))
+    return " ".join(["they came from", *("".join(one) for one in drawn), f"with a {word}"])
 
 
 def answered(rng: np.random.Generator, by_rule: str, exceptions: float) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests import planted, questions
+from tests import explaining_model, planted, questions
 
 GUESSES = ("mentions politics", "mentions a celebrity", "gives advice", "mentions the economy")
 
@@ -395,6 +395,17 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "meaning": lambda plan, question: "yes" if _meanings(plan, question)["verdicts"][0]["holds"] else "no",
     "meanings": _meanings,
     "texts": _texts,
+    "answer": lambda plan, question: explaining_model.answer(
+        question.in_user[0], draw("answer", plan.seed, question.user)
+    ),
+    "explain": lambda plan, question: explaining_model.explanation(question.in_user[0], question.system),
+    "counterfactuals": lambda plan, question: explaining_model.covered(
+        question.in_user[0], _number(r"Write (\d+)", question.system)
+    ),
+    "neighbours": lambda plan, question: explaining_model.near(
+        question.in_user[0], _number(r"Write (\d+)", question.system)
+    ),
+    "guess": lambda plan, question: explaining_model.guess(question.in_user[0]),
     "prompt": _prompted,
     "yes_or_no": lambda plan, question: "yes" if p_yes(plan, question) >= 0.5 else "no",
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy import stats
 
 from tasks.engines import roles
@@ -72,8 +72,9 @@ def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, obje
     spread = _generality(half.study, covered)
     lo, hi = _mean_interval(spread, level)
     cover_lo, cover_hi = _coverage_interval(items, level)
-    precise = _precision(covered, true[in_a])
-    rated = items.join(precise, on=["item", "explainer"]).drop_nulls("plausibility")
+    precise = (pl.col("n_true") / pl.col("n_guessed")).alias("precision")
+    rated = items.filter(pl.col("n_guessed") > 0).with_columns(precise).drop_nulls("plausibility")
+    guessed = int(items["n_guessed"].sum())
     tried_n, covered_n = int(items["n_tried"].sum()), int(items["n_covered"].sum())
     return {
         "explainer": name,
@@ -82,7 +83,7 @@ def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, obje
         "coverage": covered_n / tried_n if tried_n else float("nan"),
         "coverage_lo": cover_lo,
         "coverage_hi": cover_hi,
-        "precision": float(true[in_a].mean()) if in_a.any() else float("nan"),
+        "precision": int(items["n_true"].sum()) / guessed if guessed else float("nan"),
         "precision_matched": float(true[~in_a].mean()) if (~in_a).any() else float("nan"),
         "validity": float(found.validity[0]),
         "lo": float(found.lo[0]),
@@ -164,12 +165,6 @@ def _unlike_words(covered: pl.DataFrame) -> float:
         for i, one in enumerate(words):
             found += [1 - len(one & other) / max(len(one | other), 1) for other in words[i + 1 :]]
     return float(np.mean(found)) if found else float("nan")
-
-
-def _precision(covered: pl.DataFrame, true: Bool[np.ndarray, " row"]) -> pl.DataFrame:
-    """Columns item, explainer and precision."""
-    told = covered.select("item", "explainer", true=pl.Series(true))
-    return told.group_by("item", "explainer").agg(pl.col("true").mean().alias("precision"))
 
 
 def _spearman(rated: pl.DataFrame) -> float:

@@ -72,7 +72,8 @@ EXPLAINERS = pl.Schema(
     }
 )
 """Each explainer, and two anchors (`6_scores/explainers.parquet`): on confirmation items. `coverage` is the
-share of the inputs tried of which its readers made a guess; `majority` the share of covered inputs that the
-commonest answer of the exploration half foresees; `generality` 1 less the mean cosine of two inputs that one
-explanation covers, `generality_random` the same of random inputs, `generality_words` 1 less the share of
-words in common; `plausibility_r` Spearman's correlation over items of plausibility and precision."""
+share of the inputs tried of which its readers made a guess; `precision` that of these guesses that come true,
+with and without a match (V is over pairs); `majority` the share of covered inputs that the commonest answer
+of the exploration half foresees; `generality` 1 less the mean cosine of two inputs that one explanation
+covers, `generality_random` the same of random inputs, `generality_words` 1 less the share of words in common;
+`plausibility_r` Spearman's correlation over items of plausibility and precision."""

@@ -6,7 +6,7 @@ explained input, and expects the same of an input that lies as near to it: by me
 and by words (the cosine of TF-IDF), since an input that shares a rare word shares more than its vector tells.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,13 @@ SUMMARY = pl.Schema(
         "plausibility": pl.Float64,
         "n_tried": pl.Int64,
         "n_covered": pl.Int64,
+        "n_guessed": pl.Int64,
+        "n_true": pl.Int64,
         "n_unmatched": pl.Int64,
     }
 )
-"""Of an explained input and explainer: how many inputs it was tried on, covers, and covers unmatched."""
+"""Of an explained input and explainer: how many inputs it was tried on, covers, how many guesses
+were made there and came true, and for how many of these no match was found."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,9 @@ def _drawn(study: Study, known: pl.DataFrame, inputs: Inputs, place: Mapping[str
                     _row(row, inputs.text[k], group, row["answer"], inputs.outcome[k], float(near[k, 0]))
                 )
         n_other = int(is_other.sum())
-        yield rows, _summary(row, n_other, int(covers.sum()), sum(j < 0 for j in matches))
+        true = _n_true([row["answer"]] * len(drawn), [inputs.outcome[i] for i in drawn])
+        counted = (n_other, int(covers.sum()), len(drawn), true, sum(j < 0 for j in matches))
+        yield rows, _summary(row, counted)
 
 
 def _sample(
@@ -176,7 +181,7 @@ def _recorded(
     for row in known.iter_rows(named=True):
         at, tried = place[row["text_hash"]], asked.get((row["text_hash"], row["explainer"]))
         if tried is None:
-            yield [], _summary(row, 0, 0, 0)
+            yield [], _summary(row, (0, 0, 0, 0, 0))
             continue
         covered = tried["guess"].is_not_null().to_numpy()
         others = np.flatnonzero(document != row["document_id"])
@@ -193,7 +198,9 @@ def _recorded(
                 continue
             rows.append(_row(row, text[i], "A", tried["guess"][i], outcome[i], float(near[i, 0])))
             rows.append(_row(row, text[j], "B", row["answer"], outcome[j], float(near[j, 0])))
-        yield rows, _summary(row, tried.height, int(covered.sum()), sum(j < 0 for j in matches))
+        true = _n_true(tried["guess"].filter(covered), tried["outcome"].filter(covered))
+        counted = (tried.height, len(at_covered), len(at_covered), true, sum(j < 0 for j in matches))
+        yield rows, _summary(row, counted)
 
 
 def _row(
@@ -205,11 +212,13 @@ def _row(
     )  # fmt: skip
 
 
-def _summary(of: Mapping[str, Any], n_tried: int, n_covered: int, n_unmatched: int) -> tuple[Any, ...]:
-    return (
-        of["text_id"], of["document_id"], of["explainer"], of["explanation"], of["answer"],
-        of["plausibility"], n_tried, n_covered, n_unmatched,
-    )  # fmt: skip
+def _n_true(guesses: Iterable[str], outcomes: Iterable[str]) -> int:
+    return sum(folded(guess) == folded(outcome) for guess, outcome in zip(guesses, outcomes, strict=True))
+
+
+def _summary(of: Mapping[str, Any], counted: tuple[int, int, int, int, int]) -> tuple[Any, ...]:
+    known = (of["text_id"], of["document_id"], of["explainer"], of["explanation"], of["answer"])
+    return (*known, of["plausibility"], *counted)
 
 
 def matched(
