@@ -166,8 +166,16 @@ def explainers(table: pl.DataFrame, seed: int, **block: Any) -> pl.DataFrame:
     """The table `explainers` of a study of these rows, run from collect to score."""
     with studies.project() as folder:
         table.write_parquet(folder / "explained.parquet")
-        keys: dict[str, Any] = {"kind": "explanations", "goal": "whether it can be foreseen", "seed": seed}
-        keys |= {"data": "explained.parquet", "explanations": block, "propose": {"max_predicates": 1}}
+        keys: dict[str, Any] = {
+            **{key: {} for key in (*paths.STAGES, "llm", "spend", "gold")},
+            **{"kind": "explanations", "engine": "embedded", "user": None, "verdicts": None},
+            "labels": ".gitkeep",
+            "goal": "whether it can be foreseen",
+            "seed": seed,
+            "data": "explained.parquet",
+            "explanations": block,
+            "propose": {"max_predicates": 1},
+        }
         (folder / "params.yaml").write_text(yaml.safe_dump({"studies": {NAME: keys}}), encoding="utf-8")
         study = load(NAME)
         for stage in STAGES:

@@ -138,6 +138,8 @@ class Endpoint(Role):
 
 Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
 RoleName = Literal["proposer", "judge", "rater", "generator", "gold", "subject", "explainer", "reader"]
+OF_A_KIND: tuple[RoleName, ...] = ("subject", "explainer", "reader")
+"""Roles that one kind asks in, and answers for: no other study needs a model for them."""
 
 
 class Llm(Role):

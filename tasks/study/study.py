@@ -15,6 +15,7 @@ from tasks.study import asked, naming
 from tasks.study.block import Block
 from tasks.study.corpus import Collect
 from tasks.study.params import (
+    OF_A_KIND,
     Embed,
     Formalise,
     Gold,
@@ -155,7 +156,7 @@ class Study(Block):
     @property
     def asked_roles(self) -> tuple[RoleName, ...]:
         """The roles in which this study asks a language model."""
-        unasked = {"gold", *(("proposer",) if self.propose.only else ())}
+        unasked = {"gold", *OF_A_KIND, *(("proposer",) if self.propose.only else ())}
         roles = [role for role in get_args(RoleName) if role not in unasked] if self.engine == "llm" else []
         return (*roles, *(("gold",) if self.gold.texts else ()))
 

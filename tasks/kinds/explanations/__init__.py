@@ -29,10 +29,15 @@ from tasks.kinds.explanations import tables
 from tasks.kinds.explanations.params import Explanations, folded, own
 from tasks.records import Predicate, Unasked
 from tasks.study import Study
+from tasks.study.params import RoleName
 
 if TYPE_CHECKING:
     from tasks.engines.llm.loads import Load
     from tasks.verdicts.judged import Judged
+
+
+ROLES: tuple[RoleName, ...] = ("subject", "explainer", "generator", "reader")
+"""Who is asked with a task."""
 
 
 class ExplanationsKind(Kind):
@@ -83,6 +88,11 @@ class ExplanationsKind(Kind):
         if study.embed.encoder == "none":
             raise ValueError(f"wanted embed.encoder with `kind: {self.name}`: by it inputs are matched")
 
+    def settled(self, study: Study) -> Study:
+        """No judge is asked: there is none to be checked by questions with known answers."""
+        study = super().settled(study)
+        return study.model_copy(update={"llm": study.llm.model_copy(update={"check": False})})
+
     def _check_task(self, study: Study) -> None:
         asked = own(study)
         if study.engine not in {"embedded", "llm"}:
@@ -98,6 +108,19 @@ class ExplanationsKind(Kind):
             raise ValueError("wanted two explanations.answers or more, no two alike, with `task`")
         if asked.task and not asked.ways:
             raise ValueError("wanted one of explanations.ways at least")
+        if asked.task:
+            self._check_models(study)
+
+    @staticmethod
+    def _check_models(study: Study) -> None:
+        """Every role has a model, and with a budget its price."""
+        for role in ROLES:
+            asked = "subject" if role == "explainer" and not study.llm.explainer.model else role
+            if not all(study.llm.names_model(asked)):
+                raise ValueError(f"wanted a model for llm.{asked}, or one for all under llm.model")
+            (endpoint,) = study.llm.endpoints(asked)
+            if study.spend.budget_usd is not None and endpoint.model not in study.spend.prices:
+                raise ValueError(f"wanted spend.prices for `{endpoint.model}` to keep a budget")
 
     def fetch(self, study: Study) -> None:
         """Has models answer, explain, write counterfactuals and guess, where the study asks for it."""

@@ -119,8 +119,7 @@ class _Steps:
 
     def endpoint(self, role: RoleName) -> Any:
         """Who is asked in that role: the model under test explains, where nobody else is named."""
-        named = getattr(self._study.llm, role)
-        if role == "explainer" and not named.model and self._study.llm.subject.model:
+        if role == "explainer" and not self._study.llm.explainer.model:
             role = "subject"
         (one,) = self._study.llm.endpoints(role)
         return one

@@ -102,6 +102,11 @@ def _whole(rows: pl.DataFrame, where: str, label: str) -> tuple[pl.DataFrame, di
     needed += [name for name in ("counterfactual", "outcome") if _is_tried(rows) and name in rows.columns]
     left_out = {name: rows[name].null_count() for name in needed if rows[name].null_count()}
     kept = rows.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in needed))
+    if rows.is_empty():
+        raise CorpusError(
+            f"{where}: wanted inputs that were answered and explained, models gave nothing of use for any of "
+            f"{label}. Look at explanations.answers, or name other models."
+        )
     if kept.is_empty():
         lacking = max(left_out, key=left_out.__getitem__)
         raise CorpusError(
