@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tasks.__main__ import main
-from tasks.kinds.explanations import anchors, strata
+from tasks.kinds.explanations import anchors, strata, tables
 from tasks.kinds.explanations.trials import Index, matched
 from tests.conftest import Project
 from tests.explained import FAITHFUL, OTHER, drawn_rows, tried_rows
@@ -77,11 +77,11 @@ def test_words_that_drive_the_model_foretell_it_and_others_do_not(done: Project)
 
 def test_explainers_stand_beside_anchors(done: Project) -> None:
     rows = {row["explainer"]: row for row in explainers(done).iter_rows(named=True)}
-    assert set(rows) == {FAITHFUL, OTHER, *anchors.NAMES}
+    assert set(rows) == {FAITHFUL, OTHER, *tables.ANCHORS}
     assert rows[FAITHFUL]["precision"] == 1 > rows[FAITHFUL]["majority"]
     assert rows[FAITHFUL]["coverage_lo"] < rows[FAITHFUL]["coverage"] < rows[FAITHFUL]["coverage_hi"]
     assert abs(rows[FAITHFUL]["similarity"] - rows[FAITHFUL]["similarity_matched"]) < 0.05
-    assert rows[anchors.FAITHFUL]["validity"] > 0.3
+    assert rows[tables.FAITHFUL]["validity"] > 0.3
 
 
 def test_trials_stay_in_the_half_of_the_input_that_is_explained(done: Project) -> None:
@@ -97,7 +97,7 @@ def test_trials_stay_in_the_half_of_the_input_that_is_explained(done: Project) -
 
 def test_the_page_shows_explainers_and_what_they_were_tried_on(done: Project) -> None:
     page = (done.folder / "reports/news/index.html").read_text(encoding="utf-8")
-    assert FAITHFUL in page and "matched: " in page and anchors.SHUFFLED in page
+    assert FAITHFUL in page and "matched: " in page and tables.SHUFFLED in page
 
 
 def test_guesses_come_true_as_often_as_outcomes_follow_the_rule(tried: dict[str, dict[str, Any]]) -> None:

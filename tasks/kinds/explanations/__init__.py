@@ -26,7 +26,8 @@ from tasks.engines import roles
 from tasks.errors import CorpusError
 from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words, Written
 from tasks.kinds.explanations import tables
-from tasks.kinds.explanations.params import Explanations, folded, own
+from tasks.kinds.explanations.guesses import folded
+from tasks.kinds.explanations.params import Explanations, own
 from tasks.records import Predicate, Unasked
 from tasks.study import Study
 from tasks.study.params import RoleName

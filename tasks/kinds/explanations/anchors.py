@@ -7,13 +7,9 @@ import polars as pl
 
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded.tokens import joined_all
-from tasks.kinds.explanations import tables, trials
+from tasks.kinds.explanations import tables
 from tasks.study import Study
 
-SHUFFLED, FAITHFUL = "shuffled explanations", "words that tell the answer"
-"""Explanations dealt out anew among inputs of one answer; and, where explanations list words, those of each
-input that tell the model's answers best on the exploration half."""
-NAMES = (SHUFFLED, FAITHFUL)
 N_WORDS = 2
 """Words an anchor's explanation lists."""
 LEAST_TEXTS = 3
@@ -22,10 +18,10 @@ LEAST_TEXTS = 3
 
 def of(study: Study, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Rows of tables.EXPLANATIONS by name; none where readers were asked: nobody asked them about these."""
-    if trials.collected(study, "counterfactuals").height:
+    if tables.collected(study, "counterfactuals").height:
         return {}
-    said = trials.collected(study, "explanations").sort("text_hash", "explainer")
-    return {SHUFFLED: shuffled(said, study.seed), FAITHFUL: _faithful(study, texts, said)}
+    said = tables.collected(study, "explanations").sort("text_hash", "explainer")
+    return {tables.SHUFFLED: shuffled(said, study.seed), tables.FAITHFUL: _faithful(study, texts, said)}
 
 
 def shuffled(said: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -69,5 +65,7 @@ def _faithful(study: Study, texts: pl.DataFrame, said: pl.DataFrame) -> pl.DataF
         best = own_words[np.argsort(-strength[answer][own_words], kind="stable")[:N_WORDS]]
         listed.append(", ".join(words[k] for k in best))
     return known.with_columns(
-        pl.Series("explanation", listed), explainer=pl.lit(FAITHFUL), plausibility=pl.lit(None, pl.Float64)
+        pl.Series("explanation", listed),
+        explainer=pl.lit(tables.FAITHFUL),
+        plausibility=pl.lit(None, pl.Float64),
     ).select(tables.EXPLANATIONS.names())

@@ -15,8 +15,9 @@ from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.gateway.kept import texts_kept
 from tasks.engines.llm import prompts
 from tasks.errors import MissingStageError
+from tasks.kinds.explanations.guesses import folded
 from tasks.kinds.explanations.inputs import drawn
-from tasks.kinds.explanations.params import folded, own
+from tasks.kinds.explanations.params import own
 from tasks.kinds.explanations.prompts import FOLDER
 from tasks.records import Call, Unasked
 from tasks.store.frames import hashed

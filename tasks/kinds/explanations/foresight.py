@@ -7,7 +7,7 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks.engines import roles
-from tasks.kinds.explanations.trials import comes_true
+from tasks.kinds.explanations.guesses import comes_true
 from tasks.records import Predicate
 
 VERSION = 1

@@ -6,8 +6,9 @@ import polars as pl
 
 from tasks.errors import CorpusError, SourceError
 from tasks.kinds.explanations import asking, calling, tables
+from tasks.kinds.explanations.guesses import folded
 from tasks.kinds.explanations.inputs import opened
-from tasks.kinds.explanations.params import Explanations, folded, own
+from tasks.kinds.explanations.params import Explanations, own
 from tasks.kinds.parts import Gathered
 from tasks.records import Call
 from tasks.store import canonical

@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from tasks.kinds.explanations import anchors, tables, trials
-from tasks.kinds.explanations.trials import comes_true
+from tasks.kinds.explanations import tables
+from tasks.kinds.explanations.guesses import comes_true
 from tasks.kinds.parts import Outputs, Section
 from tasks.store import frames
 
@@ -19,13 +19,13 @@ N_PAIRS = 4
 def section(outputs: Outputs) -> Section:
     """Explainers by V, anchors last; of each finding some explanations with their inputs."""
     told = frames.read(outputs.folder["score"], "explainers.parquet", tables.EXPLAINERS).to_dicts()
-    own = [one for one in told if one["explainer"] not in anchors.NAMES]
+    own = [one for one in told if one["explainer"] not in tables.ANCHORS]
     own.sort(key=lambda one: (one["validity"] is None, -(one["validity"] or 0), one["explainer"]))
-    anchored = [one for one in told if one["explainer"] in anchors.NAMES]
+    anchored = [one for one in told if one["explainer"] in tables.ANCHORS]
     rows = frames.read(outputs.folder["verify"], "trials.parquet", tables.TRIALS)
     rows = rows.with_columns(true=pl.Series(comes_true(rows), dtype=pl.Boolean))
     texts = frames.read(outputs.folder["collect"], "texts.parquet", frames.TEXTS)
-    said = trials.collected(outputs.study, "explanations").unique("text_hash")
+    said = tables.collected(outputs.study, "explanations").unique("text_hash")
     known = {
         row["text_id"]: row
         for row in texts.join(said, on="text_hash").select("text_id", "text", "answer").iter_rows(named=True)

@@ -1,6 +1,6 @@
 """The block `explanations` of a study."""
 
-from typing import Any, cast
+from typing import cast
 
 from pydantic import Field
 
@@ -62,8 +62,3 @@ class Explanations(Block):
 def own(study: Study) -> Explanations:
     """The study's values."""
     return cast(Explanations, getattr(study, "explanations"))  # noqa: B009 - reading.py adds it
-
-
-def folded(value: Any) -> str:
-    """A guess or an answer as it is compared: without case, and spaces at its ends."""
-    return " ".join(str(value).split()).casefold()

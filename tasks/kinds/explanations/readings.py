@@ -15,8 +15,8 @@ from tasks.engines.encoders import encoder
 from tasks.engines.encoders.cached import encoded
 from tasks.kinds import effects
 from tasks.kinds.explanations import anchors, tables, trials
-from tasks.kinds.explanations.params import folded
-from tasks.kinds.explanations.trials import Tried, comes_true
+from tasks.kinds.explanations.guesses import comes_true, folded
+from tasks.kinds.explanations.trials import Tried
 from tasks.stats.accuracy import share_ci_wilson_clustered
 from tasks.stats.differences import difference
 from tasks.store import frames
@@ -55,14 +55,14 @@ def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
 def _majority(study: Study, texts: pl.DataFrame) -> str:
     """The answer that the model gives most often to explored inputs."""
     seen = texts.filter(half="explore").select("text_hash").unique()
-    said = trials.collected(study, "explanations").join(seen, on="text_hash", how="semi")
+    said = tables.collected(study, "explanations").join(seen, on="text_hash", how="semi")
     counts = Counter(said.unique("text_hash").sort("text_hash")["answer"])
     return min(counts, key=lambda answer: (-counts[answer], answer))
 
 
 def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, object]:
     """A row of tables.EXPLAINERS."""
-    items = tried.items if name in anchors.NAMES else tried.items.filter(explainer=name)
+    items = tried.items if name in tables.ANCHORS else tried.items.filter(explainer=name)
     rows = tried.rows.join(items.select("item", "explainer"), on=["item", "explainer"], how="semi")
     level = half.study.score.level
     true, in_a = comes_true(rows), (rows["group"] == "A").to_numpy()

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float
 
 from tasks.engines.embedded.tokens import joined_all
 from tasks.kinds.explanations import tables
-from tasks.kinds.explanations.params import folded
-from tasks.kinds.explanations.trials import Tried, comes_true
+from tasks.kinds.explanations.guesses import comes_true, folded
+from tasks.kinds.explanations.trials import Tried
 from tasks.records import Predicate, Proposal
 from tasks.store import frames
 from tasks.store.frames import hashed

@@ -2,6 +2,16 @@
 
 import polars as pl
 
+from tasks import paths
+from tasks.store import frames
+from tasks.study import Study
+
+SHUFFLED, FAITHFUL = "shuffled explanations", "words that tell the answer"
+"""Explanations dealt out anew among inputs of one answer; and, where explanations list words, those of each
+input that tell the model's answers best on the exploration half."""
+ANCHORS = (SHUFFLED, FAITHFUL)
+"""Rows of EXPLAINERS that are no explainer of the study's."""
+
 EXPLANATIONS = pl.Schema(
     {
         "text_hash": pl.String,
@@ -77,3 +87,9 @@ with and without a match (V is over pairs); `majority` the share of covered inpu
 of the exploration half foresees; `generality` 1 less the mean cosine of two inputs that one explanation
 covers, `generality_random` the same of random inputs, `generality_words` 1 less the share of words in common;
 `plausibility_r` Spearman's correlation over items of plausibility and precision."""
+
+
+def collected(study: Study, name: str) -> pl.DataFrame:
+    """EXPLANATIONS or COUNTERFACTUALS, by name of the file, as collect left it."""
+    known = {"explanations": EXPLANATIONS, "counterfactuals": COUNTERFACTUALS}
+    return frames.read(paths.output(study.name, "collect"), f"{name}.parquet", known[name])

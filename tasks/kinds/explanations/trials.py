@@ -19,7 +19,8 @@ from tasks.engines.embedded.tokens import joined_all
 from tasks.engines.encoders import encoder
 from tasks.engines.encoders.cached import encoded
 from tasks.kinds.explanations import tables
-from tasks.kinds.explanations.params import Explanations, folded, own
+from tasks.kinds.explanations.guesses import folded
+from tasks.kinds.explanations.params import Explanations, own
 from tasks.store import frames
 from tasks.store.frames import hashed
 from tasks.study import Study
@@ -87,7 +88,7 @@ def of(
         vectors: of them.
         explanations: rows of tables.EXPLANATIONS; without it the study's.
     """
-    said = collected(study, "explanations") if explanations is None else explanations
+    said = tables.collected(study, "explanations") if explanations is None else explanations
     known = texts.with_row_index("at").join(said, on="text_hash", how="inner").sort("text_hash", "explainer")
     first = known.unique("text_hash", keep="first", maintain_order=True)
     inputs = Inputs(
@@ -97,7 +98,7 @@ def of(
         vectors[first["at"].to_numpy()],
     )
     place = dict(zip(first["text_hash"], range(first.height), strict=True))
-    recorded = collected(study, "counterfactuals")
+    recorded = tables.collected(study, "counterfactuals")
     if recorded.height:
         found = _recorded(study, known, recorded, inputs, place)
     else:
@@ -107,12 +108,6 @@ def of(
         pl.DataFrame([row for part in rows for row in part], schema=ROWS, orient="row"),
         pl.DataFrame(list(items), schema=SUMMARY, orient="row"),
     )
-
-
-def collected(study: Study, name: str) -> pl.DataFrame:
-    """One of the tables that collect left."""
-    known = {"explanations": tables.EXPLANATIONS, "counterfactuals": tables.COUNTERFACTUALS}
-    return frames.read(paths.output(study.name, "collect"), f"{name}.parquet", known[name])
 
 
 def vectors(study: Study, texts: pl.DataFrame, some: pl.DataFrame) -> Float[np.ndarray, "text dim"]:
@@ -295,11 +290,3 @@ class Index:
             return np.empty(0, dtype=np.int64)
         rarest = min((self._at.get(word, []) for word in words), key=len)
         return np.array([i for i in rarest if phrase in self._joined[i]], dtype=np.int64)
-
-
-def comes_true(rows: pl.DataFrame) -> Bool[np.ndarray, " row"]:
-    """Whether each guess is what the model answered."""
-    return np.array(
-        [folded(guess) == folded(outcome) for guess, outcome in rows.select("guess", "outcome").iter_rows()],
-        dtype=bool,
-    )
