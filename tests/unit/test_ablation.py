@@ -75,7 +75,7 @@ def test_a_part_with_a_wrong_name_is_not_specific() -> None:
 
 def test_sets_of_several_parts_are_drawn_at_random_and_never_as_the_named_one() -> None:
     found = effects(1, [Named((2, 3), 0), Named((3, 4), 1)], n_random=30)
-    assert found.n_random.tolist() == [30, 30]
+    assert set(found.n_random.tolist()) <= {29, 30}  # one of them may be the named set itself
     assert found.loss[0] > 0.7
     assert found.p[0] < 0.3  # of random pairs one in six holds part 2, too
     assert found.p[1] > 0.1
