@@ -22,6 +22,7 @@ from tasks.engines.encoders.sentence import SentenceEncoder
 from tasks.engines.roles import Encoder
 from tasks.errors import EngineError
 from tasks.study import Study
+from tasks.study.params import REPAIRED
 
 __all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named"]
 
@@ -78,7 +79,7 @@ def clip_place(name: str) -> tuple[str, str] | None:
     Raises:
         EngineError: the name is a path at which there is no folder.
     """
-    if name in {"bundled", "none"} or name.startswith((encoder_api.PREFIX, repaired.PREFIX)):
+    if name in {"bundled", "none"} or name.startswith((encoder_api.PREFIX, REPAIRED)):
         return None
     place = _place(name)
     with _quiet():

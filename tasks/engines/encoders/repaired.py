@@ -21,12 +21,11 @@ from tasks.errors import EngineError
 from tasks.store.frames import hashed
 from tasks.study import naming
 from tasks.study.block import Block
+from tasks.study.params import REPAIRED
 
 if TYPE_CHECKING:
     import torch
 
-PREFIX = "repaired:"
-"""What the name of an encoder begins with that another study repaired; the study's name follows."""
 FILE = "repair.json"
 """In 6_scores of that study ..."""
 PAIRS = "repair_pairs.parquet"
@@ -110,7 +109,7 @@ def digest(repair: Repair) -> str:
 
 def is_repaired(name: str) -> bool:
     """Whether an encoder is named by the study that repaired it."""
-    return name.startswith(PREFIX)
+    return name.startswith(REPAIRED)
 
 
 def study_of(name: str) -> str:
@@ -119,11 +118,11 @@ def study_of(name: str) -> str:
     Raises:
         EngineError: no study can be called that.
     """
-    study = name.removeprefix(PREFIX)
+    study = name.removeprefix(REPAIRED)
     if naming.problem(study):
         raise EngineError(
             f"encoder {name}: wanted the name of a study behind the colon, got {study!r}.",
-            hint=f"Write `{PREFIX}STUDY`.",
+            hint=f"Write `{REPAIRED}STUDY`.",
         )
     return study
 
@@ -139,7 +138,7 @@ def place(name: str) -> Path:
     if not file.is_file():
         raise EngineError(
             f"encoder {name}: wanted {file.relative_to(paths.root())}, not there.",
-            hint=f"Run `dvc repro score@{study}`, a study of kind directions with `repair:`.",
+            hint=f"Run `dvc repro score@{study}`; the study needs a block `repair:`.",
         )
     return file
 
