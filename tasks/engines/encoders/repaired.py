@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 from pydantic import Field, ValidationError
 
@@ -165,6 +166,18 @@ def read(name: str) -> Repair:
             hint="Repair the first encoder for all failures at once.",
         )
     return repair
+
+
+def learned(name: str) -> list[str]:
+    """Texts that an encoder was fitted on; none where it was not repaired, or without pairs.
+
+    Raises:
+        EngineError: there is no such repair.
+    """
+    if not is_repaired(name) or not (file := place(name).with_name(PAIRS)).is_file():
+        return []
+    pairs = pl.read_parquet(file, columns=["left", "right"])
+    return [*pairs["left"], *pairs["right"]]
 
 
 def written(

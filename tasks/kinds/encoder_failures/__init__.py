@@ -12,6 +12,7 @@ scale      the threshold, where params leave it to the encoder
 fresh      new pairs for each failure, and controls
 collision  whether a pair fails (views: how near two texts are)
 transfer   failures on other encoders, and in a search; curve: at other thresholds
+lessons mended   what a repair may be fitted on; a repaired encoder before and after, and its price
 loads lines page   its part of `cost`, `check` and the page
 embedded/ llm/    who proposes, judges and writes
 """
@@ -64,6 +65,9 @@ class EncoderFailures(Kind):
         "transfer": tables.TRANSFER,
         "retrieval": tables.RETRIEVAL,
         "curve": tables.CURVE,
+        "lessons": tables.LESSONS,
+        "mended": tables.MENDED,
+        "price": tables.PRICE,
     }
     words = Words(
         subject="texts that differ by …",
