@@ -21,6 +21,7 @@ from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
 from tasks.kinds.parts import (
     Gathered,
+    Left,
     Outputs,
     Proposed,
     Search,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Gathered",
     "Kind",
+    "Left",
     "Outputs",
     "Proposed",
     "Search",
@@ -246,8 +248,8 @@ class Kind:
         """
         return None
 
-    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
-        """Tables beside the scores, `baselines` among them [score].
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> Mapping[str, Left]:
+        """Tables beside the scores, `baselines` among them; a mapping is written as JSON [score].
 
         Args:
             judged: all verdicts.

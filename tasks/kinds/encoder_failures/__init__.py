@@ -202,6 +202,18 @@ class EncoderFailures(Kind):
 
         return loads.of_failures(study, texts, names)
 
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """Of a repaired encoder: failures before and after, and the price."""
+        from tasks.kinds.encoder_failures import mended
+
+        return dict(mended.headline(study))
+
+    def headline_lines(self, told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """The same as a person reads it."""
+        from tasks.kinds.encoder_failures import mended
+
+        return mended.lines(told)
+
     def section(self, outputs: Outputs) -> Section:
         """Failures with their pairs, controls and pictures, other encoders, a search."""
         from tasks.kinds.encoder_failures import page
