@@ -7,6 +7,7 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks import kinds, paths
+from tasks.engines.encoders import units
 from tasks.engines.encoders.ablation import (
     Batch,
     Named,
@@ -16,8 +17,8 @@ from tasks.engines.encoders.ablation import (
 )
 from tasks.engines.encoders.parts import Decomposed
 from tasks.kinds.directions import ends, tables
+from tasks.kinds.directions.params import own
 from tasks.kinds.directions.readings import sentence
-from tasks.kinds.directions.repairing import opened
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
@@ -49,7 +50,8 @@ def causal(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> pl.Data
     chosen = [of[one] for one in found[:MOST_NAMED]]
     if not chosen:
         return pl.DataFrame(schema=tables.CAUSAL)
-    decomposed, column = opened(study), {one: i for i, one in enumerate(judged.predicates)}
+    decomposed = units.opened(str(own(study).target), study)
+    column = {one: i for i, one in enumerate(judged.predicates)}
     sentences = list(dict.fromkeys(map(sentence, chosen)))
     first = [next(one for one in chosen if sentence(one) == said) for said in sentences]
     seen, new = _drawn(study, texts.filter(half="explore")), _drawn(study, judged.rows)

@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from tasks.engines.encoders.repaired import FILE, PAIRS
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Outputs, Section
@@ -16,7 +15,7 @@ from tasks.store import frames
 def section(outputs: Outputs) -> Section:
     """A row for each named end, by unit: its sentence, V with interval, and how well it reads the unit."""
     readings = frames.read(outputs.folder["score"], "readings.parquet", tables.READINGS)
-    units = frames.read(outputs.folder["collect"], "units.parquet", tables.UNITS)
+    n_units = frames.read_manifest(outputs.folder["propose"])["n_units"]
     tested = {row["predicate_id"]: row for row in outputs.rows}
     numbers = {row["predicate_id"]: row["number"] for row in outputs.found}
     rows = [
@@ -30,7 +29,7 @@ def section(outputs: Outputs) -> Section:
         "Units",
         "units",
         "page.html",
-        {"units": rows, "n_units": units.height, "causal": lost, "repair": made},
+        {"units": rows, "n_units": n_units, "causal": lost, "repair": made},
         also=also,
         lead="lead.html",
         needs_findings=False,
@@ -58,8 +57,8 @@ def _repair(outputs: Outputs) -> dict[str, Any] | None:
     """The repair with what it did to the pairs of the fit; None where none was asked for."""
     if own(outputs.study).repair is None:
         return None
-    made = json.loads((outputs.folder["score"] / FILE).read_text(encoding="utf-8"))
-    pairs = frames.read(outputs.folder["score"], PAIRS, tables.REPAIR_PAIRS)
+    made = json.loads((outputs.folder["score"] / "repair.json").read_text(encoding="utf-8"))
+    pairs = frames.read(outputs.folder["score"], "repair_pairs.parquet", tables.REPAIR_PAIRS)
     near = [(pl.col(side) >= (made["threshold"] or 1)).mean() for side in ("before", "after")]
     told = pairs.group_by("differs", "failure", maintain_order=True).agg(pl.len().alias("n"), *near)
     return {

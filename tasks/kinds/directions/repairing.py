@@ -12,7 +12,7 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks import paths
-from tasks.engines.encoders import encoder, repaired
+from tasks.engines.encoders import repaired, units
 from tasks.engines.encoders.parts import Decomposed
 from tasks.engines.encoders.reweighting import Products, fitted_weights
 from tasks.errors import CorpusError, MissingStageError, ParamsError, SourceError, nearest
@@ -31,15 +31,6 @@ _STREAM = 33
 """Of the study's seed."""
 
 
-def opened(study: Study) -> Decomposed:
-    """The target with its parts, in float32.
-
-    Raises:
-        EngineError: it is not there, or its parts are not known.
-    """
-    return encoder.decomposed(str(own(study).target), study.embed.batch_size)
-
-
 def repair(study: Study, texts: pl.DataFrame) -> tuple[repaired.Repair, pl.DataFrame]:
     """The repair that a study asks for, and the pairs it was fitted on (rows of tables.REPAIR_PAIRS).
 
@@ -51,7 +42,7 @@ def repair(study: Study, texts: pl.DataFrame) -> tuple[repaired.Repair, pl.DataF
     """
     asked = own(study).repair
     assert asked is not None  # noqa: S101 - called only where it is
-    decomposed = opened(study)
+    decomposed = units.opened(str(own(study).target), study)
     names = decomposed.parts.names
     if asked.ablate:
         if unknown := [one for one in asked.ablate if one not in names]:

@@ -5,29 +5,23 @@ Each encoder is held to its own threshold where params leave that to the encoder
 tells apart were not asked for their meaning and count as differing, as they were written to.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks import paths
 from tasks.engines.encoders import encoder, repaired
 from tasks.engines.roles import Encoder
 from tasks.kinds.encoder_failures import tables, views
 from tasks.kinds.encoder_failures.fresh import held_out_sentences
 from tasks.kinds.encoder_failures.params import AUTO, own
 from tasks.kinds.encoder_failures.scale import chosen_threshold, threshold_of
+from tasks.kinds.encoder_failures.told import AFTER, BEFORE, NEAREST
 from tasks.records import Predicate
-from tasks.store import frames
 from tasks.study import Study
 
-BEFORE, AFTER = "before", "after"
-NEAREST = 10
-"""A search brings so many."""
 N_PAIRS = 500
 """Pairs that must stay together, of each sort, at most."""
 LEAST = 20
@@ -122,64 +116,6 @@ def price(study: Study, sides: Sides, texts: pl.DataFrame) -> pl.DataFrame:
                 }
             )
     return pl.DataFrame(rows, schema=tables.PRICE)
-
-
-def read(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Rows of the table of that name; none of an encoder that was not repaired."""
-    if not (folder / f"{name}.parquet").is_file():
-        return []
-    schema = {"mended": tables.MENDED, "price": tables.PRICE}[name]
-    return frames.read(folder, f"{name}.parquet", schema).to_dicts()
-
-
-def sides(rows: Sequence[dict[str, Any]], by: str) -> dict[str, dict[str, Any]]:
-    """By predicate or sort of pairs: its row before and after."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        found.setdefault(row[by], {})[row["encoder"]] = row
-    return found
-
-
-def headline(study: Study) -> dict[str, dict[str, Any]]:
-    """Of a repaired encoder: each tested failure before and after, and the price.
-
-    Raises:
-        MissingStageError: score has not run.
-        StoreError: a table is damaged.
-    """
-    score = paths.output(study.name, "score")
-    frozen = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)
-    names = dict(frozen.select("predicate_id", "predicate").iter_rows())
-    told = {names[id_]: both for id_, both in sides(read(score, "mended"), "predicate_id").items()}
-    found = {
-        name: {
-            "before": both[BEFORE]["validity"],
-            "after": both[AFTER]["validity"],
-            "fitted": both[AFTER]["fitted"],
-            **{key: both[AFTER][key] for key in ("lo", "hi", "n")},
-        }
-        for name, both in told.items()
-    }
-    for sort, both in sides(read(score, "price"), "pairs").items():
-        found[sort] = {
-            f"{what}_{side}": both[side][what] for what in ("close", "recall") for side in (BEFORE, AFTER)
-        } | {"n": both[AFTER]["n"]}
-    return found
-
-
-def lines(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The same as a person reads it."""
-    return [
-        f"  {_SORTS[name]} ({one['n']:,}): {one['close_before']:.0%} -> {one['close_after']:.0%} still taken "
-        f"for one text; {one['recall_before']:.0%} -> {one['recall_after']:.0%} among the {NEAREST} nearest"
-        if name in _SORTS
-        else f"  repaired{'' if one['fitted'] else ' (not fitted on)'}: V {one['before']:+.2f} -> "
-        f"{one['after']:+.2f} [{one['lo']:+.2f}, {one['hi']:+.2f}] of {name}"
-        for name, one in told.items()
-    ]
-
-
-_SORTS = {"paraphrases": "pairs that mean the same", "documents": "pairs of one document"}
 
 
 def _recall(

@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from tasks.engines.encoders import repaired
 from tasks.kinds import Outputs, Section
-from tasks.kinds.encoder_failures import mended, tables
+from tasks.kinds.encoder_failures import tables, told
 from tasks.kinds.encoder_failures.params import AUTO
 from tasks.store import frames
+from tasks.study.params import REPAIRED
 
 Row = dict[str, Any]
 SIZE, EDGE = 220, 8
@@ -84,7 +84,7 @@ def section(outputs: Outputs) -> Section:
         values=page_values(read_probe(outputs), outputs),
         is_evidence=True,
         # What a repair did is to be seen, the more so where no failure is left.
-        needs_findings=not repaired.is_repaired(outputs.study.embed.encoder),
+        needs_findings=not outputs.study.embed.encoder.startswith(REPAIRED),
         lead="lead.html",
     )
 
@@ -101,8 +101,8 @@ def read_probe(outputs: Outputs) -> Probe:
         transfer=frames.read(score, "transfer.parquet", tables.TRANSFER).to_dicts(),
         retrieval=frames.read(score, "retrieval.parquet", tables.RETRIEVAL).to_dicts(),
         curve=_by_predicate(frames.read(score, "curve.parquet", tables.CURVE)),
-        mended=mended.read(score, "mended"),
-        price=mended.read(score, "price"),
+        mended=told.read(score, "mended"),
+        price=told.read(score, "price"),
         mined=frames.read_manifest(outputs.folder["propose"]),
     )
 
@@ -151,9 +151,9 @@ def page_values(probe: Probe, outputs: Outputs) -> Row:
         "heat": heat(probe.transfer, names),
         "mended": [
             {**both, "name": names[id_], "number": numbers.get(id_)}
-            for id_, both in mended.sides(probe.mended, "predicate_id").items()
+            for id_, both in told.sides(probe.mended, "predicate_id").items()
         ],
-        "price": list(mended.sides(probe.price, "pairs").values()),
+        "price": list(told.sides(probe.price, "pairs").values()),
         "searches": [{**row, "name": names[row["predicate_id"]]} for row in probe.retrieval],
     }
 
