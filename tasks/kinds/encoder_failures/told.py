@@ -9,7 +9,7 @@ from tasks.kinds.encoder_failures import tables
 from tasks.store import frames
 from tasks.study import Study
 
-BEFORE, AFTER = "before", "after"
+_SIDES = BEFORE, AFTER = "before", "after"
 NEAREST = 10
 """A search brings so many."""
 
@@ -43,8 +43,7 @@ def headline(study: Study) -> dict[str, dict[str, Any]]:
     told = {names[id_]: both for id_, both in sides(read(score, "mended"), "predicate_id").items()}
     found = {
         name: {
-            "before": both[BEFORE]["validity"],
-            "after": both[AFTER]["validity"],
+            **{f"{what}_{side}": both[side][what] for what in ("success", "validity") for side in _SIDES},
             "fitted": both[AFTER]["fitted"],
             **{key: both[AFTER][key] for key in ("lo", "hi", "n")},
         }
@@ -52,7 +51,7 @@ def headline(study: Study) -> dict[str, dict[str, Any]]:
     }
     for sort, both in sides(read(score, "price"), "pairs").items():
         found[sort] = {
-            f"{what}_{side}": both[side][what] for what in ("close", "recall") for side in (BEFORE, AFTER)
+            f"{what}_{side}": both[side][what] for what in ("close", "recall") for side in _SIDES
         } | {"n": both[AFTER]["n"]}
     return found
 
@@ -63,8 +62,9 @@ def lines(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
         f"  {_SORTS[name]} ({one['n']:,}): {one['close_before']:.0%} -> {one['close_after']:.0%} still taken "
         f"for one text; {one['recall_before']:.0%} -> {one['recall_after']:.0%} among the {NEAREST} nearest"
         if name in _SORTS
-        else f"  repaired{'' if one['fitted'] else ' (not fitted on)'}: V {one['before']:+.2f} -> "
-        f"{one['after']:+.2f} [{one['lo']:+.2f}, {one['hi']:+.2f}] of {name}"
+        else f"  repaired{'' if one['fitted'] else ' (not fitted on)'}: fail "
+        f"{one['success_before']:.0%} -> {one['success_after']:.0%}, V {one['validity_before']:+.2f} -> "
+        f"{one['validity_after']:+.2f} [{one['lo']:+.2f}, {one['hi']:+.2f}] of {name}"
         for name, one in told.items()
     ]
 
