@@ -18,7 +18,7 @@ from tests.tiny_encoder import save_tiny_encoder
 
 FIRST: dict[str, Any] = captions_study(
     embed={"encoder": "tiny"},
-    encoder_failures={"threshold": 0.98, "margin": 0.0},
+    encoder_failures={"threshold": 0.98, "margin": 0.0, "fresh": 40},
     record={"max_refusal_share": 1.0},
 )
 MEND: dict[str, Any] = {

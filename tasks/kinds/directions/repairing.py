@@ -114,9 +114,15 @@ def pairs_of(study: Study) -> tuple[pl.DataFrame, float]:
     for differs, what in ((1, "that differ in meaning (differs 1)"), (0, "that mean the same (differs 0)")):
         if (n := pairs.filter(differs=differs).height) < LEAST_PAIRS:
             raise CorpusError(
-                f"{where}: wanted {LEAST_PAIRS} pairs or more {what}, got {n}. Bring more of them."
+                f"{where}: wanted {LEAST_PAIRS} pairs or more {what}, got {n}. {_more(asked.failures)}"
             )
     return pairs, asked.threshold or threshold
+
+
+def _more(failures: str | None) -> str:
+    if failures is None:
+        return "Bring more of them."
+    return f"{failures} has them of what it confirmed with `engine: embedded`. Or write `pairs: FILE`."
 
 
 def _read(study: Study, name: str, where: str) -> pl.DataFrame:
