@@ -9,7 +9,8 @@ import pytest
 
 from tasks.__main__ import main
 from tasks.engines.encoders import encoder
-from tasks.errors import EngineError, NatstatError
+from tasks.errors import EngineError, FrozenError
+from tasks.kinds.encoder_failures import views
 from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.study import load
 from tests.captions_study import captions_study, save_captions
@@ -138,9 +139,20 @@ def test_a_part_that_is_ablated_adds_its_mean(done: Project, monkeypatch: pytest
     assert made["weights"]["h0.1"] == 0
     assert list(made["means"]) == ["h0.1"]
     done.params(captions=FIRST, mend=MEND, after=AFTER)
-    with pytest.raises(NatstatError, match=r"embed\.encoder") as caught:  # another encoder by now
-        done.run("after", "verify")
+    with pytest.raises(FrozenError) as caught:  # another encoder by now
+        views.under_test(load("after"))
     assert "dvc repro -f embed@after" in str(caught.value)
+
+
+def test_the_same_pairs_give_the_same_bytes(done: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(done.folder)
+    done.params(captions=FIRST, mend=MEND, after=AFTER)
+    left = []
+    for _ in range(2):
+        done.run("mend", "score")
+        left.append({f.name: f.read_bytes() for f in (done.folder / "data/mend/6_scores").iterdir()})
+    assert left[0] == left[1]
+    assert {"repair.json", "repair_pairs.parquet", "causal.parquet"} <= left[0].keys()
 
 
 @pytest.fixture
