@@ -189,6 +189,7 @@ def test_params_that_cannot_be_are_one_line(
     [
         ({"after": ".gitkeep"}, "wanted `after: mend/6_scores`"),
         ({"after": "mend"}, "wanted a study and the folder of a stage"),
+        ({"after": "after/6_scores", "embed": {"encoder": "repaired:after"}}, "which is its own"),
         ({"after": "../x/6_scores"}, "wanted a study and the folder of a stage"),
         (
             {"embed": {"encoder": "tiny"}, "encoder_failures": {"transfer": ["repaired:x"]}},

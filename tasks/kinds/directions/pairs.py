@@ -10,7 +10,7 @@ from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
 
 MOST_PAIRS = 400
-"""Pairs of each sort (that differ, and that do not) that weights are fitted on: each takes 200 KB."""
+"""Pairs of each sort (that differ, and that do not) that weights are fitted on: each takes some 350 KB."""
 LEAST_PAIRS = 20
 THRESHOLD = 0.9
 _COLUMNS = ("left", "right", "differs")
