@@ -14,7 +14,7 @@ from jaxtyping import Float
 from tasks.engines.encoders import repaired, units
 from tasks.engines.encoders.parts import Decomposed
 from tasks.engines.encoders.reweighting import Products, fitted_weights
-from tasks.errors import ParamsError, nearest
+from tasks.errors import CorpusError, ParamsError, nearest
 from tasks.kinds.directions import pairs, tables
 from tasks.kinds.directions.encoding import fitted_on
 from tasks.kinds.directions.params import own
@@ -60,10 +60,23 @@ def _ablated(
 def _fitted(
     study: Study, decomposed: Decomposed, found: pl.DataFrame, threshold: float
 ) -> tuple[repaired.Repair, pl.DataFrame]:
+    """Weights by pairs that differ, and by those that mean the same and are taken for one text already.
+
+    What the target keeps together is to stay together. What it tells apart though it means the same is left
+    as it is: drawn together it would draw together all texts.
+    """
     drawn = pairs.drawn(study, found)
-    sides = [_added(decomposed, drawn[side].to_list()) for side in ("left", "right")]
-    products = Products.of(*sides)
+    products = Products.of(*(_added(decomposed, drawn[side].to_list()) for side in ("left", "right")))
     differs = (drawn["differs"] == 1).to_numpy()
+    used = differs | (products.cosines(np.ones(len(decomposed.parts.names))) >= threshold)
+    drawn, differs = drawn.filter(used), differs[used]
+    products = Products(products.across[used], products.left[used], products.right[used])
+    if (n := int((~differs).sum())) < pairs.LEAST_PAIRS:
+        raise CorpusError(
+            f"studies.{study.name}.directions.repair: wanted {pairs.LEAST_PAIRS} pairs or more that mean the "
+            f"same and that {own(study).target} takes for one text, at a cosine of {threshold:g}, got {n}. "
+            "Bring more of them, or lower repair.threshold."
+        )
     weights = fitted_weights(products, differs, threshold)
     shown_failures = drawn.filter(differs)["failure"].value_counts(sort=True).rows()
     made = repaired.written(
@@ -72,7 +85,7 @@ def _fitted(
         weights,
         {},
         fitted_on={name or "without a name": n for name, n in shown_failures},
-        paraphrases=int((~differs).sum()),
+        paraphrases=n,
         threshold=threshold,
     )
     told = drawn.with_columns(

@@ -89,7 +89,8 @@ LESSONS = pl.Schema(
     }
 )
 """`6_scores/lessons.parquet`: what a repair may be fitted on. Sentences of the exploration half, edited to
-show a confirmed failure (`differs` 1), or said in other words (0, no failure). Empty of `engine: llm`."""
+show a confirmed failure (`differs` 1), or in other words that the encoder takes for the same (0, without a
+failure). Empty of `engine: llm`."""
 
 MENDED = pl.Schema(
     {
