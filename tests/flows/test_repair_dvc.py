@@ -44,12 +44,14 @@ def test_dvc_sees_what_a_study_rests_on(repairs: Project) -> None:
 
 @pytest.mark.long
 def test_a_new_repair_makes_what_names_it_stale(repairs: Project) -> None:
-    said = dvc(repairs.folder, "repro", "report@a-last")
-    assert ran(said, "mend")[-1] == "score"
-    assert ran(said, "a-last")[-1] == "report"
-    assert ran(dvc(repairs.folder, "repro", "report@a-last"), "a-last") == []
+    said = dvc(repairs.folder, "repro", "embed@a-last")
+    assert ran(said, "captions")[-1] == ran(said, "mend")[-1] == "score"
+    assert ran(said, "a-last") == ["collect", "embed"]
+    assert not any(
+        ran(dvc(repairs.folder, "repro", "embed@a-last"), name) for name in ("captions", "mend", "a-last")
+    )
     block = {"target": "tiny", "repair": {"failures": "captions", "threshold": 0.97}}
     change(repairs, "mend", directions=block)
-    said = dvc(repairs.folder, "repro", "report@a-last")
-    assert ran(said, "a-last")[0] == "embed"
+    said = dvc(repairs.folder, "repro", "embed@a-last")
+    assert ran(said, "a-last") == ["embed"]
     assert not ran(said, "captions")
