@@ -110,6 +110,9 @@ def test_the_price_is_told_on_new_sentences(done: Project) -> None:
     assert price.filter(pairs="paraphrases")["encoder"].to_list() == ["before", "after"]
     assert price["close"].is_between(0, 1).all()
     assert price["recall"].is_between(0, 1).all()
+    before, after = price.filter(pairs="paraphrases").iter_rows(named=True)
+    assert before["kept"] == 1
+    assert after["kept"] * before["close"] <= after["close"] + 1e-9
 
 
 def test_page_and_show_tell_all_of_it(
