@@ -112,7 +112,7 @@ def collected(study: Study) -> Collected:
     )
     drawn = split(linked, study.seed, study.collect.explore_share)
     texts, documents = (frames.conform(drawn, schema) for schema in (frames.TEXTS, frames.DOCUMENTS))
-    copied = notes.near_duplicates(drawn)
+    copied = notes.near_duplicates(drawn if known is None else known.named(drawn))
     check_sizes(texts, names, copied, kind)
     surveyed = kind.survey(study, texts, gathered.tables)
     recorded, noted = _recorded(study, drawn)
@@ -143,6 +143,7 @@ def collected(study: Study) -> Collected:
         "warnings": [
             *gathered.read.get("warnings", []),
             *(known.warnings if known else []),
+            *(known.apart(texts, names) if known and looks else []),
             *surveyed.pop("warnings", []),
             *alarms,
             *notes.of_families(copied, kind.words.alike),
@@ -157,7 +158,7 @@ def collected(study: Study) -> Collected:
         **surveyed,
         **({"remarks": remarks} if is_answers else {}),
         **({"recorded": noted} if noted else {}),
-        **({"pictures": {"n": known.facts.height, "unreadable": known.bad}} if known else {}),
+        **({"pictures": known.counted()} if known else {}),
     }
     paid = frames.from_records(gathered.calls, frames.CALLS).sort("request_hash")
     return Collected(texts, documents, recorded, manifest, gathered.tables, paid, known)

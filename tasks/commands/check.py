@@ -49,10 +49,16 @@ def preview(study: Study) -> dict[str, Any]:
     if kind.tests_encoders:
         embed.open_all(study)
     units = kind.units(study, found.texts)
-    told = {} if kind.tests_encoders else reading(study, found.texts["text"].to_list())
+    told = {} if kind.tests_encoders else reading(study, said(found))
     told |= {"asked": asked(study, found)}
     told |= {"unasked": missing} if missing else {}
     return {"kind": study.kind, **told, **found.manifest, **kind.forecast(study), **power(study, units)}
+
+
+def said(found: Collected) -> list[str]:
+    """The texts; of pictures the captions that say something."""
+    texts = found.texts["text"]
+    return (texts if found.pictures is None else texts.filter(texts != "")).to_list()
 
 
 def reading(study: Study, texts: Sequence[str]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; in neither group: "
         f"{found['read'].get('rows_of_neither', 0):,}; cut to length: {found['n_cut']:,}",
         f"  texts that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
-        *[f"  {what}: {where}" for what, where in changes(found)],
+        *[f"  {what}: {where}" for what, where in (*pictures(found), *changes(found))],
         *families(found["near_duplicates"], "texts"),
         *[f"  {line}" for line in answered.lines(found["read"])],
         *[f"  {note}" for note in found["notes"]],
@@ -52,6 +52,23 @@ def changes(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         (CHANGES[kind], ", ".join(_of_group(found, counted, group) for group in counted["n"]))
         for kind, counted in found.get("changed", {}).items()
     ]
+
+
+def pictures(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many pictures were read, in which formats, and how large they are."""
+    if not (told := found.get("pictures")):
+        return []
+    formats = ", ".join(f"{n:,} {name}" for name, n in told["formats"].items())
+    n_bad = sum(one["n"] for one in told["unreadable"].values())
+    left = f"; {n_bad:,} could not be read" if n_bad else ""
+    sides = " x ".join(_range(told[side]) for side in ("width", "height"))
+    return [("pictures", f"{formats}{left}"), ("pixels, width x height", sides)]
+
+
+def _range(side: Mapping[str, float]) -> str:
+    if side["least"] == side["most"]:
+        return f"{side['least']:,}"
+    return f"{side['least']:,} to {side['most']:,} (median {side['median']:,.0f})"
 
 
 def _of_group(found: Mapping[str, Any], counted: Mapping[str, Any], group: str) -> str:

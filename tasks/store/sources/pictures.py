@@ -26,20 +26,26 @@ PICTURE, PATH = "_picture", "_path"
 """Columns with the place of each picture (places.py), and how the user knows it."""
 OF_PICTURES = cs.by_name(PICTURE, PATH, "media", require_all=False)
 """What rows that are pictures bring to collect, and other rows lack."""
+_OF_SYSTEMS = frozenset({"Thumbs.db", "ehthumbs.db"})
+"""What systems leave in folders of pictures; by its name it could be a database."""
 _AT_ONCE = 50_000
 """Names that are kept as Python's, before they become a column."""
 
 
-def found(base: Path, path: str | None, readable: frozenset[str]) -> pl.DataFrame | None:
+def found(
+    base: Path, path: str | None, readable: frozenset[str], apart: Path | None = None
+) -> pl.DataFrame | None:
     """A row a picture of what `collect.path` names, by name; None where it names no pictures.
 
     Args:
         base: the study's data.
         path: a folder, zip, glob or picture inside it, or None for all of it.
-        readable: endings of tables and texts: a folder with one is no folder of pictures.
+        readable: endings of tables and texts.
+        apart: a file that is read for another purpose.
 
     Raises:
-        SourceError: a zip or folder cannot be looked into, a link leaves `base`, or a name is no UTF-8.
+        SourceError: a zip or folder cannot be looked into, a link leaves `base`, a name is no UTF-8, or there
+            are both pictures and other files that can be read.
     """
     wanted = PurePath(path or ".")
     if wanted.is_absolute() or ".." in wanted.parts:
@@ -48,31 +54,47 @@ def found(base: Path, path: str | None, readable: frozenset[str]) -> pl.DataFram
     if place.suffix.lower() == ".zip" and place.is_file():
         return _of_zip(place, base)
     if place.is_dir():
-        return _of_files(_files(place), base, readable)
-    if place.suffix.lower() in ENDINGS and place.is_file():
-        return _of_files([place], base, readable)
-    if path and base.is_dir() and PurePath(path).suffix.lower() in {*ENDINGS, ".*", ""} and "*" in path:
-        return _of_files((one for one in base.glob(path) if one.is_file()), base, readable)
-    return None
+        files: Iterable[os.DirEntry[str] | Path] = _files(place)
+    elif place.suffix.lower() in ENDINGS and place.is_file():
+        files = [place]
+    elif path and base.is_dir() and PurePath(path).suffix.lower() in {*ENDINGS, ".*", ""} and "*" in path:
+        files = (one for one in base.glob(path) if one.is_file())
+    else:
+        return None
+    return _of_files(files, base, readable, None if apart is None else os.fspath(apart))
 
 
 def _of_files(
-    files: Iterable["os.DirEntry[str] | Path"], base: Path, readable: frozenset[str]
+    files: Iterable["os.DirEntry[str] | Path"], base: Path, readable: frozenset[str], apart: str | None
 ) -> pl.DataFrame | None:
     parts: list[pl.Series] = []
     names: list[str] = []
+    picture = other = ""
+    top = base if base.is_dir() else base.parent
     for entry in files:
         ending = PurePath(entry.name).suffix.lower()
-        if ending in readable:
-            return None
+        if ending in readable and entry.name not in _OF_SYSTEMS and os.fspath(entry) != apart:
+            other = other or os.path.relpath(entry, top)
         if ending in ENDINGS:
             file = os.fspath(entry)
             _check(entry, Path(file), base)
-            names.append(os.path.relpath(file, base if base.is_dir() else base.parent))
+            picture = os.path.relpath(file, top)
+            names.append(picture)
+        if picture and other:
+            raise _both(base, picture, other)
         if len(names) == _AT_ONCE:
             parts.append(pl.Series("file", names, dtype=pl.String))
             names = []
     return _rows(pl.concat([*parts, pl.Series("file", names, dtype=pl.String)]).sort(), f"{base}/")
+
+
+def _both(base: Path, picture: str, other: str) -> SourceError:
+    """Which of them is meant would be a guess."""
+    return SourceError(
+        f"{shown(base)}: holds pictures and files of other formats ({picture}, {other}). Write under collect "
+        f'path: "**/*{PurePath(picture).suffix}" for the pictures, path: "{other}" for the other (and '
+        "picture: COLUMN where it names pictures), or move one of them away."
+    )
 
 
 def _rows(file: pl.Series, prefix: str) -> pl.DataFrame | None:

@@ -137,7 +137,10 @@ class Reader:
     def _pictures(self, key: str, path: str | None) -> tuple[list[Part], str, bool] | None:
         """The same where the path names pictures; None where it does not."""
         base, column = self._study.data_path, self._study.collect.picture
-        rows = None if column else pictures.found(base, path, frozenset({*locate.FORMATS, ".gz"}))
+        if column:
+            return None
+        apart = locate.verdicts_file(self._study)
+        rows = pictures.found(base, path, frozenset({*locate.FORMATS, ".gz"}), apart)
         if rows is None:
             return None
         place = base / path if path else base
