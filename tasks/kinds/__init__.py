@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
+from tasks import paths
 from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
 from tasks.kinds.parts import (
@@ -52,9 +53,6 @@ __all__ = [
     "names",
     "tested",
 ]
-
-SHARED = ("fitted",)
-"""Packages here that are no kind: what several kinds are made of."""
 
 
 class Kind:
@@ -352,7 +350,7 @@ class _Actors:
 def names() -> list[str]:
     """All kinds there are: folders here that are packages."""
     found = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    return sorted(name for name in found if name not in SHARED)
+    return sorted(name for name in found if name not in paths.SHARED)
 
 
 def load(name: str) -> Kind:

@@ -371,7 +371,7 @@ def test_near_copies_and_sizes_are_told_by_path(project: Project, seen: Path) ->
     assert found["pictures"]["width"] == {"least": 32, "median": 64.0, "most": 64}
     assert f"pictures: {2 * N} png, 8 webp" in said
     assert "32 to 64 (median 64) x 32 to 64 (median 64)" in said
-    assert "languages" not in found and "encoder" not in said
+    assert not found["unread"] and "encoder" not in said
     # Which half a family falls into is drawn; examples are of the exploration half.
     examples = [one for family in found["near_duplicates"]["examples"] for one in family["texts"]]
     assert all(one.startswith("a/") for one in examples) and bool(examples) == ("like" in said)

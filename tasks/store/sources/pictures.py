@@ -54,7 +54,7 @@ def found(
     if place.suffix.lower() == ".zip" and place.is_file():
         return _of_zip(place, base)
     if place.is_dir():
-        files: Iterable[os.DirEntry[str] | Path] = _files(place)
+        files: Iterable[os.DirEntry[str] | Path] = walked(place)
     elif place.suffix.lower() in ENDINGS and place.is_file():
         files = [place]
     elif path and base.is_dir() and PurePath(path).suffix.lower() in {*ENDINGS, ".*", ""} and "*" in path:
@@ -126,7 +126,7 @@ def _is_picture(member: zipfile.ZipInfo) -> bool:
     return not member.is_dir() and not is_hidden and name.suffix.lower() in ENDINGS
 
 
-def _files(folder: Path) -> Iterator["os.DirEntry[str]"]:
+def walked(folder: Path) -> Iterator["os.DirEntry[str]"]:
     """Files below a folder, hidden ones aside, none of them kept."""
     try:
         with os.scandir(folder) as entries:
@@ -134,7 +134,7 @@ def _files(folder: Path) -> Iterator["os.DirEntry[str]"]:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    yield from _files(Path(entry.path))
+                    yield from walked(Path(entry.path))
                 elif entry.is_file() or entry.is_symlink():
                     yield entry
     except OSError as error:

@@ -113,7 +113,7 @@ class Reader:
             SourceError: a file or query cannot be used, or there is no row.
         """
         params, study = self._study.collect, self._study
-        if (found := self._pictures(key, source.path or params.path)) is not None:
+        if (found := self.pictures(key, source.path or params.path)) is not None:
             return found
         files = locate.files_of(study, source.path or params.path)
         formats = {locate.format_of(file) for file in files}
@@ -134,7 +134,7 @@ class Reader:
             raise SourceError(f"{label}: has columns {listed(parts[0].rows.columns)}, but no rows.")
         return parts, label, formats == {"text"}
 
-    def _pictures(self, key: str, path: str | None) -> tuple[list[Part], str, bool] | None:
+    def pictures(self, key: str, path: str | None) -> tuple[list[Part], str, bool] | None:
         """The same where the path names pictures; None where it does not."""
         base, column = self._study.data_path, self._study.collect.picture
         if column:
