@@ -32,6 +32,8 @@ KINDS = ("measure", "class")
 """Of definitions that are of a picture, not of its caption."""
 PROBABILITIES = (0.02, 0.1, 0.5)
 """Thresholds tried for each class: lower ones are met by pictures that only resemble it."""
+SURE = 0.5
+"""From this probability on a class is likelier than all others together, and is said to be shown."""
 DIGITS = 3
 """Digits a threshold is rounded to."""
 GREYISH = 0.01
@@ -232,7 +234,9 @@ def _thresholds(measures: pl.DataFrame) -> list[dict[str, Any]]:
 def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the picture ...'."""
     if definition["kind"] == "class":
-        return f"shows {with_article(definition['name'])} (probability over {definition['more_than']:g})"
+        least = definition["more_than"]
+        shows = "shows" if least >= SURE else "shows something like"
+        return f"{shows} {with_article(definition['name'])} (class probability over {100 * least:.6g} %)"
     name, side = definition["measure"], "more_than" if "more_than" in definition else "less_than"
     for measure, of_side, cut, said in NATURAL:
         if (measure, of_side, cut) == (name, side, definition[side]):
