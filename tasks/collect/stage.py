@@ -83,7 +83,7 @@ def collected(study: Study) -> Collected:
     gathered = kind.gather(study)
     names = gathered.names
     _each_group(gathered.rows, names, "no rows", "Check the groups under collect.")
-    held, known = gathered.rows, None
+    held, known, n_alone = gathered.rows, None, 0
     if PICTURE in held.columns:
         if not kind.reads_pictures:
             raise CorpusError(
@@ -91,6 +91,7 @@ def collected(study: Study) -> Collected:
                 "texts, or another kind."
             )
         held, known = read(held, study.data_path)
+        held, n_alone = answers.whole(held)
         _each_group(held, names, "no picture that can be read", "Check its files.")
     rows, counts = clean(held, study.collect)
     _each_group(
@@ -108,7 +109,8 @@ def collected(study: Study) -> Collected:
     linked = link(
         kept,
         study.collect.near_duplicates if kind.joins_near_duplicates else None,
-        None if known is None else families(known),
+        # Two pictures of one prompt may be alike; what is drawn for a half are the prompts.
+        None if known is None or is_answers else families(known),
     )
     drawn = split(linked, study.seed, study.collect.explore_share)
     texts, documents = (frames.conform(drawn, schema) for schema in (frames.TEXTS, frames.DOCUMENTS))
@@ -143,6 +145,7 @@ def collected(study: Study) -> Collected:
         "warnings": [
             *gathered.read.get("warnings", []),
             *(known.warnings if known else []),
+            *answers.of_alone(n_alone),
             *surveyed.pop("warnings", []),
             *alarms,
             *notes.of_families(copied, kind.words.alike),
@@ -234,7 +237,7 @@ def _some_answered(rows: pl.DataFrame) -> None:
     """
     if "context" not in rows.columns:
         return
-    filled = rows.filter(pl.col("text").str.strip_chars() != "")
+    filled = rows.filter(answers.is_there(rows))
     if not filled.select("identity", "group").unique()["identity"].is_duplicated().any():
         raise CorpusError(
             "wanted prompts with two answers, got none after collect.ignore and collect.mask: they leave "
