@@ -11,7 +11,7 @@ from tasks.commands import output
 from tasks.errors import MissingStageError
 from tasks.report import counts
 from tasks.report.findings import findings
-from tasks.store import frames
+from tasks.store import frames, media
 from tasks.study import Study
 
 
@@ -85,7 +85,8 @@ def found_by(study: Study) -> dict[str, Any]:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The same as a person reads it."""
     kept, walk, kind = found["discoveries"], found["walk"], kinds.load(found["kind"])
-    words, is_bits = kind.words, kind.scale == "bits"
+    words = kind.speaks(of_pictures=media.are_there(found["study"]))
+    is_bits = kind.scale == "bits"
     digits = "+.3f" if is_bits else "+.2f"
     lines = [
         f"{found['study']}: {len(kept)} of {found['n_tested']} tested hypotheses are discoveries. Report: "
