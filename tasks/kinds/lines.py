@@ -27,8 +27,8 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
     for group, name in found["names"].items():
         explore, confirm = found["explore_texts"][group], found["confirm_texts"][group]
         lines.append(
-            f"  {group}  {name:<{width}}  {explore + confirm:>9,} {corpus(found)}: {explore:,} to propose from, "
-            f"{confirm:,} to test on"
+            f"  {group}  {name:<{width}}  {explore + confirm:>9,} {corpus(found)}: {explore:,} to propose "
+            f"from, {confirm:,} to test on"
         )
     return [
         *lines,

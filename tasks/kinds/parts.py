@@ -149,12 +149,10 @@ class Words:
 
     def of_pictures(self) -> "Words":
         """The same of rows that are pictures."""
-        said = {one.name: getattr(self, one.name) for one in fields(self)}
-        seen = {
-            name: of_pictures(one) if isinstance(one, str) else tuple(map(of_pictures, one))
-            for name, one in said.items()
-        }
-        return replace(self, **seen | {"extent": "size", "larger": "larger"})
+        said: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name, one in said.items():
+            said[name] = of_pictures(one) if isinstance(one, str) else tuple(map(of_pictures, one))
+        return replace(self, **{**said, "extent": "size", "larger": "larger"})
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,6 @@ def baselines(judged: Judged, counted: Surface) -> pl.DataFrame:
     score[of.rows[:, 0]] = (1 + np.sign(of.differences(counted.value))) / 2
     score[of.rows[:, 1]] = 1 - score[of.rows[:, 0]]
     status = np.zeros(score.shape, dtype=np.uint8)
-    graded = [judged.predicates[0]] * len(counted.names)
+    graded = [judged.predicates[0]] * len(counted.said)
     found = estimates(Judged(judged.study, judged.rows, graded, score, status), judged.study.score.level)
-    said = [f"has more {name.removeprefix('n_')}" for name in counted.names]
-    return frames.conform(found.with_columns(pl.Series("baseline", said)), frames.BASELINES)
+    return frames.conform(found.with_columns(pl.Series("baseline", counted.said)), frames.BASELINES)

@@ -31,11 +31,18 @@ FORM = ("lines", "list items", "headings", "bold", "code", "links")
 """What an answer is set in: layout and Markdown."""
 
 
-LOOKS = (
-    "megapixels", "aspect", "lightness", "contrast", "saturation", "colourfulness", "n_colours", "edges",
-    "fineness",
-)  # fmt: skip
-"""Measures of a picture that say nothing of what is in it; none is below 0."""
+LOOKS = {
+    "megapixels": "has more pixels",
+    "aspect": "is wider for its height",
+    "lightness": "is lighter",
+    "contrast": "has more contrast",
+    "saturation": "is more saturated",
+    "colourfulness": "is more colourful",
+    "n_colours": "has more colours",
+    "edges": "has more edges",
+    "fineness": "has finer detail",
+}
+"""Measures of a picture that say nothing of what is in it, none below 0; and what has more of each."""
 SIZE = "megapixels"
 
 
@@ -43,7 +50,8 @@ SIZE = "megapixels"
 class Surface:
     """What is counted of each answer."""
 
-    names: tuple[str, ...]
+    said: tuple[str, ...]
+    """Of what has more of each."""
     value: Float[np.ndarray, "row count"]
     size: int
     """Column that says how long a text is, or how large a picture."""
@@ -63,11 +71,13 @@ def of(study_name: str, rows: pl.DataFrame) -> Surface:
     if media.are_pictures(rows):
         known = media.measures(study_name).select("media", *LOOKS)
         found = rows.select("media").join(known, on="media", how="left", maintain_order="left")
-        value = found.select(LOOKS).to_numpy().astype(np.float64)
-        return Surface(LOOKS, value, LOOKS.index(SIZE), "size", ())
+        value = found.select(*LOOKS).to_numpy().astype(np.float64)
+        return Surface(tuple(LOOKS.values()), value, list(LOOKS).index(SIZE), "size", ())
     names = tuple(COUNTS)
     form = tuple(names.index(name) for name in FORM)
-    return Surface(names, counted(rows), names.index(LENGTH), "length", form)
+    return Surface(
+        tuple(f"has more {name}" for name in names), counted(rows), names.index(LENGTH), "length", form
+    )
 
 
 def counted(rows: pl.DataFrame) -> Float[np.ndarray, "row count"]:
