@@ -9,6 +9,7 @@ import polars as pl
 from tasks import kinds, paths, study
 from tasks.commands import output
 from tasks.errors import MissingStageError
+from tasks.kinds.parts import of_pictures
 from tasks.report import counts
 from tasks.report.findings import findings
 from tasks.store import frames, media
@@ -85,7 +86,8 @@ def found_by(study: Study) -> dict[str, Any]:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The same as a person reads it."""
     kept, walk, kind = found["discoveries"], found["walk"], kinds.load(found["kind"])
-    words = kind.speaks(of_pictures=media.are_there(found["study"]))
+    is_seen = media.are_there(found["study"])
+    words = kind.speaks(of_pictures=is_seen)
     is_bits = kind.scale == "bits"
     digits = "+.3f" if is_bits else "+.2f"
     lines = [
@@ -93,7 +95,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"{found['report']}"
     ]
     lines += alarm_lines(found["shuffled"], words.labels)
-    lines += kind.headline_lines(found["headline"])
+    told = kind.headline_lines(found["headline"])
+    lines += [of_pictures(one) for one in told] if is_seen else told
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
     lines += [f"  {told}." for told in found["useless"]]
