@@ -74,7 +74,9 @@ def guess(rows: pl.DataFrame, label: str, asked: Mapping[str, str | None]) -> Gu
     left = rows.drop(asked.get("group") or [], strict=False)
     text = asked.get("text") or (_caption(left) if are_pictures else _text(left, label))
     group = asked.get("group") or _group(rows, text, label)
-    document = asked.get("document") or _document(rows, text, group)
+    # Pictures of one name in two folders need not belong together.
+    are_files = are_pictures and "folder" in rows.columns
+    document = asked.get("document") or (None if are_files else _document(rows, text, group))
     a, b = None, None
     if group != "random":
         held = columns.column_named(rows, group, label, f"--group {group}")

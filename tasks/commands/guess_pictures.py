@@ -23,8 +23,6 @@ _LOOKED_AT = 20
 
 PLACES = (pictures.PICTURE, pictures.PATH)
 """Columns of rows that are pictures, which no file has."""
-_OF_FILES = {*PLACES, "file", "folder"}
-"""Columns where pictures are files of their own."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +80,10 @@ def are_pictures(rows: pl.DataFrame) -> bool:
     return pictures.PICTURE in rows.columns
 
 
-def is_one_pile(rows: pl.DataFrame, asked: Mapping[str, Any]) -> bool:
-    """Whether they are pictures that no folder tells apart, and nothing is asked that would."""
-    if set(rows.columns) != _OF_FILES or asked.get("group"):
-        return False
-    return not 2 <= rows["folder"].n_unique() <= guess.MOST_GROUPS
+def is_one_pile(entry: Mapping[str, Any], rows: pl.DataFrame, asked: Mapping[str, Any]) -> bool:
+    """Whether they are files of pictures that no folder tells apart, and nothing is asked that would."""
+    are_files = are_pictures(rows) and "picture" not in entry.get("collect", {})
+    return are_files and not asked.get("group") and not 2 <= rows["folder"].n_unique() <= guess.MOST_GROUPS
 
 
 def comment(entry: Mapping[str, Any], rows: pl.DataFrame) -> str:

@@ -63,7 +63,7 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         "are_pictures": guess_pictures.are_pictures(rows),
         "comment": guess_pictures.comment(entry, rows),
     }
-    wanted = asked.get("kind") or (_of_one_pile() if guess_pictures.is_one_pile(rows, asked) else None)
+    wanted = asked.get("kind") or (_of_one_pile() if guess_pictures.is_one_pile(entry, rows, asked) else None)
     if wanted and not _compares(wanted):
         whole = _whole_of_kind(entry, rows, label, {**asked, "kind": wanted})
         return _told(known, whole, asked.get("goal"))

@@ -15,7 +15,7 @@ from tasks.commands import output
 from tasks.errors import ParamsError, StoreError, nearest
 from tasks.report import filters, verdicts
 from tasks.report.findings import by_certainty, numbers
-from tasks.store import frames, sheets
+from tasks.store import frames, media, sheets
 from tasks.store.sources.wording import shown
 from tasks.study import Study
 
@@ -97,7 +97,7 @@ def found_by(
     found = {
         "study": asked.name,
         "names": dict(tested.names),
-        "rows": kind.words.rows,
+        "rows": kind.speaks(of_pictures=media.are_there(asked.name)).rows,
         "search": words,
         "verdict": wanted,
         "one": predicate is not None,

@@ -105,6 +105,10 @@ class Kind:
     tables: ClassVar[Mapping[str, pl.Schema]] = {}
     """Tables of its own, by name of the file."""
 
+    def speaks(self, *, of_pictures: bool) -> Words:
+        """How it speaks of its rows [collect, check, cost, show, report]."""
+        return self.words.of_pictures() if of_pictures else self.words
+
     def check(self, study: Study) -> None:
         """Refuses what this kind cannot do [reading params].
 

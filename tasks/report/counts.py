@@ -14,7 +14,7 @@ LABELS = {
     "n_rows": "rows read",
     "n_blank": "blank rows left out",
     "n_merged": "duplicate rows merged",
-    "n_overlap": "texts that stood in both groups",
+    "n_overlap": "{corpus} that stood in both groups",
     "n_texts": "{corpus} kept",
     "near_duplicates": "near-duplicates",
     "n_documents": "documents",

@@ -80,7 +80,7 @@ def test_a_class_that_more_pictures_of_a_show_is_a_proxy(
     classes = np.full((N, 3), 0.01, dtype=np.float32)
     classes[:, 1] = np.where(contrast.in_a, 0.6, 0.05)
     (found,) = pictures.harvest("shows", contrast, seen_of({}, classes), 0.02).candidates
-    assert found.phrase == "shows sunglasses (probability over 0.1)"
+    assert found.phrase == "shows something like sunglasses (class probability over 10 %)"
     assert found.grade == "proxy"
     assert found.effect == pytest.approx(1)
     assert found.definition == {"kind": "class", "index": 1, "name": "sunglasses", "more_than": 0.1}
@@ -225,6 +225,10 @@ def test_natural_cuts_are_read_back(name: str, side: str, cut: float, said: str)
             "shows sunglasses (probability over 0.5)",
             {"kind": "class", "index": 1, "name": "sunglasses", "more_than": 0.5},
         ),
+        (
+            "shows something like an ostrich (class probability over 2.5 %)",
+            {"kind": "class", "index": 0, "name": "ostrich", "more_than": 0.025},
+        ),
     ],
 )
 def test_own_sentences_about_pictures(
@@ -232,6 +236,16 @@ def test_own_sentences_about_pictures(
 ) -> None:
     monkeypatch.setattr(pictures, "class_names", lambda: ("ostrich", "sunglasses"))
     assert picture_forms.part_of(sentence) == part
+
+
+@pytest.mark.parametrize("least", [0.02, 0.1, 0.137, 0.5, 0.9])
+def test_own_sentences_about_classes_are_read_back(least: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "class_names", lambda: ("ostrich", "sunglasses"))
+    definition = {"kind": "class", "index": 0, "name": "ostrich", "more_than": least}
+    said = pictures.phrase(definition)
+    assert picture_forms.part_of(said) == definition
+    # What is less likely than all else together is not said to be there.
+    assert said.startswith("shows an ostrich") == (least >= 0.5)
 
 
 def test_what_is_no_class_is_a_topic(monkeypatch: pytest.MonkeyPatch) -> None:

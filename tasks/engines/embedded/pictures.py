@@ -32,10 +32,16 @@ KINDS = ("measure", "class")
 """Of definitions that are of a picture, not of its caption."""
 PROBABILITIES = (0.02, 0.1, 0.5)
 """Thresholds tried for each class: lower ones are met by pictures that only resemble it."""
+SURE = 0.5
+"""From this probability on a class is likelier than all others together, and is said to be shown."""
 DIGITS = 3
 """Digits a threshold is rounded to."""
 GREYISH = 0.01
 """Below this share of pixels with a tint a picture is called without colour."""
+CAPTIONED = 0.5
+"""Share of exploration pictures with a caption from which on captions are what pictures say."""
+N_NAMED = 5
+"""Classes whose names stand for the words of a picture without a caption."""
 MOSTLY = 0.5
 """Above this share of its pixels a picture is called mostly of a colour."""
 
@@ -134,18 +140,57 @@ class Looks:
         return found
 
     @cached_property
+    def are_captioned(self) -> bool:
+        """As `are_captioned`, of the whole study."""
+        return are_captioned(self._collected)
+
+    @cached_property
+    def _collected(self) -> pl.DataFrame:
+        return frames.read(paths.output(self.study_name, "collect"), "texts.parquet", frames.TEXTS)
+
+    @cached_property
     def classes(self) -> Float[np.ndarray, "text class"] | None:
         """The probability of each class, rows as the texts; None where the encoder tells no classes."""
         folder = paths.output(self.study_name, "embed")
         if not (folder / f"{CLASSES}.npy").exists():
             return None
-        collected = frames.read(paths.output(self.study_name, "collect"), "texts.parquet", frames.TEXTS)
+        collected = self._collected
         row = self.texts.select("text_id").join(
             collected.select("text_id").with_row_index("row"), on="text_id", how="left", maintain_order="left"
         )["row"]
         known: Float[np.ndarray, "text class"] = frames.read_embeddings(folder, collected.height, CLASSES)
         found: Float[np.ndarray, "text class"] = known[row.to_numpy()]
         return found
+
+
+def are_captioned(texts: pl.DataFrame) -> bool:
+    """Whether most pictures of the exploration half have a caption; else classes stand for their words.
+
+    Args:
+        texts: of the study, both halves.
+    """
+    said = texts.filter(half="explore")["text"].str.strip_chars() != ""
+    return float(said.mean() or 0.0) >= CAPTIONED  # type: ignore[arg-type]
+
+
+def words_of(study: Study, texts: pl.DataFrame) -> list[str]:
+    """What each row says: its text; of pictures of which most have no caption, names of what they show.
+
+    These are the classes that the network holds likeliest, the likeliest first; "" where it tells none.
+    """
+    seen = looks(study, texts)
+    if seen is None or seen.are_captioned:
+        return texts["text"].to_list()
+    if seen.classes is None:
+        return [""] * texts.height
+    return likeliest(seen.classes)
+
+
+def likeliest(score: Float[np.ndarray, "text class"]) -> list[str]:
+    """The names of the classes with the highest scores of each row, in one line."""
+    names = class_names()
+    best = np.argsort(-score, axis=1, kind="stable")[:, :N_NAMED]
+    return [", ".join(names[i] for i in row) for row in best.tolist()]
 
 
 CLASSES = "classes"
@@ -232,7 +277,9 @@ def _thresholds(measures: pl.DataFrame) -> list[dict[str, Any]]:
 def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the picture ...'."""
     if definition["kind"] == "class":
-        return f"shows {with_article(definition['name'])} (probability over {definition['more_than']:g})"
+        least = definition["more_than"]
+        shows = "shows" if least >= SURE else "shows something like"
+        return f"{shows} {with_article(definition['name'])} (class probability over {100 * least:.6g} %)"
     name, side = definition["measure"], "more_than" if "more_than" in definition else "less_than"
     for measure, of_side, cut, said in NATURAL:
         if (measure, of_side, cut) == (name, side, definition[side]):

@@ -35,10 +35,12 @@ MAX_CHARS_CONTEXT = 4_000
 """What two answers answer is shown up to here: its beginning and its end."""
 
 Form = Literal[
-    "question", "questions", "texts", "picture", "pictures", "pair", "pairs", "answer", "answers"
+    "question", "questions", "texts", "picture", "pictures", "pair", "pairs", "answer", "answers",
+    "picture_pair", "picture_pairs", "picture_answer", "picture_answers",
 ]  # fmt: skip
 """One plain question on one text; several on one text; one on several texts; one, and several, on a picture;
-one, and several, on a pair of texts; one, and several, on two answers to what is shown before them."""
+one, and several, on a pair of texts; one, and several, on two answers to what is shown before them; the same
+of two pictures, and of two pictures that answer something."""
 YES_OR_NO: tuple[schemas.Word, ...] = ("yes", "no")
 _WHICH: tuple[schemas.Word, ...] = ("first", "second", "neither")
 _WORDS: dict[Form, tuple[schemas.Word, ...]] = {
@@ -51,9 +53,13 @@ _WORDS: dict[Form, tuple[schemas.Word, ...]] = {
     "pairs": _WHICH,
     "answer": _WHICH,
     "answers": _WHICH,
+    "picture_pair": _WHICH,
+    "picture_pairs": _WHICH,
+    "picture_answer": _WHICH,
+    "picture_answers": _WHICH,
 }
 """What may be answered."""
-_IN_A_WORD = {"question", "picture", "pair", "answer"}
+_IN_A_WORD = {"question", "picture", "pair", "answer", "picture_pair", "picture_answer"}
 """Forms that are answered in one word; the others in an object with a word for each id."""
 _OTHERWISE: dict[Form, Form] = {
     "question": "questions",
@@ -65,6 +71,10 @@ _OTHERWISE: dict[Form, Form] = {
     "pairs": "pair",
     "answer": "answers",
     "answers": "answer",
+    "picture_pair": "picture_pairs",
+    "picture_pairs": "picture_pair",
+    "picture_answer": "picture_answers",
+    "picture_answers": "picture_answer",
 }
 """In which form a single item is asked once more that was answered in another than was wanted."""
 
@@ -80,8 +90,8 @@ class Item(NamedTuple):
     row: int
     column: int
     predicate_id: str
-    picture: Shown | None = None
-    """The picture, of which `shown` has the caption where there is one."""
+    pictures: tuple[Shown, ...] = ()
+    """The picture, or both that are compared, of which `shown` has the captions where there are any."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +130,8 @@ class Pack:
         form = _OTHERWISE[self.form] if again else self.form
         prompt, words = prompt_of(form), self.words
         system, user = prompt.render(**_fields(form, items))
-        # What shares a call on a picture is about the same one.
-        pictures = () if items[0].picture is None else (items[0].picture,)
+        # What shares a call on pictures is about the same ones.
+        pictures = items[0].pictures
         if form in _IN_A_WORD:
             return Asked(prompt, system, user, words, None, WORD_TOKENS, pictures)
         answer = schemas.keyed(tuple(item.id for item in items), words)
@@ -151,20 +161,27 @@ def form_of(study: Study, per_call: int, answers: bool = False) -> Form:
         per_call: predicates in a call.
         answers: whether the two texts that are compared answer something.
     """
+    are_pictures = media.are_there(study.name)
     if study.verify.form == "two_text":
-        return _of_pairs(per_call, answers)
-    return _of_pictures(per_call) if media.are_there(study.name) else _of_texts(study, per_call)
+        return _of_pairs(per_call, answers, are_pictures)
+    return _of_pictures(per_call) if are_pictures else _of_texts(study, per_call)
 
 
 def _of_pictures(per_call: int) -> Form:
-    """A picture is never shown with another."""
+    """A picture is never shown with another, but for two that are compared."""
     return "pictures" if per_call > 1 else "picture"
 
 
-def _of_pairs(per_call: int, answers: bool) -> Form:
-    if answers:
-        return "answers" if per_call > 1 else "answer"
-    return "pairs" if per_call > 1 else "pair"
+def _of_pairs(per_call: int, answers: bool, are_pictures: bool) -> Form:
+    of_answers: dict[bool, tuple[Form, Form]] = {
+        False: ("answer", "answers"),
+        True: ("picture_answer", "picture_answers"),
+    }
+    of_pairs: dict[bool, tuple[Form, Form]] = {
+        False: ("pair", "pairs"),
+        True: ("picture_pair", "picture_pairs"),
+    }
+    return (of_answers if answers else of_pairs)[are_pictures][per_call > 1]
 
 
 def are_answers(texts: pl.DataFrame) -> bool:
@@ -216,15 +233,21 @@ def _one_picture(
 ) -> Packs:
     """`n_together` predicates on each picture, each with its caption where it has one."""
     contents, parts = _contents(study, texts), _chunks(_named(study, predicates), n_together)
-    rows, form = list(enumerate(texts["media"])), _of_pictures(n_together)
+    pictures, form = pictures_of(study, texts), _of_pictures(n_together)
 
     def packed() -> Iterator[list[Pack]]:
-        for row, one in rows:
-            picture = Shown(one, partial(media.one, study.name, one))
+        for row, picture in enumerate(pictures):
             shown = {"caption": contents[row]} if contents[row].strip() else {}
-            yield [Pack(form, _items(part, row, shown, picture)) for part in parts]
+            yield [Pack(form, _items(part, row, shown, (picture,))) for part in parts]
 
-    return Packs(len(parts) * len(rows), len(rows), packed())
+    return Packs(len(parts) * len(pictures), len(pictures), packed())
+
+
+def pictures_of(study: Study, texts: pl.DataFrame) -> list[Shown]:
+    """The picture of each row; none of texts. Files are read when they are sent."""
+    if not media.are_pictures(texts):
+        return []
+    return [Shown(one, partial(media.one, study.name, one)) for one in texts["media"]]
 
 
 def two_texts(
@@ -241,16 +264,17 @@ def two_texts(
     contents = _contents(study, texts)
     parts = _chunks(_named(study, predicates), n_together)
     answers = are_answers(texts)
-    form = _of_pairs(n_together, answers)
+    pictures = pictures_of(study, texts)
+    form = _of_pairs(n_together, answers, bool(pictures))
     prompts_of = [{"prompt": _ends(text)} for text in texts["context"]] if answers else [{}] * texts.height
-    each = (
-        [
-            Pack(form, _items(part, row, prompts_of[pair[0]] | _side_by_side(contents, pair, order)), order)
-            for part in parts
-        ]
-        for row, pair in enumerate(pairs)
-        for order in (0, 1)
-    )
+
+    def packed(row: int, pair: tuple[int, int], order: int) -> list[Pack]:
+        turned = (pair[order], pair[1 - order])
+        shown = prompts_of[pair[0]] | _side_by_side([contents[at] for at in turned], bool(pictures))
+        both = tuple(pictures[at] for at in turned) if pictures else ()
+        return [Pack(form, _items(part, row, shown, both), order) for part in parts]
+
+    each = (packed(row, pair, order) for row, pair in enumerate(pairs) for order in (0, 1))
     return Packs(2 * len(parts) * len(pairs), 2 * len(pairs), each)
 
 
@@ -269,12 +293,13 @@ def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
 
 
 def whole_pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
-    """Those of `pairs_of` of which both texts are there: with an empty one nothing is compared.
+    """Those of `pairs_of` of which both are there: with an empty text nothing is compared.
 
     Raises:
         EngineError: as `pairs_of`.
     """
-    is_there = (texts["text"].str.strip_chars() != "").to_list()
+    is_text = texts["text"].str.strip_chars() != ""
+    is_there = ((texts["media"].is_not_null() | is_text) if "media" in texts.columns else is_text).to_list()
     return [(a, b) for a, b in pairs_of(texts) if is_there[a] and is_there[b]]
 
 
@@ -295,8 +320,16 @@ def _statement(predicate: str) -> str:
     return f"the text {prompts.phrase(predicate)}"
 
 
+def _statement_of_picture(predicate: str) -> str:
+    return f"the picture {prompts.phrase(predicate)}"
+
+
 def _which(predicate: str) -> str:
     return f"Which answer {prompts.phrase(predicate)}?"
+
+
+def _which_picture(predicate: str) -> str:
+    return f"Which picture {prompts.phrase(predicate)}?"
 
 
 _ASKS: dict[Form, tuple[str, Callable[[str], str]]] = {
@@ -306,6 +339,10 @@ _ASKS: dict[Form, tuple[str, Callable[[str], str]]] = {
     "pairs": ("pair", _statement),
     "answer": ("pair", _which),
     "answers": ("pair", _which),
+    "picture_pair": ("pair", _statement_of_picture),
+    "picture_pairs": ("pair", _statement_of_picture),
+    "picture_answer": ("pair", _which_picture),
+    "picture_answers": ("pair", _which_picture),
 }
 """Under which name a prompt file has what is shown, and how it asks of it."""
 
@@ -338,15 +375,20 @@ def _named(study: Study, predicates: Sequence[Predicate]) -> list[tuple[str, int
 
 
 def _items(
-    named: Sequence[tuple[str, int, Predicate]], row: int, shown: dict[str, str], picture: Shown | None = None
+    named: Sequence[tuple[str, int, Predicate]],
+    row: int,
+    shown: dict[str, str],
+    pictures: tuple[Shown, ...] = (),
 ) -> tuple[Item, ...]:
     return tuple(
-        Item(id_, p.predicate, shown, row, column, p.predicate_id, picture) for id_, column, p in named
+        Item(id_, p.predicate, shown, row, column, p.predicate_id, pictures) for id_, column, p in named
     )
 
 
-def _side_by_side(contents: Sequence[str], pair: tuple[int, int], order: int) -> dict[str, str]:
-    return {"first": contents[pair[order]], "second": contents[pair[1 - order]]}
+def _side_by_side(both: Sequence[str], are_pictures: bool) -> dict[str, str]:
+    """Two texts; of pictures, which are shown themselves, the captions that there are."""
+    sides = dict(zip(("first", "second"), both, strict=True))
+    return {side: said for side, said in sides.items() if said.strip()} if are_pictures else sides
 
 
 def _salted(study: Study, predicates: Sequence[Predicate]) -> tuple[str, ...]:

@@ -4,14 +4,15 @@ Estimand: bits per text by which a predicate makes the words of a new text bette
 p(word | x) proportional to exp(b + w . h(x)). Words that a predicate is made of do not count for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from tasks.errors import CorpusError
 from tasks.kinds import Outputs, Section
 from tasks.kinds.clusters.params import Clusters
 from tasks.kinds.clusters.tables import MAP
@@ -19,6 +20,7 @@ from tasks.kinds.fitted import Ends, Fitted
 from tasks.kinds.fitted.model import Model
 from tasks.kinds.fitted.observed import Observed
 from tasks.kinds.fitted.params import own
+from tasks.store import media
 from tasks.study import Study
 
 if TYPE_CHECKING:
@@ -50,6 +52,24 @@ class ClustersKind(Fitted):
         from tasks.kinds.clusters import model
 
         return model.model(own(study), explored)
+
+    def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+        """Refuses pictures that have neither words nor classes [collect].
+
+        Raises:
+            CorpusError: there is nothing that themes could explain.
+        """
+        from tasks.engines.embedded import pictures
+        from tasks.engines.encoders.encoder import clip_place
+
+        tells_classes = study.embed.encoder != "none" and clip_place(study.embed.encoder) is None
+        if media.are_pictures(texts) and not (tells_classes or pictures.are_captioned(texts)):
+            raise CorpusError(
+                f"studies.{study.name}: wanted captions of most pictures (collect.text), or an encoder that "
+                "tells classes (embed.encoder: bundled): themes explain the words of rows, and classes stand "
+                "for them."
+            )
+        return super().survey(study, texts, tables)
 
     def section(self, outputs: Outputs) -> Section:
         """A map of the texts, with the sizes and overlaps of sentences."""

@@ -158,8 +158,10 @@ class Fitted(Kind):
 
     def observed(self, study: Study, rows: pl.DataFrame) -> Observed:
         """What the model explains of each row [propose, score]."""
+        from tasks.engines.embedded import pictures
+
         document = rows["document_id"].rank("dense").to_numpy().astype(np.int64) - 1
-        text = tuple(rows["text"])
+        text = tuple(pictures.words_of(study, rows))
         if not self.has_values:
             return Observed(document, text)
         if "value" not in rows.columns:

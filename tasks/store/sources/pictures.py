@@ -5,6 +5,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
@@ -51,13 +52,15 @@ def found(
     if wanted.is_absolute() or ".." in wanted.parts:
         return None
     try:
-        return _found(base, path, base / wanted, readable)
+        return _found(base, path, base / wanted, readable, None if apart is None else os.fspath(apart))
     except (OSError, ValueError):
         # What cannot be looked at, or is no pattern, is told by whoever looks for texts there.
         return None
 
 
-def _found(base: Path, path: str | None, place: Path, readable: frozenset[str]) -> pl.DataFrame | None:
+def _found(
+    base: Path, path: str | None, place: Path, readable: frozenset[str], apart: str | None
+) -> pl.DataFrame | None:
     if place.suffix.lower() == ".zip" and place.is_file():
         return _of_zip(place, base)
     if place.is_dir():
@@ -68,7 +71,7 @@ def _found(base: Path, path: str | None, place: Path, readable: frozenset[str]) 
         files = (one for one in base.glob(path) if one.is_file())
     else:
         return None
-    return _of_files(files, base, readable, None if apart is None else os.fspath(apart))
+    return _of_files(files, base, readable, apart)
 
 
 def _of_files(
@@ -108,8 +111,9 @@ def _rows(file: pl.Series, prefix: str) -> pl.DataFrame | None:
     if not len(file):
         return None
     inside = file.str.extract(r"^(.*)/[^/]*$").fill_null(".").alias("folder")
+    name = file.str.extract(r"([^/]*)\.[^./]*$").alias("name")
     place = pl.select(pl.lit(prefix) + file).to_series().alias(PICTURE)
-    return pl.DataFrame([place, file.alias(PATH), file.alias("file"), inside])
+    return pl.DataFrame([place, file.alias(PATH), file.alias("file"), inside, name])
 
 
 def _of_zip(file: Path, base: Path) -> pl.DataFrame:
@@ -201,17 +205,19 @@ def placed(rows: pl.DataFrame, file: Path, column: str, where: str) -> pl.DataFr
 def read_parquet(file: Path, column: str) -> pl.DataFrame | None:
     """The rows of a Parquet file whose column holds bytes, which stay there; None where it holds others.
 
-    Bytes may be in a struct {bytes, path}, as Hugging Face has them.
+    Bytes may be in a struct {bytes, path}, as Hugging Face has them. Other columns of bytes stay there, too.
     """
     import pyarrow.parquet as pq
 
     with reading(file, "Parquet", "Write it again; it looks damaged or cut off."):
-        dtype = pl.read_parquet_schema(file).get(column)
-        fields = {one.name: one.dtype for one in dtype.fields} if isinstance(dtype, pl.Struct) else {}
-        if dtype != pl.Binary and fields.get("bytes") != pl.Binary:
+        schema = pl.read_parquet_schema(file)
+        dtype = schema.get(column)
+        fields = _fields(dtype)
+        if dtype is None or not _holds_bytes(dtype):
             return None
         leaf = f"{column}.bytes" if fields else column
-        rows = pl.scan_parquet(file, glob=False).drop(column).with_row_index("_row", offset=1).collect()
+        others = [name for name, one in schema.items() if _holds_bytes(one)]
+        rows = pl.scan_parquet(file, glob=False).drop(others).with_row_index("_row", offset=1).collect()
         name = pl.Series([None] * rows.height, dtype=pl.String)
         if fields.get("path") == pl.String:
             table = pq.ParquetFile(file).read(columns=[f"{column}.path"])
@@ -225,6 +231,14 @@ def read_parquet(file: Path, column: str) -> pl.DataFrame | None:
             .with_columns(named.alias(PATH))
             .drop("_row", "_name")
         )
+
+
+def _fields(dtype: pl.DataType | None) -> dict[str, Any]:
+    return {one.name: one.dtype for one in dtype.fields} if isinstance(dtype, pl.Struct) else {}
+
+
+def _holds_bytes(dtype: pl.DataType) -> bool:
+    return dtype == pl.Binary or _fields(dtype).get("bytes") == pl.Binary
 
 
 def _row(file: Path, row: str = "row") -> pl.Expr:
