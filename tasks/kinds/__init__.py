@@ -106,7 +106,7 @@ class Kind:
     """Tables of its own, by name of the file."""
 
     def speaks(self, *, of_pictures: bool) -> Words:
-        """How it speaks of its rows [collect, check, cost, show, report]."""
+        """How it speaks of its rows [collect, propose, check, cost, show, report]."""
         return self.words.of_pictures() if of_pictures else self.words
 
     def check(self, study: Study) -> None:

@@ -11,10 +11,9 @@ pytest.importorskip("PIL")
 
 from tasks import paths
 from tasks.__main__ import main
-from tasks.engines.embedded import pictures
+from tasks.engines.pictures import wording
 from tasks.errors import CorpusError
 from tasks.store import frames
-from tasks.study import load
 from tests.conftest import Project
 from tests.drawn_pictures import KINDS, scene, stored
 from tests.spec.report_made import Node
@@ -105,7 +104,7 @@ def test_themes_have_names_of_classes_and_nothing_is_quoted(done: Project, name:
     assert not said.str.contains("such as").any()
     assert set(proposals["family"]) & {"picture", "shows", "theme"}
     named = said.filter(said.str.starts_with("resembles pictures of"))
-    classes = {word for name in pictures.class_names() for word in name.casefold().replace("-", " ").split()}
+    classes = {word for name in wording.names() for word in name.casefold().replace("-", " ").split()}
     for sentence in named:
         words = set(sentence.split('"')[1].replace("-", " ").split())
         assert words <= classes, sentence
@@ -133,18 +132,17 @@ def test_pages_and_show_speak_of_pictures(
 
 
 def test_classes_stand_for_words_only_where_most_have_no_caption(done: Project) -> None:
-    study = load("clusters")
     texts = frames.read(paths.output("clusters", "collect"), "texts.parquet", frames.TEXTS)
-    bare = pictures.words_of(study, texts)
-    assert all(len(said.split(", ")) >= pictures.N_NAMED for said in bare)
+    bare = wording.words_of("clusters", texts)
+    assert all(len(said.split(", ")) >= wording.N_NAMED for said in bare)
     classes = np.load(paths.output("clusters", "embed") / "classes.npy")
-    first = [pictures.class_names()[i] for i in classes.argmax(axis=1)]
+    first = [wording.names()[i] for i in classes.argmax(axis=1)]
     assert [said.startswith(name) for said, name in zip(bare, first, strict=True)] == [True] * N
     said = pl.col("text_id").rank("ordinal") <= N // 2 + 20
     few = pl.col("text_id").rank("ordinal") <= 10
     for who, is_enough in ((said, True), (few, False)):
         captioned = texts.with_columns(text=pl.when(who).then(pl.lit("a ball")).otherwise(pl.lit("")))
-        assert pictures.are_captioned(captioned) == is_enough
+        assert wording.are_captioned(captioned) == is_enough
 
 
 def test_clusters_of_pictures_that_say_nothing_are_refused(project: Project) -> None:
@@ -163,4 +161,4 @@ def test_captions_are_words_enough_where_no_encoder_looks(project: Project) -> N
     params(project, embed={"encoder": "none"})
     project.run("clusters", "collect")
     texts = frames.read(paths.output("clusters", "collect"), "texts.parquet", frames.TEXTS)
-    assert pictures.words_of(load("clusters"), texts) == texts["text"].to_list()
+    assert wording.words_of("clusters", texts) == texts["text"].to_list()

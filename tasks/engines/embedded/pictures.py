@@ -15,15 +15,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from tasks import paths
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import words
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.style import QUANTILES
+from tasks.engines.pictures import wording
 from tasks.engines.pictures.measures import COLOURS, NAMES
 from tasks.errors import EngineError
 from tasks.records import Grade
-from tasks.store import frames, media
+from tasks.store import media
 from tasks.study import Study
 
 FAMILIES = ("picture", "shows")
@@ -38,10 +38,6 @@ DIGITS = 3
 """Digits a threshold is rounded to."""
 GREYISH = 0.01
 """Below this share of pixels with a tint a picture is called without colour."""
-CAPTIONED = 0.5
-"""Share of exploration pictures with a caption from which on captions are what pictures say."""
-N_NAMED = 5
-"""Classes whose names stand for the words of a picture without a caption."""
 MOSTLY = 0.5
 """Above this share of its pixels a picture is called mostly of a colour."""
 
@@ -141,60 +137,13 @@ class Looks:
 
     @cached_property
     def are_captioned(self) -> bool:
-        """As `are_captioned`, of the whole study."""
-        return are_captioned(self._collected)
-
-    @cached_property
-    def _collected(self) -> pl.DataFrame:
-        return frames.read(paths.output(self.study_name, "collect"), "texts.parquet", frames.TEXTS)
+        """Whether most pictures of the study have a caption."""
+        return wording.are_captioned(wording.collected(self.study_name))
 
     @cached_property
     def classes(self) -> Float[np.ndarray, "text class"] | None:
         """The probability of each class, rows as the texts; None where the encoder tells no classes."""
-        folder = paths.output(self.study_name, "embed")
-        if not (folder / f"{CLASSES}.npy").exists():
-            return None
-        collected = self._collected
-        row = self.texts.select("text_id").join(
-            collected.select("text_id").with_row_index("row"), on="text_id", how="left", maintain_order="left"
-        )["row"]
-        known: Float[np.ndarray, "text class"] = frames.read_embeddings(folder, collected.height, CLASSES)
-        found: Float[np.ndarray, "text class"] = known[row.to_numpy()]
-        return found
-
-
-def are_captioned(texts: pl.DataFrame) -> bool:
-    """Whether most pictures of the exploration half have a caption; else classes stand for their words.
-
-    Args:
-        texts: of the study, both halves.
-    """
-    said = texts.filter(half="explore")["text"].str.strip_chars() != ""
-    return float(said.mean() or 0.0) >= CAPTIONED  # type: ignore[arg-type]
-
-
-def words_of(study: Study, texts: pl.DataFrame) -> list[str]:
-    """What each row says: its text; of pictures of which most have no caption, names of what they show.
-
-    These are the classes that the network holds likeliest, the likeliest first; "" where it tells none.
-    """
-    seen = looks(study, texts)
-    if seen is None or seen.are_captioned:
-        return texts["text"].to_list()
-    if seen.classes is None:
-        return [""] * texts.height
-    return likeliest(seen.classes)
-
-
-def likeliest(score: Float[np.ndarray, "text class"]) -> list[str]:
-    """The names of the classes with the highest scores of each row, in one line."""
-    names = class_names()
-    best = np.argsort(-score, axis=1, kind="stable")[:, :N_NAMED]
-    return [", ".join(names[i] for i in row) for row in best.tolist()]
-
-
-CLASSES = "classes"
-"""The file of class probabilities in 2_embeddings."""
+        return wording.classes(self.study_name, self.texts)
 
 
 def looks(study: Study, texts: pl.DataFrame) -> Looks | None:
@@ -336,6 +285,4 @@ def strength(definition: Mapping[str, Any], seen: Looks) -> Float[np.ndarray, " 
 
 def class_names() -> tuple[str, ...]:
     """Of the 1,000 classes of the bundled network."""
-    from tasks.engines.encoders.pictures import lite
-
-    return lite.names()
+    return wording.names()

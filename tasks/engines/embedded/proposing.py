@@ -26,6 +26,7 @@ from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.rules import Rules
 from tasks.engines.encoders import encoder as encoders
+from tasks.engines.pictures import wording
 from tasks.engines.roles import Encoder, Exploration
 from tasks.errors import EngineError
 from tasks.records import Proposal
@@ -115,13 +116,13 @@ class _Look:
         if self._seen is None or self._seen.are_captioned:
             return []
         if self._seen.classes is not None:
-            return pictures.likeliest(self._seen.classes)
+            return wording.likeliest(self._seen.classes)
         if encoder is None:
             return []
         # Texts and pictures share a space: what a picture shows is what it is nearer to than others are.
         names = encoder.encode(list(pictures.class_names())).astype(np.float64)
         centred = self._embeddings - self._embeddings.mean(axis=0, dtype=np.float64)
-        return pictures.likeliest(centred @ (names - names.mean(axis=0)).T)
+        return wording.likeliest(centred @ (names - names.mean(axis=0)).T)
 
     @cached_property
     def _telling(self) -> grams.Grams:

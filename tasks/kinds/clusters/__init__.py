@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from tasks.engines.pictures import wording
 from tasks.errors import CorpusError
 from tasks.kinds import Outputs, Section
 from tasks.kinds.clusters.params import Clusters
@@ -25,6 +26,12 @@ from tasks.study import Study
 
 if TYPE_CHECKING:
     from tasks.verdicts.judged import Judged
+
+
+_SAYS_NOTHING = (
+    "studies.{study}: wanted captions of most pictures (collect.text), or an encoder that tells classes "
+    "(embed.encoder: bundled): themes explain the words of rows, and classes stand for them."
+)
 
 
 class ClustersKind(Fitted):
@@ -54,22 +61,25 @@ class ClustersKind(Fitted):
         return model.model(own(study), explored)
 
     def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
-        """Refuses pictures that have neither words nor classes [collect].
+        """Refuses pictures of which nothing will be known but how they look [collect].
 
         Raises:
-            CorpusError: there is nothing that themes could explain.
+            CorpusError: they have no captions, and no encoder is asked.
         """
-        from tasks.engines.embedded import pictures
-        from tasks.engines.encoders.encoder import clip_place
-
-        tells_classes = study.embed.encoder != "none" and clip_place(study.embed.encoder) is None
-        if media.are_pictures(texts) and not (tells_classes or pictures.are_captioned(texts)):
-            raise CorpusError(
-                f"studies.{study.name}: wanted captions of most pictures (collect.text), or an encoder that "
-                "tells classes (embed.encoder: bundled): themes explain the words of rows, and classes stand "
-                "for them."
-            )
+        if media.are_pictures(texts) and study.embed.encoder == "none" and not wording.are_captioned(texts):
+            raise CorpusError(_SAYS_NOTHING.format(study=study.name))
         return super().survey(study, texts, tables)
+
+    def observed(self, study: Study, rows: pl.DataFrame) -> Observed:
+        """The words of each row [propose, score].
+
+        Raises:
+            CorpusError: pictures have no captions, and the encoder tells no classes.
+        """
+        found = super().observed(study, rows)
+        if media.are_pictures(rows) and not any(found.text):
+            raise CorpusError(_SAYS_NOTHING.format(study=study.name))
+        return found
 
     def section(self, outputs: Outputs) -> Section:
         """A map of the texts, with the sizes and overlaps of sentences."""

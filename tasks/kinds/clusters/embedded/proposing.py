@@ -28,6 +28,7 @@ from tasks.engines.embedded.candidate import Candidate
 from tasks.engines.embedded.proposing import N_EXAMPLES, EmbeddedProposer, check_encoder
 from tasks.engines.embedded.rules import Rules
 from tasks.engines.encoders import encoder as encoders
+from tasks.engines.pictures import wording
 from tasks.engines.roles import Encoder, Exploration
 from tasks.kinds.clusters.partition import against_rest
 from tasks.records import Proposal
@@ -89,7 +90,7 @@ class Look:
         self.of_pictures = seen is not None
         self.is_described = seen is not None and not seen.are_captioned
         """Whether names of classes stand for words."""
-        said = pictures.words_of(study, texts)
+        said = wording.words_of(study.name, texts)
         held = {"en": 1.0} if self.is_described else languages.shares(said)
         self._rules = Rules.of(held)
         # What it does not read it cannot tell apart, whatever its vectors are.
