@@ -80,10 +80,15 @@ def are_pictures(rows: pl.DataFrame) -> bool:
     return pictures.PICTURE in rows.columns
 
 
+def are_files(entry: Mapping[str, Any], rows: pl.DataFrame) -> bool:
+    """Whether they are pictures that are files of their own."""
+    return are_pictures(rows) and "picture" not in entry.get("collect", {})
+
+
 def is_one_pile(entry: Mapping[str, Any], rows: pl.DataFrame, asked: Mapping[str, Any]) -> bool:
-    """Whether they are files of pictures that no folder tells apart, and nothing is asked that would."""
-    are_files = are_pictures(rows) and "picture" not in entry.get("collect", {})
-    return are_files and not asked.get("group") and not 2 <= rows["folder"].n_unique() <= guess.MOST_GROUPS
+    """Whether no folder tells them apart, and nothing is asked that would."""
+    is_told = bool(asked.get("group")) or not are_files(entry, rows)
+    return not is_told and not 2 <= rows["folder"].n_unique() <= guess.MOST_GROUPS
 
 
 def comment(entry: Mapping[str, Any], rows: pl.DataFrame) -> str:

@@ -67,8 +67,14 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     if wanted and not _compares(wanted):
         whole = _whole_of_kind(entry, rows, label, {**asked, "kind": wanted})
         return _told(known, whole, asked.get("goal"))
-    is_told = wanted or any(asked.get(key) for key in ("text", "group", "document", "a", "b"))
-    found = None if is_told or guess_pictures.are_pictures(rows) else guess_results(rows, label)
+    # Folders of pictures may be anything; whether they are models is for the user to say (--kind).
+    is_told = (
+        wanted
+        or guess_pictures.are_files(entry, rows)
+        or any(asked.get(key) for key in ("text", "group", "document", "a", "b"))
+    )
+    is_seen = guess_pictures.are_pictures(rows)
+    found = None if is_told or is_seen else guess_results(rows, label)
     if not is_told and not found and (own := _of_kind(known, entry, rows, asked.get("goal"))):
         return own
     chosen = {"results": found} if found else guess.guess(rows, label, asked).collect

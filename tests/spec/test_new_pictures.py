@@ -132,7 +132,20 @@ def test_pictures_beside_params_are_refused(here: Path, capsys: pytest.CaptureFi
 def test_a_kind_that_knows_its_columns_says_what_it_lacks(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["new", "photos", "--kind", "model_pair", "--json"]) == 10
+    pl.DataFrame({"text": ["a", "b"] * N, "side": ["x", "y"] * N}).write_csv(here / "rows.csv")
+    assert main(["new", "rows.csv", "--kind", "model_pair", "--json"]) == 10
     assert "--kind model_pair: wanted columns of that kind" in capsys.readouterr().err
     assert main(["new", "photos", "--kind", "cluster", "--json"]) == 10
     assert "did you mean" in capsys.readouterr().err
+
+
+def test_folders_are_models_only_where_that_is_asked_for(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (here / "photos/b").iterdir():
+        file.rename(file.with_name(f"{int(file.stem) - N:04}.png"))
+    assert "kind" not in made(capsys, "photos", "--name", "sets")["entry"]
+    told = made(capsys, "photos", "--name", "models", "--kind", "model_pair")
+    assert (told["entry"]["kind"], told["entry"]["model_pair"]) == ("model_pair", None)
+    assert sorted(told["names"].values()) == ["a", "b"]
+    assert collect.collected(study.load("models")).manifest["texts"] == {"A": N, "B": N}

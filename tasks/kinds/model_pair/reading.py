@@ -141,7 +141,8 @@ def _asked(shared: pl.DataFrame, asked: Answers, there: Mapping[asking.Key, "Kep
 
 def _shared(opened: Opened, asked: Answers) -> pl.DataFrame:
     """What is known of each row beside its answers."""
-    prompt = opened.text(asked.prompt, "prompt")
+    # Files may be called by numbers, which as a column of texts would be a mistake.
+    prompt = (opened.ids if opened.are_pictures else opened.text)(asked.prompt, "prompt")
     none = pl.repeat(None, len(prompt), dtype=pl.String, eager=True)
 
     def known(name: str | None, key: str) -> pl.Series:
