@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.report import filters, verdicts
+from tasks.report import filters, thumbnails, verdicts
 from tasks.report.findings import Row, numbers
 from tasks.study import Study
 
@@ -53,6 +53,7 @@ def section(study: Study, rows: Sequence[Row]) -> dict[str, Any]:
             "n_all": tested.rows.height,
             "n_cut": int(texts["is_cut"].sum()),
             "max_chars": MAX_CHARS,
+            "has_looks": any(shown.get("look", [])),
         }
     }
 
@@ -122,8 +123,8 @@ def embedded(tested: verdicts.Tested, texts: pl.DataFrame, rows: Sequence[Row]) 
         "group": "".join(texts["group"]),
         **{name: texts[name].to_list() for name in ("text", "text_id", "document_id", "n_merged")},
         **_values(tested, texts),
-        # Where pictures were read, where texts are captions.
-        **({"path": texts["path"].to_list()} if has_paths else {}),
+        # Where pictures were read, where texts are captions; and how the first of them look.
+        **({"path": texts["path"].to_list(), "look": _looks(tested, texts)} if has_paths else {}),
         # What texts answer, where they are answers.
         **({"context": texts["context"].to_list()} if (texts["context"] != "").any() else {}),
     }
@@ -136,6 +137,12 @@ def _values(tested: verdicts.Tested, texts: pl.DataFrame) -> dict[str, list[str]
         return {}
     value = texts.select("text_id").join(known, on="text_id", how="left", maintain_order="left")["value"]
     return {"value": [filters.clip(filters.neutral(one or ""), VALUE_CHARS) for one in value]}
+
+
+def _looks(tested: verdicts.Tested, texts: pl.DataFrame) -> list[str]:
+    """Small pictures as data URIs, as many as thumbnails.MOST; of the rest nothing."""
+    small = thumbnails.of(tested.study.name, texts["text_id"].to_list())
+    return [small[one].uri if one in small else "" for one in texts["text_id"]]
 
 
 def _signs(of: pl.DataFrame, n_texts: int) -> str:

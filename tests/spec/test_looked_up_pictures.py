@@ -28,6 +28,16 @@ ODD = '<img src=x onerror=alert(1)> "=1+1".png'
 """A file's name that would be markup, and a formula."""
 
 
+DRIVE = """
+<script>
+document.querySelector(".concordance summary").click();
+setTimeout(() => {
+  const looks = document.querySelectorAll(".concordance img"), [first] = looks;
+  document.body.dataset.told = `${first.naturalWidth} x ${first.naturalHeight} of ${looks.length}`;
+}, 500);
+</script></body>"""
+
+
 def spots(number: int, light: int) -> Image.Image:
     noise = np.random.default_rng(number).integers(0, 80, (8, 8, 3))
     return Image.fromarray((noise + light).astype(np.uint8)).resize((48, 48), Image.Resampling.BICUBIC)
@@ -107,15 +117,20 @@ class TestPage:
         assert f'<dd><bdi dir="auto">{2 * N} png</bdi></dd>' in page and "48 x 48" in page
 
     @pytest.mark.skipif(not shutil.which("chromium"), reason="no browser is here")
-    def test_lists_them_in_a_browser(self, tmp_path: Path) -> None:
+    def test_lists_and_shows_them_in_a_browser(self, tmp_path: Path) -> None:
+        page = written("index.html", "spots")
+        assert "img-src data:;" in page
+        # The page's policy runs no script but its own: the copy has none, to be driven.
+        page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+        (tmp_path / "page.html").write_text(page.replace("</body>", DRIVE), encoding="utf-8")
         flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/browser"]
-        file = paths.report_page("spots").resolve()
         done = subprocess.run(
-            ["chromium", *flags, "--virtual-time-budget=3000", "--dump-dom", f"file://{file}"],
+            ["chromium", *flags, "--virtual-time-budget=3000", "--dump-dom", f"file://{tmp_path}/page.html"],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         lines = re.findall(r'<summary class="whole"[^>]*>.*?<span class="from">(.*?)</span>', done.stdout)
         assert len(lines) == 20 and all(re.match(r"(dark|light)/", one) for one in lines)
+        assert 'data-told="48 x 48 of 1"' in done.stdout
 
 
 def test_a_sheet_of_labels_says_which_picture_to_look_at(there: Path) -> None:

@@ -116,6 +116,12 @@ const startTexts = (data) => {
       asked.append(make("bdi", data.context[i]));
       box.append(asked);
     }
+    if (data.look?.[i]) {
+      const look = make("img");
+      look.src = data.look[i];
+      look.alt = "";
+      box.append(look);
+    }
     let at = 0;
     for (const place of regex ? text.matchAll(regex) : []) {
       quote.append(text.slice(at, place.index), make("mark", place[0]));
