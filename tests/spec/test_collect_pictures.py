@@ -124,7 +124,7 @@ def test_a_zip_is_a_folder_that_is_never_unpacked(project: Project, seen: Path) 
 def test_globs_and_single_files_are_pictures(project: Project, seen: Path) -> None:
     found = collect.collected(study(project, {"a": {"path": "a/*.png"}, "b": {"path": "b/*"}}))
     assert set(found.texts["media"]) == hashes_of(seen)
-    with pytest.raises(CorpusError, match=r"wanted at least 5 texts of each group"):
+    with pytest.raises(CorpusError, match=r"wanted at least 5 pictures of each group"):
         collect.collected(study(project, {"a": {"path": "a/0001.png"}, "b": {"path": "b"}}))
 
 
