@@ -1,6 +1,6 @@
 """In which form a verdict is asked for: of what, how many at once, and what may be answered."""
 
-from typing import Literal
+from typing import Literal, cast
 
 from tasks.engines.llm import schemas
 from tasks.store import media
@@ -72,15 +72,8 @@ def of_picture(per_call: int) -> Form:
 
 def of_pair(per_call: int, answers: bool, are_pictures: bool) -> Form:
     """Two texts or pictures, which may answer something."""
-    of_answers: dict[bool, tuple[Form, Form]] = {
-        False: ("answer", "answers"),
-        True: ("picture_answer", "picture_answers"),
-    }
-    of_pairs: dict[bool, tuple[Form, Form]] = {
-        False: ("pair", "pairs"),
-        True: ("picture_pair", "picture_pairs"),
-    }
-    return (of_answers if answers else of_pairs)[are_pictures][per_call > 1]
+    of = f"{'picture_' if are_pictures else ''}{'answer' if answers else 'pair'}"
+    return cast(Form, f"{of}s" if per_call > 1 else of)
 
 
 def of_text(study: Study, per_call: int) -> Form:
