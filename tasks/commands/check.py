@@ -19,6 +19,7 @@ from tasks.engines import languages
 from tasks.stats.decisions import Rule
 from tasks.stats.gain_power import gain_detectable
 from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
+from tasks.store import media
 from tasks.study import Study, load
 
 FOUND = 0.8
@@ -49,16 +50,13 @@ def preview(study: Study) -> dict[str, Any]:
     if kind.tests_encoders:
         embed.open_all(study)
     units = kind.units(study, found.texts)
-    told = {} if kind.tests_encoders else reading(study, said(found))
+    said = found.texts["text"]
+    if media.are_pictures(found.texts):
+        said = said.filter(said.str.strip_chars() != "")
+    told = {} if kind.tests_encoders else reading(study, said.to_list())
     told |= {"asked": asked(study, found)}
     told |= {"unasked": missing} if missing else {}
     return {"kind": study.kind, **told, **found.manifest, **kind.forecast(study), **power(study, units)}
-
-
-def said(found: Collected) -> list[str]:
-    """The texts; of pictures the captions that say something."""
-    texts = found.texts["text"]
-    return (texts if found.pictures is None else texts.filter(texts != "")).to_list()
 
 
 def reading(study: Study, texts: Sequence[str]) -> dict[str, Any]:

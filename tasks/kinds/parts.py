@@ -105,6 +105,8 @@ def of_pictures(said: str) -> str:
 class Words:
     """How a kind speaks of texts, in `check` and on the page; `of_pictures` of pictures."""
 
+    noun: str = "text"
+    """What a row is, or what is in it."""
     subject: str = "the text …"
     """Heads a column of predicates."""
     said: str = "the text"

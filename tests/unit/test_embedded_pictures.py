@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("PIL")
 
 from tasks.engines.contrast import Contrast, significant
-from tasks.engines.embedded import definitions, picture_forms, pictures, select
+from tasks.engines.embedded import definitions, picture_forms, pictures, proposing, select
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.judging import EmbeddedJudge
+from tasks.engines.pictures import wording
 from tasks.engines.pictures.measures import NAMES
 from tasks.engines.roles import unfrozen
 from tasks.errors import EngineError
@@ -187,6 +188,25 @@ def test_pictures_are_judged_by_their_hash_and_their_row(judged: pl.DataFrame) -
     assert judge.judge(predicates, rows, np.zeros((2, 0))).score.tolist() == [[0, 0, 0], [1, 0, 0]]
     strength = judge.strength(predicates, rows, np.zeros((2, 0)))
     assert strength == pytest.approx(np.array([[0.5, -0.5, 0.7], [1.0, -1.0, 0.1]]))
+
+
+def test_a_space_without_classes_names_pictures_by_what_lies_nearest(
+    judged: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data" / "s" / "2_embeddings" / "classes.npy").unlink()
+    monkeypatch.setattr(wording, "names", lambda: ("ostrich", "sunglasses", "pole"))
+    study = SimpleNamespace(
+        name="s", score=SimpleNamespace(min_effect=0.02), collect=SimpleNamespace(a_name=None, b_name=None)
+    )
+    monkeypatch.setattr(proposing.names, "of_groups", lambda study: frozenset())
+    encoder: Any = SimpleNamespace(name="clip", encode=lambda names: np.eye(3)[: len(names)])
+    texts = judged.with_columns(group=pl.Series(["A", "B", "B"]), document_id=pl.col("text_id"))
+    seen = np.array([[0.1, 0.9, 0.2], [0.8, 0.1, 0.3], [0.2, 0.1, 0.9]])
+    look = proposing._Look(study, texts, seen, encoder)  # type: ignore[arg-type]
+    assert [said.split(", ")[0] for said in look._described] == ["sunglasses", "ostrich", "pole"]
+    # Without an encoder nothing is known of them but how they look.
+    blind = proposing._Look(study, texts, seen[:, :0], None)  # type: ignore[arg-type]
+    assert blind._described == []
 
 
 def test_a_picture_without_measures_is_an_error(judged: pl.DataFrame) -> None:

@@ -14,12 +14,14 @@ from typing import Literal, NamedTuple, TypeVar
 import polars as pl
 
 from tasks.engines.gateway.pictures import Shown
-from tasks.engines.llm import prompts, schemas
+from tasks.engines.llm import forms, prompts, schemas
+from tasks.engines.llm.forms import YES_OR_NO, Form, form_of
 from tasks.errors import EngineError
 from tasks.records import Predicate
 from tasks.store import media
 from tasks.study import Study
 
+__all__ = ["YES_OR_NO", "Asked", "Form", "Item", "Pack", "Packs", "form_of"]
 T = TypeVar("T")
 
 CHARS_PER_CALL = 60_000
@@ -33,50 +35,6 @@ KEYED_TOKENS = 16
 
 MAX_CHARS_CONTEXT = 4_000
 """What two answers answer is shown up to here: its beginning and its end."""
-
-Form = Literal[
-    "question", "questions", "texts", "picture", "pictures", "pair", "pairs", "answer", "answers",
-    "picture_pair", "picture_pairs", "picture_answer", "picture_answers",
-]  # fmt: skip
-"""One plain question on one text; several on one text; one on several texts; one, and several, on a picture;
-one, and several, on a pair of texts; one, and several, on two answers to what is shown before them; the same
-of two pictures, and of two pictures that answer something."""
-YES_OR_NO: tuple[schemas.Word, ...] = ("yes", "no")
-_WHICH: tuple[schemas.Word, ...] = ("first", "second", "neither")
-_WORDS: dict[Form, tuple[schemas.Word, ...]] = {
-    "question": YES_OR_NO,
-    "questions": YES_OR_NO,
-    "texts": YES_OR_NO,
-    "picture": YES_OR_NO,
-    "pictures": YES_OR_NO,
-    "pair": _WHICH,
-    "pairs": _WHICH,
-    "answer": _WHICH,
-    "answers": _WHICH,
-    "picture_pair": _WHICH,
-    "picture_pairs": _WHICH,
-    "picture_answer": _WHICH,
-    "picture_answers": _WHICH,
-}
-"""What may be answered."""
-_IN_A_WORD = {"question", "picture", "pair", "answer", "picture_pair", "picture_answer"}
-"""Forms that are answered in one word; the others in an object with a word for each id."""
-_OTHERWISE: dict[Form, Form] = {
-    "question": "questions",
-    "questions": "question",
-    "texts": "question",
-    "picture": "pictures",
-    "pictures": "picture",
-    "pair": "pairs",
-    "pairs": "pair",
-    "answer": "answers",
-    "answers": "answer",
-    "picture_pair": "picture_pairs",
-    "picture_pairs": "picture_pair",
-    "picture_answer": "picture_answers",
-    "picture_answers": "picture_answer",
-}
-"""In which form a single item is asked once more that was answered in another than was wanted."""
 
 
 class Item(NamedTuple):
@@ -123,16 +81,16 @@ class Pack:
     @property
     def words(self) -> tuple[schemas.Word, ...]:
         """What may be answered, in this form and in the other."""
-        return _WORDS[self.form]
+        return forms.WORDS[self.form]
 
     def asked(self, items: Sequence[Item], again: bool = False) -> Asked:
         """What asks for some of the items, or for one of them once more, in another form."""
-        form = _OTHERWISE[self.form] if again else self.form
+        form = forms.OTHERWISE[self.form] if again else self.form
         prompt, words = prompt_of(form), self.words
         system, user = prompt.render(**_fields(form, items))
         # What shares a call on pictures is about the same ones.
         pictures = items[0].pictures
-        if form in _IN_A_WORD:
+        if form in forms.IN_A_WORD:
             return Asked(prompt, system, user, words, None, WORD_TOKENS, pictures)
         answer = schemas.keyed(tuple(item.id for item in items), words)
         return Asked(prompt, system, user, words, answer, KEYED_TOKENS * (1 + len(items)), pictures)
@@ -153,47 +111,9 @@ def prompt_of(form: Form) -> prompts.Prompt:
     return prompts.load(f"verify/{form}")
 
 
-def form_of(study: Study, per_call: int, answers: bool = False) -> Form:
-    """In which form a study's verdicts are asked for, with so many predicates a call.
-
-    Args:
-        study: whose they are.
-        per_call: predicates in a call.
-        answers: whether the two texts that are compared answer something.
-    """
-    are_pictures = media.are_there(study.name)
-    if study.verify.form == "two_text":
-        return _of_pairs(per_call, answers, are_pictures)
-    return _of_pictures(per_call) if are_pictures else _of_texts(study, per_call)
-
-
-def _of_pictures(per_call: int) -> Form:
-    """A picture is never shown with another, but for two that are compared."""
-    return "pictures" if per_call > 1 else "picture"
-
-
-def _of_pairs(per_call: int, answers: bool, are_pictures: bool) -> Form:
-    of_answers: dict[bool, tuple[Form, Form]] = {
-        False: ("answer", "answers"),
-        True: ("picture_answer", "picture_answers"),
-    }
-    of_pairs: dict[bool, tuple[Form, Form]] = {
-        False: ("pair", "pairs"),
-        True: ("picture_pair", "picture_pairs"),
-    }
-    return (of_answers if answers else of_pairs)[are_pictures][per_call > 1]
-
-
 def are_answers(texts: pl.DataFrame) -> bool:
     """Whether the texts answer something, which a judge is shown with them."""
     return "context" in texts.columns and texts.height > 0 and texts["context"].null_count() == 0
-
-
-def _of_texts(study: Study, per_call: int) -> Form:
-    """Hypotheses are ranked on single texts, whatever verify compares."""
-    if study.verify.texts_per_call > 1:
-        return "texts"
-    return "questions" if per_call > 1 else "question"
 
 
 def per_call(study: Study, role: Literal["judge", "gold"]) -> int:
@@ -216,7 +136,7 @@ def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame,
     if media.are_pictures(texts):
         return _one_picture(study, predicates, texts, n_together)
     contents = _contents(study, texts)
-    form = _of_texts(study, n_together)
+    form = forms.of_text(study, n_together)
     if form == "texts":
         shared = _sharing(contents, study.verify.texts_per_call)
         groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared)
@@ -233,7 +153,7 @@ def _one_picture(
 ) -> Packs:
     """`n_together` predicates on each picture, each with its caption where it has one."""
     contents, parts = _contents(study, texts), _chunks(_named(study, predicates), n_together)
-    pictures, form = pictures_of(study, texts), _of_pictures(n_together)
+    pictures, form = pictures_of(study, texts), forms.of_picture(n_together)
 
     def packed() -> Iterator[list[Pack]]:
         for row, picture in enumerate(pictures):
@@ -265,7 +185,7 @@ def two_texts(
     parts = _chunks(_named(study, predicates), n_together)
     answers = are_answers(texts)
     pictures = pictures_of(study, texts)
-    form = _of_pairs(n_together, answers, bool(pictures))
+    form = forms.of_pair(n_together, answers, bool(pictures))
     prompts_of = [{"prompt": _ends(text)} for text in texts["context"]] if answers else [{}] * texts.height
 
     def packed(row: int, pair: tuple[int, int], order: int) -> list[Pack]:
@@ -311,7 +231,7 @@ def _fields(form: Form, items: Sequence[Item]) -> dict[str, str]:
         return {"texts": shown, "question": prompts.question(first.predicate), "ids": ids}
     name, asks = _ASKS.get(form, ("text", prompts.question))
     fields = {name: prompts.lines([first.shown])}
-    if form in _IN_A_WORD:
+    if form in forms.IN_A_WORD:
         return {**fields, "question": asks(first.predicate)}
     return {**fields, "questions": "\n".join(f"{i.id}: {asks(i.predicate)}" for i in items), "ids": ids}
 

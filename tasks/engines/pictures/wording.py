@@ -57,7 +57,7 @@ def are_captioned(texts: pl.DataFrame) -> bool:
         texts: of the study, both halves.
     """
     said = texts.filter(half="explore")["text"].str.strip_chars() != ""
-    return int(said.sum()) >= CAPTIONED * len(said)
+    return bool(said.any()) and int(said.sum()) >= CAPTIONED * len(said)
 
 
 def words_of(study_name: str, texts: pl.DataFrame) -> list[str]:

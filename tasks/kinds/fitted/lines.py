@@ -95,8 +95,9 @@ def effect(found: Mapping[str, Any]) -> list[str]:
     one, many = (_bits(smallest[name]) for name in ("alone", "of_many"))
     is_time = found["read"].get("values", {}).get("is") in _TIMES
     alike = (_as_jump if is_time else _as_guesses)(smallest["alone"])
+    row = lines.corpus(found).removesuffix("s")
     return [
-        f"  smallest gain found in 4 of 5 cases: about {one} bits a text for one hypothesis{alike}, {many} "
+        f"  smallest gain found in 4 of 5 cases: about {one} bits a {row} for one hypothesis{alike}, {many} "
         "among many"
     ]
 

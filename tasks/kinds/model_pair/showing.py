@@ -12,8 +12,8 @@ from tasks.store.sources.reader import Pick
 
 
 def first(asked: Answers) -> Pick | None:
-    """The first column of pictures, where answers are some."""
-    if not asked.pictures:
+    """The first column of pictures, where answers are some; None where rows may be pictures themselves."""
+    if not asked.pictures or not asked.named & {"answers", "answer", "model"}:
         return None
     return _pick(asked.answer, "answer") if asked.is_long else _pick(asked.answers[0], "answers")
 
