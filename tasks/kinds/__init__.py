@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
+from tasks import paths
 from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
 from tasks.kinds.parts import (
@@ -56,9 +57,6 @@ __all__ = [
     "names",
     "tested",
 ]
-
-SHARED = ("fitted",)
-"""Packages here that are no kind: what several kinds are made of."""
 
 
 class Kind:
@@ -110,6 +108,10 @@ class Kind:
     """The keys of its own block in params.yaml, which has the kind's name."""
     tables: ClassVar[Mapping[str, pl.Schema]] = {}
     """Tables of its own, by name of the file."""
+
+    def speaks(self, *, of_pictures: bool) -> Words:
+        """How it speaks of its rows [collect, propose, check, cost, show, report]."""
+        return self.words.of_pictures() if of_pictures else self.words
 
     def check(self, study: Study) -> None:
         """Refuses what this kind cannot do [reading params].
@@ -369,7 +371,7 @@ class _Actors:
 def names() -> list[str]:
     """All kinds there are: folders here that are packages."""
     found = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    return sorted(name for name in found if name not in SHARED)
+    return sorted(name for name in found if name not in paths.SHARED)
 
 
 def load(name: str) -> Kind:
