@@ -21,7 +21,7 @@ from tasks.engines.roles import Encoder
 from tasks.errors import EngineError
 from tasks.study import Study
 
-__all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named"]
+__all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named", "quiet"]
 
 _WRITE = "Write `bundled`, the folder of a downloaded model, `openai:MODEL`"
 
@@ -63,7 +63,7 @@ def clip_place(name: str) -> tuple[str, str] | None:
     if name in {"bundled", "none"} or name.startswith(encoder_api.PREFIX):
         return None
     place = _place(name)
-    with _quiet():
+    with quiet():
         part = encoder_clip.subfolder(place)
     return None if part is None else (place, part)
 
@@ -96,7 +96,7 @@ def _open(place: str, name: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     try:
-        with _quiet():
+        with quiet():
             if (folder := encoder_clip.subfolder(place)) is not None:
                 return encoder_clip.opened(place, folder, _device())
             return SentenceTransformer(place, device=_device(), trust_remote_code=False)
@@ -110,7 +110,7 @@ def _open(place: str, name: str) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars, and no reports of what parts of a model are not used."""
     from transformers.utils import logging
 
