@@ -81,7 +81,8 @@ class Embed(Block):
 
     encoder: str = "bundled"
     """`bundled` (MiniLM, 384 dimensions), `none`, a sentence-transformers or CLIP model by name or path, or
-    `openai:MODEL` (embeddings of the server under llm.base_url)."""
+    `openai:MODEL` (embeddings of the server under llm.base_url), or `repaired:STUDY` (what a study of kind
+    directions made of one)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 is about 2.5 times faster on processors that have it (cosine to float32 >= 0.998)."""
     batch_size: int = Field(default=64, ge=1)

@@ -16,6 +16,8 @@ from jaxtyping import Float
 from tasks import paths
 from tasks.engines.encoders import api as encoder_api
 from tasks.engines.encoders import clip as encoder_clip
+from tasks.engines.encoders import repaired
+from tasks.engines.encoders.parts import Decomposed
 from tasks.engines.encoders.sentence import SentenceEncoder
 from tasks.engines.roles import Encoder
 from tasks.errors import EngineError
@@ -40,7 +42,8 @@ def open_named(name: str, study: Study) -> Encoder:
 
     Args:
         name: `bundled`, `none`, the folder or hub name of a sentence-transformers or CLIP model, or
-            `openai:MODEL` for a model that the server at llm.base_url is asked for.
+            `openai:MODEL` for a model that the server at llm.base_url is asked for, or `repaired:STUDY` for
+            one that a study weighed the parts of.
         study: its precision and batch size, and for a server its llm and spend.
 
     Raises:
@@ -51,7 +54,22 @@ def open_named(name: str, study: Study) -> Encoder:
     if name.startswith(encoder_api.PREFIX):
         # Its dimension is found when it is asked for, which the protocol's plain attribute does not say.
         return cast(Encoder, encoder_api.load(name.removeprefix(encoder_api.PREFIX), study))
+    if repaired.is_repaired(name):
+        return _load_repaired(repaired.read(name), study.embed.batch_size)
     return _load(_place(name), name, study.embed.precision, study.embed.batch_size)
+
+
+def decomposed(name: str, batch_size: int) -> Decomposed:
+    """The encoder of that name as the sum of its parts, in float32.
+
+    Raises:
+        EngineError: there is none, or its parts are not known.
+    """
+    if name == "none" or name.startswith(encoder_api.PREFIX) or repaired.is_repaired(name):
+        raise EngineError(
+            f"encoder {name}: wanted one whose parts can be looked at.", hint="Name `bundled`, or a folder."
+        )
+    return _decomposed(_place(name), name, batch_size)
 
 
 def clip_place(name: str) -> tuple[str, str] | None:
@@ -60,7 +78,7 @@ def clip_place(name: str) -> tuple[str, str] | None:
     Raises:
         EngineError: the name is a path at which there is no folder.
     """
-    if name in {"bundled", "none"} or name.startswith(encoder_api.PREFIX):
+    if name in {"bundled", "none"} or name.startswith((encoder_api.PREFIX, repaired.PREFIX)):
         return None
     place = _place(name)
     with quiet():
@@ -74,6 +92,23 @@ def _load(place: str, name: str, precision: str, batch_size: int) -> Encoder:
     if isinstance(model, encoder_clip.TextTower):
         return encoder_clip.ClipEncoder(model, label, precision, batch_size)
     return SentenceEncoder(model, label, precision, batch_size)
+
+
+@functools.lru_cache(maxsize=1)
+def _decomposed(place: str, name: str, batch_size: int) -> Decomposed:
+    model = _open(place, name)
+    if isinstance(model, encoder_clip.TextTower):
+        raise EngineError(
+            f"encoder {name}: wanted a sentence-transformers model to look at the parts of, got CLIP.",
+            hint="Name `bundled`, or a folder.",
+        )
+    return Decomposed(model, Path(name).name, "float32", batch_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _load_repaired(repair: repaired.Repair, batch_size: int) -> Encoder:
+    model = _open(_place(repair.base), repair.base)
+    return repaired.RepairedEncoder(model, Path(repair.base).name, batch_size, repair)
 
 
 class NoEncoder:
