@@ -4,7 +4,8 @@ Unit judged: one input. Estimand: share of the inputs at an end of the unit (the
 or the lowest) for which a sentence holds, minus the share of random inputs, which are the same for all units
 and are drawn first. Sentences are named on one half of the inputs and tested on the other.
 
-params tables gathering   its keys, its tables, inputs with their activations
+params checking tables gathering   its keys, what it refuses, its tables, inputs with their activations
+encoding   activations of the parts of an encoder
 ends       who is at an end, and who is random
 roots      how surely a candidate differs at an end
 tests      the estimand, and the same where activations mean nothing
@@ -20,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from tasks.engines import roles
-from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
+from tasks.kinds import Encoded, Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import Directions, own
 from tasks.study import Study
@@ -44,6 +45,7 @@ class DirectionsKind(Kind):
     tables = {  # noqa: RUF012 - never changed
         "activations": tables.ACTIVATIONS,
         "units": tables.UNITS,
+        "bank": tables.BANK,
         "readings": tables.READINGS,
     }
     words = Words(
@@ -65,8 +67,9 @@ class DirectionsKind(Kind):
 
     def check(self, study: Study) -> None:
         """Refuses what there is no test for, and a study without activations."""
-        if own(study).activations is None:
-            raise ValueError(f"wanted `{self.name}: {{activations: FILE}}` with `kind: {self.name}`")
+        from tasks.kinds.directions import checking
+
+        checking.check(study)
         if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
         if study.engine != "embedded":
@@ -88,6 +91,14 @@ class DirectionsKind(Kind):
 
         return gathering.gathered(study)
 
+    def encoded(self, study: Study, texts: pl.DataFrame) -> Encoded:
+        """Activations of the parts of an encoder, where one is the target."""
+        if own(study).target is None:
+            return Encoded()
+        from tasks.kinds.directions import encoding
+
+        return encoding.encoded(study, texts)
+
     def propose(
         self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
     ) -> Proposed:
@@ -95,8 +106,11 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import ends
 
         namer: Any = actors.proposer(seen.study)
-        texts = seen.texts.sort("text_id")
-        return Proposed(namer.propose(texts, ends.explored(seen.study, texts)), dict(namer.noted), ())
+        order = seen.texts["text_id"].arg_sort()
+        texts, vectors = seen.texts[order], seen.vectors["embeddings"][order.to_numpy()]
+        found = namer.propose(texts, ends.explored(seen.study, texts), vectors)
+        noted = {"n_units": ends.units(seen.study).height, **namer.noted}
+        return Proposed(found, noted, ())
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share at the end minus share of random inputs."""
@@ -133,9 +147,10 @@ class DirectionsKind(Kind):
         return lines.sizes(found)
 
     def most_predicates(self, study: Study) -> int:
-        """The names of both ends of each unit."""
-        units = own(study).units
-        return 2 * own(study).names * (len(units) or own(study).most_units)
+        """The names of both ends of each unit; with a bank, its sentences for each part."""
+        asked = own(study)
+        n_units = len(asked.units) or asked.most_units
+        return n_units * (asked.spans if asked.bank else 2 * asked.names)
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """Whether the input is at the unit's end."""
