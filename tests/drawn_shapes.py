@@ -22,7 +22,8 @@ SENTENCES = {
 """How one value alone is said."""
 _COLOURS = np.array([(220, 40, 40), (40, 190, 60), (50, 80, 230), (230, 210, 40)])
 import os
-GREY = float(os.environ.get('TW_GREY','30'))
+
+GREY = float(os.environ.get("TW_GREY", "30"))
 _RADIUS = 8.0
 
 
@@ -57,11 +58,15 @@ def drawn(n: int, rng: np.random.Generator, spurious: float | None = None) -> Dr
     is_shape = _shapes(values["shape"], values["place"], rng)
     colour = _COLOURS[values["colour"]] + rng.normal(0, 20, (n, 3))
     ground = _backgrounds(values["background"], rng)[..., None] + np.zeros(3)
-    shown = np.where(is_shape[..., None], colour[:, None, None], ground) + rng.normal(0, 12, (n, SIDE, SIDE, 3))
+    shown = np.where(is_shape[..., None], colour[:, None, None], ground) + rng.normal(
+        0, 12, (n, SIDE, SIDE, 3)
+    )
     return Drawn(np.clip(shown, 0, 255).astype(np.uint8), values)
 
 
-def captions(values: Mapping[str, np.ndarray], rng: np.random.Generator) -> tuple[list[str], dict[str, np.ndarray]]:
+def captions(
+    values: Mapping[str, np.ndarray], rng: np.random.Generator
+) -> tuple[list[str], dict[str, np.ndarray]]:
     """A caption a picture that leaves out half of what it could say, and what each says (-1: nothing)."""
     n = len(values["shape"])
     names = list(VALUES)
@@ -90,7 +95,11 @@ def _shapes(shape: np.ndarray, place: np.ndarray, rng: np.random.Generator) -> n
     aside = np.where(place == 0, 1, -1) * rng.uniform(2, 7.5, len(shape))
     down = (rows - middle[:, None, None]) / _RADIUS
     across = (columns - ((SIDE - 1) / 2 - aside)[:, None, None]) / _RADIUS
-    distance, far, near = down**2 + across**2, np.maximum(abs(down), abs(across)), np.minimum(abs(down), abs(across))
+    distance, far, near = (
+        down**2 + across**2,
+        np.maximum(abs(down), abs(across)),
+        np.minimum(abs(down), abs(across)),
+    )
     found = np.stack([distance < 1, (distance < 1) & (distance > 0.3), (far < 1) & (near < 0.16)])
     return found[shape, np.arange(len(shape))]
 

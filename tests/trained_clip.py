@@ -10,8 +10,18 @@ from tasks.engines.encoders.pictures.clip import MEAN, SPREAD
 from tests.drawn_shapes import SIDE, VALUES, Drawn, captions
 
 WINDOW = 9
-_WORDS = ("<pad>", "<start>", "<end>", "<unknown>", "a", "at", "on", "shape", *(word for among in VALUES.values() for word in among))
-_START, _END = 1, 2 
+_WORDS = (
+    "<pad>",
+    "<start>",
+    "<end>",
+    "<unknown>",
+    "a",
+    "at",
+    "on",
+    "shape",
+    *(word for among in VALUES.values() for word in among),
+)
+_START, _END = 1, 2
 
 
 def save_trained_clip(
@@ -36,8 +46,10 @@ def save_trained_clip(
         optimiser.step()
         pace.step()
         if _ % 50 == 49:
-            import time; print(_, float(loss.detach()), time.process_time(), flush=True)
-    
+            import time
+
+            print(_, float(loss.detach()), time.process_time(), flush=True)
+
     model.save_pretrained(folder)
     _tokenizer().save_pretrained(folder)
     return folder
@@ -53,9 +65,12 @@ def _loss(model: Any, shown: Any, said: list[str], holds: np.ndarray) -> Any:
     scores = model.logit_scale.exp().clamp(max=50) * vectors @ meant.T
     right = torch.tensor(holds, dtype=torch.float32)
     both = (scores, right), (scores.T, right.T)
-    return sum(
-        torch.nn.functional.cross_entropy(one, true / true.sum(dim=1, keepdim=True)) for one, true in both
-    ) / 2
+    return (
+        sum(
+            torch.nn.functional.cross_entropy(one, true / true.sum(dim=1, keepdim=True)) for one, true in both
+        )
+        / 2
+    )
 
 
 def _holds(seen: Drawn, rows: np.ndarray, said: dict[str, np.ndarray]) -> np.ndarray:

@@ -8,7 +8,7 @@ normalisation at the end is one of the last layer's.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,7 +123,7 @@ class DecomposedPictures:
         self._tower, self._precision = tower, getattr(torch, precision)
         self.parts = TowerParts(tower.model.to(self._precision), label)
 
-    def contributions(self, pictures: Sequence[bytes]) -> Iterator[Contributions]:
+    def contributions(self, pictures: Iterable[bytes]) -> Iterator[Contributions]:
         """What parts add to the vectors of pictures, batch by batch: no more than a batch is held at once.
 
         Raises:

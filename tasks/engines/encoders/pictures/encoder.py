@@ -1,7 +1,8 @@
 """Bytes of pictures -> vectors, by the network that goes with a study's encoder of texts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -68,16 +69,17 @@ def encoded(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndar
 
 
 def batches(
-    pictures: Sequence[bytes], side: int
+    pictures: Iterable[bytes], side: int
 ) -> Iterator[tuple[Int[np.ndarray, " row"], UInt8[np.ndarray, "picture side side 3"]]]:
     """Which pictures, and their pixels filled up to a whole batch; one batch is held at a time.
 
     Raises:
         EngineError: a file is no picture.
     """
-    for start in range(0, len(pictures), BATCH):
-        part = pictures[start : start + BATCH]
+    coming, start = iter(pictures), 0
+    while part := list(islice(coming, BATCH)):
         yield np.arange(start, start + len(part)), _pixels(part, side)
+        start += len(part)
 
 
 def _batch(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndarray, "picture dim"]:
