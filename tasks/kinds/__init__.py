@@ -22,6 +22,7 @@ from tasks.errors import ParamsError, nearest
 from tasks.kinds.parts import (
     Encoded,
     Gathered,
+    Left,
     Outputs,
     Proposed,
     Search,
@@ -43,6 +44,7 @@ __all__ = [
     "Encoded",
     "Gathered",
     "Kind",
+    "Left",
     "Outputs",
     "Proposed",
     "Search",
@@ -257,8 +259,8 @@ class Kind:
         """
         return None
 
-    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
-        """Tables beside the scores, `baselines` among them [score].
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> Mapping[str, Left]:
+        """Tables beside the scores, `baselines` among them; a mapping is written as JSON [score].
 
         Args:
             judged: all verdicts.

@@ -12,6 +12,9 @@ from jaxtyping import Float
 from tasks.records import Call, Proposal
 from tasks.study import Study
 
+Left = pl.DataFrame | Mapping[str, Any]
+"""What score writes beside the scores: a table, or what is written as JSON."""
+
 
 @dataclass(frozen=True)
 class Gathered:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tasks import paths
-from tasks.engines.encoders import encoder, repaired
+from tasks.engines.encoders import encoder, repaired, units
 from tasks.engines.encoders.parts import Decomposed
 from tasks.errors import EngineError
 from tasks.study import Study
@@ -22,13 +22,13 @@ TEXTS = [
 ]
 
 
+STUDY = Study(name="after", data="any", goal="any")
+
+
 @pytest.fixture
 def tiny(project: Project) -> Decomposed:
     save_tiny_encoder(project.folder / "tiny")
-    return encoder.decomposed("tiny", 64)
-
-
-STUDY = Study(name="after", data="any", goal="any")
+    return units.opened("tiny", STUDY)
 
 
 def opened(repair: repaired.Repair | dict[str, Any] | str) -> Any:
@@ -139,12 +139,3 @@ def test_a_model_that_was_changed_is_not_repaired(tiny: Decomposed, project: Pro
     encoder._load_repaired.cache_clear()
     with pytest.raises(EngineError, match=r"is tiny-.* by now"):
         opened(repair)
-
-
-def test_encoders_without_parts_are_refused(project: Project) -> None:
-    from tests.tiny_clip import save_tiny_clip
-
-    save_tiny_clip(project.folder / "clip")
-    for name in ("none", "openai:model", "repaired:mend", "clip"):
-        with pytest.raises(EngineError, match=f"encoder {name}: wanted"):
-            encoder.decomposed(name, 64)

@@ -17,11 +17,11 @@ from tasks import paths
 from tasks.engines.encoders import api as encoder_api
 from tasks.engines.encoders import clip as encoder_clip
 from tasks.engines.encoders import repaired
-from tasks.engines.encoders.parts import Decomposed
 from tasks.engines.encoders.sentence import SentenceEncoder
 from tasks.engines.roles import Encoder
 from tasks.errors import EngineError
 from tasks.study import Study
+from tasks.study.params import REPAIRED
 
 __all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named", "opened", "quiet"]
 
@@ -59,26 +59,13 @@ def open_named(name: str, study: Study) -> Encoder:
     return _load(_place(name), name, study.embed.precision, study.embed.batch_size)
 
 
-def decomposed(name: str, batch_size: int) -> Decomposed:
-    """The encoder of that name as the sum of its parts, in float32.
-
-    Raises:
-        EngineError: there is none, or its parts are not known.
-    """
-    if name == "none" or name.startswith(encoder_api.PREFIX) or repaired.is_repaired(name):
-        raise EngineError(
-            f"encoder {name}: wanted one whose parts can be looked at.", hint="Name `bundled`, or a folder."
-        )
-    return _decomposed(_place(name), name, batch_size)
-
-
 def clip_place(name: str) -> tuple[str, str] | None:
     """Where the CLIP model of this name is, and the folder in it that holds CLIP; None where it is no CLIP.
 
     Raises:
         EngineError: the name is a path at which there is no folder.
     """
-    if name in {"bundled", "none"} or name.startswith((encoder_api.PREFIX, repaired.PREFIX)):
+    if name in {"bundled", "none"} or name.startswith((encoder_api.PREFIX, REPAIRED)):
         return None
     place = _place(name)
     with quiet():
@@ -101,17 +88,6 @@ def _load(place: str, name: str, precision: str, batch_size: int) -> Encoder:
     if isinstance(model, encoder_clip.TextTower):
         return encoder_clip.ClipEncoder(model, label, precision, batch_size)
     return SentenceEncoder(model, label, precision, batch_size)
-
-
-@functools.lru_cache(maxsize=1)
-def _decomposed(place: str, name: str, batch_size: int) -> Decomposed:
-    model = _open(place, name)
-    if isinstance(model, encoder_clip.TextTower):
-        raise EngineError(
-            f"encoder {name}: wanted a sentence-transformers model to look at the parts of, got CLIP.",
-            hint="Name `bundled`, or a folder.",
-        )
-    return Decomposed(model, Path(name).name, "float32", batch_size)
 
 
 @functools.lru_cache(maxsize=2)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 from pydantic import Field, ValidationError
 
@@ -21,12 +22,11 @@ from tasks.errors import EngineError
 from tasks.store.frames import hashed
 from tasks.study import naming
 from tasks.study.block import Block
+from tasks.study.params import REPAIRED
 
 if TYPE_CHECKING:
     import torch
 
-PREFIX = "repaired:"
-"""What the name of an encoder begins with that another study repaired; the study's name follows."""
 FILE = "repair.json"
 """In 6_scores of that study ..."""
 PAIRS = "repair_pairs.parquet"
@@ -110,7 +110,7 @@ def digest(repair: Repair) -> str:
 
 def is_repaired(name: str) -> bool:
     """Whether an encoder is named by the study that repaired it."""
-    return name.startswith(PREFIX)
+    return name.startswith(REPAIRED)
 
 
 def study_of(name: str) -> str:
@@ -119,11 +119,11 @@ def study_of(name: str) -> str:
     Raises:
         EngineError: no study can be called that.
     """
-    study = name.removeprefix(PREFIX)
+    study = name.removeprefix(REPAIRED)
     if naming.problem(study):
         raise EngineError(
             f"encoder {name}: wanted the name of a study behind the colon, got {study!r}.",
-            hint=f"Write `{PREFIX}STUDY`.",
+            hint=f"Write `{REPAIRED}STUDY`.",
         )
     return study
 
@@ -139,7 +139,7 @@ def place(name: str) -> Path:
     if not file.is_file():
         raise EngineError(
             f"encoder {name}: wanted {file.relative_to(paths.root())}, not there.",
-            hint=f"Run `dvc repro score@{study}`, a study of kind directions with `repair:`.",
+            hint=f"Run `dvc repro score@{study}`; the study needs a block `repair:`.",
         )
     return file
 
@@ -166,6 +166,18 @@ def read(name: str) -> Repair:
             hint="Repair the first encoder for all failures at once.",
         )
     return repair
+
+
+def learned(name: str) -> list[str]:
+    """Texts that an encoder was fitted on; none where it was not repaired, or without pairs.
+
+    Raises:
+        EngineError: there is no such repair.
+    """
+    if not is_repaired(name) or not (file := place(name).with_name(PAIRS)).is_file():
+        return []
+    pairs = pl.read_parquet(file, columns=["left", "right"])
+    return [*pairs["left"], *pairs["right"]]
 
 
 def written(

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 
 from tasks.engines.encoders import clip_parts, encoder
 from tasks.engines.encoders.clip_parts import TowerParts
+from tasks.engines.encoders.inputs import has_pictures
 from tasks.engines.encoders.parts import Contributions, Decomposed, Parts
 from tasks.engines.encoders.textspan import Moments, textspan
 from tasks.store import media
@@ -46,6 +48,8 @@ class Direction:
 class Target(Protocol):
     """An encoder that tells what its parts add."""
 
+    dim: int
+
     @property
     def name(self) -> str:
         """Two of one name give the same contributions."""
@@ -71,7 +75,7 @@ class Pictures:
     def __init__(self, name: str, study: Study) -> None:
         self._seeing, self._reading = clip_parts.opened(name), encoder.open_named(name, study)
         self._study_name = study.name
-        self.name, self.parts = self._seeing.name, self._seeing.parts
+        self.name, self.dim, self.parts = self._seeing.name, self._seeing.dim, self._seeing.parts
 
     def contributions(self, texts: Sequence[str]) -> Iterator[Contributions]:
         """What parts add to the vectors of pictures, by their hashes, each once."""
@@ -85,19 +89,26 @@ class Pictures:
         return self._reading.encode(texts)
 
 
-def opened(name: str, study: Study, has_pictures: bool = False) -> Target:
-    """The encoder of this name with its parts.
+def target(name: str, study: Study, texts: pl.DataFrame) -> Target:
+    """The encoder of this name with its parts, as the study's inputs call for.
 
     Args:
         name: as under directions.target.
-        study: its collect has run, where its inputs are pictures.
-        has_pictures: whether they are.
+        study: its collect has run.
+        texts: rows of frames.TEXTS; of pictures the encoder is a CLIP model.
+
+    Raises:
+        EngineError: as `opened`.
+    """
+    return Pictures(name, study) if has_pictures(texts) else opened(name, study)
+
+
+def opened(name: str, study: Study) -> Decomposed:
+    """An encoder of texts with its parts.
 
     Raises:
         EngineError: it is not there, or is not built as one whose parts sum to its vector.
     """
-    if has_pictures:
-        return Pictures(name, study)
     return Decomposed(encoder.opened(name), Path(name).name, "float32", study.embed.batch_size)
 
 

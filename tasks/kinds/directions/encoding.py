@@ -33,7 +33,7 @@ def encoded(study: Study, texts: pl.DataFrame) -> Encoded:
     """
     asked = own(study)
     target = str(asked.target)
-    decomposed = units.opened(target, study, inputs.has_pictures(texts))
+    decomposed = units.target(target, study, texts)
     chosen = _chosen(study, units.names(decomposed, asked.parts))
     said = inputs.items_of(texts).to_list()
     rows: list[dict[str, Any]]
