@@ -44,7 +44,7 @@ def repair(study: Study, texts: pl.DataFrame) -> tuple[repaired.Repair, pl.DataF
     assert asked is not None  # noqa: S101 - called only where it is
     if inputs.has_pictures(texts):
         raise ParamsError(
-            f"studies.{study.name}.directions.repair: wanted texts, the inputs are pictures. Leave repair out."
+            f"studies.{study.name}.directions.repair: wanted texts, inputs are pictures. Leave repair out."
         )
     decomposed = units.opened(str(own(study).target), study)
     names = decomposed.parts.names
