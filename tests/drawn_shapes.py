@@ -1,4 +1,4 @@
-"""Drawn pictures with captions: a shape of a colour and size on a background, for a CLIP that tests train."""
+"""Drawn pictures with captions, a shape of a colour at a place on a background: tests train a CLIP on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,8 @@ SENTENCES = {
 }
 """How one value alone is said."""
 _COLOURS = np.array([(220, 40, 40), (40, 190, 60), (50, 80, 230), (230, 210, 40)])
-import os
-
-GREY = float(os.environ.get("TW_GREY", "30"))
+_GREYS = (130.0, 110.0)
+"""Of backgrounds: little beside the noise."""
 _RADIUS = 8.0
 
 
@@ -47,8 +46,8 @@ def drawn(n: int, rng: np.random.Generator, spurious: float | None = None) -> Dr
     Args:
         n: how many.
         rng: seeded.
-        spurious: share of the pictures in which the background is the one of the shape's own place; the others
-            have one of the other backgrounds. None: the background tells nothing of the shape.
+        spurious: share of the pictures in which the background is the one at the place of the shape in
+            VALUES; the others have one of the others. None: the background tells nothing of the shape.
     """
     values = {name: rng.integers(0, len(among), n) for name, among in VALUES.items()}
     if spurious is not None:
@@ -116,4 +115,4 @@ def _backgrounds(background: np.ndarray, rng: np.random.Generator) -> np.ndarray
             (down % 8 < 4) ^ (across % 8 < 4),
         ]
     )
-    return np.where(found[background, np.arange(len(background))], 120.0 + GREY, 120.0 - GREY)
+    return np.where(found[background, np.arange(len(background))], *_GREYS)

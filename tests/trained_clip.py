@@ -14,11 +14,11 @@ WORDS = ("<pad>", "<start>", "<unknown>", "<end>", "a", "at", "on", "shape", *su
 """A token each."""
 _START, _END = 1, 3
 # Of an end with the number 2 transformers reads the highest token of a text in its place.
-BATCH = 128
+BATCH = 64
 
 
 def save_trained_clip(
-    folder: Path, seen: Drawn, seed: int, steps: int, n_layers: int = 4, n_heads: int = 4, width: int = 64
+    folder: Path, seen: Drawn, seed: int, steps: int, n_layers: int = 4, n_heads: int = 4, width: int = 48
 ) -> Path:
     """Trains on pictures, with captions drawn anew at each step; writes the folder and gives it."""
     import torch
@@ -28,7 +28,7 @@ def save_trained_clip(
     model = _model(n_layers, n_heads, width)
     levels = (seen.pixels / 255 - np.array(MEAN)) / np.array(SPREAD)
     shown = torch.tensor(levels.transpose(0, 3, 1, 2), dtype=torch.float32)
-    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.05, fused=True)
     pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
         rows = rng.choice(len(shown), BATCH, replace=False)

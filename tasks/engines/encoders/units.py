@@ -1,9 +1,10 @@
 """How far each input turns on the units of an encoder: its heads, its MLPs, its neurons.
 
-An input is a text, or a picture where the encoder is CLIP. What a head or an MLP adds to its vector is itself
-a vector. Its activation is how far that lies along a direction of the part, from the part's mean. The direction
-is the one along which the part differs most between exploration inputs (its first principal direction), or that
-of a sentence (textspan). The activation of a neuron is a number by itself, pooled over tokens as vectors are.
+An input is a text, or a picture where the encoder is CLIP. What a head or an MLP adds to its vector is
+itself a vector. Its activation is how far that lies along a direction of the part, from the part's mean. The
+direction is the one along which the part differs most between exploration inputs (its first principal
+direction), or that of a sentence (textspan). The activation of a neuron is a number by itself, pooled over
+tokens as vectors are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
