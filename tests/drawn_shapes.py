@@ -1,4 +1,4 @@
-"""Drawn pictures with captions, a shape of a colour at a place on a background: tests train a CLIP on them."""
+"""Drawn pictures with captions: a shape of a colour at a place on a background. Tests train CLIP on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -93,7 +93,7 @@ def planted(seed: int) -> Model:
             ATTRIBUTES.index(("background", VALUES["background"][i]))
         ]
     texts /= np.linalg.norm(texts, axis=1, keepdims=True)
-    strength = {"shape": 0.2, "colour": 0.3, "background": 0.5, "place": 0.3}
+    strength = {"shape": 0.2, "colour": 0.3, "background": 0.7, "place": 0.3}
 
     def seen(n: int) -> Seen:
         pictures = drawn(n, rng)
