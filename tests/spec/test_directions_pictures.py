@@ -72,6 +72,13 @@ def test_heads_are_units_and_are_named_by_what_pictures_look_like(done: Project)
     assert set(frozen["family"]) == {"picture"}
 
 
+def test_what_is_lost_without_a_head_is_told_of_pictures_too(done: Project) -> None:
+    found = table(done, "heads/6_scores/scores.parquet").filter("is_discovery")
+    told = table(done, "heads/6_scores/causal.parquet")
+    assert set(told["predicate_id"]) == set(found["predicate_id"])
+    assert told["margin"].is_not_null().any()
+
+
 def test_activations_are_those_of_the_rows(done: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order of texts.parquet, whatever the order in which pictures are stored."""
     monkeypatch.chdir(done.folder)
