@@ -87,6 +87,12 @@ class Study(Block):
         return after
 
     @model_validator(mode="after")
+    def _rests_on_another(self) -> "Study":
+        if self.after.partition("/")[0] == self.name:
+            raise ValueError(f"wanted another study under after, got {self.after!r}, which is its own")
+        return self
+
+    @model_validator(mode="after")
     def _replay_has_verdicts(self) -> "Study":
         if (self.engine == "replay") != (self.verdicts is not None):
             raise ValueError("wanted `verdicts: FILE` together with `engine: replay`, got one alone")

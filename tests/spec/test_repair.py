@@ -9,7 +9,8 @@ import pytest
 
 from tasks.__main__ import main
 from tasks.engines.encoders import encoder
-from tasks.errors import EngineError, NatstatError
+from tasks.errors import EngineError, FrozenError
+from tasks.kinds.encoder_failures import views
 from tasks.kinds.encoder_failures.embedded.edits import edit
 from tasks.study import load
 from tests.captions_study import captions_study, save_captions
@@ -71,6 +72,7 @@ def test_weights_are_numbers_by_part_and_fitted_on_these_pairs(done: Project) ->
     assert made["base"] == "tiny"
     pairs = table(done, "mend", "6_scores/repair_pairs.parquet")
     assert made["paraphrases"] == pairs.filter(differs=0).height
+    assert (pairs.filter(differs=0)["before"] >= 0.98).all()  # what was told apart is not drawn together
     assert sum(made["fitted_on"].values()) == pairs.filter(differs=1).height
 
 
@@ -108,6 +110,9 @@ def test_the_price_is_told_on_new_sentences(done: Project) -> None:
     assert price.filter(pairs="paraphrases")["encoder"].to_list() == ["before", "after"]
     assert price["close"].is_between(0, 1).all()
     assert price["recall"].is_between(0, 1).all()
+    before, after = price.filter(pairs="paraphrases").iter_rows(named=True)
+    assert before["kept"] == 1
+    assert after["kept"] * before["close"] <= after["close"] + 1e-9
 
 
 def test_page_and_show_tell_all_of_it(
@@ -138,9 +143,20 @@ def test_a_part_that_is_ablated_adds_its_mean(done: Project, monkeypatch: pytest
     assert made["weights"]["h0.1"] == 0
     assert list(made["means"]) == ["h0.1"]
     done.params(captions=FIRST, mend=MEND, after=AFTER)
-    with pytest.raises(NatstatError, match=r"embed\.encoder") as caught:  # another encoder by now
-        done.run("after", "verify")
+    with pytest.raises(FrozenError) as caught:  # another encoder by now
+        views.under_test(load("after"))
     assert "dvc repro -f embed@after" in str(caught.value)
+
+
+def test_the_same_pairs_give_the_same_bytes(done: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(done.folder)
+    done.params(captions=FIRST, mend=MEND, after=AFTER)
+    left = []
+    for _ in range(2):
+        done.run("mend", "score")
+        left.append({f.name: f.read_bytes() for f in (done.folder / "data/mend/6_scores").iterdir()})
+    assert left[0] == left[1]
+    assert {"repair.json", "repair_pairs.parquet", "causal.parquet"} <= left[0].keys()
 
 
 @pytest.fixture
@@ -177,6 +193,7 @@ def test_params_that_cannot_be_are_one_line(
     [
         ({"after": ".gitkeep"}, "wanted `after: mend/6_scores`"),
         ({"after": "mend"}, "wanted a study and the folder of a stage"),
+        ({"after": "after/6_scores", "embed": {"encoder": "repaired:after"}}, "which is its own"),
         ({"after": "../x/6_scores"}, "wanted a study and the folder of a stage"),
         (
             {"embed": {"encoder": "tiny"}, "encoder_failures": {"transfer": ["repaired:x"]}},

@@ -10,7 +10,8 @@ ends       who is at an end, and who is random
 roots      how surely a candidate differs at an end
 tests      the estimand, and the same where activations mean nothing
 readings   AUROC, Spearman, explained variance, a random direction
-causal repairing   what an encoder loses without a named part; an encoder with weights for its parts
+causal     what an encoder loses without a named part
+pairs repairing   an encoder with weights for its parts, and what they are fitted on
 lines page its part of `check` and the page
 embedded/  who names units
 """
@@ -90,8 +91,10 @@ class DirectionsKind(Kind):
 
     def gather(self, study: Study) -> Gathered:
         """Inputs with their activations."""
-        from tasks.kinds.directions import gathering
+        from tasks.kinds.directions import gathering, pairs
 
+        if (repair := own(study).repair) and repair.pairs:
+            pairs.read(study)  # What is wrong with them is said before anything else is done.
         return gathering.gathered(study)
 
     def begun(self) -> dict[str, Any] | None:

@@ -43,7 +43,7 @@ def _causal(outputs: Outputs, rows: Sequence[Mapping[str, Any]]) -> list[dict[st
         return []
     table = frames.read(outputs.folder["score"], "causal.parquet", tables.CAUSAL)
     of, alpha = {one["predicate_id"]: one for one in rows}, outputs.study.score.alpha
-    return [
+    lost = [
         {
             **one,
             **{key: of[one["predicate_id"]][key] for key in ("sentence", "number")},
@@ -51,6 +51,7 @@ def _causal(outputs: Outputs, rows: Sequence[Mapping[str, Any]]) -> list[dict[st
         }
         for one in table.iter_rows(named=True)
     ]
+    return sorted(lost, key=lambda one: one["number"] or 0)
 
 
 def _repair(outputs: Outputs) -> dict[str, Any] | None:

@@ -11,24 +11,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks import paths
 from tasks.engines.encoders import inputs, repaired, units
 from tasks.engines.encoders.parts import Decomposed
 from tasks.engines.encoders.reweighting import Products, fitted_weights
-from tasks.errors import CorpusError, MissingStageError, ParamsError, SourceError, nearest
-from tasks.kinds.directions import tables
+from tasks.errors import CorpusError, ParamsError, nearest
+from tasks.kinds.directions import pairs, tables
+from tasks.kinds.directions.encoding import fitted_on
 from tasks.kinds.directions.params import own
 from tasks.store import frames
-from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
-
-MOST_PAIRS = 400
-"""Pairs of each sort (that differ, and that do not) that weights are fitted on: each takes 200 KB."""
-LEAST_PAIRS = 20
-THRESHOLD = 0.9
-_COLUMNS = ("left", "right", "differs")
-_STREAM = 33
-"""Of the study's seed."""
 
 
 def repair(study: Study, texts: pl.DataFrame) -> tuple[repaired.Repair, pl.DataFrame]:
@@ -47,32 +38,49 @@ def repair(study: Study, texts: pl.DataFrame) -> tuple[repaired.Repair, pl.DataF
             f"studies.{study.name}.directions.repair: wanted texts, inputs are pictures. Leave repair out."
         )
     decomposed = units.opened(str(own(study).target), study)
-    names = decomposed.parts.names
     if asked.ablate:
-        if unknown := [one for one in asked.ablate if one not in names]:
-            raise ParamsError(
-                f"studies.{study.name}.directions.repair.ablate: wanted parts of {own(study).target}, "
-                f"{names[0]} to {names[-1]}, got {unknown[0]!r}{nearest(unknown[0], names)}."
-            )
-        at = [names.index(one) for one in asked.ablate]
-        means = _means(decomposed, at, texts.filter(half="explore").sort("text_id")["text"].to_list())
-        weights = np.ones(len(names))
-        weights[at] = 0
-        made = repaired.written(
-            str(own(study).target), decomposed, weights, dict(zip(asked.ablate, means, strict=True))
-        )
+        made = _ablated(study, decomposed, asked.ablate, fitted_on(study, texts))
         return made, pl.DataFrame(schema=tables.REPAIR_PAIRS)
-    pairs, threshold = pairs_of(study)
-    return _fitted(study, decomposed, pairs, threshold)
+    return _fitted(study, decomposed, *pairs.read(study))
+
+
+def _ablated(
+    study: Study, decomposed: Decomposed, parts: Sequence[str], texts: Sequence[str]
+) -> repaired.Repair:
+    """Weights of 0, and what these parts add on average."""
+    target, names = str(own(study).target), decomposed.parts.names
+    if unknown := [one for one in parts if one not in names]:
+        raise ParamsError(
+            f"studies.{study.name}.directions.repair.ablate: wanted parts of {target}, {names[0]} to "
+            f"{names[-1]}, got {unknown[0]!r}{nearest(unknown[0], names)}."
+        )
+    at = [names.index(one) for one in parts]
+    weights = np.ones(len(names))
+    weights[at] = 0
+    means = dict(zip(parts, _means(decomposed, at, texts), strict=True))
+    return repaired.written(target, decomposed, weights, means)
 
 
 def _fitted(
-    study: Study, decomposed: Decomposed, pairs: pl.DataFrame, threshold: float
+    study: Study, decomposed: Decomposed, found: pl.DataFrame, threshold: float
 ) -> tuple[repaired.Repair, pl.DataFrame]:
-    drawn = _drawn(study, pairs)
-    sides = [_added(decomposed, drawn[side].to_list()) for side in ("left", "right")]
-    products = Products.of(*sides)
+    """Weights by pairs that differ, and by those that mean the same and are taken for one text already.
+
+    What the target keeps together is to stay together. What it tells apart though it means the same is left
+    as it is: drawn together it would draw together all texts.
+    """
+    drawn = pairs.drawn(study, found)
+    products = Products.of(*(_added(decomposed, drawn[side].to_list()) for side in ("left", "right")))
     differs = (drawn["differs"] == 1).to_numpy()
+    used = differs | (products.cosines(np.ones(len(decomposed.parts.names))) >= threshold)
+    drawn, differs = drawn.filter(used), differs[used]
+    products = Products(products.across[used], products.left[used], products.right[used])
+    if (n := int((~differs).sum())) < pairs.LEAST_PAIRS:
+        raise CorpusError(
+            f"studies.{study.name}.directions.repair: wanted {pairs.LEAST_PAIRS} pairs or more that mean the "
+            f"same and that {own(study).target} takes for one text, at a cosine of {threshold:g}, got {n}. "
+            "Bring more of them, or lower repair.threshold."
+        )
     weights = fitted_weights(products, differs, threshold)
     shown_failures = drawn.filter(differs)["failure"].value_counts(sort=True).rows()
     made = repaired.written(
@@ -81,7 +89,7 @@ def _fitted(
         weights,
         {},
         fitted_on={name or "without a name": n for name, n in shown_failures},
-        paraphrases=int((~differs).sum()),
+        paraphrases=n,
         threshold=threshold,
     )
     told = drawn.with_columns(
@@ -89,99 +97,6 @@ def _fitted(
         pl.Series("after", products.cosines(weights)),
     )
     return made, frames.conform(told, tables.REPAIR_PAIRS)
-
-
-def pairs_of(study: Study) -> tuple[pl.DataFrame, float]:
-    """The pairs to be fitted on (left, right, differs, failure), and their threshold.
-
-    Raises:
-        SourceError: a file or column cannot be used.
-        CorpusError: there are too few pairs of a sort.
-        MissingStageError: the study that they come from has not run.
-    """
-    asked = own(study).repair
-    assert asked is not None  # noqa: S101 - called only where it is
-    where = f"studies.{study.name}.directions.repair"
-    if asked.failures is None:
-        table, threshold = _read(study, str(asked.pairs), f"{where}.pairs"), THRESHOLD
-        pairs = _checked(table, f"{where}.pairs", str(asked.pairs))
-    else:
-        file = paths.output(asked.failures, "score") / "lessons.parquet"
-        if not file.is_file():
-            raise MissingStageError(
-                f"{where}.failures: wanted {file.relative_to(paths.root())}, which a study of what an "
-                f"encoder confuses leaves; not there. Run `dvc repro score@{asked.failures}`."
-            )
-        table = pl.read_parquet(file)
-        threshold = frames.read_manifest(paths.output(asked.failures, "propose"))["threshold"]
-        pairs = _checked(table, f"{where}.failures", asked.failures)
-    for differs, what in ((1, "that differ in meaning (differs 1)"), (0, "that mean the same (differs 0)")):
-        if (n := pairs.filter(differs=differs).height) < LEAST_PAIRS:
-            raise CorpusError(
-                f"{where}: wanted {LEAST_PAIRS} pairs or more {what}, got {n}. {_more(asked.failures)}"
-            )
-    return pairs, asked.threshold or threshold
-
-
-def _more(failures: str | None) -> str:
-    if failures is None:
-        return "Bring more of them."
-    return f"{failures} has them of what it confirmed with `engine: embedded`. Or write `pairs: FILE`."
-
-
-def _read(study: Study, name: str, where: str) -> pl.DataFrame:
-    base = study.data_path
-    file = base / name
-    if not base.is_dir() or not file.resolve().is_relative_to(base.resolve()) or not file.is_file():
-        raise SourceError(
-            f"{where}: wanted a file inside `data`, a folder that DVC watches; {shown(file)} is none."
-        )
-    try:
-        if file.suffix.lower() in {".parquet", ".pq"}:
-            return pl.read_parquet(file)
-        if file.suffix.lower() == ".csv":
-            return pl.read_csv(file, infer_schema=False)
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise SourceError(f"{where}: {shown(file)} cannot be read: {told}.") from None
-    raise SourceError(f"{where}: wanted a .parquet or .csv file, got {file.name!r}.")
-
-
-def _checked(table: pl.DataFrame, where: str, label: str) -> pl.DataFrame:
-    """Columns left, right, differs (0 or 1) and failure, which may be null."""
-    for name in _COLUMNS:
-        if name not in table.columns:
-            raise SourceError(
-                f"{where}: wanted the columns {listed(_COLUMNS)} in {label}, {name!r} is not there"
-                f"{nearest(name, table.columns)}."
-            )
-    if "failure" not in table.columns:
-        table = table.with_columns(failure=pl.lit(None, dtype=pl.String))
-    try:
-        pairs = table.select(
-            pl.col("left", "right", "failure").cast(pl.String), pl.col("differs").cast(pl.Int64)
-        )
-    except pl.exceptions.PolarsError:
-        raise SourceError(f"{where}: wanted texts, and 0 or 1 under differs, in {label}.") from None
-    wrong = pairs.filter(~pl.col("differs").is_in([0, 1]).fill_null(False))
-    blank = pairs.filter(pl.any_horizontal(pl.col("left", "right").fill_null("").str.strip_chars() == ""))
-    if wrong.height or blank.height:
-        what = "0 or 1 under differs" if wrong.height else "a text under left and under right"
-        raise SourceError(
-            f"{where}: wanted {what} in every row of {label}, {max(wrong.height, blank.height):,} have not."
-        )
-    return pairs.unique(maintain_order=True)
-
-
-def _drawn(study: Study, pairs: pl.DataFrame) -> pl.DataFrame:
-    """At most MOST_PAIRS of each sort, evenly over failures; the same whatever the order of rows."""
-    key = pl.concat_str("left", "right", pl.col("failure").fill_null(""), separator="\n")
-    ranked = pairs.with_columns(
-        key.map_elements(lambda one: frames.hashed("repair", str(study.seed), one), pl.String).alias("_key")
-    ).sort("_key")
-    turn = ranked.with_columns(_turn=pl.int_range(pl.len()).over("differs", "failure"))
-    kept = turn.sort("_turn", "_key").group_by("differs", maintain_order=True).head(MOST_PAIRS)
-    return kept.sort("differs", "_key", descending=[True, False]).drop("_key", "_turn")
 
 
 def _added(decomposed: Decomposed, texts: Sequence[str]) -> Float[np.ndarray, "text part dim"]:

@@ -102,16 +102,20 @@ def price(study: Study, sides: Sides, texts: pl.DataFrame) -> pl.DataFrame:
         if len(pairs) < LEAST:
             continue
         left, right = ([pair[i] for pair in pairs] for i in (0, 1))
+        own_text = [{left[i], right[i]} for i in range(len(pairs))]
+        before = np.ones(len(pairs), dtype=bool)
         for side, model in sides.models.items():
             query, mate = views.encoded(model, right), views.encoded(model, left)
             near = views.cosines(query, mate)
-            own_text = [{left[i], right[i]} for i in range(len(pairs))]
+            close = near >= sides.thresholds[side]
+            before = close if side == BEFORE else before
             rows.append(
                 {
                     "pairs": sort,
                     "encoder": side,
                     "n": len(pairs),
-                    "close": float((near >= sides.thresholds[side]).mean()),
+                    "close": float(close.mean()),
+                    "kept": float(close[before].mean()) if before.any() else None,
                     "recall": _recall(query, near, vectors[side], corpus, own_text),
                 }
             )

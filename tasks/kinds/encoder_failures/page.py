@@ -77,12 +77,14 @@ class Card:
 
 def section(outputs: Outputs) -> Section:
     """Failures with their pairs and pictures, other encoders, a search."""
+    probe = read_probe(outputs)
     return Section(
         title="What it confuses",
         anchor="failures",
         template="page.html",
-        values=page_values(read_probe(outputs), outputs),
+        values=page_values(probe, outputs),
         is_evidence=True,
+        also=[("Before and after the repair", "repair")] if probe.mended else [],
         # What a repair did is to be seen, the more so where no failure is left.
         needs_findings=not outputs.study.embed.encoder.startswith(REPAIRED),
         lead="lead.html",

@@ -89,7 +89,8 @@ LESSONS = pl.Schema(
     }
 )
 """`6_scores/lessons.parquet`: what a repair may be fitted on. Sentences of the exploration half, edited to
-show a confirmed failure (`differs` 1), or said in other words (0, no failure). Empty of `engine: llm`."""
+show a confirmed failure (`differs` 1), or in other words that the encoder takes for the same (0, without a
+failure). Empty of `engine: llm`."""
 
 MENDED = pl.Schema(
     {
@@ -114,9 +115,11 @@ PRICE = pl.Schema(
         "encoder": pl.String,
         "n": pl.Int64,
         "close": pl.Float64,
+        "kept": pl.Float64,
         "recall": pl.Float64,
     }
 )
 """Of a repaired encoder (`6_scores/price.parquet`), before and after. Pairs of the confirmation half that
-mean the same (`paraphrases`), or are of one document (`documents`): the share at the threshold or nearer, and
-the share whose first text is among the ten confirmation texts that are nearest to the second one."""
+mean the same (`paraphrases`), or are of one document (`documents`): the share at the threshold or nearer,
+that of those which were so before (`kept`), and the share whose first text is among the ten confirmation
+texts that are nearest to the second one."""

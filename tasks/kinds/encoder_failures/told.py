@@ -52,21 +52,32 @@ def headline(study: Study) -> dict[str, dict[str, Any]]:
     for sort, both in sides(read(score, "price"), "pairs").items():
         found[sort] = {
             f"{what}_{side}": both[side][what] for what in ("close", "recall") for side in _SIDES
-        } | {"n": both[AFTER]["n"]}
+        } | {key: both[AFTER][key] for key in ("kept", "n")}
     return found
 
 
 def lines(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The same as a person reads it."""
     return [
-        f"  {_SORTS[name]} ({one['n']:,}): {one['close_before']:.0%} -> {one['close_after']:.0%} still taken "
-        f"for one text; {one['recall_before']:.0%} -> {one['recall_after']:.0%} among the {NEAREST} nearest"
-        if name in _SORTS
-        else f"  repaired{'' if one['fitted'] else ' (not fitted on)'}: fail "
-        f"{one['success_before']:.0%} -> {one['success_after']:.0%}, V {one['validity_before']:+.2f} -> "
-        f"{one['validity_after']:+.2f} [{one['lo']:+.2f}, {one['hi']:+.2f}] of {name}"
+        _of_price(_SORTS[name], one) if name in _SORTS else _of_failure(name, one)
         for name, one in told.items()
     ]
+
+
+def _of_failure(name: str, one: Mapping[str, Any]) -> str:
+    return (
+        f"  repaired{'' if one['fitted'] else ' (not fitted on)'}: fail {one['success_before']:.0%} -> "
+        f"{one['success_after']:.0%}, V {one['validity_before']:+.2f} -> {one['validity_after']:+.2f} "
+        f"[{one['lo']:+.2f}, {one['hi']:+.2f}] of {name}"
+    )
+
+
+def _of_price(sort: str, one: Mapping[str, Any]) -> str:
+    kept = "" if one["kept"] is None else f" ({one['kept']:.0%} of those that were)"
+    return (
+        f"  {sort} ({one['n']:,}): {one['close_before']:.0%} -> {one['close_after']:.0%} taken for one text"
+        f"{kept}; {one['recall_before']:.0%} -> {one['recall_after']:.0%} among the {NEAREST} nearest"
+    )
 
 
 _SORTS = {"paraphrases": "pairs that mean the same", "documents": "pairs of one document"}

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tasks.errors import NatstatError
-from tasks.kinds.directions import repairing
+from tasks.kinds.directions.pairs import MOST_PAIRS, drawn, read
 from tasks.study import Study, load
 from tests.conftest import Project
 
@@ -38,20 +38,20 @@ def study(project: Project, name: str = "pairs.csv", table: pl.DataFrame | str |
 def test_pairs_of_both_formats_are_equal(project: Project) -> None:
     wanted = pairs(failure=["tense", None] * 25)
     for name in ("pairs.csv", "pairs.parquet"):
-        found, threshold = repairing.pairs_of(study(project, name, wanted))
+        found, threshold = read(study(project, name, wanted))
         assert found.select(wanted.columns).equals(wanted.cast({"differs": pl.Int64}))
         assert threshold == 0.9
 
 
 def test_failures_have_equal_shares_of_what_is_fitted(project: Project) -> None:
-    n = 3 * repairing.MOST_PAIRS
+    n = 3 * MOST_PAIRS
     many = pairs(n, failure=(["tense"] + [None] + ["roles", None] * 2) * (n // 3))
     of = study(project, "pairs.csv", pairs())
-    drawn = repairing._drawn(of, many)
-    counts = dict(drawn.filter(differs=1)["failure"].value_counts().iter_rows())
-    assert counts == {"tense": repairing.MOST_PAIRS // 2, "roles": repairing.MOST_PAIRS // 2}
-    assert drawn.filter(differs=0).height == repairing.MOST_PAIRS
-    assert drawn.equals(repairing._drawn(of, many.sample(fraction=1, shuffle=True, seed=1)))
+    found = drawn(of, many)
+    counts = dict(found.filter(differs=1)["failure"].value_counts().iter_rows())
+    assert counts == {"tense": MOST_PAIRS // 2, "roles": MOST_PAIRS // 2}
+    assert found.filter(differs=0).height == MOST_PAIRS
+    assert found.equals(drawn(of, many.sample(fraction=1, shuffle=True, seed=1)))
 
 
 BAD: dict[str, tuple[str, Any, str]] = {
@@ -77,7 +77,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
 @pytest.mark.parametrize(("name", "table", "said"), BAD.values(), ids=BAD)
 def test_pairs_that_cannot_be_are_one_line(project: Project, name: str, table: Any, said: str) -> None:
     with pytest.raises(NatstatError) as caught:
-        repairing.pairs_of(study(project, name, table))
+        read(study(project, name, table))
     message = str(caught.value)
     assert said in message
     assert "\n" not in message
