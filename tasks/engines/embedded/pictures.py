@@ -152,6 +152,25 @@ def looks(study: Study, texts: pl.DataFrame) -> Looks | None:
     return Looks(study.name, texts) if has_pictures else None
 
 
+def every_definition(seen: Looks, families: Sequence[str], least: int) -> list[dict[str, Any]]:
+    """All that may be asked of these pictures: measures at all thresholds, and classes that enough show.
+
+    Args:
+        seen: the pictures.
+        families: which of FAMILIES.
+        least: fewest pictures for which a class holds, and for which it does not.
+    """
+    found = _thresholds(seen.measures) if "picture" in families else []
+    if "shows" not in families or seen.classes is None:
+        return found
+    names = class_names()
+    for cut in PROBABILITIES:
+        n = (seen.classes > cut).sum(axis=0)
+        for index in np.flatnonzero((n >= least) & (n <= seen.texts.height - least)).tolist():
+            found.append({"kind": "class", "index": index, "name": names[index], "more_than": cut})
+    return found
+
+
 def harvest(family: str, contrast: Contrast, seen: Looks, min_effect: float) -> Harvest:
     """What one of FAMILIES brings; nothing of classes where the encoder tells none."""
     return _looks_like(contrast, seen) if family == "picture" else _shows(contrast, seen, min_effect)

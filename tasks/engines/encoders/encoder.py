@@ -23,7 +23,7 @@ from tasks.errors import EngineError
 from tasks.study import Study
 from tasks.study.params import REPAIRED
 
-__all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named", "opened"]
+__all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named", "opened", "quiet"]
 
 _WRITE = "Write `bundled`, the folder of a downloaded model, `openai:MODEL`"
 
@@ -68,7 +68,7 @@ def clip_place(name: str) -> tuple[str, str] | None:
     if name in {"bundled", "none"} or name.startswith((encoder_api.PREFIX, REPAIRED)):
         return None
     place = _place(name)
-    with _quiet():
+    with quiet():
         part = encoder_clip.subfolder(place)
     return None if part is None else (place, part)
 
@@ -116,7 +116,7 @@ def _open(place: str, name: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     try:
-        with _quiet():
+        with quiet():
             if (folder := encoder_clip.subfolder(place)) is not None:
                 return encoder_clip.opened(place, folder, _device())
             return SentenceTransformer(place, device=_device(), trust_remote_code=False)
@@ -130,7 +130,7 @@ def _open(place: str, name: str) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars, and no reports of what parts of a model are not used."""
     from transformers.utils import logging
 

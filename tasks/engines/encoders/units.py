@@ -1,21 +1,27 @@
-"""How far each text turns on the units of an encoder: its heads, its MLPs, its neurons.
+"""How far each input turns on the units of an encoder: its heads, its MLPs, its neurons.
 
-What a head or an MLP adds to a text's vector is itself a vector. Its activation is how far that lies along
-a direction of the part, from the part's mean. The direction is the one along which the part differs most
-between exploration texts (its first principal direction), or that of a sentence (textspan). The activation
-of a neuron is a number by itself, pooled over tokens as vectors are.
+An input is a text, or a picture where the encoder is CLIP. What a head or an MLP adds to its vector is
+itself a vector. Its activation is how far that lies along a direction of the part, from the part's mean. The
+direction is the one along which the part differs most between exploration inputs (its first principal
+direction), or that of a sentence (textspan). The activation of a neuron is a number by itself, pooled over
+tokens as vectors are.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import polars as pl
 from jaxtyping import Float
 
-from tasks.engines.encoders import encoder
-from tasks.engines.encoders.parts import Contributions, Decomposed
+from tasks.engines.encoders import clip_parts, encoder
+from tasks.engines.encoders.clip_parts import TowerParts
+from tasks.engines.encoders.inputs import has_pictures
+from tasks.engines.encoders.parts import Contributions, Decomposed, Parts
 from tasks.engines.encoders.textspan import Moments, textspan
+from tasks.store import media
 from tasks.study import Study
 
 HEADS, MLPS, NEURONS = "heads", "mlps", "neurons"
@@ -40,8 +46,66 @@ class Direction:
     """That names it."""
 
 
+class Target(Protocol):
+    """An encoder that tells what its parts add."""
+
+    dim: int
+
+    @property
+    def name(self) -> str:
+        """Two of one name give the same contributions."""
+        ...
+
+    @property
+    def parts(self) -> Parts | TowerParts:
+        """Their names, in order."""
+        ...
+
+    def contributions(self, texts: Sequence[str]) -> Iterator[Contributions]:
+        """What parts add to the vectors of texts, or of pictures by their hashes, in batches."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "text dim"]:
+        """Unit vectors of sentences in the space of what parts add."""
+        ...
+
+
+class Pictures:
+    """A CLIP model that is shown the pictures of a study."""
+
+    def __init__(self, name: str, study: Study) -> None:
+        self._seeing, self._reading = clip_parts.opened(name), encoder.open_named(name, study)
+        self._study_name = study.name
+        self.name, self.dim, self.parts = self._seeing.name, self._seeing.dim, self._seeing.parts
+
+    def contributions(self, texts: Sequence[str]) -> Iterator[Contributions]:
+        """What parts add to the vectors of pictures, by their hashes, each once."""
+        order = np.argsort(np.array(texts))
+        stored = (data for _, data in media.read(self._study_name, texts))
+        for batch in self._seeing.contributions(stored):
+            yield replace(batch, rows=order[batch.rows])
+
+    def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "text dim"]:
+        """Unit vectors of sentences, by the text tower."""
+        return self._reading.encode(texts)
+
+
+def target(name: str, study: Study, texts: pl.DataFrame) -> Target:
+    """The encoder of this name with its parts, as the study's inputs call for.
+
+    Args:
+        name: as under directions.target.
+        study: its collect has run.
+        texts: rows of frames.TEXTS; of pictures the encoder is a CLIP model.
+
+    Raises:
+        EngineError: as `opened`.
+    """
+    return Pictures(name, study) if has_pictures(texts) else opened(name, study)
+
+
 def opened(name: str, study: Study) -> Decomposed:
-    """The encoder of this name with its parts.
+    """An encoder of texts with its parts.
 
     Raises:
         EngineError: it is not there, or is not built as one whose parts sum to its vector.
@@ -49,7 +113,7 @@ def opened(name: str, study: Study) -> Decomposed:
     return Decomposed(encoder.opened(name), Path(name).name, "float32", study.embed.batch_size)
 
 
-def names(decomposed: Decomposed, parts: str) -> list[str]:
+def names(decomposed: Target, parts: str) -> list[str]:
     """All units of a kind of part, in the order of layers."""
     if parts == NEURONS:
         n_layers, n_neurons = decomposed.parts.neuron_directions.shape[:2]

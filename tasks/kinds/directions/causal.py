@@ -7,7 +7,7 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks import kinds, paths
-from tasks.engines.encoders import units
+from tasks.engines.encoders import inputs, units
 from tasks.engines.encoders.ablation import (
     Batch,
     Named,
@@ -15,7 +15,7 @@ from tasks.engines.encoders.ablation import (
     causal_test,
     part_means,
 )
-from tasks.engines.encoders.parts import Decomposed
+from tasks.engines.encoders.units import Target
 from tasks.kinds.directions import ends, tables
 from tasks.kinds.directions.params import own
 from tasks.kinds.directions.readings import sentence
@@ -50,12 +50,12 @@ def causal(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> pl.Data
     chosen = [of[one] for one in found[:MOST_NAMED]]
     if not chosen:
         return pl.DataFrame(schema=tables.CAUSAL)
-    decomposed = units.opened(str(own(study).target), study)
+    decomposed = units.target(str(own(study).target), study, texts)
     column = {one: i for i, one in enumerate(judged.predicates)}
     sentences = list(dict.fromkeys(map(sentence, chosen)))
     first = [next(one for one in chosen if sentence(one) == said) for said in sentences]
     seen, new = _drawn(study, texts.filter(half="explore")), _drawn(study, judged.rows)
-    means, vectors = _means_and_vectors(decomposed, seen["text"].to_list())
+    means, vectors = _means_and_vectors(decomposed, inputs.items_of(seen).to_list())
     directions = attribute_directions(vectors, _held(study, first, seen, texts))
     rows = {text_id: i for i, text_id in enumerate(judged.rows["text_id"])}
     at = [rows[text_id] for text_id in new["text_id"]]
@@ -64,7 +64,7 @@ def causal(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> pl.Data
     named = [Named((names.index(part_of(one)),), sentences.index(sentence(one))) for one in chosen]
     sort = part_of(chosen[0])[0]
     effects = causal_test(
-        _batches(decomposed, new["text"].to_list()),
+        _batches(decomposed, inputs.items_of(new).to_list()),
         means,
         directions,
         holds,
@@ -108,13 +108,13 @@ def _held(
     return at_threshold(said.score, predicates[0].threshold)
 
 
-def _batches(decomposed: Decomposed, texts: Sequence[str]) -> Iterator[Batch]:
+def _batches(decomposed: Target, texts: Sequence[str]) -> Iterator[Batch]:
     for one in decomposed.contributions(texts):
         yield one.rows, one.parts.astype(np.float64)
 
 
 def _means_and_vectors(
-    decomposed: Decomposed, texts: Sequence[str]
+    decomposed: Target, texts: Sequence[str]
 ) -> tuple[Float[np.ndarray, "part dim"], Float[np.ndarray, "input dim"]]:
     vectors = np.empty((len(texts), decomposed.dim))
 

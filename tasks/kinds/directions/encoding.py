@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from tasks import paths, progress
 from tasks.engines.encoders import inputs, units
-from tasks.engines.encoders.parts import Contributions, Decomposed
-from tasks.engines.encoders.units import Direction
+from tasks.engines.encoders.parts import Contributions
+from tasks.engines.encoders.units import Direction, Target
 from tasks.errors import CorpusError, ParamsError, nearest
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.ends import ACTIVATIONS, SQUARED
@@ -24,7 +24,7 @@ MOST_FITTED = 2000
 
 
 def encoded(study: Study, texts: pl.DataFrame) -> Encoded:
-    """Activations of every text; directions are found on exploration texts alone.
+    """Activations of every input; directions are found on exploration texts alone.
 
     Raises:
         EngineError: the target is not there, or has no parts that sum to its vector.
@@ -33,13 +33,9 @@ def encoded(study: Study, texts: pl.DataFrame) -> Encoded:
     """
     asked = own(study)
     target = str(asked.target)
-    if inputs.has_pictures(texts):
-        raise ParamsError(
-            f"studies.{study.name}.directions.target: wanted an encoder that reads pictures, got {target!r}."
-        )
-    decomposed = units.opened(target, study)
+    decomposed = units.target(target, study, texts)
     chosen = _chosen(study, units.names(decomposed, asked.parts))
-    said = texts["text"].to_list()
+    said = inputs.items_of(texts).to_list()
     rows: list[dict[str, Any]]
     if asked.parts == units.NEURONS:
         with progress.bar(f"activations {study.name}", len(said)) as advance:
@@ -55,10 +51,10 @@ def encoded(study: Study, texts: pl.DataFrame) -> Encoded:
 
 
 def _along(
-    study: Study, decomposed: Decomposed, parts: Sequence[str], texts: pl.DataFrame
+    study: Study, decomposed: Target, parts: Sequence[str], texts: pl.DataFrame
 ) -> tuple[list[Direction], dict[str, Float[np.ndarray, "text unit"]]]:
     """The units that parts have, and how far texts lie along them."""
-    seen, said = fitted_on(study, texts), texts["text"].to_list()
+    seen, said = fitted_on(study, texts), inputs.items_of(texts).to_list()
     known = decomposed.parts.names
     with progress.bar(f"activations {study.name}", len(seen) + len(said)) as advance:
         moments = units.moments(_told(decomposed, seen, advance), [known.index(one) for one in parts])
@@ -83,15 +79,15 @@ def _along(
 
 
 def fitted_on(study: Study, texts: pl.DataFrame) -> list[str]:
-    """The exploration texts that directions are found on, drawn by hash where there are more."""
+    """The exploration inputs that directions are found on, drawn by hash where there are more."""
     seen = texts.filter(half="explore")
     if seen.height > MOST_FITTED:
         draw = [frames.hashed("directions", str(study.seed), one) for one in seen["text_id"]]
         seen = seen.with_columns(pl.Series("_draw", draw)).sort("_draw").head(MOST_FITTED)
-    return seen.sort("text_hash")["text"].to_list()
+    return inputs.items_of(seen.sort("text_hash")).to_list()
 
 
-def _told(decomposed: Decomposed, texts: Sequence[str], advance: progress.Advance) -> Iterator[Contributions]:
+def _told(decomposed: Target, texts: Sequence[str], advance: progress.Advance) -> Iterator[Contributions]:
     for batch in decomposed.contributions(texts):
         yield batch
         advance(len(batch.rows))

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks.engines.encoders import repaired, units
+from tasks.engines.encoders import inputs, repaired, units
 from tasks.engines.encoders.parts import Decomposed
 from tasks.engines.encoders.reweighting import Products, fitted_weights
 from tasks.errors import CorpusError, ParamsError, nearest
@@ -33,6 +33,10 @@ def repair(study: Study, texts: pl.DataFrame) -> tuple[repaired.Repair, pl.DataF
     """
     asked = own(study).repair
     assert asked is not None  # noqa: S101 - called only where it is
+    if inputs.has_pictures(texts):
+        raise ParamsError(
+            f"studies.{study.name}.directions.repair: wanted texts, inputs are pictures. Leave repair out."
+        )
     decomposed = units.opened(str(own(study).target), study)
     if asked.ablate:
         made = _ablated(study, decomposed, asked.ablate, fitted_on(study, texts))

@@ -7,13 +7,17 @@ is run. A picture is shown as CLIP was trained: at its size, with its mean and s
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from tasks.engines.encoders import encoder
 from tasks.engines.encoders.sentence import content_digest
 from tasks.errors import EngineError
+
+if TYPE_CHECKING:
+    import torch
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 SPREAD = (0.26862954, 0.26130258, 0.27577711)
@@ -25,7 +29,7 @@ class PictureTower:
     """CLIP's picture tower with its projection."""
 
     def __init__(self, model: Any, mean: tuple[float, ...], spread: tuple[float, ...]) -> None:
-        self._model = model.eval()
+        self.model = model.eval()
         self._mean, self._spread = (np.array(levels, dtype=np.float32) for levels in (mean, spread))
         self.dim = int(model.config.projection_dim)
         self.side = int(model.config.image_size)
@@ -39,10 +43,8 @@ class PictureTower:
         """
         import torch
 
-        levels = (pixels.astype(np.float32) / 255 - self._mean) / self._spread
-        shown = torch.from_numpy(np.ascontiguousarray(levels.transpose(0, 3, 1, 2)))
         with torch.inference_mode():
-            vectors = self._model(pixel_values=shown).image_embeds.float().numpy()
+            vectors = self.model(pixel_values=self.shown(pixels)).image_embeds.float().numpy()
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not (np.isfinite(norms) & (norms > 0)).all():
             raise EngineError(
@@ -51,10 +53,22 @@ class PictureTower:
         unit: np.ndarray = vectors / norms
         return unit
 
+    def shown(self, pixels: UInt8[np.ndarray, "picture side side 3"]) -> "torch.Tensor":
+        """Pixels as the model wants them: float32 (picture, 3, side, side)."""
+        import torch
+
+        levels = (pixels.astype(np.float32) / 255 - self._mean) / self._spread
+        return torch.from_numpy(np.ascontiguousarray(levels.transpose(0, 3, 1, 2)))
+
 
 @functools.lru_cache(maxsize=2)
 def loaded(place: str, part: str) -> PictureTower:
-    """The picture tower in a CLIP folder.
+    """The picture tower in a CLIP folder, as `opened` gives it, once per process."""
+    return opened(place, part)
+
+
+def opened(place: str, part: str) -> PictureTower:
+    """The picture tower in a CLIP folder, in float32.
 
     Args:
         place: of the model.
@@ -69,17 +83,18 @@ def loaded(place: str, part: str) -> PictureTower:
     model: Any
     found: Any
     try:
-        whole = CLIPConfig.from_pretrained(place, subfolder=part)
-        config = CLIPVisionConfig.from_pretrained(place, subfolder=part)
-        config.projection_dim = int(whole.projection_dim or 0)
-        model, found = CLIPVisionModelWithProjection.from_pretrained(  # type: ignore[misc]
-            place,
-            subfolder=part,
-            config=config,
-            dtype=torch.float32,
-            weights_only=True,
-            output_loading_info=True,
-        )
+        with encoder.quiet():
+            whole = CLIPConfig.from_pretrained(place, subfolder=part)
+            config = CLIPVisionConfig.from_pretrained(place, subfolder=part)
+            config.projection_dim = int(whole.projection_dim or 0)
+            model, found = CLIPVisionModelWithProjection.from_pretrained(  # type: ignore[misc]
+                place,
+                subfolder=part,
+                config=config,
+                dtype=torch.float32,
+                weights_only=True,
+                output_loading_info=True,
+            )
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise EngineError(f"encoder: wanted CLIP's picture tower in {place}: {reason}") from error

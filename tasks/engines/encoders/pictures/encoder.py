@@ -1,11 +1,12 @@
 """Bytes of pictures -> vectors, by the network that goes with a study's encoder of texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from tasks.engines.encoders import encoder
 from tasks.engines.encoders.pictures import clip, lite
@@ -67,11 +68,29 @@ def encoded(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndar
         return np.concatenate(list(seen))
 
 
+def batches(
+    pictures: Iterable[bytes], side: int
+) -> Iterator[tuple[Int[np.ndarray, " row"], UInt8[np.ndarray, "picture side side 3"]]]:
+    """Which pictures, and their pixels filled up to a whole batch; one batch is held at a time.
+
+    Raises:
+        EngineError: a file is no picture.
+    """
+    coming, start = iter(pictures), 0
+    while part := list(islice(coming, BATCH)):
+        yield np.arange(start, start + len(part)), _pixels(part, side)
+        start += len(part)
+
+
 def _batch(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndarray, "picture dim"]:
-    pixels = np.zeros((BATCH, network.side, network.side, 3), dtype=np.uint8)
+    return network.encode(_pixels(pictures, network.side))[: len(pictures)]
+
+
+def _pixels(pictures: Sequence[bytes], side: int) -> UInt8[np.ndarray, "picture side side 3"]:
+    pixels = np.zeros((BATCH, side, side, 3), dtype=np.uint8)
     for row, data in enumerate(pictures):
-        pixels[row] = _square(data, network.side)
-    return network.encode(pixels)[: len(pictures)]
+        pixels[row] = _square(data, side)
+    return pixels
 
 
 def _square(data: bytes, side: int) -> UInt8[np.ndarray, "side side 3"]:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from scipy import sparse
 
 from tasks.engines import languages
-from tasks.engines.embedded import grams, names, style, tokens, words
+from tasks.engines.embedded import grams, names, pictures, style, tokens, words
 from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.rules import Rules
 from tasks.kinds.directions.embedded.gate import Named, kept, least_root
@@ -21,7 +21,7 @@ from tasks.kinds.directions.embedded.sentences import SentenceProposer
 from tasks.kinds.directions.ends import End
 from tasks.kinds.directions.params import own
 from tasks.kinds.directions.roots import roots
-from tasks.records import Proposal
+from tasks.records import Grade, Proposal
 from tasks.study import Study
 
 WORTH_ADDING = 1.1
@@ -43,9 +43,14 @@ class Pool:
     n_words: int
 
 
-def pool(texts: pl.DataFrame, families: Sequence[str]) -> Pool:
-    """Every word, phrase, pattern and measure that is worth looking at, counted once for all units."""
-    said = texts["text"].to_list()
+def pool(study: Study, texts: pl.DataFrame) -> Pool:
+    """Every word, phrase, pattern and measure that is worth looking at, counted once for all units.
+
+    Of pictures: words of their captions, how they look, and what the bundled network sees in them.
+    """
+    families, said = study.propose.families, texts["text"].to_list()
+    if not any(text.strip() for text in said):  # pictures without captions
+        families = tuple(one for one in families if one in pictures.FAMILIES)
     joined = tokens.joined_all(said)
     shares = languages.shares(said)
     rules = Rules.of(shares)
@@ -63,6 +68,10 @@ def pool(texts: pl.DataFrame, families: Sequence[str]) -> Pool:
         asked = style.every_definition(frame, names.found(said, listed), is_english=english)
         found += asked
         held.append(sparse.csc_array(np.column_stack(style.columns(asked, frame.lazy())), dtype=np.float64))
+    if (seen := pictures.looks(study, texts)) is not None:
+        looks = pictures.every_definition(seen, families, LEAST_TEXTS)
+        found += looks
+        held += [sparse.csc_array(pictures.holds(one, seen)[:, None], dtype=np.float64) for one in looks]
     return Pool(found, sparse.csc_array(sparse.hstack(held)), n_words)
 
 
@@ -85,7 +94,7 @@ class UnitProposer:
             ends: those that are to be named.
             vectors: of the texts; words need none.
         """
-        look = pool(texts, self._study.propose.families)
+        look = pool(self._study, texts)
         least = least_root(len(look.definition) * len(ends))
         found: list[Named] = []
         for start in range(0, len(ends), _BLOCK):
@@ -114,19 +123,18 @@ class UnitProposer:
             if i < look.n_words:
                 definition, held, strength = _widened(look, root, i, end, least)
             said |= _about(definition)
-            family = "words" if definition["kind"] == "words" else "style"
+            said_of, family, grade = _told(definition)
             passed = bool(root[i] >= least)
-            found.append(
-                Named(end, _sentence(definition), family, "exact", definition, held, strength, passed)
-            )
+            found.append(Named(end, said_of, family, grade, definition, held, strength, passed))
         return found
 
 
 def _about(definition: dict[str, Any]) -> set[str]:
-    """Words of the terms, or the name of the pattern or measure."""
+    """Words of the terms, or which pattern, measure or class it is."""
     if definition["kind"] == "words":
         return {word for term in definition["terms"] for word in term.split(" ")}
-    return {f"program {definition['program']}"}
+    told = definition.get("program") or definition.get("measure") or definition["index"]
+    return {f"{definition['kind']} {told}"}
 
 
 def _widened(
@@ -155,9 +163,16 @@ def _column(held: Any, i: int) -> Bool[np.ndarray, " text"]:
     return np.asarray(held[:, [i]].toarray().ravel() > 0)
 
 
-def _sentence(definition: dict[str, Any]) -> str:
-    is_words = definition["kind"] == "words"
-    return words.phrase(definition["terms"]) if is_words else style.phrase(definition)
+def _told(definition: dict[str, Any]) -> tuple[str, str, Grade]:
+    """Its sentence, family and grade."""
+    match definition["kind"]:
+        case "words":
+            return words.phrase(definition["terms"]), "words", "exact"
+        case "measure":
+            return pictures.phrase(definition), "picture", "exact"
+        case "class":
+            return pictures.phrase(definition), "shows", "proxy"
+    return style.phrase(definition), "style", "exact"
 
 
 def proposer(study: Study) -> UnitProposer | SentenceProposer:
