@@ -1,6 +1,7 @@
 """Texts as vectors.
 
 encoder    by name: bundled, a folder or hub name, a server, or none
+bundled    MiniLM of the wheel, in little memory
 sentence   sentence-transformers; parts: what each head and MLP adds to a vector
 clip       the text tower of a CLIP model
 api        a server's embeddings
