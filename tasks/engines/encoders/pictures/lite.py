@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 N_FEATURES, N_CLASSES = 1280, 1000
 SIDE, SMALL_SIDE = 224, 128
 """Pixels a side of what it is shown: what it was trained on, and what shows all of a picture no larger."""
-_METHOD = "v1"  # part of its name: change it when the same picture would give another vector
+_METHOD = "v2"  # part of its name: change it when the same picture would give another vector
 _BLOCKS = (
     # times, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
