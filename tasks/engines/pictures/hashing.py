@@ -143,7 +143,7 @@ def _are_near(
     hashes: UInt64[np.ndarray, " all"],
     spots: UInt8[np.ndarray, "all level"],
 ) -> Bool[np.ndarray, " pair"]:
-    is_near = np.bitwise_count(hashes[a] ^ hashes[b]) <= NEAR
+    is_near: np.ndarray = np.bitwise_count(hashes[a] ^ hashes[b]) <= NEAR
     close = np.flatnonzero(is_near)
     for start in range(0, len(close), _AT_ONCE):
         part = close[start : start + _AT_ONCE]

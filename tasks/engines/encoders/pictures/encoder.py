@@ -32,6 +32,8 @@ class PictureNetwork(Protocol):
     dim: int
     side: int
     """Pixels a side of what it is shown."""
+    resample: int
+    """Pillow's number of the filter by which a picture is brought to that size."""
 
     def encode(self, pixels: UInt8[np.ndarray, "picture side side 3"]) -> Float[np.ndarray, "picture dim"]:
         """Unit vectors, float32."""
@@ -41,8 +43,9 @@ class PictureNetwork(Protocol):
 def open_named(name: str, study: Study) -> PictureNetwork:
     """The network that sees pictures for an encoder of texts.
 
-    A CLIP folder has its own. For every other encoder it is EfficientNet-Lite0, shown 128 pixels a side where
-    no picture of the study has more, else 224: one size for all, since what it sees depends on it.
+    A folder of CLIP or SigLIP has its own. For every other encoder it is EfficientNet-Lite0, shown 128 pixels
+    a side where no picture of the study has more, else 224: one size for all, since what it sees depends on
+    it.
 
     Args:
         name: as under embed.encoder; not `none`.
@@ -80,15 +83,15 @@ def encoded(network: PictureNetwork, pictures: Iterable[bytes]) -> Float[np.ndar
 def _batch(network: PictureNetwork, pictures: Sequence[bytes]) -> Float[np.ndarray, "picture dim"]:
     pixels = np.zeros((BATCH, network.side, network.side, 3), dtype=np.uint8)
     for row, data in enumerate(pictures):
-        pixels[row] = _square(data, network.side)
+        pixels[row] = _square(data, network)
     return network.encode(pixels)[: len(pictures)]
 
 
-def _square(data: bytes, side: int) -> UInt8[np.ndarray, "side side 3"]:
+def _square(data: bytes, network: PictureNetwork) -> UInt8[np.ndarray, "side side 3"]:
     """All of the picture, stretched to a square: what is cut off cannot be found."""
     images = library()
     try:
         seen = images.fromarray(np.ascontiguousarray(opened(data).rgb))
     except PictureError as error:
         raise EngineError(f"a picture that collect could open {error}. Run collect again.") from None
-    return np.asarray(seen.resize((side, side), images.Resampling.BICUBIC))
+    return np.asarray(seen.resize((network.side, network.side), images.Resampling(network.resample)))

@@ -48,6 +48,7 @@ class Lite:
     """
 
     dim = N_FEATURES + 1
+    resample = 3  # bicubic
 
     def __init__(self, weights: Mapping[str, "torch.Tensor"], side: int) -> None:
         self.side = side
