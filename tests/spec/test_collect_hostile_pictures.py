@@ -177,11 +177,12 @@ def test_links_that_lead_nowhere_or_to_folders_do_no_harm(project: Project, seen
 
 
 MANY = """
-import resource
+import re
 from pathlib import Path
 from tasks.store.sources import pictures
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # What getrusage tells counts the memory of the process that started this one.
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 class Entry:
     def __init__(self, number):
         self.name = f"a picture of some length {number:09}.png"
@@ -197,6 +198,7 @@ print(rows.height, (peak() - before) * 1024 // rows.height)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell it")
 def test_names_are_never_all_held_as_python_s(project: Project) -> None:
     """300,000 entries as a folder gives them, made as they are asked for."""
     environment = {**os.environ, "PYTHONPATH": str(REPO), "POLARS_MAX_THREADS": "1"}
@@ -205,5 +207,5 @@ def test_names_are_never_all_held_as_python_s(project: Project) -> None:
     )
     height, n_bytes = map(int, done.stdout.split())
     print(n_bytes, "bytes a name")
-    assert height == 300_000 and n_bytes < 600
+    assert height == 300_000 and n_bytes < 300
     assert pictures._AT_ONCE <= 50_000

@@ -112,7 +112,7 @@ def _of_crowd(
     found = []
     for seed in range(len(picture)):
         reached = [] if is_reached[seed] else [seed]
-        while reached:
+        while reached and waiting:
             one = reached.pop()
             for place in product(*((at - 1, at, at + 1) for at in places[one])):
                 rest = waiting.get(place)
