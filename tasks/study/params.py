@@ -80,8 +80,8 @@ class Embed(Block):
     """Which encoder turns texts into vectors."""
 
     encoder: str = "bundled"
-    """`bundled` (MiniLM, 384 dimensions), `none`, a sentence-transformers or CLIP model by name or path, or
-    `openai:MODEL` (embeddings of the server under llm.base_url)."""
+    """`bundled` (MiniLM, 384 dimensions), `none`, a sentence-transformers, CLIP or SigLIP model by name or
+    path, or `openai:MODEL` (embeddings of the server under llm.base_url)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 is about 2.5 times faster on processors that have it (cosine to float32 >= 0.998)."""
     batch_size: int = Field(default=64, ge=1)
