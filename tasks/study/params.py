@@ -84,9 +84,9 @@ class Embed(Block):
     """Which encoder turns texts into vectors."""
 
     encoder: str = "bundled"
-    """`bundled` (MiniLM, 384 dimensions), `none`, a sentence-transformers or CLIP model by name or path, or
-    `openai:MODEL` (embeddings of the server under llm.base_url), or `repaired:STUDY` (what another study
-    made of one)."""
+    """`bundled` (MiniLM, 384 dimensions), `none`, a sentence-transformers, CLIP or SigLIP model by name or
+    path, `openai:MODEL` (embeddings of the server under llm.base_url), or `repaired:STUDY` (what another
+    study made of one)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 is about 2.5 times faster on processors that have it (cosine to float32 >= 0.998)."""
     batch_size: int = Field(default=64, ge=1)

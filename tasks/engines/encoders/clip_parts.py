@@ -131,7 +131,7 @@ class DecomposedPictures:
         """
         import torch
 
-        for rows, pixels in batches(pictures, self._tower.side):
+        for rows, pixels in batches(pictures, self._tower):
             with torch.inference_mode():
                 parts, neurons = self.parts(self._tower.shown(pixels).to(self._precision))
             yield Contributions(rows, parts[: len(rows)].cpu().numpy(), neurons[: len(rows)].cpu().numpy())

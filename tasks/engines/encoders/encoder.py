@@ -17,6 +17,7 @@ from tasks import paths
 from tasks.engines.encoders import api as encoder_api
 from tasks.engines.encoders import clip as encoder_clip
 from tasks.engines.encoders import repaired
+from tasks.engines.encoders.bundled import MiniLM
 from tasks.engines.encoders.sentence import SentenceEncoder
 from tasks.engines.roles import Encoder
 from tasks.errors import EngineError
@@ -84,6 +85,8 @@ def opened(name: str) -> Any:
 
 @functools.lru_cache(maxsize=2)
 def _load(place: str, name: str, precision: str, batch_size: int) -> Encoder:
+    if name == "bundled":
+        return SentenceEncoder(MiniLM(Path(place), _device()), name, precision, batch_size)
     model, label = _open(place, name), Path(name).name
     if isinstance(model, encoder_clip.TextTower):
         return encoder_clip.ClipEncoder(model, label, precision, batch_size)

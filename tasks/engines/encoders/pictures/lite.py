@@ -25,7 +25,7 @@ __all__ = ["N_CLASSES", "N_FEATURES", "SIDE", "SMALL_SIDE", "Lite", "layers", "l
 N_FEATURES = 1280
 SIDE, SMALL_SIDE = 224, 128
 """Pixels a side of what it is shown: what it was trained on, and what shows all of a picture no larger."""
-_METHOD = "v1"  # part of its name: change it when the same picture would give another vector
+_METHOD = "v2"  # part of its name: change it when the same picture would give another vector
 _BLOCKS = (
     # times, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
@@ -51,6 +51,7 @@ class Lite:
     """
 
     dim = N_FEATURES + 1
+    resample = 3  # bicubic
 
     def __init__(self, weights: Mapping[str, "torch.Tensor"], side: int) -> None:
         self.side = side
