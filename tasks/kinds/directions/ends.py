@@ -1,6 +1,7 @@
 """Which inputs are an end of a unit, and which are the random ones they are compared with."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from tasks import paths
+from tasks.kinds import rows as kind_rows
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import own
 from tasks.records import Predicate
@@ -38,6 +40,12 @@ def of(predicate: Predicate) -> tuple[str, str]:
     """Unit and end that a predicate was frozen for."""
     definition = json.loads(predicate.definition)
     return definition["unit"], definition["end"]
+
+
+def sentence(predicate: Predicate) -> str:
+    """What is judged, without the unit it was named for."""
+    unit, end = of(predicate)
+    return predicate.predicate.removeprefix(f"{unit} {end}: ")
 
 
 def unit_names(study: Study) -> list[str]:
@@ -136,15 +144,41 @@ def members(
     return random, at_ends
 
 
+@dataclass(frozen=True)
+class Tested:
+    """The inputs under test, with who is random and who is at which end."""
+
+    text_id: pl.Series
+    random: Bool[np.ndarray, " row"]
+    at_ends: dict[tuple[str, str], Bool[np.ndarray, " row"]]
+
+    def of(
+        self, text_id: pl.Series, predicates: Sequence[Predicate]
+    ) -> tuple[Bool[np.ndarray, " text"], Bool[np.ndarray, "text predicate"]]:
+        """Of some of the inputs: which are random, and which are at the end of each predicate."""
+        place = text_id.replace_strict(self.text_id, range(len(self.text_id)), return_dtype=pl.Int64)
+        row = place.to_numpy()
+        each = [self.at_ends[of(one)][row] for one in predicates]
+        return self.random[row], np.array(each, dtype=bool).reshape(len(each), len(row)).T
+
+
+def tested(study: Study) -> Tested:
+    """The inputs under test, as they were collected."""
+    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
+    rows = kind_rows.units(study, texts)
+    return Tested(rows["text_id"], *members(study, rows, activations(study, rows["text_hash"])))
+
+
 def at_end(study: Study, held: pl.DataFrame) -> pl.Series:
     """Whether each text is at the end of the unit that its predicate was frozen for."""
-    texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     frozen = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)
-    confirm = texts.filter(half="confirm").sort("text_id")
-    _, at_ends = members(study, confirm, activations(study, confirm["text_hash"]))
+    under_test = tested(study)
     rows = [
         pl.DataFrame(
-            {"predicate_id": one.predicate_id, "text_id": confirm["text_id"].filter(at_ends[of(one)])}
+            {
+                "predicate_id": one.predicate_id,
+                "text_id": under_test.text_id.filter(under_test.at_ends[of(one)]),
+            }
         )
         for one in (Predicate(**row) for row in frozen.iter_rows(named=True))
     ]

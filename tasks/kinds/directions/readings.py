@@ -36,7 +36,7 @@ def _readings(judged: Judged, values: Float[np.ndarray, "row unit"]) -> pl.DataF
             "predicate_id": predicate.predicate_id,
             "unit": unit,
             "end": end,
-            "sentence": sentence(predicate),
+            "sentence": ends.sentence(predicate),
             "auroc": auroc(activation[said], verdict[said] > 0.5),
             "spearman": _spearman(verdict[said], activation[said]),
             "explained": explained(predicate, verdict[said], activation[said]),
@@ -45,12 +45,6 @@ def _readings(judged: Judged, values: Float[np.ndarray, "row unit"]) -> pl.DataF
         }
         rows.append(row)
     return pl.DataFrame(rows, schema=tables.READINGS).fill_nan(None)
-
-
-def sentence(predicate: Predicate) -> str:
-    """What is judged, without the unit it was named for."""
-    unit, end = ends.of(predicate)
-    return predicate.predicate.removeprefix(f"{unit} {end}: ")
 
 
 def explained(
