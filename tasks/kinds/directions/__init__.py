@@ -10,7 +10,8 @@ roots      how surely a candidate differs at an end
 tests      the estimand, and the same where activations mean nothing
 readings   AUROC, Spearman, explained variance, a random direction
 lines page its part of `check` and the page
-embedded/  who names units
+embedded/  llm/  who names units
+prompts/   what a language model is asked
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from tasks.engines import roles
 from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import Directions, own
+from tasks.records import Predicate
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.verdicts.judged import Judged
 
 
@@ -69,8 +73,8 @@ class DirectionsKind(Kind):
             raise ValueError(f"wanted `{self.name}: {{activations: FILE}}` with `kind: {self.name}`")
         if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
-        if study.engine != "embedded":
-            raise ValueError(f"wanted `engine: embedded` with `kind: {self.name}`")
+        if study.engine not in ("embedded", "llm"):
+            raise ValueError(f"wanted `engine: embedded` or `engine: llm` with `kind: {self.name}`")
         if study.propose.also:
             raise ValueError(
                 f"wanted no propose.also with `kind: {self.name}`: a sentence alone names no unit"
@@ -96,7 +100,16 @@ class DirectionsKind(Kind):
 
         namer: Any = actors.proposer(seen.study)
         texts = seen.texts.sort("text_id")
-        return Proposed(namer.propose(texts, ends.explored(seen.study, texts)), dict(namer.noted), ())
+        found = namer.propose(texts, ends.explored(seen.study, texts))
+        return Proposed(found, dict(namer.noted), tuple(namer.calls))
+
+    def wanted(
+        self, study: Study, rows: pl.DataFrame, predicates: Sequence[Predicate]
+    ) -> Bool[np.ndarray, "row predicate"] | None:
+        """A language model is asked where the test looks: on random inputs, and on those at the end."""
+        from tasks.kinds.directions import ends
+
+        return ends.wanted(study, rows, predicates) if study.engine == "llm" else None
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share at the end minus share of random inputs."""
@@ -136,6 +149,14 @@ class DirectionsKind(Kind):
         """The names of both ends of each unit."""
         units = own(study).units
         return 2 * own(study).names * (len(units) or own(study).most_units)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What is shown and judged to name units."""
+        from tasks.kinds.directions.llm import loads
+
+        return loads.of_units(study, texts, units)
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """Whether the input is at the unit's end."""

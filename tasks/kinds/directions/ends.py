@@ -169,6 +169,14 @@ def tested(study: Study) -> Tested:
     return Tested(rows["text_id"], *members(study, rows, activations(study, rows["text_hash"])))
 
 
+def wanted(
+    study: Study, rows: pl.DataFrame, predicates: Sequence[Predicate]
+) -> Bool[np.ndarray, "row predicate"]:
+    """Where each predicate is tested: on random inputs, and on those at its end."""
+    random, own = tested(study).of(rows["text_id"], predicates)
+    return np.asarray(random[:, None] | own)
+
+
 def at_end(study: Study, held: pl.DataFrame) -> pl.Series:
     """Whether each text is at the end of the unit that its predicate was frozen for."""
     frozen = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import stats
 
 from tasks.engines.contrast import auroc
@@ -26,12 +26,12 @@ def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
 def _readings(judged: Judged, values: Float[np.ndarray, "row unit"]) -> pl.DataFrame:
     units = ends.unit_names(judged.study)
     length = judged.rows["text"].str.len_chars().to_numpy()
-    by_chance = _random_direction(judged, values)
+    by_chance, everywhere = _random_direction(judged, values), _judged_everywhere(judged)
     rows = []
     for i, predicate in enumerate(judged.predicates):
         unit, end = ends.of(predicate)
         activation, verdict = values[:, units.index(unit)], judged.verdict[:, i]
-        said = ~np.isnan(verdict)
+        said = everywhere & ~np.isnan(verdict)
         row = {
             "predicate_id": predicate.predicate_id,
             "unit": unit,
@@ -42,9 +42,17 @@ def _readings(judged: Judged, values: Float[np.ndarray, "row unit"]) -> pl.DataF
             "explained": explained(predicate, verdict[said], activation[said]),
             "random": by_chance[i],
             "spearman_length": _spearman(length.astype(float), activation),
+            "n_inputs": int(said.sum()),
         }
         rows.append(row)
     return pl.DataFrame(rows, schema=tables.READINGS).fill_nan(None)
+
+
+def _judged_everywhere(judged: Judged) -> Bool[np.ndarray, " row"]:
+    """The inputs that every predicate was judged on: all, or the random ones, which are as all are."""
+    if judged.wanted is None:
+        return np.ones(judged.rows.height, dtype=bool)
+    return ends.random_rows(judged.rows, judged.study.seed)
 
 
 def explained(
@@ -53,9 +61,12 @@ def explained(
     """Share of the variance of new activations that the means of the exploration half explain.
 
     1 less the mean square of what is left over that around the new inputs' own mean; below 0 where the frozen
-    means are further off than one mean for all would be.
+    means are further off than one mean for all would be, NaN where there are none.
     """
-    holds, holds_not = json.loads(predicate.definition)["means"]
+    means = json.loads(predicate.definition)["means"]
+    if means is None:
+        return float("nan")
+    holds, holds_not = means
     left = activation - np.where(verdict > 0.5, holds, holds_not)
     spread = float(np.var(activation)) if activation.size else 0.0
     return 1 - float(np.mean(left**2)) / spread if spread > 0 else float("nan")
@@ -77,9 +88,11 @@ def _random_direction(
         size=values.shape[1]
     )
     random = ends.random_rows(judged.rows, judged.study.seed)
-    member = ends.end_of(np.round(along, 9), 1.0, own(judged.study).top, ~random)
+    # Where all were judged on random inputs alone, the direction's end is looked for among these.
+    among = ~random if judged.wanted is None else random
+    member = ends.end_of(np.round(along, 9), 1.0, own(judged.study).top, among)
     members = [member] * len(judged.predicates)
-    found = tests.estimated(judged, members, random, judged.study.score.level)
+    found = tests.estimated(judged, members, random & ~member, judged.study.score.level)
     return found["validity"].to_numpy()
 
 

@@ -17,9 +17,11 @@ READINGS = pl.Schema(
         "explained": pl.Float64,
         "random": pl.Float64,
         "spearman_length": pl.Float64,
+        "n_inputs": pl.Int64,
     }
 )
-"""Beside each test, on all confirmation inputs (`6_scores/readings.parquet`): AUROC of the activation for the
-verdict with its raw sign, Spearman's correlation of both, the share of the activation's variance that the
+"""Beside each test (`6_scores/readings.parquet`), on all confirmation inputs, or on the random ones where a
+language model judged no others for every name; `n_inputs` of them have a verdict. AUROC of the activation for
+the verdict with its raw sign, Spearman's correlation of both, the share of the activation's variance that the
 exploration means explain (below 0: less than the mean does), V of the same sentence for a random direction of
 the units, and Spearman's correlation of the activation with the length of the input."""
