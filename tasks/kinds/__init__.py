@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
 from tasks.kinds.parts import (
+    Encoded,
     Gathered,
     Outputs,
     Proposed,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tasks.verdicts.judged import Judged
 
 __all__ = [
+    "Encoded",
     "Gathered",
     "Kind",
     "Outputs",
@@ -172,6 +174,15 @@ class Kind:
     def encoders(self, study: Study) -> list[str]:
         """Every encoder that any stage asks: one that is not there ends the study at once [embed]."""
         return list(self.views(study).values())
+
+    def encoded(self, study: Study, texts: pl.DataFrame) -> Encoded:
+        """What is computed of texts beside their vectors; only the exploration half is fitted to [embed].
+
+        Args:
+            study: of this kind.
+            texts: rows of frames.TEXTS, both halves.
+        """
+        return Encoded()
 
     def search(self, seen: Seen) -> Search | None:
         """What is to be searched, in shards, before the proposer looks; None: nothing [propose]."""

@@ -31,6 +31,18 @@ class Gathered:
     """The paid answers they rest on."""
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What a kind computes of texts beside their vectors."""
+
+    arrays: Mapping[str, Float[np.ndarray, "text column"]] = field(default_factory=dict)
+    """By file; rows as the texts, written as float32."""
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """By name of the table (`Kind.tables`)."""
+    noted: Mapping[str, Any] = field(default_factory=dict)
+    """For the manifest."""
+
+
 class Search(Protocol):
     """Work that a proposer needs done before it looks, cut in shards that a killed run does not lose."""
 

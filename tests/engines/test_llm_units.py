@@ -48,7 +48,12 @@ def server(scripted: Server) -> Server:
 
 
 def prepared(
-    project: Project, url: str, n: int = 900, n_planted: int = N_PLANTED, n_noise: int = N_NOISE, **blocks: Any
+    project: Project,
+    url: str,
+    n: int = 900,
+    n_planted: int = N_PLANTED,
+    n_noise: int = N_NOISE,
+    **blocks: Any,
 ) -> Units:
     made = save_units(project, n, n_planted, n_noise)
     whole = {
@@ -166,7 +171,9 @@ def test_cost_is_what_is_asked_at_most_and_near_it(
     manifest = frames.read_manifest(paths.output("units", "propose"))
     by_stage = {stage: sum(one["n_calls"] for one in told["asked"] if one["stage"] == stage and one["role"] == role)
                 for stage, role in (("propose", "proposer"), ("propose", "judge"), ("verify", "judge"))}  # fmt: skip
-    assert told["n_predicates"] == 2 * (N_PLANTED + N_NOISE) == by_stage["propose"] - by_stage.get("", 0) or True
+    assert (
+        told["n_predicates"] == 2 * (N_PLANTED + N_NOISE) == by_stage["propose"] - by_stage.get("", 0) or True
+    )
     counted = done[2]["by_task"]
     assert manifest["n_calls"] <= sum(one["n_calls"] for one in told["asked"] if one["stage"] == "propose")
     assert counted

@@ -21,7 +21,7 @@ from tasks.engines.roles import Encoder
 from tasks.errors import EngineError
 from tasks.study import Study
 
-__all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named"]
+__all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named", "opened"]
 
 _WRITE = "Write `bundled`, the folder of a downloaded model, `openai:MODEL`"
 
@@ -66,6 +66,15 @@ def clip_place(name: str) -> tuple[str, str] | None:
     with _quiet():
         part = encoder_clip.subfolder(place)
     return None if part is None else (place, part)
+
+
+def opened(name: str) -> Any:
+    """The model itself, for who looks into it: a new one each time.
+
+    Raises:
+        EngineError: no such model, or it cannot be loaded.
+    """
+    return _open(_place(name), name)
 
 
 @functools.lru_cache(maxsize=2)

@@ -4,7 +4,8 @@ Unit judged: one input. Estimand: share of the inputs at an end of the unit (the
 or the lowest) for which a sentence holds, minus the share of random inputs, which are the same for all units
 and are drawn first. Sentences are named on one half of the inputs and tested on the other.
 
-params tables gathering   its keys, its tables, inputs with their activations
+params checking tables gathering   its keys, what it refuses, its tables, inputs with their activations
+encoding   activations of the parts of an encoder
 ends       who is at an end, and who is random
 roots      how surely a candidate differs at an end
 tests      the estimand, and the same where activations mean nothing
@@ -22,7 +23,7 @@ import polars as pl
 from jaxtyping import Bool
 
 from tasks.engines import roles
-from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
+from tasks.kinds import Encoded, Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import Directions, own
 from tasks.records import Predicate
@@ -48,6 +49,7 @@ class DirectionsKind(Kind):
     tables = {  # noqa: RUF012 - never changed
         "activations": tables.ACTIVATIONS,
         "units": tables.UNITS,
+        "bank": tables.BANK,
         "readings": tables.READINGS,
     }
     words = Words(
@@ -69,8 +71,9 @@ class DirectionsKind(Kind):
 
     def check(self, study: Study) -> None:
         """Refuses what there is no test for, and a study without activations."""
-        if own(study).activations is None:
-            raise ValueError(f"wanted `{self.name}: {{activations: FILE}}` with `kind: {self.name}`")
+        from tasks.kinds.directions import checking
+
+        checking.check(study)
         if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
         if study.engine not in ("embedded", "llm"):
@@ -83,7 +86,8 @@ class DirectionsKind(Kind):
     def settled(self, study: Study) -> Study:
         """As many predicates as there may be ends and names of each."""
         study = super().settled(study)
-        most = {"max_predicates": self.most_predicates(study)}
+        asked = own(study)
+        most = {"max_predicates": _names_a_unit(asked) * (len(asked.units) or asked.most_units)}
         return study.model_copy(update={"propose": study.propose.model_copy(update=most)})
 
     def gather(self, study: Study) -> Gathered:
@@ -92,6 +96,14 @@ class DirectionsKind(Kind):
 
         return gathering.gathered(study)
 
+    def encoded(self, study: Study, texts: pl.DataFrame) -> Encoded:
+        """Activations of the parts of an encoder, where one is the target."""
+        if own(study).target is None:
+            return Encoded()
+        from tasks.kinds.directions import encoding
+
+        return encoding.encoded(study, texts)
+
     def propose(
         self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
     ) -> Proposed:
@@ -99,9 +111,11 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import ends
 
         namer: Any = actors.proposer(seen.study)
-        texts = seen.texts.sort("text_id")
-        found = namer.propose(texts, ends.explored(seen.study, texts))
-        return Proposed(found, dict(namer.noted), tuple(namer.calls))
+        order = seen.texts["text_id"].arg_sort()
+        texts, vectors = seen.texts[order], seen.vectors["embeddings"][order.to_numpy()]
+        found = namer.propose(texts, ends.explored(seen.study, texts), vectors)
+        noted = {"n_units": ends.units(seen.study).height, **namer.noted}
+        return Proposed(found, noted, tuple(namer.calls))
 
     def wanted(
         self, study: Study, rows: pl.DataFrame, predicates: Sequence[Predicate]
@@ -146,9 +160,13 @@ class DirectionsKind(Kind):
         return lines.sizes(found)
 
     def most_predicates(self, study: Study) -> int:
-        """The names of both ends of each unit."""
-        units = own(study).units
-        return 2 * own(study).names * (len(units) or own(study).most_units)
+        """The names of both ends of each unit; with a bank, its sentences for each part."""
+        from tasks.kinds.directions import files
+
+        asked, n_units = own(study), len(own(study).units)
+        if not n_units and asked.activations:
+            n_units = files.n_units(study) or 0
+        return _names_a_unit(asked) * (n_units or asked.most_units)
 
     def loads(
         self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
@@ -169,6 +187,10 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import page
 
         return page.section(outputs)
+
+
+def _names_a_unit(asked: Directions) -> int:
+    return asked.spans if asked.bank else 2 * asked.names
 
 
 KIND = DirectionsKind()

@@ -8,7 +8,7 @@ from tasks.store import frames
 def section(outputs: Outputs) -> Section:
     """A row for each named end, by unit: its sentence, V with interval, and how well it reads the unit."""
     readings = frames.read(outputs.folder["score"], "readings.parquet", tables.READINGS)
-    units = frames.read(outputs.folder["collect"], "units.parquet", tables.UNITS)
+    n_units = frames.read_manifest(outputs.folder["propose"])["n_units"]
     tested = {row["predicate_id"]: row for row in outputs.rows}
     numbers = {row["predicate_id"]: row["number"] for row in outputs.found}
     rows = [
@@ -20,7 +20,7 @@ def section(outputs: Outputs) -> Section:
         "Units",
         "units",
         "page.html",
-        {"units": rows, "n_units": units.height},
+        {"units": rows, "n_units": n_units},
         lead="lead.html",
         needs_findings=False,
         page="What units respond to",

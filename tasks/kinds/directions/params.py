@@ -1,6 +1,6 @@
 """The block `directions` of a study."""
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator
 
@@ -13,12 +13,24 @@ class Directions(Block):
     """Whose activations are to be named, and on which inputs."""
 
     activations: str | None = None
-    """File inside `data`: Parquet or CSV with a column of ids and one of numbers for each unit, or .npz with
-    the arrays `ids`, `activations` (input x unit) and, if units have names, `units`."""
+    """File inside `data`: Parquet or CSV with a column of ids and one of numbers for each unit; .npz with the
+    arrays `ids`, `activations` (input x unit) and, if units have names, `units`; or .npy with the latter
+    array, rows as in `ids`."""
+    ids: str | None = None
+    """File inside `data` with the ids of the rows of a .npy file, one a line."""
+    target: str | None = None
+    """Encoder whose own parts are named, in place of `activations`: `bundled`, or the folder of one."""
+    parts: Literal["heads", "mlps", "neurons"] = "heads"
+    """Which parts of the target: `h4.6` is head 6 of layer 4, `m3` the MLP of layer 3, `n3.117` a neuron."""
+    bank: str | None = None
+    """File inside `data` with sentences for heads or MLPs, in place of words: .txt, one a line, or .csv or
+    .parquet with the column `sentence`."""
+    spans: int = Field(default=1, ge=1, le=10)
+    """With a bank: directions of each part, at most, each named by a sentence: `h4.6/1`, `h4.6/2` ..."""
     id: Column = "id"
     """Column that tells inputs apart, in the texts and in a table of activations."""
     units: tuple[str, ...] = Field(default=(), strict=False)
-    """The units to name; without it all of the file."""
+    """The units to name; without it all of the file, or of the target."""
     most_units: int = Field(default=1000, ge=1)
     """More units than this are an error."""
     top: float = Field(default=0.1, gt=0, le=0.25)
@@ -34,6 +46,11 @@ class Directions(Block):
             if twice := [one for i, one in enumerate(units) if one in units[:i]]:
                 raise ValueError(f"wanted each unit once, got {twice[0]!r} twice")
         return units
+
+    @property
+    def has_directions(self) -> bool:
+        """Whether units are directions of what parts of an encoder add."""
+        return self.target is not None and self.parts != "neurons"
 
 
 def own(study: Study) -> Directions:

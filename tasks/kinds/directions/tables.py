@@ -4,8 +4,11 @@ import polars as pl
 
 ACTIVATIONS = pl.Schema([("text_hash", pl.String), ("activation", pl.List(pl.Float64))])
 """Of each text (`1_texts/activations.parquet`) the activation of every unit, in the order of UNITS."""
-UNITS = pl.Schema({"unit": pl.String})
-"""Names of the units (`1_texts/units.parquet`)."""
+UNITS = pl.Schema({"unit": pl.String, "sentence": pl.String, "share": pl.Float64})
+"""Names of the units (`1_texts/units.parquet`; `2_embeddings` for parts of an encoder). Of a part's direction
+also the sentence of the bank that names it, and its share of the part's variance on exploration texts."""
+BANK = pl.Schema({"sentence": pl.String})
+"""The sentences that may name parts of an encoder (`1_texts/bank.parquet`)."""
 READINGS = pl.Schema(
     {
         "predicate_id": pl.String,
@@ -17,6 +20,7 @@ READINGS = pl.Schema(
         "explained": pl.Float64,
         "random": pl.Float64,
         "spearman_length": pl.Float64,
+        "spans": pl.Float64,
         "n_inputs": pl.Int64,
     }
 )
@@ -24,4 +28,5 @@ READINGS = pl.Schema(
 language model judged no others for every name; `n_inputs` of them have a verdict. AUROC of the activation for
 the verdict with its raw sign, Spearman's correlation of both, the share of the activation's variance that the
 exploration means explain (below 0: less than the mean does), V of the same sentence for a random direction of
-the units, and Spearman's correlation of the activation with the length of the input."""
+the units, and Spearman's correlation of the activation with the length of the input. Of a direction of a part
+`spans`: the share of what the part adds, squared and from its exploration mean, that lies along it."""

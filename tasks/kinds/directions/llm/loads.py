@@ -16,6 +16,10 @@ from tasks.kinds.directions.prompts import FOLDER
 from tasks.study import Study
 
 
+MEASURED = 20
+"""Calls on a text that are written out and measured."""
+
+
 def of_units(study: Study, texts: pl.DataFrame, units: pl.DataFrame) -> list[Load]:
     """All that is asked, at most."""
     explored, n_names = texts.filter(half="explore"), kinds.load(study.kind).most_predicates(study)
@@ -25,9 +29,9 @@ def of_units(study: Study, texts: pl.DataFrame, units: pl.DataFrame) -> list[Loa
     return [
         *[_proposing(study, explored)] * n_ends,
         *_screening(study, explored, n_ends),
-        loads.judging(study, n_names, units.filter(random)),
+        _judging(study, n_names, units.filter(random), "verify"),
         *_spread(study, n_names * _at_end(study, others.height), others, "verify"),
-        *loads.ratings(study, {"A": ""}, UnitRater.prompts()),
+        *loads.ratings(_as_many(study, n_names), {"A": ""}, UnitRater.prompts()),
     ]
 
 
@@ -69,9 +73,26 @@ def _screening(study: Study, explored: pl.DataFrame, n_ends: int) -> list[Load]:
     at_end = min(most, _at_end(study, half.height))
     rest = half[most:]
     return [
-        loads.judging(study, n_sentences, half[:most], "propose"),
+        _judging(study, n_sentences, half[:most], "propose"),
         *_spread(study, n_sentences * at_end, rest if rest.height else half, "propose"),
     ]
+
+
+def _judging(study: Study, n: int, rows: pl.DataFrame, stage: str) -> Load:
+    """All of n sentences on all rows; measured on some of them, where they are many."""
+    most = MEASURED * packing.per_call(study, "judge")
+    one = loads.judging(study, min(n, most), rows, stage)
+    return one if n <= most else _scaled(one, -(-one.n_calls * n // most))
+
+
+def _scaled(one: Load, n_calls: int) -> Load:
+    """So many calls like these."""
+    by = n_calls / max(one.n_calls, 1)
+    return replace(one, n_calls=n_calls, bytes_in=by * one.bytes_in, bytes_out=by * one.bytes_out)
+
+
+def _as_many(study: Study, n_names: int) -> Study:
+    return study.model_copy(update={"propose": study.propose.model_copy(update={"max_predicates": n_names})})
 
 
 def _spread(study: Study, n_pairs: int, rows: pl.DataFrame, stage: str) -> list[Load]:
@@ -83,10 +104,7 @@ def _spread(study: Study, n_pairs: int, rows: pl.DataFrame, stage: str) -> list[
     # A call asks about as many as are asked about on a row, on average.
     each = min(together, -(-n_pairs // n_calls))
     one = loads.judging(study.model_copy(update={"verify": _alone(study)}), each, rows, stage)
-    per_call = n_calls / max(one.n_calls, 1)
-    return [
-        replace(one, n_calls=n_calls, bytes_in=per_call * one.bytes_in, bytes_out=per_call * one.bytes_out)
-    ]
+    return [_scaled(one, n_calls)]
 
 
 def _alone(study: Study) -> object:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from tasks.engines import roles
 from tasks.engines.gateway import problems
@@ -81,12 +81,15 @@ class UnitProposer:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
         return noted(NOTED, self._counts, self._faults, self._problems)
 
-    def propose(self, texts: pl.DataFrame, ends: Sequence[End]) -> list[Proposal]:
+    def propose(
+        self, texts: pl.DataFrame, ends: Sequence[End], vectors: Float[np.ndarray, "text dim"]
+    ) -> list[Proposal]:
         """Names, strongest first; those that passed the gate before others.
 
         Args:
             texts: of the exploration half, in the order of their ids.
             ends: those that are to be named.
+            vectors: of the texts; not looked at.
 
         Raises:
             EngineError: the endpoint cannot be used, or brought no usable answer.
