@@ -244,7 +244,7 @@ def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
 
 
 def _units(plan: Plan, question: Question) -> dict[str, Any]:
-    """The words that most of these texts have and few of the others, one a sentence; then what the plan says."""
+    """Words that most of these texts have and few of the others, one a sentence; then what the plan says."""
     n = _number(r"Give (\d+)", question.user)
     others, _, these = question.user.partition("These texts:\n")
     count: dict[str, float] = {}

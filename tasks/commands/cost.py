@@ -69,14 +69,16 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         }
     found = collected(study)
     held_out = kind.units(study, found.texts)
+    # A language model is asked where the test looks; all others read everything.
+    judged = kind.compared(study, held_out) if study.engine == "llm" else held_out
     sizes: dict[str, Any] = {
         "study": study.name,
         "kind": study.kind,
         "engine": study.engine,
         "n_predicates": kind.most_predicates(study),
         "n_asked": len(check.asked(study, found)),
-        "n_texts": held_out.height,
-        "n_judgements": held_out.height * kind.most_predicates(study),
+        "n_texts": judged.height,
+        "n_judgements": judged.height * kind.most_predicates(study),
     }
     sizes |= {**kind.forecast(study), **check.power(study, held_out)}
     sizes |= {"unasked": missing} if missing else {}

@@ -15,7 +15,6 @@ from tasks.kinds.directions.params import own
 from tasks.kinds.directions.prompts import FOLDER
 from tasks.study import Study
 
-
 MEASURED = 20
 """Calls on a text that are written out and measured."""
 
