@@ -1,6 +1,7 @@
 """Kind directions: planted units are named rightly on inputs that nobody had looked at, noise is not."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from tasks.__main__ import main
 from tasks.kinds.directions import ends
+from tasks.kinds.directions.cards import MOST_CARDS, N_SHOWN
 from tasks.kinds.directions.roots import roots
 from tests.conftest import Project
 from tests.planted_units import Units, save_units, study
@@ -81,6 +83,22 @@ def test_page_has_a_row_for_each_named_end(done: tuple[Project, Units]) -> None:
     n_named = table(project, "6_scores/readings.parquet").height
     assert units.count("<tr>") == n_named + 1
     assert all(f'<bdi dir="auto">{unit}</bdi> high' in units for unit in made.words)
+
+
+def test_page_shows_inputs_of_each_finding_where_its_name_holds(done: tuple[Project, Units]) -> None:
+    project, made = done
+    page = (project.folder / "reports" / "units" / "index.html").read_text(encoding="utf-8")
+    cards = (
+        page.split('<section id="inputs">')[1].split("</section>")[0].split('<details class="finding"')[1:]
+    )
+    texts = table(project, "1_texts/texts.parquet")
+    assert len(cards) == min(found(project).height, MOST_CARDS)
+    word = made.words[re.search(r'<bdi dir="auto">(\w+)</bdi> high: ', cards[0])[1]]  # type: ignore[index]
+    at_end, middle, random = cards[0].split("<h4>")[1:4]
+    holding = texts.filter(half="confirm").filter(pl.col("text").str.contains(word)).height
+    assert at_end.count(f"<mark>{word}</mark>") == at_end.count("✓ holds") >= 4
+    assert all(one.count("<blockquote") == N_SHOWN for one in (at_end, middle, random))
+    assert middle.count("✓ holds") <= 2 and holding > N_SHOWN
 
 
 def test_evidence_for_is_at_the_end_of_the_unit(done: tuple[Project, Units]) -> None:
@@ -170,4 +188,4 @@ def test_check_and_cost_foresee_the_study(project: Project, capsys: pytest.Captu
     assert "3 units of inputs/activations.parquet" in told
     assert "cannot find anything" not in told
     assert main(["cost", "--study", "units"]) == 0
-    assert "2000 names of units" in capsys.readouterr().out
+    assert "6 names of units" in capsys.readouterr().out

@@ -66,7 +66,12 @@ CASES: dict[str, tuple[Change, int, str]] = {
     "too many units": (params(activations=FILE, most_units=2), SOURCE, "at most 2 units"),
     "unknown id column": (params(activations=FILE, id="key"), SOURCE, "key"),
     "groups": (keys(collect={"path": "texts.parquet", "group": "random"}), PARAMS, "one pile of texts"),
-    "language model": (keys(engine="llm", llm={"model": "x"}), PARAMS, "engine: embedded"),
+    "recorded verdicts": (keys(engine="replay", verdicts="v.csv"), PARAMS, "engine: embedded"),
+    "language model with a bank": (
+        keys(engine="llm", llm={"model": "x"}, directions={"target": "bundled", "bank": "bank.txt"}),
+        PARAMS,
+        "engine: embedded",
+    ),
     "own sentences": (keys(propose={"also": ["mentions x"]}), PARAMS, "no propose.also"),
     "sequential": (keys(verify={"plan": "sequential"}), PARAMS, "plan: fixed"),
     "data is a file": (keys(data="inputs/texts.parquet", collect={}), SOURCE, "a folder"),
