@@ -70,7 +70,9 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
     found = collected(study)
     held_out = kind.units(study, found.texts)
     # A language model is asked where the test looks; all others read everything.
-    judged = kind.compared(study, held_out) if study.engine == "llm" else held_out
+    judged = held_out
+    if study.engine == "llm":
+        judged = pl.concat([kind.compared(study, of) for of in held_out.partition_by("group")])
     sizes: dict[str, Any] = {
         "study": study.name,
         "kind": study.kind,

@@ -13,9 +13,10 @@ from tasks.kinds.directions import ends
 from tasks.kinds.directions.cards import MOST_CARDS, N_SHOWN
 from tasks.kinds.directions.roots import roots
 from tests.conftest import Project
-from tests.planted_units import Units, save_units, study
+from tests.planted_units import Units, save_also, save_units, study
 
 N_PLANTED, N_NOISE = 30, 10
+ALSO = ("also_validity", "also_lo", "also_hi")
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,64 @@ def test_order_of_rows_and_a_rerun_change_nothing(done: tuple[Project, Units], t
     for name in files:
         own, other = (p.folder / "data" / "units" / name for p in (project, again))
         assert own.read_bytes() == other.read_bytes(), name
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Units]:
+    """A study with another corpus, on which p0 and p1 are silent."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("twice"))
+        project = Project(Path.cwd())
+        made = save_units(project, 900, 6, 2)
+        also = save_also(project, made, 700, ["p0", "p1"])
+        project.params(units=study(activations="activations.parquet", also_on=also))
+        project.run("units")
+    return project, made
+
+
+def test_names_are_tested_on_another_corpus_and_where_they_fail_it_is_told(
+    twice: tuple[Project, Units],
+) -> None:
+    project, made = twice
+    high = found(project).filter(end=ends.HIGH)
+    assert set(high["unit"]) == set(made.words)
+    holds = {row["unit"] for row in high.iter_rows(named=True) if row["also_lo"] > 0}
+    assert holds == set(made.words) - {"p0", "p1"}
+    assert high.filter(pl.col("unit").is_in(list(holds)))["also_validity"].min() > 0.3
+    page = (project.folder / "reports" / "units" / "index.html").read_text(encoding="utf-8")
+    n_found = found(project).height
+    assert f"<b>4 of {n_found} findings hold on <bdi>also.parquet</bdi>, too</b>" in page
+    assert page.count("holds there too") == 4
+
+
+def test_nothing_is_named_or_tested_from_the_other_corpus(twice: tuple[Project, Units]) -> None:
+    project, _ = twice
+    texts = table(project, "1_texts/texts.parquet")
+    first = set(texts.filter(group=ends.FIRST)["text_id"])
+    examples = set(table(project, "3_proposals/proposals.parquet")["example_ids"].explode())
+    assert examples <= first and "letter" not in " ".join(
+        table(project, "4_predicates/predicates.parquet")["predicate"]
+    )
+    n_confirm = texts.filter(half="confirm", group=ends.FIRST).height
+    scores = table(project, "6_scores/scores.parquet")
+    assert set(scores["n_b"]) == {round(n_confirm * ends.RANDOM_SHARE)}
+
+
+def test_the_other_corpus_changes_nothing_on_the_first(
+    twice: tuple[Project, Units], project: Project
+) -> None:
+    save_units(project, 900, 6, 2)
+    project.run("units", "collect", "embed", "propose", "formalise", "verify", "score")
+    for name in ("3_proposals/proposals.parquet", "4_predicates/predicates.parquet"):
+        own, other = (table(p, name).drop("split_hash", strict=False) for p in (project, twice[0]))
+        assert own.equals(other), name
+    same = ("predicate_id", "validity", "lo", "hi", "p", "q")
+    own, other = (table(p, "6_scores/scores.parquet").select(same) for p in (project, twice[0]))
+    assert own.equals(other)
+    beside = table(twice[0], "6_scores/readings.parquet").with_columns(
+        pl.lit(None, pl.Float64).alias(n) for n in ALSO
+    )
+    assert table(project, "6_scores/readings.parquet").equals(beside)
 
 
 def test_npz_and_csv_say_the_same_as_parquet(project: Project) -> None:

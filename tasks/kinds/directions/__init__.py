@@ -111,8 +111,9 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import ends
 
         namer: Any = actors.proposer(seen.study)
-        order = seen.texts["text_id"].arg_sort()
-        texts, vectors = seen.texts[order], seen.vectors["embeddings"][order.to_numpy()]
+        # Nothing is named from the corpus that names are tested on as well.
+        rows = seen.texts.with_row_index("at").filter(group=ends.FIRST).sort("text_id")
+        texts, vectors = rows.drop("at"), seen.vectors["embeddings"][rows["at"].to_numpy()]
         found = namer.propose(texts, ends.explored(seen.study, texts), vectors)
         noted = {"n_units": ends.units(seen.study).height, **namer.noted}
         return Proposed(found, noted, tuple(namer.calls))

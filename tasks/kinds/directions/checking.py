@@ -18,6 +18,7 @@ def check(study: Study) -> None:
             "wanted `directions: {activations: FILE}` or `directions: {target: ENCODER}`, "
             + ("none of both" if asked.target is None else "not both")
         )
+    _check_also(study)
     if asked.target is None:
         if given := [key for key in ("parts", "bank", "spans") if key in asked.model_fields_set]:
             raise ValueError(
@@ -37,6 +38,22 @@ def check(study: Study) -> None:
         raise ValueError("wanted directions.spans with `bank: FILE` alone: sentences of a bank name them")
     if asked.bank is not None:
         _check_bank(study)
+
+
+def _check_also(study: Study) -> None:
+    asked = own(study)
+    if asked.also_on is None:
+        return
+    if study.collect.path is None:
+        raise ValueError(
+            "wanted `collect: {path: FILE}` with directions.also_on: each corpus has its own file"
+        )
+    if (asked.also_on.activations is None) != (asked.activations is None):
+        raise ValueError(
+            "wanted `activations: FILE` in directions.also_on as well"
+            if asked.activations
+            else "wanted no activations in directions.also_on with `target`, which reads the inputs itself"
+        )
 
 
 def _check_bank(study: Study) -> None:

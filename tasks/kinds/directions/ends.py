@@ -18,6 +18,8 @@ from tasks.study import Study
 
 ACTIVATIONS, SQUARED = "activations", "squared_distances"
 """Files in 2_embeddings: how far texts lie along each unit, and its part from the mean, squared."""
+FIRST, ALSO = "A", "B"
+"""Groups of 1_texts: the corpus that names are from, and the one that they are tested on as well."""
 HIGH, LOW = "high", "low"
 SIGN = {HIGH: 1.0, LOW: -1.0}
 RANDOM_SHARE = 1 / 3
@@ -88,15 +90,23 @@ def _encoded(study: Study, text_hash: pl.Series, file: str) -> Float[np.ndarray,
 
 
 def random_rows(rows: pl.DataFrame, seed: int) -> Bool[np.ndarray, " text"]:
-    """Inputs to compare with: all of a third of the documents, drawn by a seeded hash whatever they say."""
-    documents = rows["document_id"].unique().sort().to_list()
-    drawn = sorted(documents, key=lambda one: frames.hashed("random inputs", str(seed), one))
-    chosen = drawn[: max(round(RANDOM_SHARE * len(drawn)), 1)]
-    return rows["document_id"].is_in(chosen).to_numpy()
+    """Inputs to compare with: all of a third of the documents, drawn by a seeded hash whatever they say.
+
+    Of each corpus for itself.
+    """
+    random = np.zeros(rows.height, dtype=bool)
+    for corpus in rows["group"].unique().sort():
+        own_rows = (rows["group"] == corpus).to_numpy()
+        documents = rows["document_id"].filter(own_rows).unique().sort().to_list()
+        drawn = sorted(documents, key=lambda one: frames.hashed("random inputs", str(seed), one))
+        chosen = drawn[: max(round(RANDOM_SHARE * len(drawn)), 1)]
+        random |= own_rows & rows["document_id"].is_in(chosen).to_numpy()
+    return random
 
 
 def compared(rows: pl.DataFrame, seed: int, share: float) -> pl.DataFrame:
-    """Random inputs as B, and as A so many of the others as are at an end."""
+    """Random inputs as B, and as A so many of the others as are at an end; of the first corpus given."""
+    rows = rows.filter(pl.col("group") == rows["group"].min())
     random = rows.filter(random_rows(rows, seed)).with_columns(group=pl.lit("B"))
     others = rows.filter(~random_rows(rows, seed))
     at_end = others.head(max(round(share * others.height), 1)).with_columns(group=pl.lit("A"))
@@ -154,12 +164,13 @@ def explored(study: Study, texts: pl.DataFrame) -> list[End]:
 
 
 def members(
-    study: Study, rows: pl.DataFrame, values: Float[np.ndarray, "row unit"]
+    study: Study, rows: pl.DataFrame, values: Float[np.ndarray, "row unit"], corpus: str = FIRST
 ) -> tuple[Bool[np.ndarray, " row"], dict[tuple[str, str], Bool[np.ndarray, " row"]]]:
-    """Random inputs, and by unit and end who is there; nobody is both."""
-    random = random_rows(rows, study.seed)
+    """Random inputs of a corpus, and by unit and end who of it is there; nobody is both."""
+    is_own = (rows["group"] == corpus).to_numpy()
+    random = random_rows(rows, study.seed) & is_own
     at_ends = {
-        (unit, end): end_of(values[:, at], sign, own(study).top, ~random)
+        (unit, end): end_of(values[:, at], sign, own(study).top, is_own & ~random)
         for at, unit in enumerate(unit_names(study))
         for end, sign in SIGN.items()
     }
@@ -168,7 +179,7 @@ def members(
 
 @dataclass(frozen=True)
 class Tested:
-    """The inputs under test, with who is random and who is at which end."""
+    """The inputs under test, with who is random and who is at which end, each in its own corpus."""
 
     text_id: pl.Series
     random: Bool[np.ndarray, " row"]
@@ -188,7 +199,12 @@ def tested(study: Study) -> Tested:
     """The inputs under test, as they were collected."""
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     rows = kind_rows.units(study, texts)
-    return Tested(rows["text_id"], *members(study, rows, activations(study, rows["text_hash"])))
+    values = activations(study, rows["text_hash"])
+    each = [members(study, rows, values, corpus) for corpus in (FIRST, ALSO)]
+    (random, at_ends), (also_random, also_there) = each
+    return Tested(
+        rows["text_id"], random | also_random, {key: at_ends[key] | also_there[key] for key in at_ends}
+    )
 
 
 def wanted(

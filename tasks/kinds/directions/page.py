@@ -2,6 +2,7 @@
 
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.cards import N_SHOWN, cards
+from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Outputs, Section
 from tasks.store import frames
 
@@ -17,6 +18,9 @@ def section(outputs: Outputs) -> Section:
         for one in readings.iter_rows(named=True)
     ]
     rows.sort(key=lambda one: (-(one["row"]["is_discovery"]), -abs(one["row"]["validity"] or 0), one["unit"]))
+    also = own(outputs.study).also_on
+    found = [one for one in rows if one["row"]["is_discovery"]]
+    n_hold = sum((one["also_lo"] or 0) > 0 for one in found)
     shown = cards(outputs, {one["predicate_id"]: one for one in rows})
     return Section(
         "Units",
@@ -27,6 +31,7 @@ def section(outputs: Outputs) -> Section:
             "n_units": n_units,
             "cards": shown,
             "n_shown": N_SHOWN,
+            "also": also and {"name": also.path, "n": len(found), "n_hold": n_hold},
             # A language model judges random inputs, and each name's own end; all else is a sample's figure.
             "is_partly": outputs.study.engine == "llm",
         },

@@ -21,7 +21,10 @@ MEASURED = 20
 
 def of_units(study: Study, texts: pl.DataFrame, units: pl.DataFrame) -> list[Load]:
     """All that is asked, at most."""
-    explored, n_names = texts.filter(half="explore"), kinds.load(study.kind).most_predicates(study)
+    explored, n_names = (
+        texts.filter(half="explore", group=ends.FIRST),
+        kinds.load(study.kind).most_predicates(study),
+    )
     n_ends = n_names // own(study).names
     random = ends.random_rows(units, study.seed)
     others = units.filter(~random)
