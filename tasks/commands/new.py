@@ -100,20 +100,21 @@ def _whole_of_kind(
     """The entry of a study of the kind that is asked for.
 
     Raises:
-        ParamsError: it is none that explains one corpus by a model.
+        ParamsError: it is none that any corpus will do for.
     """
-    fitting = [name for name in kinds.names() if kinds.load(name).fits]
+    fitting = [name for name in kinds.names() if kinds.load(name).begun() is not None]
     if asked["kind"] not in fitting:
         raise ParamsError(
             f"--kind {asked['kind']}: wanted {listed(fitting)}{nearest(asked['kind'], fitting)}. Others are "
             "known by their columns."
         )
-    kind, block = kinds.load(asked["kind"]), None
+    kind = kinds.load(asked["kind"])
+    block = kind.begun() or None
     if "value" in kind.Params.model_fields:
         block = kind.guessed(rows) if not asked.get("group") else None
         block = block or {"value": guess.guess(rows, label, {**asked, "a": None, "b": None}).group}
     given = {key: asked.get(key) for key in ("text", "document")}
-    value = block["value"] if block else None
+    value = block.get("value") if block else None
     without = rows.drop(value) if value in rows.columns else rows
     chosen = guess.guess(without, label, {**given, "group": "random"}).collect
     del chosen["group"]

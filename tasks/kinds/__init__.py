@@ -160,6 +160,10 @@ class Kind:
         """The keys of its block for a table that has the form of its own; None: it has not [new]."""
         return None
 
+    def begun(self) -> dict[str, Any] | None:
+        """The keys of its block for whom asks for it by name; None: columns alone tell it [new]."""
+        return {} if self.fits else None
+
     def fetch(self, study: Study) -> None:
         """Asks for what is to be paid before there are rows; what is there is not asked again [collect]."""
 

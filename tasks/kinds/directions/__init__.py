@@ -96,6 +96,10 @@ class DirectionsKind(Kind):
 
         return gathering.gathered(study)
 
+    def begun(self) -> dict[str, Any] | None:
+        """The heads of the bundled encoder, on any texts."""
+        return {"target": "bundled", "parts": "heads"}
+
     def encoded(self, study: Study, texts: pl.DataFrame) -> Encoded:
         """Activations of the parts of an encoder, where one is the target."""
         if own(study).target is None:
