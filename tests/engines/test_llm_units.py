@@ -28,7 +28,7 @@ from tests.conftest import REPO, Project
 from tests.engines.scripted import Question, serving
 from tests.llm_study import FAULTS
 from tests.loopback import Plan, Server
-from tests.planted_units import Units, save_units, study
+from tests.planted_units import Units, save_also, save_units, study
 
 PLAN = Plan(hypotheses=(("is written in haste", "A"),))
 FAULTY = Plan(**{**FAULTS, "hang": 0.0}, hypotheses=PLAN.hypotheses)  # type: ignore[arg-type]
@@ -185,6 +185,23 @@ def test_a_panel_agrees_where_it_was_asked(project: Project, server: Server) -> 
     asked = table("5_verdicts/part-0000.parquet").filter(status="value")
     assert said.height == 2 * asked.height
     assert frames.read_manifest(paths.output("units", "score"))["panel"]
+
+
+def test_another_corpus_is_judged_where_it_is_tested_too(project: Project, server: Server) -> None:
+    made = prepared(project, server.url, n=500, n_planted=2, n_noise=1)
+    also = save_also(project, made, 500, ["p1"])
+    prepared(project, server.url, n=500, n_planted=2, n_noise=1, directions={"also_on": also})
+    project.run("units", *paths.STAGES[:6])
+    verdicts = table("5_verdicts/part-0000.parquet").filter(status="value")
+    groups = verdicts.join(table("1_texts/texts.parquet"), on="text_id").group_by("group").len()
+    scores = table("6_scores/scores.parquet")
+    n_first = scores.select(pl.col("n_a", "n_b").sum()).sum_horizontal().item()
+    judged = dict(groups.iter_rows())
+    assert judged["A"] == n_first and 0 < judged["B"] < 1.5 * n_first
+    assert set(scores["n_absent"]) == {0}
+    told = {row["unit"]: row["also_lo"] for row in found().filter(end=ends.HIGH).iter_rows(named=True)}
+    assert told["p0"] > 0 > told["p1"]
+    assert cost.preview(load("units"))["n_judgements"] >= judged["A"] + judged["B"]
 
 
 def test_without_verdicts_on_exploration_inputs_all_names_are_tested(
