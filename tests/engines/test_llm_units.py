@@ -299,7 +299,7 @@ def test_a_killed_study_goes_on_and_pays_nothing_twice(
 
 
 def test_a_rerun_asks_nothing(project: Project, server: Server) -> None:
-    prepared(project, server.url, n=200, n_planted=1, n_noise=1)
+    prepared(project, server.url, n=200, n_planted=1, n_noise=1, llm={"check": True})
     project.run("units", *paths.STAGES[:6])
     n_calls, before = server.stats()["calls"], table("6_scores/readings.parquet")
     project.run("units", *paths.STAGES[2:6])

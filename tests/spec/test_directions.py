@@ -164,6 +164,11 @@ def test_names_are_tested_on_another_corpus_and_where_they_fail_it_is_told(
     n_found = found(project).height
     assert f"<b>4 of {n_found} findings hold on <bdi>also.parquet</bdi>, too</b>" in page
     assert page.count("holds there too") == 4
+    # What is shown is of the first corpus, whose activations lie around 0 and not around 5.
+    middle = page.split("<h4>Nearest to the middle</h4>")[1].split("<h4>")[0]
+    activations = [float(one) for one in re.findall(r"· (-?[\d.]+)</span>", middle)]
+    assert len(activations) == N_SHOWN and all(abs(one) < 0.5 for one in activations)
+    assert "a letter from" not in page.split('<section id="inputs">')[1].split("</section>")[0]
 
 
 def test_nothing_is_named_or_tested_from_the_other_corpus(twice: tuple[Project, Units]) -> None:

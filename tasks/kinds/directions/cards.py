@@ -35,7 +35,7 @@ def cards(outputs: Outputs, readings: Mapping[str, Row]) -> list[Row]:
     if not found:
         return []
     texts = frames.read(outputs.folder["collect"], "texts.parquet", frames.TEXTS)
-    rows = units(outputs.study, texts)
+    rows = units(outputs.study, texts).filter(group=ends.FIRST)
     values, names = ends.activations(outputs.study, rows["text_hash"]), ends.unit_names(outputs.study)
     random, at_ends = ends.members(outputs.study, rows, values)
     said = _verdicts(outputs, [row["predicate_id"] for row in found], rows["text_id"])
