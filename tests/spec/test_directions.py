@@ -8,12 +8,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tasks import paths
 from tasks.__main__ import main
 from tasks.kinds.directions import ends
 from tasks.kinds.directions.cards import MOST_CARDS, N_SHOWN
 from tasks.kinds.directions.roots import roots
-from tests.conftest import Project
+from tests.conftest import Project, sentences
 from tests.planted_units import Units, save_also, save_units, study
+from tests.tiny_encoder import save_tiny_encoder
 
 N_PLANTED, N_NOISE = 30, 10
 ALSO = ("also_validity", "also_lo", "also_hi")
@@ -199,6 +201,30 @@ def test_the_other_corpus_changes_nothing_on_the_first(
         pl.lit(None, pl.Float64).alias(n) for n in ALSO
     )
     assert table(project, "6_scores/readings.parquet").equals(beside)
+
+
+def test_a_target_reads_the_other_corpus_itself_and_is_fitted_on_the_first_alone(project: Project) -> None:
+    save_tiny_encoder(project.folder / "tiny")
+    (project.folder / "inputs").mkdir()
+    for name, seed, ending in (("first", 0, "at noon"), ("also", 9, "by letter")):
+        project.table(
+            f"inputs/{name}.parquet", [{"text": f"{t} {ending}"} for t in sentences(300, 0.5, seed)]
+        )
+    alone = {
+        "kind": "directions", "goal": "what heads respond to", "data": "inputs", "embed": {"encoder": "none"},
+        "collect": {"path": "first.parquet"}, "directions": {"target": "tiny"},
+    }  # fmt: skip
+    both = {**alone, "directions": {"target": "tiny", "also_on": {"path": "also.parquet"}}}
+    project.params(alone=alone, units=both)
+    project.run("alone", "collect", "embed")
+    project.run("units", *paths.STAGES[:6])
+    told = {name: pl.read_parquet(f"data/{name}/1_texts/texts.parquet") for name in ("alone", "units")}
+    first = told["units"]["group"] == ends.FIRST
+    assert told["units"].filter(first)["text"].to_list() == told["alone"]["text"].to_list()
+    values = {name: np.load(f"data/{name}/2_embeddings/activations.npy") for name in told}
+    assert np.allclose(values["units"][first.to_numpy()], values["alone"], atol=1e-5)
+    readings = table(project, "6_scores/readings.parquet")
+    assert readings.height and readings["also_validity"].null_count() == 0
 
 
 def test_npz_and_csv_say_the_same_as_parquet(project: Project) -> None:

@@ -25,7 +25,7 @@ def study(**changed: Any) -> dict[str, Any]:
         "kind": "directions",
         "goal": "what heads respond to",
         "data": "inputs",
-        "collect": {"path": "texts.csv"},
+        "collect": {"path": "texts.csv", "near_duplicates": None},
         "embed": {"encoder": "none"},
         "directions": {"target": "tiny"},
         **changed,
@@ -174,9 +174,12 @@ def clip(project: Project) -> dict[str, Any]:
     return study(directions={"target": "clip"})
 
 
-def one_text(project: Project) -> dict[str, Any]:
-    save(project, ["The same text."] * 50)
-    return study()
+def texts(some: list[str]) -> Change:
+    def write(project: Project) -> dict[str, Any]:
+        save(project, some)
+        return study()
+
+    return write
 
 
 CASES: dict[str, tuple[Change, int, str]] = {
@@ -194,7 +197,8 @@ CASES: dict[str, tuple[Change, int, str]] = {
     "another model": (clip, ENGINE, "its parts"),
     "unknown unit": (params(target="tiny", units=["h0.2"]), PARAMS, "h0.0 to h0.1, got 'h0.2'"),
     "too many": (params(target="tiny", parts="neurons", most_units=9), PARAMS, "at most 9 units"),
-    "one text": (one_text, CORPUS, ""),
+    "one text": (texts(["The same text."] * 50), CORPUS, "are the same one"),
+    "too few texts": (texts(["One text.", "Another.", "A third."]), CORPUS, "in each half"),
     "bank is not there": (
         lambda _: study(embed={"encoder": "tiny"}, directions={"target": "tiny", "bank": "bnk.txt"}),
         SOURCE, "did you mean `bank.txt`",
@@ -216,8 +220,9 @@ def test_one_line_says_what_to_write(case: str, project: Project, capsys: pytest
     change, code, said = CASES[case]
     save(project, sentences(40, 0.5, 0))
     project.params(heads=change(project))
-    codes = [main([stage, "--study", "heads"]) for stage in ("collect", "embed")]
-    assert max(codes) == code
-    told = capsys.readouterr().err.strip().splitlines()[0]
+    codes = (main([stage, "--study", "heads"]) for stage in ("collect", "embed"))
+    assert next(filter(None, codes), 0) == code
+    told = capsys.readouterr().err.strip()
     assert said in told
+    assert "\n" not in told
     assert not (project.folder / "data" / "heads" / "2_embeddings").exists()
