@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from scipy.stats import binom
 
 from tasks import paths
 from tasks.commands import cost
@@ -52,11 +53,12 @@ def prepared(
     n: int = 900,
     n_planted: int = N_PLANTED,
     n_noise: int = N_NOISE,
+    seed: int = 0,
     **blocks: Any,
 ) -> Units:
-    made = save_units(project, n, n_planted, n_noise)
+    made = save_units(project, n, n_planted, n_noise, seed)
     whole = {
-        **study(),
+        **study(seed),
         "engine": "llm",
         "llm": {"base_url": url, "model": "scripted", "check": False},
         "spend": {"timeout_s": 5.0, "concurrency": 8, "attempts": 12},
@@ -334,3 +336,24 @@ def test_inputs_that_give_orders_stay_in_their_line(order: str, project: Project
 def test_page_tells_each_unit(whole: Units) -> None:
     page = Path("reports/units/index.html").read_text(encoding="utf-8")
     assert all(f'<bdi dir="auto">{unit}</bdi> high' in page for unit in whole.words)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("n_planted", [10, 0], ids=["beside planted units", "noise alone"])
+def test_noise_is_no_discovery_in_twenty_studies(n_planted: int, tmp_path: Path, server: Server) -> None:
+    """20 ends of noise a study: a model names them all, and none holds on new inputs."""
+    with_noise, n_right = 0, 0
+    for seed in range(20):
+        (tmp_path / str(seed)).mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(tmp_path / str(seed))
+            patch.setattr("tasks.score.baselines.NULL_SHUFFLES", 0)
+            made = prepared(Project(Path.cwd()), server.url, n_planted=n_planted, n_noise=10, seed=seed)
+            Project(Path.cwd()).run("units", *paths.STAGES[:6])
+            named = {
+                row["unit"]: row["sentence"] for row in found().filter(end=ends.HIGH).iter_rows(named=True)
+            }
+            n_right += sum(named.get(unit) == f'mentions "{word}"' for unit, word in made.words.items())
+            with_noise += not found().filter(pl.col("unit").is_in(made.noise)).is_empty()
+    assert n_right >= 0.9 * 20 * n_planted
+    assert with_noise <= binom.ppf(0.999, 20, 0.05)
