@@ -124,7 +124,9 @@ def _add_beginning(add: _Add) -> None:
     new.add_argument("--name", metavar="NAME", help="what the study is called (the file's name)")
     new.add_argument("--goal", metavar="TEXT", help="what is asked")
     new.add_argument(
-        "--kind", metavar="KIND", help="timeline, classes, clusters or directions (what the columns look like)"
+        "--kind",
+        metavar="KIND",
+        help="timeline, classes, clusters or directions (what the columns look like)",
     )
     new.add_argument("--encoding", metavar="NAME", help="of CSV, JSON and text files (UTF-8), e.g. cp1252")
     new.add_argument("--text", metavar="COLUMN", help="the column of the texts (that of the longest)")

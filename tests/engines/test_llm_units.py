@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from scipy.stats import binom
@@ -22,6 +23,7 @@ from tasks import paths
 from tasks.commands import cost
 from tasks.errors import EngineError
 from tasks.kinds.directions import ends
+from tasks.kinds.directions.llm import proposing
 from tasks.store import frames
 from tasks.study import load
 from tests import loopback
@@ -307,6 +309,21 @@ def test_a_rerun_asks_nothing(project: Project, server: Server) -> None:
     project.run("units", *paths.STAGES[2:6])
     assert server.stats()["calls"] == n_calls
     assert table("6_scores/readings.parquet").equals(before)
+
+
+def test_an_end_without_inputs_to_show_is_not_asked_about(project: Project) -> None:
+    with serving(lambda question: {"hypotheses": ["The text names a place"]}) as running:
+        prepared(project, running.url, n=200, n_planted=1, n_noise=1, propose={"judged": 0})
+        project.run("units", "collect")
+        texts = table("1_texts/texts.parquet").filter(half="explore")
+        shows = proposing.shown_rows(texts, 0)
+        member = ~shows & (np.arange(texts.height) < 40)
+        alone = ends.End("p0", ends.HIGH, member.astype(float), member)
+        both = replace(alone, member=member | (shows & (np.arange(texts.height) < 20)))
+        proposer = proposing.UnitProposer(load("units"))
+        found = proposer.propose(texts, [alone, both], np.zeros((texts.height, 0)))
+    assert len(running.asked) == len(found) == 1
+    assert json.loads(found[0].definition)["says"] == "names a place"
 
 
 def test_a_model_that_names_nothing_is_told(project: Project) -> None:

@@ -116,12 +116,13 @@ class UnitProposer:
         found: dict[int, list[str]] = {}
         for start in range(0, len(ends), BLOCK):
             block = range(start, min(start + BLOCK, len(ends)))
-            sample = {k: self._sample(ends[k], shows) for k in block}
+            # Of an end with few inputs none may be among those that are shown.
+            sample = {k: rows for k in block if (rows := self._sample(ends[k], shows)).these}
             requests = {k: self._request(texts, rows) for k, rows in sample.items()}
             answers = self._gateway.ask_each(requests, f"propose {self._study.name}")
             for k, answer in answers.items():
                 found[k] = self._judgeable(answer, texts["text"][list(sample[k].these)])
-            if self._counts["n_ends_failed"] == len(found) == len(block):
+            if self._counts["n_ends_failed"] == len(found) == len(sample) > 0:
                 self._refuse()
         return found
 
