@@ -144,7 +144,8 @@ def test_what_is_shown_is_not_what_is_judged_and_no_unit_is_told(project: Projec
     project.run("units", "collect", "embed", "propose")
     texts = table("1_texts/texts.parquet")
     half = dict(texts.select("text", "half").iter_rows())
-    shown, judged = set(), set()
+    shown: set[str] = set()
+    judged: set[str] = set()
     for body in server.bodies():
         system, user, *_ = [one["content"] for one in body["messages"]]
         rows = [json.loads(line) for line in user.split("\n") if line.startswith("{")]

@@ -173,7 +173,8 @@ class UnitProposer:
         if answer.status != roles.VALUE:
             self._problems[answer.problem] += 1
             self._counts["n_ends_failed"] += 1
-        texts, kept = shown.to_list(), {}
+        texts = shown.to_list()
+        kept: dict[str, str] = {}
         for said in getattr(answer.parsed, "hypotheses", ())[: n_asked(self._study)]:
             sentence = wording.predicate(said)
             why = wording.fault(sentence, texts, self._study.propose.examples)
