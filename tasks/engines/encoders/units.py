@@ -64,16 +64,31 @@ def moments(contributions: Iterable[Contributions], columns: Sequence[int]) -> l
         contributions: batches, as they come.
         columns: which parts.
     """
-    n, total, products = 0, np.zeros((len(columns), 1)), np.zeros((len(columns), 1, 1))
+    running = [_Sums() for _ in columns]
     for batch in _gathered(contributions, columns):
-        n += batch.shape[1]
-        total = total + batch.sum(axis=1)
-        products = products + batch.transpose(0, 2, 1) @ batch
-    means = total / n
-    return [
-        Moments(mean, product / n - np.outer(mean, mean))
-        for mean, product in zip(means, products, strict=True)
-    ]
+        for sums, outputs in zip(running, batch, strict=True):
+            sums.add(outputs)
+    return [sums.moments() for sums in running]
+
+
+class _Sums:
+    """Of what one part adds; one square matrix is held."""
+
+    def __init__(self) -> None:
+        self._n, self._total, self._products = 0, np.zeros(1), np.zeros((1, 1))
+
+    def add(self, outputs: Float[np.ndarray, "text dim"]) -> None:
+        """Further texts."""
+        self._n += len(outputs)
+        self._total = self._total + outputs.sum(axis=0)
+        self._products = self._products + outputs.T @ outputs
+
+    def moments(self) -> Moments:
+        """Of all texts; there must have been some."""
+        mean = self._total / self._n
+        self._products /= self._n
+        self._products -= np.outer(mean, mean)
+        return Moments(mean, self._products)
 
 
 def principal(part: str, of: Moments) -> list[Direction]:
