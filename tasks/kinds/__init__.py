@@ -17,11 +17,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
+from tasks import paths
 from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
 from tasks.kinds.parts import (
     Encoded,
     Gathered,
+    Left,
     Outputs,
     Proposed,
     Search,
@@ -43,6 +45,7 @@ __all__ = [
     "Encoded",
     "Gathered",
     "Kind",
+    "Left",
     "Outputs",
     "Proposed",
     "Search",
@@ -54,9 +57,6 @@ __all__ = [
     "names",
     "tested",
 ]
-
-SHARED = ("fitted",)
-"""Packages here that are no kind: what several kinds are made of."""
 
 
 class Kind:
@@ -108,6 +108,10 @@ class Kind:
     """The keys of its own block in params.yaml, which has the kind's name."""
     tables: ClassVar[Mapping[str, pl.Schema]] = {}
     """Tables of its own, by name of the file."""
+
+    def speaks(self, *, of_pictures: bool) -> Words:
+        """How it speaks of its rows [collect, propose, check, cost, show, report]."""
+        return self.words.of_pictures() if of_pictures else self.words
 
     def check(self, study: Study) -> None:
         """Refuses what this kind cannot do [reading params].
@@ -270,8 +274,8 @@ class Kind:
         """
         return None
 
-    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
-        """Tables beside the scores, `baselines` among them [score].
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> Mapping[str, Left]:
+        """Tables beside the scores, `baselines` among them; a mapping is written as JSON [score].
 
         Args:
             judged: all verdicts.
@@ -376,7 +380,7 @@ class _Actors:
 def names() -> list[str]:
     """All kinds there are: folders here that are packages."""
     found = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    return sorted(name for name in found if name not in SHARED)
+    return sorted(name for name in found if name not in paths.SHARED)
 
 
 def load(name: str) -> Kind:

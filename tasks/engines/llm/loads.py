@@ -146,11 +146,12 @@ def judging(
         bytes_out += weight * sum(_bytes(verdicts(asked)) for asked in measured)
         answer = next((asked.answer for asked in measured), None)
         if media.are_pictures(shard):
-            bytes_in += packs.n_calls * BYTES_PER_TOKEN * _picture_tokens(study)
+            n_pictures = packs.n_calls * (2 if "pair" in shard.columns else 1)
+            bytes_in += n_pictures * BYTES_PER_TOKEN * picture_tokens(study)
     return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
 
 
-def _picture_tokens(study: Study) -> float:
+def picture_tokens(study: Study) -> float:
     """Of a picture, by the sizes that were collected; of a large one where nothing is."""
     sizes = media.facts(study.name).select("width", "height").rows()
     each = [pictures.tokens(width, height) for width, height in sizes]

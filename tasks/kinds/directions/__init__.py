@@ -10,6 +10,8 @@ ends       who is at an end, and who is random
 roots      how surely a candidate differs at an end
 tests      the estimand, and the same where activations mean nothing
 readings   AUROC, Spearman, explained variance, a random direction
+causal     what an encoder loses without a named part
+pairs repairing   an encoder with weights for its parts, and what they are fitted on
 lines page its part of `check` and the page
 embedded/  llm/  who names units
 prompts/   what a language model is asked
@@ -23,7 +25,7 @@ import polars as pl
 from jaxtyping import Bool
 
 from tasks.engines import roles
-from tasks.kinds import Encoded, Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
+from tasks.kinds import Encoded, Gathered, Kind, Left, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import Directions, own
 from tasks.records import Predicate
@@ -51,6 +53,8 @@ class DirectionsKind(Kind):
         "units": tables.UNITS,
         "bank": tables.BANK,
         "readings": tables.READINGS,
+        "causal": tables.CAUSAL,
+        "repair_pairs": tables.REPAIR_PAIRS,
     }
     words = Words(
         subject="unit, end: the input …",
@@ -92,8 +96,10 @@ class DirectionsKind(Kind):
 
     def gather(self, study: Study) -> Gathered:
         """Inputs with their activations."""
-        from tasks.kinds.directions import gathering
+        from tasks.kinds.directions import gathering, pairs
 
+        if (repair := own(study).repair) and repair.pairs:
+            pairs.read(study)  # What is wrong with them is said before anything else is done.
         return gathering.gathered(study)
 
     def begun(self) -> dict[str, Any] | None:
@@ -146,11 +152,18 @@ class DirectionsKind(Kind):
         """Fewer for many units: each shuffle tests all of them."""
         return max(min(100, 4000 // max(len(judged.predicates), 1)), 20)
 
-    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
-        """Baselines, and how well each sentence reads its unit."""
-        from tasks.kinds.directions import readings
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, Left]:
+        """Baselines, how well each sentence reads its unit, what is lost without it, and the repair."""
+        from tasks.kinds.directions import causal, readings, repairing
 
-        return readings.beside(judged, texts)
+        study = judged.study
+        left: dict[str, Left] = dict(readings.beside(judged, texts))
+        if own(study).has_directions:
+            left["causal"] = causal.causal(judged, texts, found)
+        if own(study).repair is not None:
+            made, pairs = repairing.repair(study, texts)
+            left |= {"repair": made.model_dump(), "repair_pairs": pairs}
+        return left
 
     def compared(self, study: Study, units: pl.DataFrame) -> pl.DataFrame:
         """Random inputs, and as many others as are at an end."""

@@ -2,6 +2,7 @@
 
 from tasks.kinds.directions.params import own
 from tasks.study import Study
+from tasks.study.params import REPAIRED
 
 _SERVER = "openai:"
 
@@ -20,7 +21,7 @@ def check(study: Study) -> None:
         )
     _check_also(study)
     if asked.target is None:
-        if given := [key for key in ("parts", "bank", "spans") if key in asked.model_fields_set]:
+        if given := [key for key in ("parts", "bank", "spans", "repair") if key in asked.model_fields_set]:
             raise ValueError(
                 f"wanted directions.{given[0]} with `target: ENCODER` alone: a file has no parts"
             )
@@ -29,7 +30,7 @@ def check(study: Study) -> None:
         raise ValueError(
             f"wanted no directions.{own_ids[0]} with `target`: the target reads the texts itself"
         )
-    if asked.target == "none" or asked.target.startswith(_SERVER):
+    if asked.target == "none" or asked.target.startswith((_SERVER, REPAIRED)):
         raise ValueError(
             f"wanted directions.target to be `bundled` or the folder of an encoder, got {asked.target!r}, "
             "which has no parts to look at"
@@ -38,6 +39,8 @@ def check(study: Study) -> None:
         raise ValueError("wanted directions.spans with `bank: FILE` alone: sentences of a bank name them")
     if asked.bank is not None:
         _check_bank(study)
+    if asked.repair is not None and asked.repair.failures is not None:
+        study.rests_on(asked.repair.failures, "score")
 
 
 def _check_also(study: Study) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.study import Study
 from tasks.study.block import Block
@@ -17,6 +17,32 @@ class AlsoOn(Block):
     activations: str | None = None
     """File inside `data` with the activations of the same units on them: .parquet, .csv or .npz. With a
     `target` none: the target reads them itself."""
+
+
+class Repair(Block):
+    """How an encoder is made of the target, for other studies to name as `repaired:STUDY`."""
+
+    pairs: str | None = None
+    """File inside `data` (.parquet or .csv) with the columns left, right, differs (1: must be told apart, 0:
+    mean the same) and, if failures have names, failure."""
+    failures: str | None = None
+    """In place of `pairs`, a study of what an encoder confuses: the failures it confirmed, on its exploration
+    half."""
+    ablate: tuple[str, ...] = Field(default=(), strict=False)
+    """In place of both, parts that are set to what they add on average, such as `h4.6`."""
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+    """Cosine from which two texts count as one; without it that of `failures`, or 0.9."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Repair":
+        given = [name for name in ("pairs", "failures", "ablate") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(
+                f"wanted one of pairs, failures and ablate, got {' and '.join(given) or 'none of them'}"
+            )
+        if self.ablate and self.threshold is not None:
+            raise ValueError("wanted no threshold with `ablate`: nothing is fitted")
+        return self
 
 
 class Directions(Block):
@@ -50,6 +76,8 @@ class Directions(Block):
 
     also_on: AlsoOn | None = None
     """Another corpus, on which every name is tested as well; nothing is named from it."""
+    repair: Repair | None = None
+    """With a target: what 6_scores/repair.json is to hold."""
 
     @field_validator("units", mode="before")
     @classmethod

@@ -9,6 +9,36 @@ UNITS = pl.Schema({"unit": pl.String, "sentence": pl.String, "share": pl.Float64
 also the sentence of the bank that names it, and its share of the part's variance on exploration texts."""
 BANK = pl.Schema({"sentence": pl.String})
 """The sentences that may name parts of an encoder (`1_texts/bank.parquet`)."""
+CAUSAL = pl.Schema(
+    {
+        "predicate_id": pl.String,
+        "unit": pl.String,
+        "margin": pl.Float64,
+        "loss": pl.Float64,
+        "loss_others": pl.Float64,
+        "specificity": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "p": pl.Float64,
+        "q": pl.Float64,
+        "n_random": pl.Int64,
+    }
+)
+"""Of an encoder's heads and MLPs, each discovery (`6_scores/causal.parquet`): the margin of what its sentence
+says on new inputs, the share of it that is lost without the unit's part, the mean share that the other
+discoveries' sentences lose, the difference with its interval over documents, and p and q against n_random
+other parts of the sort. NULL where there is no margin to lose or no other sentence."""
+REPAIR_PAIRS = pl.Schema(
+    {
+        "left": pl.String,
+        "right": pl.String,
+        "differs": pl.Int64,
+        "failure": pl.String,
+        "before": pl.Float64,
+        "after": pl.Float64,
+    }
+)
+"""Pairs that a repair was fitted on (`6_scores/repair_pairs.parquet`), with their cosine before and after."""
 READINGS = pl.Schema(
     {
         "predicate_id": pl.String,
