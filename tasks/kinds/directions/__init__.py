@@ -158,7 +158,8 @@ class DirectionsKind(Kind):
 
         study = judged.study
         left: dict[str, Left] = dict(readings.beside(judged, texts))
-        if own(study).has_directions:
+        # What holds on exploration inputs is asked here, which a language model is paid for.
+        if own(study).has_directions and study.engine == "embedded":
             left["causal"] = causal.causal(judged, texts, found)
         if own(study).repair is not None:
             made, pairs = repairing.repair(study, texts)

@@ -92,6 +92,7 @@ def part_of(predicate: Predicate) -> str:
 
 
 def _drawn(study: Study, rows: pl.DataFrame) -> pl.DataFrame:
+    rows = rows.filter(group=ends.FIRST)
     ranked = sorted(rows["text_id"], key=lambda one: frames.hashed("causal", str(study.seed), one))
     return rows.filter(pl.col("text_id").is_in(ranked[:MOST_INPUTS])).sort("text_id")
 
