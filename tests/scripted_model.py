@@ -243,6 +243,21 @@ def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
     return {"hypotheses": said[:n]}
 
 
+def _units(plan: Plan, question: Question) -> dict[str, Any]:
+    """Words that most of these texts have and few of the others, one a sentence; then what the plan says."""
+    n = _number(r"Give (\d+)", question.user)
+    others, _, these = question.user.partition("These texts:\n")
+    count: dict[str, float] = {}
+    for said, weight in ((others, -1.0), (these, 1.0)):
+        texts = [row["text"] for row in _rows(said) if "text" in row]
+        for word in {word for text in texts for word in text.split()}:
+            share = sum(word in text.split() for text in texts) / len(texts)
+            count[word] = count.get(word, 0.0) + weight * share
+    words = sorted(count, key=lambda word: (-round(count[word], 9), word))
+    said = [f'The text mentions "{word}"' for word in words[: max(n - len(plan.hypotheses), 1)]]
+    return {"hypotheses": [*said, *(f"The text {p}" for p, _ in plan.hypotheses)][:n]}
+
+
 def _traits(plan: Plan, question: Question) -> dict[str, Any]:
     """What the plan knows and is not named already; the first answers are those of A."""
     n = _number(r"Name (\d+)", question.user)
@@ -386,6 +401,7 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "comparisons": _comparisons,
     "hypotheses": _hypotheses,
     "traits": _traits,
+    "units": _units,
     "rewrites": _rewrites,
     "guesses": _guesses,
     "ratings": _ratings,

@@ -69,6 +69,10 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         }
     found = collected(study)
     held_out = kind.units(study, found.texts)
+    # A language model is asked where the test looks; all others read everything.
+    judged = held_out
+    if study.engine == "llm":
+        judged = pl.concat([kind.compared(study, of) for of in held_out.partition_by("group")])
     sizes: dict[str, Any] = {
         "study": study.name,
         "kind": study.kind,
@@ -76,8 +80,8 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         **({"of_pictures": True} if media.are_pictures(found.texts) else {}),
         "n_predicates": kind.most_predicates(study),
         "n_asked": len(check.asked(study, found)),
-        "n_texts": held_out.height,
-        "n_judgements": held_out.height * kind.most_predicates(study),
+        "n_texts": judged.height,
+        "n_judgements": judged.height * kind.most_predicates(study),
     }
     sizes |= {**kind.forecast(study), **check.power(study, held_out)}
     sizes |= {"unasked": missing} if missing else {}

@@ -222,6 +222,15 @@ class Kind:
         """Of these rows those that one predicate compares, in their groups, as far as known [check, cost]."""
         return units
 
+    def wanted(
+        self, study: Study, rows: pl.DataFrame, predicates: Sequence[Predicate]
+    ) -> Bool[np.ndarray, "row predicate"] | None:
+        """Where each predicate is judged, of rows that are for several; None: on all that are for it.
+
+        [verify, score]
+        """
+        return None
+
     def write(
         self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], actors: roles.Engine
     ) -> Written:

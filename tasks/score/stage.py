@@ -59,6 +59,7 @@ def run(study: Study) -> dict[str, Any]:
     score, status = matrices.verdict_matrix(rows, predicates, frames.scan_verdicts(verify))
     by_gold, noted = read_gold(study, verify, verified, rows, predicates)
     of = judged_from(study, rows, predicates, score, status, kind.gaps, by_gold)
+    of = replace(of, wanted=kind.wanted(study, rows, predicates))
     of = replace(of, agreed=kind.agreed(of, verify))
     walk = _walk(of, verified)
     scored = score_judged(of, walk, verified.get("n_looks"))

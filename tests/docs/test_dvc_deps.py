@@ -24,6 +24,7 @@ ASKED = (
     ("model_pair", "embedded"),
     ("model_pair", "llm"),
     ("directions", "embedded"),
+    ("directions", "llm"),
     *(
         (kind, engine)
         for kind in ("timeline", "classes", "clusters")

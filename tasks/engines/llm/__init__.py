@@ -10,6 +10,7 @@ checking.py    what the judge is worth, before it is trusted
   marking.py    what the answers say of it
 judging.py     every predicate on every text, two texts against each other, or the gold judge's pairs
   packing.py    which of them share a call
+  parts.py      parts that are as even as can be
   forms.py      in which form they are asked
   asking.py     asks until each has a verdict or was asked in vain
 rating.py      the 0-2 rubric, and novelty measured

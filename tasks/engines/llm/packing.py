@@ -9,12 +9,14 @@ Packs are made when they are asked: the messages of a shard never stand in memor
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
+import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from tasks.engines.gateway.pictures import Shown
-from tasks.engines.llm import forms, prompts, schemas
+from tasks.engines.llm import forms, parts, prompts, schemas
 from tasks.engines.llm.forms import YES_OR_NO, Form, form_of
 from tasks.errors import EngineError
 from tasks.records import Predicate
@@ -22,10 +24,7 @@ from tasks.store import media
 from tasks.study import Study
 
 __all__ = ["YES_OR_NO", "Asked", "Form", "Item", "Pack", "Packs", "form_of"]
-T = TypeVar("T")
 
-CHARS_PER_CALL = 60_000
-"""Texts that share a call have at most this many characters together."""
 SEVERAL = 10
 """Predicates that a large model is asked in one call on one text, where the study names no number."""
 WORD_TOKENS = 8
@@ -131,36 +130,55 @@ def per_call(study: Study, role: Literal["judge", "gold"]) -> int:
     return SEVERAL
 
 
-def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int) -> Packs:
-    """`n_together` predicates on each text, or several texts under each predicate, as the study says."""
-    if media.are_pictures(texts):
-        return _one_picture(study, predicates, texts, n_together)
-    contents = _contents(study, texts)
-    form = forms.of_text(study, n_together)
-    if form == "texts":
-        shared = _sharing(contents, study.verify.texts_per_call)
-        groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared)
-        return Packs(len(shared) * len(predicates), len(shared), groups)
-    parts = _chunks(_named(study, predicates), n_together)
-    each = (
-        [Pack(form, _items(part, row, {"text": text})) for part in parts] for row, text in enumerate(contents)
-    )
-    return Packs(len(parts) * len(contents), len(contents), each)
+Wanted = Bool[np.ndarray, "text predicate"]
+"""Pairs that are to be asked about."""
 
 
-def _one_picture(
-    study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int
+def one_text(
+    study: Study,
+    predicates: Sequence[Predicate],
+    texts: pl.DataFrame,
+    n_together: int,
+    wanted: Wanted | None = None,
 ) -> Packs:
-    """`n_together` predicates on each picture, each with its caption where it has one."""
-    contents, parts = _contents(study, texts), _chunks(_named(study, predicates), n_together)
-    pictures, form = pictures_of(study, texts), forms.of_picture(n_together)
+    """`n_together` predicates on each text, or several texts under each predicate, as the study says.
 
-    def packed() -> Iterator[list[Pack]]:
-        for row, picture in enumerate(pictures):
-            shown = {"caption": contents[row]} if contents[row].strip() else {}
-            yield [Pack(form, _items(part, row, shown, (picture,))) for part in parts]
+    Args:
+        study: whose they are.
+        predicates: columns of `wanted`.
+        texts: rows of `wanted`.
+        n_together: predicates that share a call.
+        wanted: the pairs that are asked about; None: all.
+    """
+    contents, asked = _contents(study, texts), wanted
+    if asked is None:
+        asked = np.ones((texts.height, len(predicates)), dtype=bool)
+    if media.are_pictures(texts):
+        form, shown = forms.of_picture(n_together), _pictures(study, contents, texts)
+    elif (form := forms.of_text(study, n_together)) == "texts":
+        shared = parts.sharing(contents, study.verify.texts_per_call)
+        n_calls = sum(int(asked[part].any(axis=0).sum()) for part in shared)
+        groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared, asked)
+        return Packs(n_calls, len(shared), groups)
+    else:
+        shown = [({"text": text}, ()) for text in contents]
+    named = _named(study, predicates)
+    of_row = ([named[k] for k in np.flatnonzero(row)] for row in asked)
+    each = (
+        [Pack(form, _items(part, row, *shown[row])) for part in parts.chunks(of, n_together)]
+        for row, of in enumerate(of_row)
+    )
+    return Packs(sum(-(-int(n) // n_together) for n in asked.sum(axis=1)), len(contents), each)
 
-    return Packs(len(parts) * len(pictures), len(pictures), packed())
+
+def _pictures(
+    study: Study, contents: Sequence[str], texts: pl.DataFrame
+) -> list[tuple[dict[str, str], tuple[Shown, ...]]]:
+    """Each picture, which is never shown with another, with its caption where it has one."""
+    return [
+        ({"caption": said} if said.strip() else {}, (picture,))
+        for said, picture in zip(contents, pictures_of(study, texts), strict=True)
+    ]
 
 
 def pictures_of(study: Study, texts: pl.DataFrame) -> list[Shown]:
@@ -182,7 +200,7 @@ def two_texts(
     Where texts answer something, what they answer goes before both.
     """
     contents = _contents(study, texts)
-    parts = _chunks(_named(study, predicates), n_together)
+    together = parts.chunks(_named(study, predicates), n_together)
     answers = are_answers(texts)
     pictures = pictures_of(study, texts)
     form = forms.of_pair(n_together, answers, bool(pictures))
@@ -192,10 +210,10 @@ def two_texts(
         turned = (pair[order], pair[1 - order])
         shown = prompts_of[pair[0]] | _side_by_side([contents[at] for at in turned], bool(pictures))
         both = tuple(pictures[at] for at in turned) if pictures else ()
-        return [Pack(form, _items(part, row, shown, both), order) for part in parts]
+        return [Pack(form, _items(part, row, shown, both), order) for part in together]
 
     each = (packed(row, pair, order) for row, pair in enumerate(pairs) for order in (0, 1))
-    return Packs(2 * len(parts) * len(pairs), 2 * len(pairs), each)
+    return Packs(2 * len(together) * len(pairs), 2 * len(pairs), each)
 
 
 def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
@@ -272,9 +290,10 @@ def _texts_together(
     predicates: Sequence[Predicate],
     text_ids: Sequence[str],
     contents: Sequence[str],
-    parts: Sequence[range],
+    shared: Sequence[range],
+    asked: Wanted,
 ) -> Iterator[Sequence[Pack]]:
-    for part in parts:
+    for part in shared:
         ids = prompts.item_ids([text_ids[row] for row in part], *_salted(study, predicates))
         yield [
             Pack(
@@ -282,9 +301,11 @@ def _texts_together(
                 tuple(
                     Item(id_, p.predicate, {"text": contents[row]}, row, column, p.predicate_id)
                     for id_, row in zip(ids, part, strict=True)
+                    if asked[row, column]
                 ),
             )
             for column, p in enumerate(predicates)
+            if asked[part, column].any()
         ]
 
 
@@ -329,28 +350,3 @@ def _ends(text: str) -> str:
 
 def _contents(study: Study, texts: pl.DataFrame) -> list[str]:
     return texts["text"].str.slice(0, study.verify.max_chars).to_list()
-
-
-def _chunks(items: Sequence[T], most: int) -> list[Sequence[T]]:
-    """Parts of at most so many, as even as can be: a call about two of 152 would be a call for little."""
-    size = _even(len(items), most)
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _even(n: int, most: int) -> int:
-    """The largest of as few parts as n in parts of at most `most` come to."""
-    n_parts = max(1, -(-n // most))
-    return max(1, -(-n // n_parts))
-
-
-def _sharing(contents: Sequence[str], most: int) -> list[range]:
-    """Neighbouring rows, as many as may share a call and as even as can be."""
-    most = _even(len(contents), most)
-    parts: list[range] = []
-    start = n_chars = 0
-    for row, text in enumerate(contents):
-        if row > start and (row - start == most or n_chars + len(text) > CHARS_PER_CALL):
-            parts.append(range(start, row))
-            start, n_chars = row, 0
-        n_chars += len(text)
-    return [*parts, range(start, len(contents))] if contents else []

@@ -13,7 +13,8 @@ readings   AUROC, Spearman, explained variance, a random direction
 causal     what an encoder loses without a named part
 pairs repairing   an encoder with weights for its parts, and what they are fitted on
 lines page its part of `check` and the page
-embedded/  who names units
+embedded/  llm/  who names units
+prompts/   what a language model is asked
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +22,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from tasks.engines import roles
 from tasks.kinds import Encoded, Gathered, Kind, Left, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import Directions, own
+from tasks.records import Predicate
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.verdicts.judged import Judged
 
 
@@ -76,8 +80,8 @@ class DirectionsKind(Kind):
         checking.check(study)
         if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
-        if study.engine != "embedded":
-            raise ValueError(f"wanted `engine: embedded` with `kind: {self.name}`")
+        if study.engine not in ("embedded", "llm"):
+            raise ValueError(f"wanted `engine: embedded` or `engine: llm` with `kind: {self.name}`")
         if study.propose.also:
             raise ValueError(
                 f"wanted no propose.also with `kind: {self.name}`: a sentence alone names no unit"
@@ -86,7 +90,8 @@ class DirectionsKind(Kind):
     def settled(self, study: Study) -> Study:
         """As many predicates as there may be ends and names of each."""
         study = super().settled(study)
-        most = {"max_predicates": self.most_predicates(study)}
+        asked = own(study)
+        most = {"max_predicates": _names_a_unit(asked) * (len(asked.units) or asked.most_units)}
         return study.model_copy(update={"propose": study.propose.model_copy(update=most)})
 
     def gather(self, study: Study) -> Gathered:
@@ -116,11 +121,20 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import ends
 
         namer: Any = actors.proposer(seen.study)
-        order = seen.texts["text_id"].arg_sort()
-        texts, vectors = seen.texts[order], seen.vectors["embeddings"][order.to_numpy()]
+        # Nothing is named from the corpus that names are tested on as well.
+        rows = seen.texts.with_row_index("at").filter(group=ends.FIRST).sort("text_id")
+        texts, vectors = rows.drop("at"), seen.vectors["embeddings"][rows["at"].to_numpy()]
         found = namer.propose(texts, ends.explored(seen.study, texts), vectors)
         noted = {"n_units": ends.units(seen.study).height, **namer.noted}
-        return Proposed(found, noted, ())
+        return Proposed(found, noted, tuple(namer.calls))
+
+    def wanted(
+        self, study: Study, rows: pl.DataFrame, predicates: Sequence[Predicate]
+    ) -> Bool[np.ndarray, "row predicate"] | None:
+        """A language model is asked where the test looks: on random inputs, and on those at the end."""
+        from tasks.kinds.directions import ends
+
+        return ends.wanted(study, rows, predicates) if study.engine == "llm" else None
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share at the end minus share of random inputs."""
@@ -144,7 +158,8 @@ class DirectionsKind(Kind):
 
         study = judged.study
         left: dict[str, Left] = dict(readings.beside(judged, texts))
-        if own(study).has_directions:
+        # What holds on exploration inputs is asked here, which a language model is paid for.
+        if own(study).has_directions and study.engine == "embedded":
             left["causal"] = causal.causal(judged, texts, found)
         if own(study).repair is not None:
             made, pairs = repairing.repair(study, texts)
@@ -165,9 +180,20 @@ class DirectionsKind(Kind):
 
     def most_predicates(self, study: Study) -> int:
         """The names of both ends of each unit; with a bank, its sentences for each part."""
-        asked = own(study)
-        n_units = len(asked.units) or asked.most_units
-        return n_units * (asked.spans if asked.bank else 2 * asked.names)
+        from tasks.kinds.directions import files
+
+        asked, n_units = own(study), len(own(study).units)
+        if not n_units and asked.activations:
+            n_units = files.n_units(study) or 0
+        return _names_a_unit(asked) * (n_units or asked.most_units)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What is shown and judged to name units."""
+        from tasks.kinds.directions.llm import loads
+
+        return loads.of_units(study, texts, units)
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """Whether the input is at the unit's end."""
@@ -180,6 +206,10 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import page
 
         return page.section(outputs)
+
+
+def _names_a_unit(asked: Directions) -> int:
+    return asked.spans if asked.bank else 2 * asked.names
 
 
 KIND = DirectionsKind()

@@ -17,8 +17,8 @@ from tasks.engines.encoders.ablation import (
 )
 from tasks.engines.encoders.units import Target
 from tasks.kinds.directions import ends, tables
+from tasks.kinds.directions.ends import sentence
 from tasks.kinds.directions.params import own
-from tasks.kinds.directions.readings import sentence
 from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
@@ -92,6 +92,7 @@ def part_of(predicate: Predicate) -> str:
 
 
 def _drawn(study: Study, rows: pl.DataFrame) -> pl.DataFrame:
+    rows = rows.filter(group=ends.FIRST)
     ranked = sorted(rows["text_id"], key=lambda one: frames.hashed("causal", str(study.seed), one))
     return rows.filter(pl.col("text_id").is_in(ranked[:MOST_INPUTS])).sort("text_id")
 

@@ -19,6 +19,7 @@ def check(study: Study) -> None:
             "wanted `directions: {activations: FILE}` or `directions: {target: ENCODER}`, "
             + ("none of both" if asked.target is None else "not both")
         )
+    _check_also(study)
     if asked.target is None:
         if given := [key for key in ("parts", "bank", "spans", "repair") if key in asked.model_fields_set]:
             raise ValueError(
@@ -42,7 +43,25 @@ def check(study: Study) -> None:
         study.rests_on(asked.repair.failures, "score")
 
 
+def _check_also(study: Study) -> None:
+    asked = own(study)
+    if asked.also_on is None:
+        return
+    if study.collect.path is None:
+        raise ValueError(
+            "wanted `collect: {path: FILE}` with directions.also_on: each corpus has its own file"
+        )
+    if (asked.also_on.activations is None) != (asked.activations is None):
+        raise ValueError(
+            "wanted `activations: FILE` in directions.also_on as well"
+            if asked.activations
+            else "wanted no activations in directions.also_on with `target`, which reads the inputs itself"
+        )
+
+
 def _check_bank(study: Study) -> None:
+    if study.engine != "embedded":
+        raise ValueError("wanted `engine: embedded` with directions.bank: its sentences name the ends")
     if not own(study).has_directions:
         raise ValueError(
             "wanted `parts: heads` or `mlps` with directions.bank: a neuron is one number, which sentences "

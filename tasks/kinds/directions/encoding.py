@@ -13,7 +13,7 @@ from tasks.engines.encoders.parts import Contributions
 from tasks.engines.encoders.units import Direction, Target
 from tasks.errors import CorpusError, ParamsError, nearest
 from tasks.kinds.directions import tables
-from tasks.kinds.directions.ends import ACTIVATIONS, SQUARED
+from tasks.kinds.directions.ends import ACTIVATIONS, FIRST, SQUARED
 from tasks.kinds.directions.params import Directions, own
 from tasks.kinds.parts import Encoded
 from tasks.store import frames
@@ -80,7 +80,7 @@ def _along(
 
 def fitted_on(study: Study, texts: pl.DataFrame) -> list[str]:
     """The exploration inputs that directions are found on, drawn by hash where there are more."""
-    seen = texts.filter(half="explore")
+    seen = texts.filter(half="explore", group=FIRST)
     if seen.height > MOST_FITTED:
         draw = [frames.hashed("directions", str(study.seed), one) for one in seen["text_id"]]
         seen = seen.with_columns(pl.Series("_draw", draw)).sort("_draw").head(MOST_FITTED)

@@ -1,5 +1,6 @@
 """Files that a study names beside its texts, and activations in them."""
 
+from operator import attrgetter
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -21,7 +22,7 @@ def inside(study: Study, key: str) -> Path:
     Raises:
         SourceError: it is not there, or not inside `data`, so that DVC would not notice a change.
     """
-    name, base = str(getattr(own(study), key)), study.data_path
+    name, base = str(attrgetter(key)(own(study))), study.data_path
     where = f"studies.{study.name}.directions.{key}"
     if not base.is_dir():
         raise SourceError(
@@ -39,14 +40,20 @@ def inside(study: Study, key: str) -> Path:
     return file
 
 
-def activations(study: Study) -> tuple[Path, pl.Series, list[str], Float[np.ndarray, "input unit"]]:
+def activations(
+    study: Study, key: str = "activations"
+) -> tuple[Path, pl.Series, list[str], Float[np.ndarray, "input unit"]]:
     """The file of activations: where it is, ids, names of units, activations.
+
+    Args:
+        study: that names it.
+        key: of the block, under which it is named.
 
     Raises:
         SourceError: it is not there, or holds something else.
     """
-    file, where = inside(study, "activations"), f"studies.{study.name}.directions.activations"
-    if own(study).ids is not None and file.suffix.lower() != ".npy":
+    file, where = inside(study, key), f"studies.{study.name}.directions.{key}"
+    if key == "activations" and own(study).ids is not None and file.suffix.lower() != ".npy":
         raise SourceError(
             f"studies.{study.name}.directions.ids: wanted with a .npy file alone, {shown(file)} has ids."
         )
@@ -59,12 +66,20 @@ def activations(study: Study) -> tuple[Path, pl.Series, list[str], Float[np.ndar
                 return file, *_of_table(table, own(study).id, file, where)
             case ".npz":
                 return file, *_of_archive(file, where)
-            case ".npy":
+            case ".npy" if key == "activations":
                 return file, *_of_array(study, file, where)
     except (OSError, ValueError, EOFError, BadZipFile, pl.exceptions.PolarsError) as error:
         told = " ".join(str(error).split())[:200]
         raise SourceError(f"{where}: {shown(file)} cannot be read: {told}.") from None
     raise SourceError(f"{where}: wanted {_FORMS}, got {file.name!r}.")
+
+
+def n_units(study: Study) -> int | None:
+    """How many units the file of activations has; None where it cannot be read, which collect tells."""
+    try:
+        return len(activations(study)[2])
+    except SourceError:
+        return None
 
 
 def _of_table(

@@ -1,11 +1,15 @@
 """Texts with the activations of all units, matched by id."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from tasks.errors import SourceError, nearest
 from tasks.kinds.directions import bank, files, tables
+from tasks.kinds.directions.ends import ALSO, FIRST
 from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Gathered
 from tasks.store import canonical
@@ -25,19 +29,63 @@ def gathered(study: Study) -> Gathered:
     """
     if own(study).target:
         return _texts_alone(study)
-    params = study.collect
+    reader = Reader(study)
+    first = _corpus(study, reader, Source(), "activations")
+    corpora, names = [first], {FIRST: study.collect.a_name or "the corpus"}
+    also = own(study).also_on
+    if also is not None:
+        corpora.append(_corpus(study, reader, Source(path=also.path), "also_on.activations", first.units))
+        names[ALSO] = also.path
+    rows = pl.concat([one.rows.with_columns(group=pl.lit(g)) for g, one in zip(names, corpora, strict=True)])
+    read = canonical.with_changes(rows[TEXT])[0].str.slice(0, study.collect.max_chars)
+    told = hashes(normalised(masked(read, study.collect)[0]).fill_null(""))
+    manifest = {**reader.manifest(), "rows": dict(rows["group"].value_counts().iter_rows())}
+    manifest["activations"] = {"file": first.file, "units": len(first.units), "inputs": first.rows.height}
+    return Gathered(
+        rows.select("text", "group", "document_id"),
+        names,
+        manifest,
+        {
+            "activations": _by_text(told, np.concatenate([one.values for one in corpora])),
+            "units": pl.DataFrame([{"unit": one} for one in first.units], schema=tables.UNITS),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """Inputs of one corpus with their activations."""
+
+    rows: pl.DataFrame
+    file: str
+    """Of the activations, as errors call it."""
+    units: list[str]
+    values: Float[np.ndarray, "input unit"]
+
+
+def _corpus(
+    study: Study, reader: Reader, source: Source, key: str, units: Sequence[str] | None = None
+) -> _Corpus:
+    """Inputs and the activations of all of them.
+
+    Args:
+        study: whose they are.
+        reader: of its sources.
+        source: of the inputs.
+        key: of the block, under which their activations are named.
+        units: whose activations are wanted; None: those that the study names.
+    """
     picks = {
-        TEXT: Pick(params.text, "text"),
-        DOCUMENT: Pick(params.document, "document", "ids"),
+        TEXT: Pick(study.collect.text, "text"),
+        DOCUMENT: Pick(study.collect.document, "document", "ids"),
         "id": Pick(own(study).id, "id", "ids", block=study.kind),
     }
-    reader = Reader(study)
-    table = reader.table("", Source(), picks)
-    rows = table.picked.with_columns(pl.col("id").cast(pl.String), group=pl.lit("A"))
+    table = reader.table("", source, picks)
+    rows = table.picked.with_columns(pl.col("id").cast(pl.String))
     _check_ids(rows["id"], table.label, f"studies.{study.name}.directions.id")
-    file, ids, units, values = files.activations(study)
-    units, values = _chosen(study, units, values)
-    where = f"studies.{study.name}.directions.activations"
+    file, ids, known, values = files.activations(study, key)
+    chosen, values = _chosen(study, known, values, units)
+    where = f"studies.{study.name}.directions.{key}"
     _check_ids(ids, shown(file), where)
     place = rows.select("id").join(
         pl.DataFrame({"id": ids}).with_row_index("at"), on="id", how="left", maintain_order="left"
@@ -48,20 +96,10 @@ def gathered(study: Study) -> Gathered:
             f"{shown(file)}, such as {rows['id'].filter(place.is_null())[0]!r}."
         )
     used = values[place.to_numpy()]
-    _check_values(used, units, where)
-    read = canonical.with_changes(rows[TEXT])[0].str.slice(0, params.max_chars)
-    told = hashes(normalised(masked(read, params)[0]).fill_null(""))
-    manifest = {**reader.manifest(), "rows": {"A": rows.height}}
-    manifest["activations"] = {"file": shown(file), "units": len(units), "inputs": len(ids)}
-    return Gathered(
-        rows.select("text", "group", "document_id"),
-        {"A": params.a_name or "the corpus"},
-        manifest,
-        {
-            "activations": _by_text(told, used),
-            "units": pl.DataFrame([{"unit": one} for one in units], schema=tables.UNITS),
-        },
-    )
+    _check_finite(used, chosen, where)
+    if units is None:
+        _check_varies(used, chosen, where)
+    return _Corpus(rows.select("text", "document_id"), shown(file), chosen, used)
 
 
 def _texts_alone(study: Study) -> Gathered:
@@ -69,6 +107,15 @@ def _texts_alone(study: Study) -> Gathered:
     rows, names, read = read_groups(study)
     asked = own(study)
     read["activations"] = {"target": asked.target, "parts": asked.parts, "units": len(asked.units)}
+    if asked.also_on is not None:
+        picks = {
+            TEXT: Pick(study.collect.text, "text"),
+            DOCUMENT: Pick(study.collect.document, "document", "ids"),
+        }
+        also = Reader(study).table("", Source(path=asked.also_on.path), picks).picked
+        known = also.with_columns(group=pl.lit(ALSO))
+        rows, names = pl.concat([rows, known], how="diagonal"), {**names, ALSO: asked.also_on.path}
+        read["rows"] = {**read["rows"], ALSO: also.height}
     return Gathered(rows, names, read, {"bank": bank.read(study)} if asked.bank else {})
 
 
@@ -85,10 +132,13 @@ def _by_text(text_hash: pl.Series, values: Float[np.ndarray, "input unit"]) -> p
 
 
 def _chosen(
-    study: Study, units: list[str], values: Float[np.ndarray, "input unit"]
+    study: Study,
+    units: list[str],
+    values: Float[np.ndarray, "input unit"],
+    wanted: Sequence[str] | None,
 ) -> tuple[list[str], Float[np.ndarray, "input unit"]]:
-    """The units that the study names, or all."""
-    wanted, most = own(study).units, own(study).most_units
+    """The units that are wanted, or that the study names, or all."""
+    wanted, most = own(study).units if wanted is None else wanted, own(study).most_units
     where = f"studies.{study.name}.directions"
     if unknown := [one for one in wanted if one not in units]:
         raise SourceError(
@@ -114,13 +164,16 @@ def _check_ids(ids: pl.Series, label: str, where: str) -> None:
         )
 
 
-def _check_values(values: Float[np.ndarray, "input unit"], units: list[str], where: str) -> None:
+def _check_finite(values: Float[np.ndarray, "input unit"], units: list[str], where: str) -> None:
     broken = ~np.isfinite(values).all(axis=0)
     if broken.any():
         raise SourceError(
             f"{where}: wanted a finite number for every input, unit {units[int(broken.argmax())]!r} has "
             f"{int((~np.isfinite(values)).sum()):,} that are none."
         )
+
+
+def _check_varies(values: Float[np.ndarray, "input unit"], units: list[str], where: str) -> None:
     constant = values.min(axis=0) == values.max(axis=0)
     if constant.any():
         raise SourceError(

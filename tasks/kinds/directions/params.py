@@ -9,6 +9,16 @@ from tasks.study.block import Block
 from tasks.study.corpus import Column
 
 
+class AlsoOn(Block):
+    """Another corpus, on which every name is tested as well."""
+
+    path: str
+    """File inside `data` with its inputs, of the same columns as the first."""
+    activations: str | None = None
+    """File inside `data` with the activations of the same units on them: .parquet, .csv or .npz. With a
+    `target` none: the target reads them itself."""
+
+
 class Repair(Block):
     """How an encoder is made of the target, for other studies to name as `repaired:STUDY`."""
 
@@ -64,6 +74,8 @@ class Directions(Block):
     names: int = Field(default=1, ge=1, le=5)
     """Sentences for each end, at most."""
 
+    also_on: AlsoOn | None = None
+    """Another corpus, on which every name is tested as well; nothing is named from it."""
     repair: Repair | None = None
     """With a target: what 6_scores/repair.json is to hold."""
 

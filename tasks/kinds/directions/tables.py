@@ -51,10 +51,16 @@ READINGS = pl.Schema(
         "random": pl.Float64,
         "spearman_length": pl.Float64,
         "spans": pl.Float64,
+        "n_inputs": pl.Int64,
+        "also_validity": pl.Float64,
+        "also_lo": pl.Float64,
+        "also_hi": pl.Float64,
     }
 )
-"""Beside each test, on all confirmation inputs (`6_scores/readings.parquet`): AUROC of the activation for the
-verdict with its raw sign, Spearman's correlation of both, the share of the activation's variance that the
+"""Beside each test (`6_scores/readings.parquet`), on all confirmation inputs, or on the random ones where a
+language model judged no others for every name; `n_inputs` of them have a verdict. AUROC of the activation for
+the verdict with its raw sign, Spearman's correlation of both, the share of the activation's variance that the
 exploration means explain (below 0: less than the mean does), V of the same sentence for a random direction of
 the units, and Spearman's correlation of the activation with the length of the input. Of a direction of a part
-`spans`: the share of what the part adds, squared and from its exploration mean, that lies along it."""
+`spans`: the share of what the part adds, squared and from its exploration mean, that lies along it. With
+another corpus (`directions.also_on`) `also_validity`: V on its inputs, with its interval."""
