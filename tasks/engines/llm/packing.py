@@ -214,13 +214,18 @@ def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame,
 def _one_picture(
     study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int
 ) -> Packs:
-    """`n_together` predicates on each picture, each with its caption where it has one."""
+    """`n_together` predicates on each picture, each with its caption where it has one.
+
+    Pictures are the study's own, but for rows that bring their `bytes`.
+    """
+    drawn = dict(texts.select("media", "bytes").iter_rows()) if "bytes" in texts.columns else {}
     contents, parts = _contents(study, texts), _chunks(_named(study, predicates), n_together)
     rows, form = list(enumerate(texts["media"])), _of_pictures(n_together)
 
     def packed() -> Iterator[list[Pack]]:
         for row, one in rows:
-            picture = Shown(one, partial(media.one, study.name, one))
+            read = partial(drawn.__getitem__, one) if drawn else partial(media.one, study.name, one)
+            picture = Shown(one, read)
             shown = {"caption": contents[row]} if contents[row].strip() else {}
             yield [Pack(form, _items(part, row, shown, picture)) for part in parts]
 
