@@ -3,7 +3,8 @@
 The study's own judge is asked, packed as it will judge, each member of a panel for itself: sixty-four planted
 questions (planting.py; about pictures, drawing.py), some of them once more in other dress and in another
 order, texts that were left alone, and texts that order their judge about. A judge passes that is better than
-chance on the planted ones and answers enough of them in form (marking.py); all else is told. Docs: decisions/0020.
+chance on the planted ones and answers enough of them in form (marking.py); all else is told.
+Docs: decisions/0020.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -74,8 +74,7 @@ _REPORTED = re.compile(
     re.I | re.S,
 )
 _COUNTED = r"(?:\d|an?\b|one\b|two\b|three\b|four\b|five\b|six\b|ten\b|half\b|once\b|twice\b|just\b|simply\b)"
-_OTHER_PICTURE = re.compile(r"^\W{0,3}(?:the|this|each) (?:picture|photo|photograph|image)s?\b", re.I)
-_GROUP = re.compile(
+_OTHER_GROUP = re.compile(
     r"\b(?:group|corpus|samples?|texts?) [AB]\b|\bthan (?:(?:the|those|texts|in|of|from) )*[AB]\b"
     r"|\bthe other (?:group|corpus|texts|samples)\b"
     r"|\b(?:[Cc]ompared (?:to|with)|in comparison (?:to|with)|relative to)\b"
