@@ -152,9 +152,8 @@ class Planter:
                 rows.append(self._row(text, f"{first}-{at}", side, self._paired, context))
                 truth.append([k in members for k in range(size)])
                 place.append([places.get(k, -1) for k in range(size)])
-        return Sheet(
-            "planted", self._predicates(subjects), pl.DataFrame(rows), *map(np.array, (truth, place))
-        )
+        predicates, texts = self._predicates(subjects), pl.DataFrame(rows)
+        return Sheet("planted", predicates, texts, np.array(truth), np.array(place))
 
     def without(self, sheet: Sheet, n: int, order: bool = False) -> Sheet:
         """The predicates of a sheet and texts into which nothing was put, or an order to the judge."""
