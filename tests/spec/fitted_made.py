@@ -117,6 +117,7 @@ def text(half: str, i: int, attack: str) -> dict[str, Any]:
         "half": half,
         "n_merged": 1,
         "context": None,
+        "media": None,
     }
 
 

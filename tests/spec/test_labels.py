@@ -43,7 +43,7 @@ def texts(n: int) -> pl.DataFrame:
         hashes(normalised(frame["text"])).alias("text_hash"),
         "text", "group", pl.Series("document_id", [f"d{i}" for i in range(frame.height)]),
         pl.lit("confirm").alias("half"), pl.lit(1).cast(pl.Int64).alias("n_merged"),
-        pl.lit(None, pl.String).alias("context"),
+        pl.lit(None, pl.String).alias("context"), pl.lit(None, pl.String).alias("media"),
     ).sort("text_id")  # fmt: skip
 
 

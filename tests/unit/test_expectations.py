@@ -26,6 +26,7 @@ def texts() -> pl.DataFrame:
             "half": [("explore", "confirm")[i // 2 % 2] for i in range(N)],
             "n_merged": [1] * N,
             "context": [None] * N,
+            "media": [None] * N,
         },
         schema=frames.TEXTS,
     )

@@ -44,7 +44,14 @@ def found(base: Path, path: str | None, readable: frozenset[str]) -> pl.DataFram
     wanted = PurePath(path or ".")
     if wanted.is_absolute() or ".." in wanted.parts:
         return None
-    place = base / wanted
+    try:
+        return _found(base, path, base / wanted, readable)
+    except (OSError, ValueError):
+        # What cannot be looked at, or is no pattern, is told by whoever looks for texts there.
+        return None
+
+
+def _found(base: Path, path: str | None, place: Path, readable: frozenset[str]) -> pl.DataFrame | None:
     if place.suffix.lower() == ".zip" and place.is_file():
         return _of_zip(place, base)
     if place.is_dir():
@@ -84,7 +91,7 @@ def _rows(file: pl.Series, prefix: str) -> pl.DataFrame | None:
 
 
 def _of_zip(file: Path, base: Path) -> pl.DataFrame:
-    with reading(file, "a zip of pictures", "Pack it again; it looks damaged or cut off."):
+    with reading(file, "a zip of pictures", "Unpack it, or pack a text format as .gz."):
         try:
             with zipfile.ZipFile(file) as packed:
                 names = [one.filename for one in packed.infolist() if _is_picture(one)]
@@ -93,7 +100,7 @@ def _of_zip(file: Path, base: Path) -> pl.DataFrame:
     rows = _rows(pl.Series("file", names, dtype=pl.String).sort(), f"{file}{NUL}")
     if rows is None:
         raise SourceError(
-            f"{shown(file)}: wanted a zip of pictures, it has none. Unpack it, and name what it has."
+            f"{shown(file)}: wanted a zip of pictures, it has none. Unpack it, or pack a text format as .gz."
         )
     return rows
 
