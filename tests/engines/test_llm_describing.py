@@ -95,13 +95,14 @@ def test_a_picture_of_which_there_are_no_words_is_not_shown(project: Project, se
 
 
 def test_a_group_without_words_is_an_error_that_says_why(project: Project, server: Server) -> None:
+    texts = shown(project, server)
     with pytest.raises(EngineError, match=r"none has a caption.*judge-model: refused.*llm\.describer"):
-        Suggester(one(server), {"A": "a", "B": "b"}).round(shown(project, server), [], unexplained=False)
+        Suggester(one(server), {"A": "a", "B": "b"}).round(texts, [], unexplained=False)
 
 
 def test_sentences_about_a_picture_become_predicates(project: Project, server: Server) -> None:
-    suggester = Suggester(one(server), {"A": "a", "B": "b"})
-    said = suggester.round(shown(project, server, ("", "grass", "")), [], unexplained=False)
+    texts = shown(project, server, ("", "grass", ""))
+    said = Suggester(one(server), {"A": "a", "B": "b"}).round(texts, [], unexplained=False)
     assert {suggestion.sentence for suggestion in said} == {"shows a field of one colour"}
     asked = [body for body in server.bodies if isinstance(body["messages"][-1]["content"], str)]
     (schema,) = {json.dumps(body["response_format"]["json_schema"]["schema"]) for body in asked}
