@@ -1,6 +1,7 @@
 """A whole study of pictures under `engine: llm`: described, proposed, judged and rated over real HTTP."""
 
 import json
+import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,8 +21,9 @@ from tasks.store import frames, media
 from tasks.study import load
 from tests import loopback
 from tests.conftest import Project
+from tests.engines.test_llm_key import KEY, giving_away, shows
 from tests.loopback import Plan, Server
-from tests.picture_study import PLANTED, prepared
+from tests.picture_study import PLANTED, painted, prepared, study
 from tests.scripted_sight import pictures, seen, words
 
 NULL = (("shows something purple", "A"), ("is badly lit", "B"))
@@ -209,6 +211,8 @@ def test_refused_pictures_are_counted_and_stay(project: Project, server: Server)
     n, n_not = manifest["n_described"], manifest["n_not_described"]
     assert n and n_not and n + n_not == 10 == 2 * 5
     assert sum(manifest["not_described"].values()) == n_not
+    page = paths.report_page("looks").read_text(encoding="utf-8")
+    assert f"{n_not} of 10 pictures were not described: refused" in page
     collected = frames.read_manifest(paths.output("looks", "collect"))
     assert collected["n_texts"] == 80
 
@@ -218,6 +222,29 @@ def test_pictures_of_which_nobody_says_a_word_are_an_error(project: Project, ser
     prepared(project, server, n=25, **SMALL)
     with pytest.raises(EngineError):
         project.run("looks", "collect", "embed", "propose")
+
+
+def test_a_model_of_labels_is_proposed_from_descriptions_and_judged_by_pixels(
+    project: Project, server: Server
+) -> None:
+    rng = random.Random(0)
+    warm = [rng.random() < 0.5 for _ in range(120)]
+    shown = [["red" if is_warm else "blue"] * (rng.random() < 0.8) for is_warm in warm]
+    rows_of = [
+        {"image": painted(n, colours), "label": "warm" if is_warm else "cool"}
+        for n, (colours, is_warm) in enumerate(zip(shown, warm, strict=True))
+    ]
+    project.table("labelled.parquet", rows_of)
+    own = {"kind": "classes", "data": "labelled.parquet", "classes": {"restarts": 1}}
+    made = study(server, **own, llm={"check": False}) | {"collect": {"picture": "image"}}
+    project.params(looks=made)
+    project.run("looks")
+    found = {row["predicate"]: row for row in rows("discoveries", "record", frames.DISCOVERIES).to_dicts()}
+    assert {said for said, row in found.items() if row["is_discovery"]} & {
+        "shows something red",
+        "shows something blue",
+    }
+    assert cost.preview(load("looks"))["asked"][0]["role"] == "describer"
 
 
 def test_cost_counts_descriptions_and_the_pixels_of_every_role(project: Project, server: Server) -> None:
@@ -241,6 +268,20 @@ def test_a_budget_ends_describing_and_a_higher_one_goes_on(project: Project, ser
     prepared(project, server, spend={"prices": prices, "budget_usd": 100.0, "concurrency": 1}, **SMALL)
     assert main(["propose", "--study", "looks"]) == 0
     assert server.stats()["by_task"]["description"] - before == 10
+
+
+def test_a_key_that_comes_back_in_descriptions_is_written_nowhere(
+    project: Project, server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("NATSTAT_ANSWERS", str(project.folder / "answers.sqlite"))
+    server.change(replace(PLAN, echo_key=True, refusals=0.2))
+    prepared(project, server, n=25, **SMALL)
+    project.run("looks", "collect", "embed", "propose")
+    assert (
+        frames.read_manifest(paths.output("looks", "propose"))["n_described"] and server.stats()["key_seen"]
+    )
+    assert giving_away(project.folder) == [] and not any(map(shows, capfd.readouterr()))
 
 
 def sent(body: dict[str, Any]) -> list[bytes]:
