@@ -17,7 +17,7 @@ SHARES = {"red": (0.7, 0.05), "green": (0.05, 0.7), "yellow": (0.5, 0.5), "purpl
 PLANTED = {"shows something red": "A", "shows something green": "B"}
 
 
-def painted(number: int, colours: list[str]) -> bytes:
+def painted(number: int, colours: list[str], side: int = 96) -> bytes:
     """A picture of light grey spots, others for each number, with a disc of each colour."""
     spots = np.random.default_rng(number).integers(190, 256, (8, 8), dtype=np.uint8)
     image = Image.fromarray(spots).resize((96, 96), Image.Resampling.BICUBIC).convert("RGB")
@@ -25,7 +25,7 @@ def painted(number: int, colours: list[str]) -> bytes:
     for place, colour in enumerate(colours):
         x, y = 8 + 44 * (place % 2), 8 + 44 * (place // 2)
         pen.ellipse((x, y, x + 30, y + 30), fill=COLOURS[colour])
-    return stored(image)
+    return stored(image.resize((side, side)) if side != 96 else image)
 
 
 def pictures(folder: Path, n: int, seed: int = 0) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tasks import paths
 from tasks.__main__ import main
 from tasks.commands import cost
-from tasks.engines.gateway.pictures import Shown
+from tasks.engines.gateway.pictures import Shown, tokens
 from tasks.errors import EngineError, JudgeError
 from tasks.store import frames, media
 from tasks.study import load
@@ -255,6 +255,15 @@ def test_cost_counts_descriptions_and_the_pixels_of_every_role(project: Project,
     for key in (("propose", "describer"), ("propose", "judge"), ("verify", "judge"), ("verify", "gold")):
         assert found[key]["tokens_in"] > found[key]["n_calls"] * 100
     assert found["judge", "judge"]["tokens_in"] > found["judge", "judge"]["n_calls"] * 188
+    shutil.rmtree(project.folder / "photographs")
+    for n, (name, _) in enumerate(PLANTED.items()):
+        folder = project.folder / "photographs" / f"set_{'ab'[n]}"
+        folder.mkdir(parents=True)
+        for number in range(60):
+            (folder / f"{number}.png").write_bytes(painted(100 * n + number, [name.split()[-1]], 780))
+    larger = {(one["stage"], one["role"]): one for one in cost.preview(load("looks"))["asked"]}
+    more = larger["propose", "describer"]["tokens_in"] - described["tokens_in"]
+    assert more == 36 * (tokens(780, 780) - tokens(96, 96))
 
 
 def test_a_budget_ends_describing_and_a_higher_one_goes_on(project: Project, server: Server) -> None:

@@ -79,7 +79,7 @@ def describing(study: Study, explored: pl.DataFrame, n_rounds: int) -> list[Load
         return []
     n = min(explored.height, n_rounds * 2 * sampling.sizes(study).samples)
     system, user = prompts.load("propose/describe").render()
-    bytes_in = _bytes(system, user) + BYTES_PER_TOKEN * _picture_tokens(study)
+    bytes_in = _bytes(system, user) + BYTES_PER_TOKEN * _picture_tokens(explored)
     bytes_out = MOST_TOKENS * BYTES_PER_ANSWER_TOKEN
     return [Load("propose", "describer", n, n * bytes_in, n * bytes_out, None)]
 
@@ -172,16 +172,18 @@ def judging(
         bytes_out += weight * sum(_bytes(verdicts(asked)) for asked in measured)
         answer = next((asked.answer for asked in measured), None)
         if media.are_pictures(shard):
-            each = pictures.tokens(drawing.SIDE, drawing.SIDE) if "bytes" in shard else _picture_tokens(study)
-            bytes_in += packs.n_calls * BYTES_PER_TOKEN * each
+            bytes_in += packs.n_calls * BYTES_PER_TOKEN * _picture_tokens(shard)
     return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
 
 
-def _picture_tokens(study: Study) -> float:
-    """Of a picture, by the sizes that were collected; of a large one where nothing is."""
-    sizes = media.facts(study.name).select("width", "height").rows()
-    each = [pictures.tokens(width, height) for width, height in sizes]
-    return sum(each) / len(each) if each else pictures.tokens(pictures.SIDE, pictures.SIDE)
+def _picture_tokens(texts: pl.DataFrame) -> float:
+    """Of a picture as it is sent: by columns width and height, or of a large one; or of a drawn one."""
+    if "bytes" in texts.columns:
+        return pictures.tokens(drawing.SIDE, drawing.SIDE)
+    if "width" not in texts.columns:
+        return pictures.tokens(pictures.SIDE, pictures.SIDE)
+    each = [pictures.tokens(width, height) for width, height in texts.select("width", "height").iter_rows()]
+    return sum(each) / max(len(each), 1)
 
 
 def _judging_role(role: RoleName) -> Literal["judge", "gold"]:
