@@ -10,6 +10,7 @@ from functools import partial
 import polars as pl
 
 from tasks.engines import roles
+from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.gateway.pictures import Shown
 from tasks.engines.llm import prompts
@@ -86,4 +87,4 @@ class Describer:
         self.calls += answer.calls
         self._said[one] = said
         if not said:
-            self.problems[answer.problem or "an empty answer"] += 1
+            self.problems[answer.problem or problems.empty()] += 1
