@@ -19,7 +19,7 @@ from tasks.commands import check, judge, label, output, unasked
 from tasks.engines.llm import checking, loads
 from tasks.engines.llm.loads import Load
 from tasks.errors import EngineError
-from tasks.store import answers, calls
+from tasks.store import answers, calls, media
 from tasks.study import Study, load
 from tasks.study.params import RoleName
 
@@ -73,6 +73,7 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         "study": study.name,
         "kind": study.kind,
         "engine": study.engine,
+        **({"of_pictures": True} if media.are_pictures(found.texts) else {}),
         "n_predicates": kind.most_predicates(study),
         "n_asked": len(check.asked(study, found)),
         "n_texts": held_out.height,
@@ -161,7 +162,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     waits = unasked.lines(found["study"], found.get("unasked", []))
     if "n_predicates" not in found:
         return [*waits, f"paid for this study so far: {_usd(found['paid_usd'])} USD"]
-    units = kinds.load(found["kind"]).words.judged
+    units = kinds.load(found["kind"]).speaks(of_pictures="of_pictures" in found).judged
     head = (
         f"at most {found['n_predicates']} {units[0]} x {found['n_texts']:,} {units[1]} = "
         f"{found['n_judgements']:,} judgements"

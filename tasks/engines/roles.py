@@ -266,7 +266,9 @@ class Engine(Protocol):
     """What an engine package defines, or a kind's folder of the engine's name in its place."""
 
     CANNOT_FIND: Sequence[str]
-    """For every report."""
+    """For every report on texts."""
+    CANNOT_SEE: Sequence[str]
+    """For every report on pictures."""
     NOTHING: str
     """What to do where nothing was proposed."""
 

@@ -14,7 +14,7 @@ LABELS = {
     "n_rows": "rows read",
     "n_blank": "blank rows left out",
     "n_merged": "duplicate rows merged",
-    "n_overlap": "texts that stood in both groups",
+    "n_overlap": "{corpus} that stood in both groups",
     "n_texts": "{corpus} kept",
     "near_duplicates": "near-duplicates",
     "n_documents": "documents",
@@ -35,6 +35,7 @@ IN_TABLE = {
     "warnings",
     "notes",
     "remarks",
+    "pictures",
 }
 """Entries of collect's manifest that are shown in another way."""
 
@@ -62,7 +63,7 @@ def collected_lines(
     if "read" in rest:
         # What was answered is told in sentences (tasks/kinds/answered.py).
         rest["read"] = {key: value for key, value in rest["read"].items() if key != "results"}
-    return known + lines.changes(manifest) + flat(rest)
+    return known + lines.pictures(manifest) + lines.changes(manifest) + flat(rest)
 
 
 def _families(copied: dict[str, Any], said: Words) -> str:

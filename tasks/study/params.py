@@ -76,12 +76,17 @@ Amount = Annotated[int, Field(ge=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
 
 
+REPAIRED = "repaired:"
+"""What the name of an encoder begins with that another study repaired; the study's name follows."""
+
+
 class Embed(Block):
     """Which encoder turns texts into vectors."""
 
     encoder: str = "bundled"
     """`bundled` (MiniLM, 384 dimensions), `none`, a sentence-transformers or CLIP model by name or path, or
-    `openai:MODEL` (embeddings of the server under llm.base_url)."""
+    `openai:MODEL` (embeddings of the server under llm.base_url), or `repaired:STUDY` (what another study
+    made of one)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 is about 2.5 times faster on processors that have it (cosine to float32 >= 0.998)."""
     batch_size: int = Field(default=64, ge=1)

@@ -83,7 +83,7 @@ CASES: dict[str, tuple[Change, int, str]] = {
         arrays(ids=np.array([{}], dtype=object), activations=np.ones((1, 1))), SOURCE, "cannot be read",
     ),
     "no archive": (text_file("a.npz", "no"), SOURCE, "cannot be read"),
-    "unknown format": (text_file("a.txt", "1 2"), SOURCE, "a .parquet, .csv or .npz file"),
+    "unknown format": (text_file("a.txt", "1 2"), SOURCE, "a .parquet, .csv, .npz or .npy file"),
 }  # fmt: skip
 
 

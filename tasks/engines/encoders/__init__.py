@@ -1,7 +1,9 @@
 """Texts as vectors.
 
 encoder    by name: bundled, a folder or hub name, a server, or none
-sentence   sentence-transformers; parts: what each head and MLP adds to a vector
+sentence   sentence-transformers
+parts      what each head and MLP adds to a vector (ablation: what is lost without some of them)
+repaired   an encoder whose parts were weighed (reweighting: how weights are fitted)
 clip       the text tower of a CLIP model
 api        a server's embeddings
 api_calls  how a server is asked

@@ -12,6 +12,7 @@ checking.py    what the judge is worth, before it is trusted
   marking.py    what the answers say of it
 judging.py     every predicate on every text or picture, two texts against each other, or pairs
   packing.py    which of them share a call
+  forms.py      in which form they are asked
   asking.py     asks until each has a verdict or was asked in vain
 rating.py      the 0-2 rubric, and novelty measured
 generating.py  new texts from a description
@@ -35,6 +36,17 @@ CANNOT_FIND = (
     "prejudices of the model (a dialect, a name, a language) that differ between the groups",
 )
 """What this engine cannot find: for the README and every report."""
+CANNOT_SEE = (
+    "whether the model judges rightly: its verdicts count as they are until people label a sample",
+    "what it never proposes: hypotheses come from what it was shown and from what it has read",
+    "a difference that no sample of the exploration half shows, above all a rare one",
+    "small things: a picture is made smaller before it is sent",
+    "exact counts, places and sizes, which models that see often get wrong",
+    "a picture, or its caption, that talks its judge into a verdict: only the model can resist",
+    "facts outside the picture: who made it, when, and whether it is real",
+    "prejudices of the model (about faces, places, ways of dress) that differ between the groups",
+)
+"""What it cannot find in pictures."""
 NOTHING = "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples."
 """What to do where nothing was proposed."""
 

@@ -79,7 +79,7 @@ def describing(study: Study, explored: pl.DataFrame, n_rounds: int) -> list[Load
         return []
     n = min(explored.height, n_rounds * 2 * sampling.sizes(study).samples)
     system, user = prompts.load("propose/describe").render()
-    bytes_in = _bytes(system, user) + BYTES_PER_TOKEN * _picture_tokens(explored)
+    bytes_in = _bytes(system, user) + BYTES_PER_TOKEN * picture_tokens(explored)
     bytes_out = MOST_TOKENS * BYTES_PER_ANSWER_TOKEN
     return [Load("propose", "describer", n, n * bytes_in, n * bytes_out, None)]
 
@@ -172,11 +172,12 @@ def judging(
         bytes_out += weight * sum(_bytes(verdicts(asked)) for asked in measured)
         answer = next((asked.answer for asked in measured), None)
         if media.are_pictures(shard):
-            bytes_in += packs.n_calls * BYTES_PER_TOKEN * _picture_tokens(shard)
+            n_pictures = packs.n_calls * (2 if "pair" in shard.columns else 1)
+            bytes_in += n_pictures * BYTES_PER_TOKEN * picture_tokens(shard)
     return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
 
 
-def _picture_tokens(texts: pl.DataFrame) -> float:
+def picture_tokens(texts: pl.DataFrame) -> float:
     """Of a picture as it is sent: by columns width and height, or of a large one; or of a drawn one."""
     if "bytes" in texts.columns:
         return pictures.tokens(drawing.SIDE, drawing.SIDE)

@@ -14,12 +14,14 @@ from typing import Literal, NamedTuple, TypeVar
 import polars as pl
 
 from tasks.engines.gateway.pictures import Shown
-from tasks.engines.llm import prompts, schemas
+from tasks.engines.llm import forms, prompts, schemas
+from tasks.engines.llm.forms import YES_OR_NO, Form, form_of
 from tasks.errors import EngineError
 from tasks.records import Predicate
 from tasks.store import media
 from tasks.study import Study
 
+__all__ = ["YES_OR_NO", "Asked", "Form", "Item", "Pack", "Packs", "form_of"]
 T = TypeVar("T")
 
 CHARS_PER_CALL = 60_000
@@ -34,40 +36,6 @@ KEYED_TOKENS = 16
 MAX_CHARS_CONTEXT = 4_000
 """What two answers answer is shown up to here: its beginning and its end."""
 
-Form = Literal[
-    "question", "questions", "texts", "picture", "pictures", "pair", "pairs", "answer", "answers"
-]  # fmt: skip
-"""One plain question on one text; several on one text; one on several texts; one, and several, on a picture;
-one, and several, on a pair of texts; one, and several, on two answers to what is shown before them."""
-YES_OR_NO: tuple[schemas.Word, ...] = ("yes", "no")
-_WHICH: tuple[schemas.Word, ...] = ("first", "second", "neither")
-_WORDS: dict[Form, tuple[schemas.Word, ...]] = {
-    "question": YES_OR_NO,
-    "questions": YES_OR_NO,
-    "texts": YES_OR_NO,
-    "picture": YES_OR_NO,
-    "pictures": YES_OR_NO,
-    "pair": _WHICH,
-    "pairs": _WHICH,
-    "answer": _WHICH,
-    "answers": _WHICH,
-}
-"""What may be answered."""
-_IN_A_WORD = {"question", "picture", "pair", "answer"}
-"""Forms that are answered in one word; the others in an object with a word for each id."""
-_OTHERWISE: dict[Form, Form] = {
-    "question": "questions",
-    "questions": "question",
-    "texts": "question",
-    "picture": "pictures",
-    "pictures": "picture",
-    "pair": "pairs",
-    "pairs": "pair",
-    "answer": "answers",
-    "answers": "answer",
-}
-"""In which form a single item is asked once more that was answered in another than was wanted."""
-
 
 class Item(NamedTuple):
     """One verdict that is wanted."""
@@ -80,8 +48,8 @@ class Item(NamedTuple):
     row: int
     column: int
     predicate_id: str
-    picture: Shown | None = None
-    """The picture, of which `shown` has the caption where there is one."""
+    pictures: tuple[Shown, ...] = ()
+    """The picture, or both that are compared, of which `shown` has the captions where there are any."""
 
 
 @dataclass(frozen=True)
@@ -113,16 +81,16 @@ class Pack:
     @property
     def words(self) -> tuple[schemas.Word, ...]:
         """What may be answered, in this form and in the other."""
-        return _WORDS[self.form]
+        return forms.WORDS[self.form]
 
     def asked(self, items: Sequence[Item], again: bool = False) -> Asked:
         """What asks for some of the items, or for one of them once more, in another form."""
-        form = _OTHERWISE[self.form] if again else self.form
+        form = forms.OTHERWISE[self.form] if again else self.form
         prompt, words = prompt_of(form), self.words
         system, user = prompt.render(**_fields(form, items))
-        # What shares a call on a picture is about the same one.
-        pictures = () if items[0].picture is None else (items[0].picture,)
-        if form in _IN_A_WORD:
+        # What shares a call on pictures is about the same ones.
+        pictures = items[0].pictures
+        if form in forms.IN_A_WORD:
             return Asked(prompt, system, user, words, None, WORD_TOKENS, pictures)
         answer = schemas.keyed(tuple(item.id for item in items), words)
         return Asked(prompt, system, user, words, answer, KEYED_TOKENS * (1 + len(items)), pictures)
@@ -143,40 +111,9 @@ def prompt_of(form: Form) -> prompts.Prompt:
     return prompts.load(f"verify/{form}")
 
 
-def form_of(study: Study, per_call: int, answers: bool = False) -> Form:
-    """In which form a study's verdicts are asked for, with so many predicates a call.
-
-    Args:
-        study: whose they are.
-        per_call: predicates in a call.
-        answers: whether the two texts that are compared answer something.
-    """
-    if study.verify.form == "two_text":
-        return _of_pairs(per_call, answers)
-    return _of_pictures(per_call) if media.are_there(study.name) else _of_texts(study, per_call)
-
-
-def _of_pictures(per_call: int) -> Form:
-    """A picture is never shown with another."""
-    return "pictures" if per_call > 1 else "picture"
-
-
-def _of_pairs(per_call: int, answers: bool) -> Form:
-    if answers:
-        return "answers" if per_call > 1 else "answer"
-    return "pairs" if per_call > 1 else "pair"
-
-
 def are_answers(texts: pl.DataFrame) -> bool:
     """Whether the texts answer something, which a judge is shown with them."""
     return "context" in texts.columns and texts.height > 0 and texts["context"].null_count() == 0
-
-
-def _of_texts(study: Study, per_call: int) -> Form:
-    """Hypotheses are ranked on single texts, whatever verify compares."""
-    if study.verify.texts_per_call > 1:
-        return "texts"
-    return "questions" if per_call > 1 else "question"
 
 
 def per_call(study: Study, role: Literal["judge", "gold"]) -> int:
@@ -199,7 +136,7 @@ def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame,
     if media.are_pictures(texts):
         return _one_picture(study, predicates, texts, n_together)
     contents = _contents(study, texts)
-    form = _of_texts(study, n_together)
+    form = forms.of_text(study, n_together)
     if form == "texts":
         shared = _sharing(contents, study.verify.texts_per_call)
         groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared)
@@ -218,18 +155,27 @@ def _one_picture(
 
     Pictures are the study's own, but for rows that bring their `bytes`.
     """
-    drawn = dict(texts.select("media", "bytes").iter_rows()) if "bytes" in texts.columns else {}
     contents, parts = _contents(study, texts), _chunks(_named(study, predicates), n_together)
-    rows, form = list(enumerate(texts["media"])), _of_pictures(n_together)
+    form = forms.of_picture(n_together)
 
     def packed() -> Iterator[list[Pack]]:
-        for row, one in rows:
-            read = partial(drawn.__getitem__, one) if drawn else partial(media.one, study.name, one)
-            picture = Shown(one, read)
+        # Each made anew: one that was sent holds its pixels.
+        for row, picture in enumerate(_shown(study, texts)):
             shown = {"caption": contents[row]} if contents[row].strip() else {}
-            yield [Pack(form, _items(part, row, shown, picture)) for part in parts]
+            yield [Pack(form, _items(part, row, shown, (picture,))) for part in parts]
 
-    return Packs(len(parts) * len(rows), len(rows), packed())
+    return Packs(len(parts) * texts.height, texts.height, packed())
+
+
+def pictures_of(study: Study, texts: pl.DataFrame) -> list[Shown]:
+    """The picture of each row; none of texts. Files are read when they are sent."""
+    return list(_shown(study, texts)) if media.are_pictures(texts) else []
+
+
+def _shown(study: Study, texts: pl.DataFrame) -> Iterator[Shown]:
+    drawn = dict(texts.select("media", "bytes").iter_rows()) if "bytes" in texts.columns else {}
+    for one in texts["media"]:
+        yield Shown(one, partial(drawn.__getitem__, one) if drawn else partial(media.one, study.name, one))
 
 
 def two_texts(
@@ -246,16 +192,17 @@ def two_texts(
     contents = _contents(study, texts)
     parts = _chunks(_named(study, predicates), n_together)
     answers = are_answers(texts)
-    form = _of_pairs(n_together, answers)
+    pictures = pictures_of(study, texts)
+    form = forms.of_pair(n_together, answers, bool(pictures))
     prompts_of = [{"prompt": _ends(text)} for text in texts["context"]] if answers else [{}] * texts.height
-    each = (
-        [
-            Pack(form, _items(part, row, prompts_of[pair[0]] | _side_by_side(contents, pair, order)), order)
-            for part in parts
-        ]
-        for row, pair in enumerate(pairs)
-        for order in (0, 1)
-    )
+
+    def packed(row: int, pair: tuple[int, int], order: int) -> list[Pack]:
+        turned = (pair[order], pair[1 - order])
+        shown = prompts_of[pair[0]] | _side_by_side([contents[at] for at in turned], bool(pictures))
+        both = tuple(pictures[at] for at in turned) if pictures else ()
+        return [Pack(form, _items(part, row, shown, both), order) for part in parts]
+
+    each = (packed(row, pair, order) for row, pair in enumerate(pairs) for order in (0, 1))
     return Packs(2 * len(parts) * len(pairs), 2 * len(pairs), each)
 
 
@@ -274,12 +221,13 @@ def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
 
 
 def whole_pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
-    """Those of `pairs_of` of which both texts are there: with an empty one nothing is compared.
+    """Those of `pairs_of` of which both are there: with an empty text nothing is compared.
 
     Raises:
         EngineError: as `pairs_of`.
     """
-    is_there = (texts["text"].str.strip_chars() != "").to_list()
+    is_text = texts["text"].str.strip_chars() != ""
+    is_there = ((texts["media"].is_not_null() | is_text) if "media" in texts.columns else is_text).to_list()
     return [(a, b) for a, b in pairs_of(texts) if is_there[a] and is_there[b]]
 
 
@@ -291,7 +239,7 @@ def _fields(form: Form, items: Sequence[Item]) -> dict[str, str]:
         return {"texts": shown, "question": prompts.question(first.predicate), "ids": ids}
     name, asks = _ASKS.get(form, ("text", prompts.question))
     fields = {name: prompts.lines([first.shown])}
-    if form in _IN_A_WORD:
+    if form in forms.IN_A_WORD:
         return {**fields, "question": asks(first.predicate)}
     return {**fields, "questions": "\n".join(f"{i.id}: {asks(i.predicate)}" for i in items), "ids": ids}
 
@@ -300,8 +248,16 @@ def _statement(predicate: str) -> str:
     return f"the text {prompts.phrase(predicate)}"
 
 
+def _statement_of_picture(predicate: str) -> str:
+    return f"the picture {prompts.phrase(predicate)}"
+
+
 def _which(predicate: str) -> str:
     return f"Which answer {prompts.phrase(predicate)}?"
+
+
+def _which_picture(predicate: str) -> str:
+    return f"Which picture {prompts.phrase(predicate)}?"
 
 
 _ASKS: dict[Form, tuple[str, Callable[[str], str]]] = {
@@ -311,6 +267,10 @@ _ASKS: dict[Form, tuple[str, Callable[[str], str]]] = {
     "pairs": ("pair", _statement),
     "answer": ("pair", _which),
     "answers": ("pair", _which),
+    "picture_pair": ("pair", _statement_of_picture),
+    "picture_pairs": ("pair", _statement_of_picture),
+    "picture_answer": ("pair", _which_picture),
+    "picture_answers": ("pair", _which_picture),
 }
 """Under which name a prompt file has what is shown, and how it asks of it."""
 
@@ -343,15 +303,20 @@ def _named(study: Study, predicates: Sequence[Predicate]) -> list[tuple[str, int
 
 
 def _items(
-    named: Sequence[tuple[str, int, Predicate]], row: int, shown: dict[str, str], picture: Shown | None = None
+    named: Sequence[tuple[str, int, Predicate]],
+    row: int,
+    shown: dict[str, str],
+    pictures: tuple[Shown, ...] = (),
 ) -> tuple[Item, ...]:
     return tuple(
-        Item(id_, p.predicate, shown, row, column, p.predicate_id, picture) for id_, column, p in named
+        Item(id_, p.predicate, shown, row, column, p.predicate_id, pictures) for id_, column, p in named
     )
 
 
-def _side_by_side(contents: Sequence[str], pair: tuple[int, int], order: int) -> dict[str, str]:
-    return {"first": contents[pair[order]], "second": contents[pair[1 - order]]}
+def _side_by_side(both: Sequence[str], are_pictures: bool) -> dict[str, str]:
+    """Two texts; of pictures, which are shown themselves, the captions that there are."""
+    sides = dict(zip(("first", "second"), both, strict=True))
+    return {side: said for side, said in sides.items() if said.strip()} if are_pictures else sides
 
 
 def _salted(study: Study, predicates: Sequence[Predicate]) -> tuple[str, ...]:

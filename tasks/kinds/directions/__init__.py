@@ -4,11 +4,14 @@ Unit judged: one input. Estimand: share of the inputs at an end of the unit (the
 or the lowest) for which a sentence holds, minus the share of random inputs, which are the same for all units
 and are drawn first. Sentences are named on one half of the inputs and tested on the other.
 
-params tables gathering   its keys, its tables, inputs with their activations
+params checking tables gathering   its keys, what it refuses, its tables, inputs with their activations
+encoding   activations of the parts of an encoder
 ends       who is at an end, and who is random
 roots      how surely a candidate differs at an end
 tests      the estimand, and the same where activations mean nothing
 readings   AUROC, Spearman, explained variance, a random direction
+causal     what an encoder loses without a named part
+pairs repairing   an encoder with weights for its parts, and what they are fitted on
 lines page its part of `check` and the page
 embedded/  who names units
 """
@@ -20,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from tasks.engines import roles
-from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
+from tasks.kinds import Encoded, Gathered, Kind, Left, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import Directions, own
 from tasks.study import Study
@@ -44,7 +47,10 @@ class DirectionsKind(Kind):
     tables = {  # noqa: RUF012 - never changed
         "activations": tables.ACTIVATIONS,
         "units": tables.UNITS,
+        "bank": tables.BANK,
         "readings": tables.READINGS,
+        "causal": tables.CAUSAL,
+        "repair_pairs": tables.REPAIR_PAIRS,
     }
     words = Words(
         subject="unit, end: the input …",
@@ -65,8 +71,9 @@ class DirectionsKind(Kind):
 
     def check(self, study: Study) -> None:
         """Refuses what there is no test for, and a study without activations."""
-        if own(study).activations is None:
-            raise ValueError(f"wanted `{self.name}: {{activations: FILE}}` with `kind: {self.name}`")
+        from tasks.kinds.directions import checking
+
+        checking.check(study)
         if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
         if study.engine != "embedded":
@@ -84,9 +91,23 @@ class DirectionsKind(Kind):
 
     def gather(self, study: Study) -> Gathered:
         """Inputs with their activations."""
-        from tasks.kinds.directions import gathering
+        from tasks.kinds.directions import gathering, pairs
 
+        if (repair := own(study).repair) and repair.pairs:
+            pairs.read(study)  # What is wrong with them is said before anything else is done.
         return gathering.gathered(study)
+
+    def begun(self) -> dict[str, Any] | None:
+        """The heads of the bundled encoder, on any texts."""
+        return {"target": "bundled", "parts": "heads"}
+
+    def encoded(self, study: Study, texts: pl.DataFrame) -> Encoded:
+        """Activations of the parts of an encoder, where one is the target."""
+        if own(study).target is None:
+            return Encoded()
+        from tasks.kinds.directions import encoding
+
+        return encoding.encoded(study, texts)
 
     def propose(
         self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
@@ -95,8 +116,11 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import ends
 
         namer: Any = actors.proposer(seen.study)
-        texts = seen.texts.sort("text_id")
-        return Proposed(namer.propose(texts, ends.explored(seen.study, texts)), dict(namer.noted), ())
+        order = seen.texts["text_id"].arg_sort()
+        texts, vectors = seen.texts[order], seen.vectors["embeddings"][order.to_numpy()]
+        found = namer.propose(texts, ends.explored(seen.study, texts), vectors)
+        noted = {"n_units": ends.units(seen.study).height, **namer.noted}
+        return Proposed(found, noted, ())
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share at the end minus share of random inputs."""
@@ -114,11 +138,18 @@ class DirectionsKind(Kind):
         """Fewer for many units: each shuffle tests all of them."""
         return max(min(100, 4000 // max(len(judged.predicates), 1)), 20)
 
-    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
-        """Baselines, and how well each sentence reads its unit."""
-        from tasks.kinds.directions import readings
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, Left]:
+        """Baselines, how well each sentence reads its unit, what is lost without it, and the repair."""
+        from tasks.kinds.directions import causal, readings, repairing
 
-        return readings.beside(judged, texts)
+        study = judged.study
+        left: dict[str, Left] = dict(readings.beside(judged, texts))
+        if own(study).has_directions:
+            left["causal"] = causal.causal(judged, texts, found)
+        if own(study).repair is not None:
+            made, pairs = repairing.repair(study, texts)
+            left |= {"repair": made.model_dump(), "repair_pairs": pairs}
+        return left
 
     def compared(self, study: Study, units: pl.DataFrame) -> pl.DataFrame:
         """Random inputs, and as many others as are at an end."""
@@ -133,9 +164,10 @@ class DirectionsKind(Kind):
         return lines.sizes(found)
 
     def most_predicates(self, study: Study) -> int:
-        """The names of both ends of each unit."""
-        units = own(study).units
-        return 2 * own(study).names * (len(units) or own(study).most_units)
+        """The names of both ends of each unit; with a bank, its sentences for each part."""
+        asked = own(study)
+        n_units = len(asked.units) or asked.most_units
+        return n_units * (asked.spans if asked.bank else 2 * asked.names)
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """Whether the input is at the unit's end."""

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,8 @@ from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
 
+ACTIVATIONS, SQUARED = "activations", "squared_distances"
+"""Files in 2_embeddings: how far texts lie along each unit, and its part from the mean, squared."""
 HIGH, LOW = "high", "low"
 SIGN = {HIGH: 1.0, LOW: -1.0}
 RANDOM_SHARE = 1 / 3
@@ -40,21 +41,42 @@ def of(predicate: Predicate) -> tuple[str, str]:
     return definition["unit"], definition["end"]
 
 
+def units(study: Study) -> pl.DataFrame:
+    """The units, in order: rows of tables.UNITS."""
+    stage = "embed" if own(study).target else "collect"
+    return frames.read(paths.output(study.name, stage), "units.parquet", tables.UNITS)
+
+
 def unit_names(study: Study) -> list[str]:
     """Names of the units, in order."""
-    return frames.read(_collected(study), "units.parquet", tables.UNITS)["unit"].to_list()
+    return units(study)["unit"].to_list()
 
 
 def activations(study: Study, text_hash: pl.Series) -> Float[np.ndarray, "text unit"]:
     """The activations of these texts."""
-    known = frames.read(_collected(study), "activations.parquet", tables.ACTIVATIONS)
+    if own(study).target:
+        return _encoded(study, text_hash, ACTIVATIONS)
+    known = frames.read(paths.output(study.name, "collect"), "activations.parquet", tables.ACTIVATIONS)
     rows = text_hash.alias("text_hash").to_frame()
     found = rows.join(known, on="text_hash", how="left", maintain_order="left")
     return np.array(found["activation"].to_list(), dtype=np.float64)
 
 
-def _collected(study: Study) -> Path:
-    return paths.output(study.name, "collect")
+def squared_distances(study: Study, text_hash: pl.Series) -> Float[np.ndarray, "text unit"] | None:
+    """How far what each unit's part adds is from its mean, squared; None where units are no directions."""
+    if not own(study).has_directions:
+        return None
+    return _encoded(study, text_hash, SQUARED)
+
+
+def _encoded(study: Study, text_hash: pl.Series, file: str) -> Float[np.ndarray, "text unit"]:
+    known = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
+    values = frames.read_embeddings(paths.output(study.name, "embed"), known.height, file)
+    place = known.select("text_hash").with_row_index("at")
+    rows = (
+        text_hash.alias("text_hash").to_frame().join(place, on="text_hash", how="left", maintain_order="left")
+    )
+    return np.asarray(values[rows["at"].to_numpy()], dtype=np.float64)
 
 
 def random_rows(rows: pl.DataFrame, seed: int) -> Bool[np.ndarray, " text"]:

