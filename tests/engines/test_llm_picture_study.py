@@ -140,6 +140,18 @@ def test_discoveries_are_rated_for_what_pictures_show(finished: None, asked: lis
         assert "text" not in " ".join(words(message["content"]) for message in body["messages"])
 
 
+@pytest.mark.slow
+def test_novelty_of_pictures_is_measured_by_what_sentences_say(project: Project, server: Server) -> None:
+    server.change(replace(PLAN, guesses=("The picture shows something red", "The picture is of a mountain")))
+    own = {"also": ["a: the picture shows something red", "b: shows something green"], "only": True}
+    prepared(project, server, n=25, embed={"encoder": "bundled"}, llm={"check": False}, propose=own)
+    project.run("looks")
+    found = {row["predicate"]: row for row in rows("discoveries", "record", frames.DISCOVERIES).to_dicts()}
+    red, green = (found[f"shows something {colour}"]["novelty_blind"] for colour in ("red", "green"))
+    assert 0.0 <= red < 0.05 and red + 0.05 < green <= 2.0  # red was guessed
+    assert "novelty_blind, novelty_past measured" in found["shows something red"]["rated_by"]
+
+
 def test_a_rerun_asks_nothing(whole: Path, running: Server, project: Project, store: Path) -> None:
     shutil.copytree(whole, project.folder, dirs_exist_ok=True)
     shutil.copy(whole / "answers.sqlite", store)
