@@ -7,7 +7,7 @@ anyway: what a judgement takes is then known. With `--no-judge` nobody is asked 
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -67,7 +67,7 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
             "cost_usd": calls.summed([one["cost_usd"] for one in missing]),
             "paid_usd": paid_usd(study),
         }
-    found = collected(study)
+    found = _with_sizes(collected(study))
     held_out = kind.units(study, found.texts)
     # A language model is asked where the test looks; all others read everything.
     judged = held_out
@@ -100,6 +100,14 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         "budget_usd": study.spend.budget_usd,
         "without_price": sorted({one.model for one in asked if one.cost_usd is None}),
     }
+
+
+def _with_sizes(found: Collected) -> Collected:
+    """With width and height in pixels beside each picture."""
+    if found.pictures is None:
+        return found
+    sizes = found.pictures.facts.select("media", "width", "height")
+    return replace(found, texts=found.texts.join(sizes, on="media", how="left", maintain_order="left"))
 
 
 def _loads(study: Study, found: Collected, held_out: pl.DataFrame) -> list[Load]:

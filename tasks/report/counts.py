@@ -91,7 +91,7 @@ def unread(manifest: Mapping[str, Any], split: Sequence[Mapping[str, Any]], enco
 
 
 def useless(manifest: Mapping[str, Any]) -> list[str]:
-    """Why suggestions of a language model could not be tested, and calls brought none; empty where all did.
+    """Why suggestions could not be tested, calls brought none, and pictures were not described.
 
     Args:
         manifest: propose's, with what the proposer noted.
@@ -103,6 +103,10 @@ def useless(manifest: Mapping[str, Any]) -> list[str]:
         told.append(f"{n} of {n_suggested} suggestions were left out: {why}")
     if manifest.get("failed"):
         told.append(f"calls that brought no suggestion: {_counted(manifest['failed'])}")
+    if manifest.get("not_described"):
+        n = manifest["n_described"] + manifest["n_not_described"]
+        why = _counted(manifest["not_described"])
+        told.append(f"{manifest['n_not_described']} of {n} pictures were not described: {why}")
     return told
 
 

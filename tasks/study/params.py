@@ -142,7 +142,7 @@ class Endpoint(Role):
 
 
 Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
-RoleName = Literal["proposer", "judge", "rater", "generator", "gold"]
+RoleName = Literal["proposer", "judge", "rater", "generator", "describer", "gold"]
 
 
 class Llm(Role):
@@ -156,6 +156,9 @@ class Llm(Role):
     """Who rates relevance, novelty and significance."""
     generator: Role = Role()
     """Who writes new texts."""
+    describer: Role = Role()
+    """Who says in words what a proposer's pictures show; what it leaves out is as the (first) judge has it,
+    who sees pictures, too."""
     gold: Role = Role()
     """Who judges the sample of `gold.texts` again: a stronger model than the judge."""
     logprobs: bool = False
@@ -167,7 +170,7 @@ class Llm(Role):
         """Of all servers that may be asked."""
         default = Endpoint.model_fields["base_url"].default
         shared = self.base_url or default
-        owns = (self.proposer, self.judge, self.rater, self.generator, self.gold)
+        owns = (self.proposer, self.judge, self.rater, self.generator, self.describer, self.gold)
         each = [one for own in owns for one in (own if isinstance(own, tuple) else (own,))]
         return {one.base_url or shared for one in each}
 
@@ -175,7 +178,8 @@ class Llm(Role):
         """Whether a model is known for each one asked in that role."""
         own: Role | tuple[Role, ...] = getattr(self, role)
         panel = own if isinstance(own, tuple) else (own,)
-        return tuple(bool(one.model or self.model) for one in panel)
+        shared = bool(self.model) or (role == "describer" and self.names_model("judge")[0])
+        return tuple(bool(one.model) or shared for one in panel)
 
     def endpoints(self, role: RoleName) -> tuple[Endpoint, ...]:
         """Whom to ask in that role: one, or a panel of judges.
@@ -185,7 +189,8 @@ class Llm(Role):
         """
         own: Role | tuple[Role, ...] = getattr(self, role)
         panel = own if isinstance(own, tuple) else (own,)
-        shared = {name: getattr(self, name) for name in Role.model_fields}
+        of = self.endpoints("judge")[0] if role == "describer" else self
+        shared = {name: getattr(of, name) for name in Role.model_fields}
         return tuple(
             Endpoint.model_validate(
                 {

@@ -173,7 +173,7 @@ class Study(Block):
     @property
     def asked_roles(self) -> tuple[RoleName, ...]:
         """The roles in which this study asks a language model."""
-        unasked = {"gold", *(("proposer",) if self.propose.only else ())}
+        unasked = {"gold", *(("proposer", "describer") if self.propose.only else ())}
         roles = [role for role in get_args(RoleName) if role not in unasked] if self.engine == "llm" else []
         return (*roles, *(("gold",) if self.gold.texts else ()))
 

@@ -3,12 +3,14 @@
 reading.py     sentences of the user's own
 proposing.py   rounds of samples and hypotheses, rewritten into predicates of one text
   sampling.py   which texts of the exploration half are shown
+  describing.py of pictures: what they show, in words
   wording.py    which sentences can be judged on one text, and which say the same
   ranking.py    the best of them by verdicts on the exploration half
 checking.py    what the judge is worth, before it is trusted
   planting.py   questions with known answers (planted.yaml)
+  drawing.py    the same about pictures: drawn shapes
   marking.py    what the answers say of it
-judging.py     every predicate on every text, two texts against each other, or the gold judge's pairs
+judging.py     every predicate on every text or picture, two texts against each other, or pairs
   packing.py    which of them share a call
   parts.py      parts that are as even as can be
   forms.py      in which form they are asked

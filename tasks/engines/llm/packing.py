@@ -161,31 +161,39 @@ def one_text(
         groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared, asked)
         return Packs(n_calls, len(shared), groups)
     else:
-        shown = [({"text": text}, ()) for text in contents]
+        shown = (({"text": text}, tuple[Shown, ...]()) for text in contents)
     named = _named(study, predicates)
-    of_row = ([named[k] for k in np.flatnonzero(row)] for row in asked)
     each = (
-        [Pack(form, _items(part, row, *shown[row])) for part in parts.chunks(of, n_together)]
-        for row, of in enumerate(of_row)
+        [
+            Pack(form, _items(part, row, *what))
+            for part in parts.chunks([named[k] for k in np.flatnonzero(asked[row])], n_together)
+        ]
+        for row, what in enumerate(shown)
     )
     return Packs(sum(-(-int(n) // n_together) for n in asked.sum(axis=1)), len(contents), each)
 
 
 def _pictures(
     study: Study, contents: Sequence[str], texts: pl.DataFrame
-) -> list[tuple[dict[str, str], tuple[Shown, ...]]]:
-    """Each picture, which is never shown with another, with its caption where it has one."""
-    return [
-        ({"caption": said} if said.strip() else {}, (picture,))
-        for said, picture in zip(contents, pictures_of(study, texts), strict=True)
-    ]
+) -> Iterator[tuple[dict[str, str], tuple[Shown, ...]]]:
+    """Each picture, which is never shown with another, with its caption where it has one.
+
+    Pictures are the study's own, but for rows that bring their `bytes`. Each is made as it is needed: one
+    that was sent holds its pixels.
+    """
+    for said, picture in zip(contents, _shown(study, texts), strict=True):
+        yield {"caption": said} if said.strip() else {}, (picture,)
 
 
 def pictures_of(study: Study, texts: pl.DataFrame) -> list[Shown]:
     """The picture of each row; none of texts. Files are read when they are sent."""
-    if not media.are_pictures(texts):
-        return []
-    return [Shown(one, partial(media.one, study.name, one)) for one in texts["media"]]
+    return list(_shown(study, texts)) if media.are_pictures(texts) else []
+
+
+def _shown(study: Study, texts: pl.DataFrame) -> Iterator[Shown]:
+    drawn = dict(texts.select("media", "bytes").iter_rows()) if "bytes" in texts.columns else {}
+    for one in texts["media"]:
+        yield Shown(one, partial(drawn.__getitem__, one) if drawn else partial(media.one, study.name, one))
 
 
 def two_texts(

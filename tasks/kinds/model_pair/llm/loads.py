@@ -41,7 +41,7 @@ def _rounds(study: Study, explored: pl.DataFrame) -> list[Load]:
     # A picture is shown itself, and in its line by its number.
     each = loads.mean_bytes(explored, proposing.room(study))
     if media.are_pictures(explored):
-        each = len("picture 10") + loads.BYTES_PER_TOKEN * loads.picture_tokens(study)
+        each = len("picture 10") + loads.BYTES_PER_TOKEN * loads.picture_tokens(explored)
     shown = n * (each * 2 + proposing.MAX_CHARS_PROMPT)
     known = {"trait": f"{TRAIT.trait} ({TRAIT.high}; {TRAIT.low})"}
     asked = [
