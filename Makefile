@@ -12,7 +12,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 
 # What `make demo` shows: these, or with KIND=NAME every study in params.yaml of that kind.
-DEMO = $(if $(KIND),$$(natstat studies --names --kind '$(KIND)'),docstrings docstrings-null)
+DEMO = $(if $(KIND),$$(natstat studies --names --kind '$(KIND)'),docstrings docstrings-null digits)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench ui clean

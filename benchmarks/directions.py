@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=150, help="of each failure and vocabulary")
     parser.add_argument("--draws", type=int, default=20, help="random weights")
     arguments = parser.parse_args()
-    model = encoder._open(encoder._place(arguments.target), arguments.target)
+    model = encoder.opened(arguments.target)
     print(json.dumps(measured(model, arguments.pairs, arguments.draws)))
 
 

@@ -127,7 +127,14 @@ def laid_out(folder: Path, a: Sequence[Path], b: Sequence[Path], seed: int) -> S
             copyfile(file, folder / NAME / group / f"{i:05d}-{file.name}")
     block: dict[str, Any] = {
         **{key: {} for key in (*paths.STAGES, "llm", "spend", "gold", "corpus_pair")},
-        **{"kind": "corpus_pair", "engine": "embedded", "user": None, "verdicts": None, "labels": ".gitkeep"},
+        **{
+            "kind": "corpus_pair",
+            "engine": "embedded",
+            "user": None,
+            "verdicts": None,
+            "labels": ".gitkeep",
+            "after": ".gitkeep",
+        },
         "goal": "how do the pictures differ",
         "data": NAME,
         "seed": seed,

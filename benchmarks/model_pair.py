@@ -144,7 +144,7 @@ def measured(folder: Path, table: pl.DataFrame, seed: int, encoder: str) -> dict
     entry = {
         **{block: {} for block in (*STAGES, *_BLOCKS)},
         **{"kind": "model_pair", "engine": "embedded", "seed": seed, "user": None},
-        **{"verdicts": None, "labels": ".gitkeep", "data": "answers.parquet"},
+        **{"verdicts": None, "labels": ".gitkeep", "after": ".gitkeep", "data": "answers.parquet"},
         "goal": "how the answers differ",
         "model_pair": own,
         "embed": {"encoder": encoder},

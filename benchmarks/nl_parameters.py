@@ -143,7 +143,7 @@ def prepared(folder: Path, problem: Problem, seed: int, precision: str) -> Halve
         **{block: {} for block in _BLOCKS},
         **{one: {"predicates": problem.k, "texts": 10**6} for one in ("clusters", "classes", "timeline")},
         **{"kind": kind, "engine": "embedded", "seed": seed, "user": None, "verdicts": None},
-        **{"labels": ".gitkeep", "data": "texts.parquet", "goal": problem.goal},
+        **{"labels": ".gitkeep", "after": ".gitkeep", "data": "texts.parquet", "goal": problem.goal},
         "embed": {"encoder": studies.ENCODER, "precision": precision},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump({"studies": {NAME: entry}}), encoding="utf-8")

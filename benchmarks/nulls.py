@@ -142,7 +142,14 @@ def _study(design: Design, seed: int, document: str | None = None) -> dict[str, 
     blocks: dict[str, Any] = {stage: {} for stage in (*STAGES, "record", "report", "llm", "spend", "gold")}
     return {
         **blocks,
-        **{"kind": "corpus_pair", "engine": "embedded", "user": None, "verdicts": None, "labels": ".gitkeep"},
+        **{
+            "kind": "corpus_pair",
+            "engine": "embedded",
+            "user": None,
+            "verdicts": None,
+            "labels": ".gitkeep",
+            "after": ".gitkeep",
+        },
         "seed": seed,
         "goal": "how texts that do not differ differ",
         "data": "texts.parquet",

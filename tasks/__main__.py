@@ -119,15 +119,22 @@ def _add_beginning(add: _Add) -> None:
     studies.add_argument("--names", action="store_true", help="only their names, a line each")
     new = add("new", "look at a file and write an entry of params.yaml for it", study=False, table=True)
     new.add_argument(
-        "file", nargs="?", metavar="FILE", help="a file, or a folder of files; without it: asked"
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="a file, a folder of files or pictures, a zip of pictures; without it: asked",
     )
     new.add_argument("--name", metavar="NAME", help="what the study is called (the file's name)")
     new.add_argument("--goal", metavar="TEXT", help="what is asked")
     new.add_argument(
-        "--kind", metavar="KIND", help="timeline, classes or clusters (what the columns look like)"
+        "--kind", metavar="KIND", help=f"one of {', '.join(paths.kinds())} (what the columns look like)"
     )
     new.add_argument("--encoding", metavar="NAME", help="of CSV, JSON and text files (UTF-8), e.g. cp1252")
-    new.add_argument("--text", metavar="COLUMN", help="the column of the texts (that of the longest)")
+    new.add_argument(
+        "--text",
+        metavar="COLUMN",
+        help="the column of the texts (that of the longest), of pictures the captions",
+    )
     new.add_argument(
         "--group",
         metavar="COLUMN",

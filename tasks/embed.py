@@ -3,7 +3,8 @@
 Reads:      1_texts/texts.parquet, and of pictures media.parquet and pictures.parquet; the vector cache
 Writes:     2_embeddings/embeddings.npy: float32 unit rows aligned with texts.parquet; one more such file
             for each further view of the study's kind; classes.npy, of pictures: the probability of each of
-            the 1,000 classes that the bundled network tells; the vector cache
+            the 1,000 classes that the bundled network tells; arrays and tables of the study's kind; the
+            vector cache
 Guarantees: a text is encoded once per encoder, whatever study or run it stands in; what a killed run
             had encoded is kept; a row depends on its text alone
 Not here:   choosing, comparing or changing texts
@@ -115,16 +116,22 @@ def _missing(cache: vectors.VectorCache, given: inputs.Inputs, items: pl.Series)
 
 
 def _finish(study: Study, texts: pl.DataFrame) -> dict[str, Any]:
-    views = kinds.load(study.kind).views(study)
-    given = {file: inputs.of(study, name, texts) for file, name in views.items()}
+    kind = kinds.load(study.kind)
+    further = kind.encoded(study, texts)
+    given = {file: inputs.of(study, name, texts) for file, name in kind.views(study).items()}
     models = {file: one.encoder for file, one in given.items()}
-    first, *further = models
+    first, *others = models
     manifest = {"encoder": models[first].name, "dim": models[first].dim, "n_texts": texts.height}
-    manifest |= {file: {"encoder": models[file].name, "dim": models[file].dim} for file in further}
+    manifest |= {file: {"encoder": models[file].name, "dim": models[file].dim} for file in others}
+    manifest |= further.noted
     with frames.writing(paths.output(study.name, "embed")) as folder:
         for file, one in given.items():
             told = _write_view(folder / f"{file}.npy", one, texts)
             manifest |= {"pictures": told} if told and file == first else {}
+        for file, rows in further.arrays.items():
+            _write(folder / f"{file}.npy", rows.shape[1], len(rows), [rows])
+        for name, frame in further.tables.items():
+            frames.write(frame, folder / f"{name}.parquet", kind.tables[name])
         frames.write_manifest(folder, manifest)
     return manifest
 

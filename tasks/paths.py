@@ -26,6 +26,16 @@ _FOLDERS = {
 }
 
 
+SHARED = ("fitted",)
+"""Folders of tasks/kinds that are no kind: what several kinds are made of."""
+
+
+def kinds() -> list[str]:
+    """Names of the kinds of study that come along, without importing one."""
+    found = (file.parent.name for file in Path(__file__).parent.glob("kinds/*/__init__.py"))
+    return sorted(name for name in found if name not in SHARED)
+
+
 def root() -> Path:
     """The project folder: where the command was started."""
     return Path.cwd()

@@ -24,7 +24,8 @@ from tasks.engines import roles
 from tasks.engines.roles import Meaning
 from tasks.errors import CorpusError, ParamsError, SplitError
 from tasks.kinds import Proposed, Search, Seen
-from tasks.store import calls, canonical, frames
+from tasks.kinds.parts import of_pictures
+from tasks.store import calls, canonical, frames, media
 from tasks.study import Study
 from tasks.study.asked import PATTERN, Asked
 
@@ -264,9 +265,11 @@ def _with_own(own: Proposed, found: Proposed, most: int) -> Proposed:
 def _nothing(seen: Seen, noted: Mapping[str, float | Mapping[str, int]], advice: str) -> str:
     words = (f"{name} {_counted(count)}" for name, count in sorted(noted.items()) if count)
     counted = f" ({', '.join(words)})" if noted else ""
+    is_seen = media.are_pictures(seen.texts)
+    rows = kinds.load(seen.study.kind).speaks(of_pictures=is_seen).corpus
     return (
         f"studies.{seen.study.name}: the {seen.study.engine} engine found nothing to suggest in "
-        f"{seen.texts.height} exploration texts{counted}. {advice}"
+        f"{seen.texts.height} exploration {rows}{counted}. {of_pictures(advice) if is_seen else advice}"
     )
 
 

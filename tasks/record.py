@@ -24,7 +24,7 @@ from tasks.engines import roles
 from tasks.errors import EngineError, NatstatError
 from tasks.kinds.rows import holds
 from tasks.records import ESTIMANDS, Predicate
-from tasks.store import calls, duck, expectations, frames, holdout
+from tasks.store import calls, duck, expectations, frames, holdout, media
 from tasks.store.version import code_version
 from tasks.study import Study
 
@@ -81,7 +81,7 @@ def run(study: Study) -> dict[str, Any]:
         "is_written": bool(kind.written),
         "holdout": {"n_runs": 0} if kind.written else holdout.use(this_run, discoveries, texts),
         **judging_cost(study),
-        "cannot_find": list(actors.CANNOT_FIND),
+        "cannot_find": list(actors.CANNOT_SEE if media.are_pictures(texts) else actors.CANNOT_FIND),
         "versions": versions(),
     }
     output = paths.output(study.name, "record")

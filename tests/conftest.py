@@ -131,6 +131,7 @@ class Project:
             "user": None,
             "verdicts": None,
             "labels": ".gitkeep",
+            "after": ".gitkeep",
             "llm": {},
             "spend": {},
             "gold": {},

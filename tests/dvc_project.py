@@ -21,7 +21,8 @@ def prepare(folder: Path, *, scm: bool = False) -> None:
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(REPO / name, folder / name)
     (folder / "data" / "labels").mkdir(parents=True)
-    shutil.copy(REPO / "data/labels/.gitkeep", folder / "data/labels")
+    for name in ("data/.gitkeep", "data/labels/.gitkeep"):
+        shutil.copy(REPO / name, folder / name)
     shutil.copytree(REPO / "hypotheses", folder / "hypotheses")
     dvc(folder, "init", *([] if scm else ["--no-scm"]))
 

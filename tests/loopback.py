@@ -148,13 +148,15 @@ class _Faulty:
         if plan.latency_s:
             await asyncio.sleep(plan.latency_s)
         body = json.loads(raw)
-        question = Question.read(body["messages"]) if "messages" in body else None
+        question = Question.read(body["messages"], plan.blind) if "messages" in body else None
         self._by_task[question.task if question else "embeddings"] += 1
         echo = f" Your key is {key}." if plan.echo_key else ""
         if plan.redirect_to:
             return web.Response(status=307, headers={"Location": plan.redirect_to + (echo and f"?{key}")})
         if plan.status:
             return _error(plan.status, f"This is status {plan.status}.{echo}")
+        if plan.no_pictures and question and question.pictures:
+            return _error(400, f"{plan.no_pictures}{echo}")
         if plan.no_schema_support and body.get("response_format", {}).get("type") == "json_schema":
             return _error(400, f"response_format of type json_schema is not supported.{echo}")
         response, fault = await self._response(request, plan, question, body, drawn, echo and key)

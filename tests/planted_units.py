@@ -46,6 +46,33 @@ def save_units(
     return Units(dict(zip(units, words, strict=False)), units[n_planted:])
 
 
+def save_also(project: Project, made: Units, n: int, silent: list[str], seed: int = 1) -> dict[str, str]:
+    """Writes another corpus on which all planted units but the silent ones fire on their words.
+
+    Gives what stands under `also_on`.
+    """
+    rng = np.random.default_rng(seed)
+    filler = [place(int(i)) for i in rng.choice(range(20_000, 30_000), size=100, replace=False)]
+    has = rng.random((n, len(made.words))) < 0.15
+    texts = [
+        " ".join(
+            [
+                "a letter from",
+                *rng.permutation([*rng.choice(filler, 8), *np.array(list(made.words.values()))[row]]),
+            ]
+        )
+        for row in has
+    ]
+    speaks = np.array([unit not in silent for unit in made.words])
+    fires = STRENGTH * has * speaks + rng.normal(size=has.shape) + 5.0
+    ids = [f"letter {i}" for i in range(n)]
+    project.table("inputs/also.parquet", [{"id": a, "text": b} for a, b in zip(ids, texts, strict=True)])
+    values = {unit: fires[:, j] for j, unit in enumerate(made.words)}
+    values |= {unit: rng.normal(size=n) for unit in made.noise}
+    pl.DataFrame({"id": ids, **values}).write_parquet(project.folder / "inputs" / "also_values.parquet")
+    return {"path": "also.parquet", "activations": "also_values.parquet"}
+
+
 def study(seed: int = 0, **directions: Any) -> dict[str, Any]:
     """The study of these inputs; it needs no encoder."""
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 _QUESTION = re.compile(
     r"^(?:(?P<id>[a-z2-7]{6}): |About each text by itself: |Of which text above is it more true: )?"
-    r"(?:(?:Could one say that )?the text|Which answer) (?P<predicate>.*?)\??"
+    r"(?:(?:Could one say that )?the (?:text|picture)|Which answer) (?P<predicate>.*?)\??"
     r"(?: Answer with one word: yes or no\.| Say neither .*)?$"
 )
 IN_A_WORD = {"yes_or_no", "comparison"}

@@ -4,10 +4,11 @@ import json
 import math
 from typing import Any
 
-from tests import questions
+from tests import questions, scripted_sight
 from tests.scripted_model import Messages, Plan, Question, answered, p_yes, refusal
 
 _CONTENT_FAULTS = ("half_json", "wrong_schema")
+_PICTURE_TOKENS = 100
 _ITEM_FAULTS = ("reordered", "missing_items")
 
 
@@ -52,6 +53,8 @@ def _content(plan: Plan, question: Question, drawn: float, echo: str) -> tuple[s
     said = answered(plan, question)
     # A second draw from the same hash: which of its own faults an answer has is another matter.
     other, fault = drawn * 7919 % 1, ""
+    if question.task == "description":
+        return f"{said} {echo}".strip(), ""
     if isinstance(said, str):
         return _word(plan, said, other, echo)
     (name, items), *_ = said.items()
@@ -135,8 +138,10 @@ def _logprobs(p_yes: float, n: int, echo: str) -> dict[str, Any]:
 
 
 def _usage(messages: Messages, content: str) -> dict[str, Any]:
-    """Four characters are a token; a system message of 1024 tokens and more counts as cached."""
-    tokens_in = sum(len(message["content"]) for message in messages) // 4
+    """Four characters are a token, a picture is a hundred; a system message of 1024 tokens is cached."""
+    said = [scripted_sight.words(message["content"]) for message in messages]
+    n_pictures = sum(len(scripted_sight.pictures(message["content"])) for message in messages)
+    tokens_in = sum(map(len, said)) // 4 + _PICTURE_TOKENS * n_pictures
     system = len(messages[0]["content"]) // 4
     cached = system // 128 * 128 if system >= 1024 else 0
     tokens_out = len(content) // 4

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests import explaining_model, planted, questions
+from tests import explaining_model, planted, questions, scripted_sight
 
 GUESSES = ("mentions politics", "mentions a celebrity", "gives advice", "mentions the economy")
 
-Messages = list[dict[str, str]]
+Messages = list[dict[str, Any]]
 Row = dict[str, Any]
 
 
@@ -61,6 +61,10 @@ class Plan:
     no_usage: bool = False
     no_schema_support: bool = False
     """HTTP 400 on a response_format with a schema."""
+    blind: bool = False
+    """Whether pictures are taken and not looked at."""
+    no_pictures: str = ""
+    """The words of HTTP 400 on a picture; empty: they are taken."""
     status: int = 0
     """An HTTP status that every call gets."""
     redirect_to: str = ""
@@ -95,16 +99,20 @@ class Question:
     user: str
     in_system: list[Row]
     in_user: list[Row]
+    pictures: tuple[str, ...] = ()
+    """What was seen of each picture."""
 
     @classmethod
-    def read(cls, messages: Messages) -> "Question":
+    def read(cls, messages: Messages, blind: bool = False) -> "Question":
         """Only the first two messages count: what follows asks for a repair of the answer."""
-        said = [message["content"] for message in messages[:2]]
+        said = [scripted_sight.words(message["content"]) for message in messages[:2]]
+        shown = scripted_sight.pictures(messages[min(1, len(messages) - 1)]["content"])
+        seen = tuple("something" if blind else scripted_sight.seen(data) for data in shown)
         system, user = said if len(said) == 2 else ("", said[0])
         first = system.split("\n", 1)[0]
         # What is no task of natstat's is a prompt of somebody's.
         task = first.removeprefix("Task: ") if first.startswith("Task: ") else "prompt"
-        return cls(task, system, user, _rows(system), _rows(user))
+        return cls(task, system, user, _rows(system), _rows(user), seen)
 
     @property
     def predicates(self) -> list[Row]:
@@ -118,7 +126,9 @@ class Question:
 
     @property
     def texts(self) -> list[Row]:
-        """Texts to be judged."""
+        """Texts to be judged, or what pictures show."""
+        if self.pictures:
+            return [{"text": text} for text in self.pictures]
         if self.task in {"comparison", "comparisons"}:
             return [{"text": row[side]} for row in self.in_user for side in ("first", "second")]
         if self.task == "prompt":
@@ -142,6 +152,7 @@ def refusal(plan: Plan, question: Question) -> str:
         "comparison",
         "comparisons",
         "yes_or_no",
+        "description",
         "prompt",
     }:
         return ""
@@ -173,6 +184,7 @@ def holds(plan: Plan, predicate: str, text: str, n_items: int) -> bool:
     quoted = re.findall(r'"([^"]+)"', predicate)
     folded = text.casefold()
     known = planted.truth(predicate, text)
+    known = scripted_sight.truth(predicate, text) if known is None else known
     guessed = any(q.casefold() in folded for q in quoted) if quoted else draw(predicate, text) < 0.5
     truth = guessed if known is None else known
     rate = plan.error_rate + plan.error_per_item * (n_items - 1)
@@ -228,9 +240,13 @@ def _ordered(plan: Plan, texts: Iterable[Row]) -> list[str]:
 def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
     """What the plan knows and is not said already: of the group whose texts stand last, where two do."""
     n = _number(r"Give (\d+)", question.user)
-    known = {row["answer"].removeprefix("The text ") for row in question.in_user if "answer" in row}
+    known = {
+        re.sub("^The (?:text|picture) ", "", row["answer"]) for row in question.in_user if "answer" in row
+    }
     group = asked_group(question)
-    said = [p for p, d in plan.hypotheses if p not in known and d in group]
+    looked = scripted_sight.hypotheses(question.user)
+    said = [p for p in looked if p not in known]
+    said += [p for p, d in plan.hypotheses if p not in known and d in group]
     if plan.obeys:
         orders = [row["text"] for row in question.in_user if "text" in row and is_attack(row["text"])]
         orders.sort(key=lambda text: ("{{" not in text[:40], "<script" not in text[:40]))
@@ -241,6 +257,21 @@ def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
         ]
         said = [*talked[: n - 3], *said]
     return {"hypotheses": said[:n]}
+
+
+def _units(plan: Plan, question: Question) -> dict[str, Any]:
+    """Words that most of these texts have and few of the others, one a sentence; then what the plan says."""
+    n = _number(r"Give (\d+)", question.user)
+    others, _, these = question.user.partition("These texts:\n")
+    count: dict[str, float] = {}
+    for said, weight in ((others, -1.0), (these, 1.0)):
+        texts = [row["text"] for row in _rows(said) if "text" in row]
+        for word in {word for text in texts for word in text.split()}:
+            share = sum(word in text.split() for text in texts) / len(texts)
+            count[word] = count.get(word, 0.0) + weight * share
+    words = sorted(count, key=lambda word: (-round(count[word], 9), word))
+    said = [f'The text mentions "{word}"' for word in words[: max(n - len(plan.hypotheses), 1)]]
+    return {"hypotheses": [*said, *(f"The text {p}" for p, _ in plan.hypotheses)][:n]}
 
 
 def _traits(plan: Plan, question: Question) -> dict[str, Any]:
@@ -263,10 +294,11 @@ def _traits(plan: Plan, question: Question) -> dict[str, Any]:
 
 def asked_group(question: Question) -> str:
     """A or B, by names that sort as they do in the studies of the tests; both where no name is told."""
-    told = next((row for row in question.in_user if "these texts" in row), None)
-    if told is None:
-        return "AB"
-    return "A" if told["these texts"] > told["other texts"] else "B"
+    for noun in ("text", "picture"):
+        for told in question.in_user:
+            if f"these {noun}s" in told:
+                return "A" if told[f"these {noun}s"] > told[f"other {noun}s"] else "B"
+    return "AB"
 
 
 def _rewrites(plan: Plan, question: Question) -> dict[str, Any]:
@@ -386,6 +418,7 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
     "comparisons": _comparisons,
     "hypotheses": _hypotheses,
     "traits": _traits,
+    "units": _units,
     "rewrites": _rewrites,
     "guesses": _guesses,
     "ratings": _ratings,
@@ -406,6 +439,7 @@ TASKS: dict[str, Callable[[Plan, Question], dict[str, Any] | str]] = {
         question.in_user[0], _number(r"Write (\d+)", question.system)
     ),
     "guess": lambda plan, question: explaining_model.guess(question.in_user[0]),
+    "description": lambda plan, question: question.pictures[0],
     "prompt": _prompted,
     "yes_or_no": lambda plan, question: "yes" if p_yes(plan, question) >= 0.5 else "no",
 }

@@ -60,11 +60,34 @@ def told(texts: pl.DataFrame, names: Mapping[str, str], models: Iterable[str]) -
     return [*warnings, *_cut_off(explored, names)], [*repeats, *([] if mostly_same else same)]
 
 
+def is_there(rows: pl.DataFrame) -> pl.Expr:
+    """Whether an answer is: a picture, or a text that is not empty."""
+    is_picture = pl.col("media").is_not_null() if "media" in rows.columns else pl.lit(False)
+    return is_picture | (pl.col("text").str.strip_chars() != "")
+
+
+def whole(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Answers of which the other one is there, too, and how many are not; other rows stay as they are.
+
+    Of a pair one picture may be unreadable: with what is left nothing is compared.
+    """
+    if "context" not in rows.columns:
+        return rows, 0
+    kept = rows.filter(pl.col("group").n_unique().over("identity") > 1)
+    return kept, rows.height - kept.height
+
+
+def of_alone(n: int) -> list[str]:
+    """That pictures were left without the one they would be compared with."""
+    if not n:
+        return []
+    return [f"left out: {n:,} picture{'s' * (n != 1)} of which the other model's cannot be read"]
+
+
 def _pairs(texts: pl.DataFrame) -> pl.DataFrame:
     """A row a pair: its document, prompt and both answers as they are compared."""
-    read = texts.with_columns(
-        pl.col("text").str.strip_chars().alias("answer"), asked=normalised(texts["context"])
-    )
+    answer = pl.coalesce("media", pl.col("text").str.strip_chars()).alias("answer")
+    read = texts.with_columns(answer, asked=normalised(texts["context"]))
     sides = [read.filter(group=group).select("text_hash", "document_id", "asked", "answer") for group in "AB"]
     return sides[0].join(sides[1].select("text_hash", "answer"), on="text_hash", suffix="_b")
 

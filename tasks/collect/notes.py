@@ -26,8 +26,8 @@ def near_duplicates(drawn: pl.DataFrame) -> dict[str, Any]:
     """How many texts are in families, how large the largest is, and exploration texts as examples.
 
     Args:
-        drawn: what units.link gives, with `half`. Of answers their prompts are alike, and a prompt counts
-            once, however many pairs it stands in.
+        drawn: what units.link gives, with `half`, and of pictures `path`. Of answers their prompts are
+            alike, and a prompt counts once, however many pairs it stands in.
     """
     if drawn["context"].null_count() < drawn.height:
         drawn = drawn.unique("normalised", keep="first", maintain_order=True)
@@ -68,7 +68,10 @@ def _examples(rows: pl.DataFrame) -> list[str]:
         rows["pattern"].value_counts().sort(["count", "pattern"], descending=[True, False])["pattern"].head(1)
     )
     alike = rows.filter(pl.col("pattern").is_in(common.implode())).sort("normalised")
-    shown = pl.coalesce("context", "text") if "context" in alike.columns else pl.col("text")
+    absent = [name for name in ("context", "path") if name not in alike.columns]
+    alike = alike.with_columns(pl.lit(None, pl.String).alias(name) for name in absent)
+    # A picture without a caption is called by its path.
+    shown = pl.coalesce("context", pl.when(pl.col("text") != "").then("text"), "path")
     return [printable(text) for text in alike.select(shown).to_series().unique(maintain_order=True).head(2)]
 
 

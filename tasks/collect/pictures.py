@@ -1,6 +1,6 @@
 """Rows of pictures: each is opened once, those that cannot be are counted, near copies are found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from tasks.store.sources.pictures import PATH, PICTURE
 
 MOST_BAD = 0.5
 """Share of pictures that may be unreadable; with more the study is not about what is there."""
+STORED_APART = 0.2
+"""Difference of shares of a format or size from which on groups are stored differently."""
 _SHOWN = 3
 _AT_ONCE = 1_000
 """Pictures of which what is known is kept as Python's objects, before it becomes columns."""
@@ -55,6 +57,50 @@ class Pictures:
             if isinstance(data, str) or places.media_of(data) != name:
                 raise CorpusError("a picture was changed while it was read. Run collect again.")
             yield name, data
+
+    def named(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with the `path` of each picture."""
+        known = self.facts.select("media", "path")
+        return rows.join(known, on="media", how="left", maintain_order="left")
+
+    def counted(self) -> dict[str, Any]:
+        """How many there are by format, how large they are in pixels, and what could not be read."""
+        formats = self.facts["format"].value_counts().sort("count", "format", descending=[True, False])
+        sides = {
+            side: {"least": values.min(), "median": values.median(), "most": values.max()}
+            for side in ("width", "height")
+            if (values := self.facts[side]).len()
+        }
+        return {
+            "n": self.facts.height,
+            "formats": dict(formats.iter_rows()),
+            **sides,
+            "unreadable": self.bad,
+        }
+
+    def apart(self, texts: pl.DataFrame, names: Mapping[str, str]) -> list[str]:
+        """Where the groups differ in how their pictures are stored, which differences may come of alone.
+
+        Args:
+            texts: rows of frames.TEXTS; of these the exploration half is looked at.
+            names: what groups A and B are called.
+        """
+        size = pl.format("{} x {} pixels", "width", "height").alias("size")
+        known = self.facts.select("media", "format", size)
+        seen = texts.filter(half="explore").join(known, on="media")
+        told = []
+        for what, said in (("format", "stored in another format"), ("size", "of another size")):
+            share = {group: seen.filter(group=group)[what].value_counts(normalize=True) for group in names}
+            of = {group: dict(counted.iter_rows()) for group, counted in share.items()}
+            a, b = of["A"], of["B"]
+            most = max(sorted({*a, *b}), key=lambda one: abs(a.get(one, 0) - b.get(one, 0)))
+            if abs(a.get(most, 0) - b.get(most, 0)) >= STORED_APART:
+                shares = " and ".join(f"{of[g].get(most, 0):.0%} of {name}" for g, name in names.items())
+                told.append(
+                    f"the groups are {said}: {most} is {shares}. Edges, colours and sizes may differ for "
+                    "that reason alone; save all pictures alike."
+                )
+        return told
 
     @property
     def warnings(self) -> list[str]:

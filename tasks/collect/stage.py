@@ -20,6 +20,7 @@ from tasks.collect.pictures import Pictures, families, read
 from tasks.collect.texts import clean, merge, resolve_overlap
 from tasks.collect.units import link, split
 from tasks.errors import CorpusError
+from tasks.kinds.parts import of_pictures
 from tasks.store import expectations, frames, media
 from tasks.store.sources import hashes, read_verdicts
 from tasks.store.sources.pictures import PICTURE
@@ -83,7 +84,7 @@ def collected(study: Study) -> Collected:
     gathered = kind.gather(study)
     names = gathered.names
     _each_group(gathered.rows, names, "no rows", "Check the groups under collect.")
-    held, known = gathered.rows, None
+    held, known, n_alone = gathered.rows, None, 0
     if PICTURE in held.columns:
         if not kind.reads_pictures:
             raise CorpusError(
@@ -91,6 +92,7 @@ def collected(study: Study) -> Collected:
                 "texts, or another kind."
             )
         held, known = read(held, study.data_path)
+        held, n_alone = answers.whole(held)
         _each_group(held, names, "no picture that can be read", "Check its files.")
     rows, counts = clean(held, study.collect)
     _each_group(
@@ -99,20 +101,22 @@ def collected(study: Study) -> Collected:
         "only empty texts",
         "Check which column collect.text names, and what collect.ignore leaves.",
     )
+    words = kind.speaks(of_pictures=known is not None)
     _some_answered(rows)
     merged = merge(rows)
-    _several(rows, merged, names)
+    _several(rows, merged, names, words)
     # Two models may well give the same answer.
     is_answers = "context" in gathered.rows.columns
-    kept, n_overlap = (merged, 0) if is_answers else _without_overlap(merged, study, names)
+    kept, n_overlap = (merged, 0) if is_answers else _without_overlap(merged, study, names, words)
     linked = link(
         kept,
         study.collect.near_duplicates if kind.joins_near_duplicates else None,
-        None if known is None else families(known),
+        # Two pictures of one prompt may be alike; what is drawn for a half are the prompts.
+        None if known is None or is_answers else families(known),
     )
     drawn = split(linked, study.seed, study.collect.explore_share)
     texts, documents = (frames.conform(drawn, schema) for schema in (frames.TEXTS, frames.DOCUMENTS))
-    copied = notes.near_duplicates(drawn)
+    copied = notes.near_duplicates(drawn if known is None else known.named(drawn))
     check_sizes(texts, names, copied, kind)
     surveyed = kind.survey(study, texts, gathered.tables)
     recorded, noted = _recorded(study, drawn)
@@ -130,7 +134,7 @@ def collected(study: Study) -> Collected:
         "n_merged": rows.height - merged.height,
         "n_overlap": n_overlap,
         "overlap": study.collect.overlap,
-        "names": dict(kind.sides) or names,
+        "names": _sides(kind, known is not None) or names,
         "texts": sizes,
         "explore_texts": _per_group(texts.filter(half="explore"), names),
         "confirm_texts": _per_group(texts.filter(half="confirm"), names),
@@ -139,13 +143,15 @@ def collected(study: Study) -> Collected:
         },
         "near_duplicates": copied,
         "leaks": given_away,
-        "notes": notes.of_pattern(copied, kind.words.alike),
+        "notes": notes.of_pattern(copied, words.alike),
         "warnings": [
             *gathered.read.get("warnings", []),
             *(known.warnings if known else []),
+            *(known.apart(texts, names) if known and looks else []),
+            *answers.of_alone(n_alone),
             *surveyed.pop("warnings", []),
             *alarms,
-            *notes.of_families(copied, kind.words.alike),
+            *notes.of_families(copied, words.alike),
             *results.of_variants(study.collect, texts["text"]),
             *notes.of_overlap(study.collect.overlap, n_overlap, sizes),
             *notes.of_changes(counts.get("changed", {}), names),
@@ -157,14 +163,19 @@ def collected(study: Study) -> Collected:
         **surveyed,
         **({"remarks": remarks} if is_answers else {}),
         **({"recorded": noted} if noted else {}),
-        **({"pictures": {"n": known.facts.height, "unreadable": known.bad}} if known else {}),
+        **({"pictures": known.counted()} if known else {}),
     }
     paid = frames.from_records(gathered.calls, frames.CALLS).sort("request_hash")
     return Collected(texts, documents, recorded, manifest, gathered.tables, paid, known)
 
 
+def _sides(kind: kinds.Kind, are_pictures: bool) -> dict[str, str]:
+    """What A and B are called where they are no groups of the rows that are read; else nothing."""
+    return {group: of_pictures(name) if are_pictures else name for group, name in kind.sides.items()}
+
+
 def _without_overlap(
-    merged: pl.DataFrame, study: Study, names: Mapping[str, str]
+    merged: pl.DataFrame, study: Study, names: Mapping[str, str], words: kinds.Words
 ) -> tuple[pl.DataFrame, int]:
     """The rows to use, and how many texts stood in both groups.
 
@@ -172,9 +183,10 @@ def _without_overlap(
         CorpusError: all did, or a group has no other texts.
     """
     kept, n_overlap = resolve_overlap(merged, study.collect.overlap, study.seed)
-    lack = f"no text of its own: {n_overlap:,} texts stand in both groups"
+    lack = f"no {words.corpus} of its own: {n_overlap:,} {words.corpus} stand in both groups"
     advice = (
-        "Is it the same corpus twice? Change the groups, or keep shared texts with collect.overlap: keep."
+        f"Is it the same corpus twice? Change the groups, or keep shared {words.corpus} with "
+        "collect.overlap: keep."
     )
     if study.collect.overlap != "keep" and 0 < n_overlap == merged["normalised"].n_unique():
         kept = kept.clear()
@@ -192,7 +204,7 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts, k
     sizes = {
         (half, group): counted.get((half, group), 0) for half in ("explore", "confirm") for group in names
     }
-    words = kind.words
+    words = kind.speaks(of_pictures=media.are_pictures(texts))
     short = {key: n for key, n in sizes.items() if n < MIN_TEXTS}
     if not short:
         return
@@ -206,7 +218,8 @@ def check_sizes(texts: pl.DataFrame, names: Mapping[str, str], copied: Counts, k
     advice = notes.advice(copied, words.alike) or (
         "Documents are not divided: name a finer collect.document or leave it out."
         if texts.height >= 8 * MIN_TEXTS and n_documents < texts.height and not kind.compares
-        else f"{words.more if kind.compares else 'Add texts'}, or change collect.explore_share or seed."
+        else f"{words.more if kind.compares else f'Add {words.corpus}'}, or change collect.explore_share "
+        "or seed."
     )
     raise CorpusError(
         f"wanted at least {MIN_TEXTS} {words.corpus} {of_each}in each half, got {said} ({documents}). "
@@ -234,7 +247,7 @@ def _some_answered(rows: pl.DataFrame) -> None:
     """
     if "context" not in rows.columns:
         return
-    filled = rows.filter(pl.col("text").str.strip_chars() != "")
+    filled = rows.filter(answers.is_there(rows))
     if not filled.select("identity", "group").unique()["identity"].is_duplicated().any():
         raise CorpusError(
             "wanted prompts with two answers, got none after collect.ignore and collect.mask: they leave "
@@ -242,13 +255,14 @@ def _some_answered(rows: pl.DataFrame) -> None:
         )
 
 
-def _several(rows: pl.DataFrame, merged: pl.DataFrame, names: Mapping[str, str]) -> None:
+def _several(rows: pl.DataFrame, merged: pl.DataFrame, names: Mapping[str, str], words: kinds.Words) -> None:
     """Refuses a group of which all texts are one."""
     before, after = _per_group(rows, names), _per_group(merged, names)
     for group in names:
         if before[group] > 1 and after[group] == 1:
             raise CorpusError(
-                f"{_called(group, names)}: all {before[group]:,} texts are the same one. Check collect.text."
+                f"{_called(group, names)}: all {before[group]:,} {words.corpus} are the same one. Check "
+                "which ones collect names."
             )
 
 

@@ -19,6 +19,7 @@ from tasks.engines import languages
 from tasks.stats.decisions import Rule
 from tasks.stats.gain_power import gain_detectable
 from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
+from tasks.store import media
 from tasks.study import Study, load
 
 FOUND = 0.8
@@ -49,7 +50,10 @@ def preview(study: Study) -> dict[str, Any]:
     if kind.tests_encoders:
         embed.open_all(study)
     units = kind.units(study, found.texts)
-    told = {} if kind.tests_encoders else reading(study, found.texts["text"].to_list())
+    said = found.texts["text"]
+    if media.are_pictures(found.texts):
+        said = said.filter(said.str.strip_chars() != "")
+    told = {} if kind.tests_encoders else reading(study, said.to_list())
     told |= {"asked": asked(study, found)}
     told |= {"unasked": missing} if missing else {}
     return {"kind": study.kind, **told, **found.manifest, **kind.forecast(study), **power(study, units)}
@@ -199,9 +203,9 @@ def lines(found: dict[str, Any]) -> list[str]:
     waits = unasked.lines(found["study"], found.get("unasked", []))
     if "n_rows" not in found:
         return waits
-    kind = kinds.load(found["kind"])
+    kind, words = kinds.load(found["kind"]), _words(found)
     head = (
-        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} {kind.words.corpus} in "
+        f"{found['study']}: {found['n_rows']:,} rows give {found['n_texts']:,} {words.corpus} in "
         f"{found['n_documents']:,} documents"
     )
     sizes = kind.size_lines(found)
@@ -219,20 +223,21 @@ def lines(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def _words(found: Mapping[str, Any]) -> kinds.Words:
+    return kinds.load(found["kind"]).speaks(of_pictures="pictures" in found)
+
+
 def power_lines(found: Mapping[str, Any]) -> list[str]:
     """What the study could find."""
-    kind, judge = kinds.load(found["kind"]), found["judge"]
+    kind, words, judge = kinds.load(found["kind"]), _words(found), found["judge"]
     ahead = found.get("sequential")
-    first = (
-        outlook_lines(ahead, kind.words.rows, kind.words.hypothesis) if ahead else kind.effect_lines(found)
-    )
+    first = outlook_lines(ahead, words.rows, words.hypothesis) if ahead else kind.effect_lines(found)
     return [*first, *(foresight.lines(judge) if judge else [])]
 
 
 def useless_lines(found: Mapping[str, Any]) -> list[str]:
     """The line that goes before all others where the study would not find what is there."""
-    kind = kinds.load(found["kind"])
-    words = kind.words
+    kind, words = kinds.load(found["kind"]), _words(found)
     advice = f"{words.more}, or lower propose.max_predicates"
     ahead, judge = found.get("sequential"), found["judge"]
     among = (

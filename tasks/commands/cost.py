@@ -7,7 +7,7 @@ anyway: what a judgement takes is then known. With `--no-judge` nobody is asked 
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +19,7 @@ from tasks.commands import check, judge, label, output, unasked
 from tasks.engines.llm import checking, loads
 from tasks.engines.llm.loads import Load
 from tasks.errors import EngineError
-from tasks.store import answers, calls
+from tasks.store import answers, calls, media
 from tasks.study import Study, load
 from tasks.study.params import RoleName
 
@@ -67,16 +67,21 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
             "cost_usd": calls.summed([one["cost_usd"] for one in missing]),
             "paid_usd": paid_usd(study),
         }
-    found = collected(study)
+    found = _with_sizes(collected(study))
     held_out = kind.units(study, found.texts)
+    # A language model is asked where the test looks; all others read everything.
+    judged = held_out
+    if study.engine == "llm":
+        judged = pl.concat([kind.compared(study, of) for of in held_out.partition_by("group")])
     sizes: dict[str, Any] = {
         "study": study.name,
         "kind": study.kind,
         "engine": study.engine,
+        **({"of_pictures": True} if media.are_pictures(found.texts) else {}),
         "n_predicates": kind.most_predicates(study),
         "n_asked": len(check.asked(study, found)),
-        "n_texts": held_out.height,
-        "n_judgements": held_out.height * kind.most_predicates(study),
+        "n_texts": judged.height,
+        "n_judgements": judged.height * kind.most_predicates(study),
     }
     sizes |= {**kind.forecast(study), **check.power(study, held_out)}
     sizes |= {"unasked": missing} if missing else {}
@@ -95,6 +100,14 @@ def preview(study: Study, *, measure: bool = False) -> dict[str, Any]:
         "budget_usd": study.spend.budget_usd,
         "without_price": sorted({one.model for one in asked if one.cost_usd is None}),
     }
+
+
+def _with_sizes(found: Collected) -> Collected:
+    """With width and height in pixels beside each picture."""
+    if found.pictures is None:
+        return found
+    sizes = found.pictures.facts.select("media", "width", "height")
+    return replace(found, texts=found.texts.join(sizes, on="media", how="left", maintain_order="left"))
 
 
 def _loads(study: Study, found: Collected, held_out: pl.DataFrame) -> list[Load]:
@@ -153,7 +166,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     waits = unasked.lines(found["study"], found.get("unasked", []))
     if "n_predicates" not in found:
         return [*waits, f"paid for this study so far: {_usd(found['paid_usd'])} USD"]
-    units = kinds.load(found["kind"]).words.judged
+    units = kinds.load(found["kind"]).speaks(of_pictures="of_pictures" in found).judged
     head = (
         f"at most {found['n_predicates']} {units[0]} x {found['n_texts']:,} {units[1]} = "
         f"{found['n_judgements']:,} judgements"

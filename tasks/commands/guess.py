@@ -9,6 +9,7 @@ import polars as pl
 from tasks.errors import CorpusError, ParamsError, SourceError, nearest
 from tasks.store import canonical
 from tasks.store.sources import columns, nested, values
+from tasks.store.sources.pictures import PATH, PICTURE
 from tasks.store.sources.wording import listed
 from tasks.study.corpus import REST
 
@@ -23,7 +24,8 @@ MOST_DISTINCT = 0.8
 class Guess:
     """Columns and values; `a` and `b` are the two most frequent values of `group`."""
 
-    text: str
+    text: str | None
+    """Of pictures the captions, which they may lack."""
     group: str
     a: Any
     b: Any
@@ -53,6 +55,8 @@ def guess(rows: pl.DataFrame, label: str, asked: Mapping[str, str | None]) -> Gu
         CorpusError: no column falls into groups, or the one that is asked for has a single value.
     """
     asked = {name: canonical.nfc(said) for name, said in asked.items() if isinstance(said, str)}
+    are_pictures = PICTURE in rows.columns
+    rows = rows.drop(PICTURE, PATH, strict=False)
     whole, rows = rows, nested.opened(rows)
     for name in ("text", "group", "document"):
         column = asked.get(name)
@@ -67,9 +71,12 @@ def guess(rows: pl.DataFrame, label: str, asked: Mapping[str, str | None]) -> Gu
         if name == "text" and nested.is_nested(found):
             raise nested.no_text(found, column, label, f"--{name}")
         rows = rows.with_columns(found.alias(column))
-    text = asked.get("text") or _text(rows.drop(asked.get("group") or [], strict=False), label)
+    left = rows.drop(asked.get("group") or [], strict=False)
+    text = asked.get("text") or (_caption(left) if are_pictures else _text(left, label))
     group = asked.get("group") or _group(rows, text, label)
-    document = asked.get("document") or _document(rows, text, group)
+    # Pictures of one name in two folders need not belong together.
+    are_files = are_pictures and "folder" in rows.columns
+    document = asked.get("document") or (None if are_files else _document(rows, text, group))
     a, b = None, None
     if group != "random":
         held = columns.column_named(rows, group, label, f"--group {group}")
@@ -83,20 +90,36 @@ _NO_COLUMN: Mapping[str, tuple[str, ...]] = {"text": (), "group": ("random",), "
 
 def _text(rows: pl.DataFrame, label: str) -> str:
     """The column of strings that are longest on average and no numbers."""
+    found = _longest(rows)
+    if found is None:
+        raise SourceError(
+            f"{label}: wanted a column of texts, there is none. Its columns: {listed(rows.columns)}."
+        )
+    return found
+
+
+def _caption(rows: pl.DataFrame) -> str | None:
+    """The same of pictures: a label that many share, a name or a path is no caption."""
+    said = [
+        column.name
+        for column in rows.select(pl.col(pl.String))
+        if column.n_unique() > MOST_GROUPS
+        and column.drop_nulls().str.contains(r"\S\s+\S").sum() > column.count() / 2
+    ]
+    return _longest(rows.select(said))
+
+
+def _longest(rows: pl.DataFrame) -> str | None:
     lengths = {}
     for column in rows.select(pl.col(pl.String)):
         filled = column.drop_nulls().str.strip_chars()
         filled = filled.filter(filled != "")
         if filled.len() and filled.cast(pl.Float64, strict=False).null_count():
             lengths[column.name] = float(filled.str.len_chars().mean() or 0)  # type: ignore[arg-type]
-    if not lengths:
-        raise SourceError(
-            f"{label}: wanted a column of texts, there is none. Its columns: {listed(rows.columns)}."
-        )
-    return max(lengths, key=lambda name: lengths[name])
+    return max(lengths, key=lambda name: lengths[name], default=None)
 
 
-def _group(rows: pl.DataFrame, text: str, label: str) -> str:
+def _group(rows: pl.DataFrame, text: str | None, label: str) -> str:
     """The column with the fewest values, two at least, that nearly all rows have."""
     found = {}
     for column in _plain(rows, text):
@@ -113,7 +136,7 @@ def _group(rows: pl.DataFrame, text: str, label: str) -> str:
     return min(found, key=lambda name: found[name])
 
 
-def _document(rows: pl.DataFrame, text: str, group: str) -> str | None:
+def _document(rows: pl.DataFrame, text: str | None, group: str) -> str | None:
     """The column with most values of those that repeat; of numbers only one that is called an id."""
     found = {}
     for column in _plain(rows, text):
@@ -126,7 +149,7 @@ def _document(rows: pl.DataFrame, text: str, group: str) -> str | None:
     return max(found, key=lambda name: found[name], default=None)
 
 
-def _plain(rows: pl.DataFrame, text: str) -> list[pl.Series]:
+def _plain(rows: pl.DataFrame, text: str | None) -> list[pl.Series]:
     kinds = (pl.String, pl.Boolean, pl.Date, pl.Categorical, pl.Enum)
     kept = (c for c in rows if c.name != text and (c.dtype in kinds or c.dtype.is_numeric()))
     return [column.fill_nan(None) if column.dtype.is_float() else column for column in kept]

@@ -13,9 +13,9 @@ import polars as pl
 from tasks import kinds
 from tasks.collect.stage import collected
 from tasks.commands import output
+from tasks.engines import roles
 from tasks.engines.llm import checking
 from tasks.errors import ParamsError
-from tasks.store import media
 from tasks.study import Study, load
 
 
@@ -46,8 +46,8 @@ def measured(study: Study) -> dict[str, Any]:
 
 
 def can_be_measured(study: Study, texts: pl.DataFrame) -> bool:
-    """Whether texts are judged by a language model, which could err; of pictures no answers are known."""
-    return study.engine == "llm" and kinds.load(study.kind).judge_errs and not media.are_pictures(texts)
+    """Whether a language model judges, which could err, and there are questions with known answers for it."""
+    return kinds.load(study.kind).judge_errs and roles.can_be_checked(study, texts)
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
@@ -81,14 +81,14 @@ def judge_lines(one: Mapping[str, Any]) -> list[str]:
         + _and("AUROC", one["auroc"]),
     ]
     bias = "" if one["yes_bias"] is None else f", yes-bias {one['yes_bias']:+.2f}"
-    rows.append(f"    in form {one['in_form']:.2f}{bias}{_and('untouched texts right', one['untouched'])}")
+    rows.append(f"    in form {one['in_form']:.2f}{bias}{_and('untouched right', one['untouched'])}")
     places = ", ".join(f"{place} {share:.2f}" for place, share in one["by_place"].items())
     told = [
         _and("the same verdict when asked again", one["consistency"]),
         _and("another verdict in another order", one["flips"]),
         _and("leaning to the first text", one["first_bias"]),
         f", sensitivity by place: {places}" if places else "",
-        _and("obeys a text that orders yes", one["obeyed"]),
+        _and("obeys who orders yes", one["obeyed"]),
     ]
     more = "".join(told).removeprefix(", ")
     return [*rows, *([f"    {more}"] if more else [])]

@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from tasks import kinds, paths
 from tasks.commands import output
 from tasks.errors import ParamsError, StoreError
-from tasks.store import frames, labels, sheets
+from tasks.store import frames, labels, media, sheets
 from tasks.store.sources import hashes
 from tasks.store.sources.wording import shown
 from tasks.study import Study, load
@@ -56,6 +57,9 @@ def write(study: Study, n_texts: int = 100, found: bool = False) -> Written:
     drawn = gold_texts(held_out, n_texts, study.seed)
     if not drawn.height:
         raise ParamsError(f"--texts {n_texts}: no text was drawn, of {held_out.height}. Ask for more.")
+    if media.are_pictures(drawn):
+        known = media.facts(study.name).select("media", "path")
+        drawn = drawn.join(known, on="media", how="left", maintain_order="left")
     sheets.write(blank(drawn, predicates, study.seed), file)
     return Written(file, drawn.height, predicates.height)
 
@@ -77,7 +81,8 @@ def blank(drawn: pl.DataFrame, predicates: pl.DataFrame, seed: int) -> pl.DataFr
         .select(
             pl.lit("").alias("verdict"),
             "predicate",
-            "text",
+            # Of a picture the text is its caption, if it has one: the path says which to look at.
+            cs.by_name("path", "text", require_all=False),
             pl.col("predicate_id").map_batches(sheets.written_ids, return_dtype=pl.String),
             pl.col("text_id").map_batches(sheets.written_ids, return_dtype=pl.String),
         )

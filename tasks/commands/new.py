@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from tasks import kinds, paths
-from tasks.commands import guess, output
+from tasks.commands import guess, guess_pictures, output
 from tasks.commands.guess_results import guess_results
-from tasks.errors import ParamsError, nearest
+from tasks.errors import ParamsError
 from tasks.store.sources import groups, read_groups
 from tasks.store.sources.wording import listed, shown
 from tasks.study import adding, naming
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
         found["entry"]["goal"] = arguments.goal or _asked("goal: what is asked", found["entry"]["goal"])
         if _asked("write it to params.yaml? y or n", "y").lower() not in {"y", "yes"}:
             raise ParamsError("new: nothing was written. Say what is different: natstat new --help.")
-    adding.add(found["name"], found["entry"])
+    adding.add(found["name"], found["entry"], found["comment"])
     if is_asked:
         output(found, next_lines, False)
     else:
@@ -53,34 +53,74 @@ def guessed(file: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         SourceError: the file cannot be read, or holds no texts.
         CorpusError: no column tells groups apart.
     """
-    place = Path(file).expanduser()
-    name = asked.get("name") or naming.suggested(place.name.partition(".")[0])
+    name = asked.get("name") or naming.suggested(Path(file).name.partition(".")[0])
     adding.free_name(name)
-    data = place.absolute()
-    inside = data.is_relative_to(paths.root())
-    entry: dict[str, Any] = {
-        "goal": "",
-        "data": data.relative_to(paths.root()).as_posix() if inside else str(data),
+    entry, rows, label = _read(name, guess_pictures.table_of(Path(file).expanduser().absolute()), asked)
+    known = {
+        "name": name,
+        "columns": [column for column in rows.columns if column not in guess_pictures.PLACES],
+        "n_rows": rows.height,
+        "are_pictures": guess_pictures.are_pictures(rows),
+        "comment": guess_pictures.comment(entry, rows),
     }
-    encoded = {"encoding": asked["encoding"]} if asked.get("encoding") else {}
-    rows, label = groups.all_rows(_study(name, {**entry, "collect": {**encoded, "group": "random"}}))
-    known = {"name": name, "columns": rows.columns, "n_rows": rows.height}
-    if asked.get("kind"):
-        whole = _whole_of_kind(entry | ({"collect": encoded} if encoded else {}), rows, label, asked)
+    wanted = asked.get("kind") or (_of_one_pile() if guess_pictures.is_one_pile(entry, rows, asked) else None)
+    if wanted and not _compares(wanted):
+        whole = _whole_of_kind(entry, rows, label, {**asked, "kind": wanted})
         return _told(known, whole, asked.get("goal"))
-    is_told = any(asked.get(key) for key in ("text", "group", "document", "a", "b"))
-    found = None if is_told else guess_results(rows, label)
-    if not is_told and not found:
-        own = _of_kind(known, {**entry, **({"collect": encoded} if encoded else {})}, rows, asked.get("goal"))
-        if own:
-            return own
+    # Folders of pictures may be anything; whether they are models is for the user to say (--kind).
+    is_told = (
+        wanted
+        or guess_pictures.are_files(entry, rows)
+        or any(asked.get(key) for key in ("text", "group", "document", "a", "b"))
+    )
+    is_seen = guess_pictures.are_pictures(rows)
+    found = None if is_told or is_seen else guess_results(rows, label)
+    if not is_told and not found and (own := _of_kind(known, entry, rows, asked.get("goal"))):
+        return own
     chosen = {"results": found} if found else guess.guess(rows, label, asked).collect
-    entry["collect"] = {**encoded, **chosen}
+    entry["collect"] = {**entry.get("collect", {}), **chosen}
     _, names, read = read_groups(_study(name, entry))
     what = "two random halves" if chosen.get("group") == "random" else f"{names['A']} and {names['B']}"
     wrong = f"what {found.get('of', 'the model')} gets wrong" if found else ""
     entry["goal"] = asked.get("goal") or wrong or f"how {what} differ"
     return {**known, "entry": entry, "names": names, "rows": read["rows"]}
+
+
+def _read(name: str, place: Path, asked: Mapping[str, Any]) -> tuple[dict[str, Any], pl.DataFrame, str]:
+    """An entry that says where the rows are; the rows; and what errors call them."""
+    encoded = {"encoding": asked["encoding"]} if asked.get("encoding") else {}
+
+    def read(where: guess_pictures.Place) -> tuple[dict[str, Any], pl.DataFrame, str]:
+        inside = where.data.is_relative_to(paths.root())
+        collect = {**encoded, **where.collect}
+        entry: dict[str, Any] = {
+            "goal": "",
+            "data": where.data.relative_to(paths.root()).as_posix() if inside else str(where.data),
+            **({"collect": collect} if collect else {}),
+        }
+        asks = {**entry, "collect": {**collect, "group": "random"}}
+        return entry, *groups.all_rows(_study(name, asks))
+
+    first = guess_pictures.first_rows(place)
+    if first is not None:
+        return read(guess_pictures.place_of(place, first))
+    entry, rows, label = read(guess_pictures.Place(place, {}))
+    is_table = place.is_file() and not guess_pictures.are_pictures(rows)
+    if is_table and (where := guess_pictures.place_of(place, rows)).collect:
+        return read(where)
+    return entry, rows, label
+
+
+def _of_one_pile() -> str:
+    """The kind that asks what is in one pile, and wants no more than the pile."""
+    every = map(kinds.load, kinds.names())
+    return next(kind.name for kind in every if kind.fits and "value" not in kind.Params.model_fields)
+
+
+def _compares(kind: str) -> bool:
+    """Whether it compares two groups of any rows."""
+    of = kinds.load(kind)
+    return of.has_groups and type(of).guessed is kinds.Kind.guessed
 
 
 def _of_kind(
@@ -100,25 +140,29 @@ def _whole_of_kind(
     """The entry of a study of the kind that is asked for.
 
     Raises:
-        ParamsError: it is none that explains one corpus by a model.
+        ParamsError: these rows are none of its form.
     """
-    fitting = [name for name in kinds.names() if kinds.load(name).fits]
-    if asked["kind"] not in fitting:
-        raise ParamsError(
-            f"--kind {asked['kind']}: wanted {listed(fitting)}{nearest(asked['kind'], fitting)}. Others are "
-            "known by their columns."
-        )
-    kind, block = kinds.load(asked["kind"]), None
+    kind = kinds.load(asked["kind"])
+    block = kind.begun() or None
+    if not kind.fits and type(kind).guessed is not kinds.Kind.guessed:
+        columns = [name for name in rows.columns if name not in guess_pictures.PLACES]
+        if (block := kind.guessed(rows)) is None:
+            raise ParamsError(
+                f"--kind {kind.name}: wanted columns of that kind in {label}, got {listed(columns)}. "
+                f"Leave --kind out, or write the entry by hand: natstat explain {kind.name}."
+            )
+        return {**entry, "kind": kind.name, kind.name: block or None}
     if "value" in kind.Params.model_fields:
         block = kind.guessed(rows) if not asked.get("group") else None
         block = block or {"value": guess.guess(rows, label, {**asked, "a": None, "b": None}).group}
     given = {key: asked.get(key) for key in ("text", "document")}
-    value = block["value"] if block else None
+    value = block.get("value") if block else None
     without = rows.drop(value) if value in rows.columns else rows
     chosen = guess.guess(without, label, {**given, "group": "random"}).collect
     del chosen["group"]
     collect = {**entry.get("collect", {}), **chosen}
-    return {**entry, "kind": kind.name, "collect": collect, kind.name: block}
+    # Pictures that are files need no column to be named.
+    return {**entry, "kind": kind.name, **({"collect": collect} if collect else {}), kind.name: block}
 
 
 def _told(known: Mapping[str, Any], whole: Mapping[str, Any], goal: str | None) -> dict[str, Any]:
@@ -153,16 +197,18 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     kept = counts["A"] + counts["B"]
     rest = f"; {found['n_rows'] - kept:,} rows in neither" if kept < found["n_rows"] else ""
     groups = f"A is {names['A']} ({counts['A']:,} rows), B is {names['B']} ({counts['B']:,} rows){rest}"
-    asked = collect.get("results")
+    asked, are_pictures = collect.get("results"), found["are_pictures"]
+    own = f"none: each {'picture' if are_pictures else 'text'} is its own"
     text, group, document = (
         (asked.get("input", "input"), asked.get("outcome", "outcome"), asked.get("item", "item"))
         if asked is not None
-        else (collect["text"], collect["group"], collect.get("document", "none: each text is its own"))
+        else (collect.get("text", "none"), collect["group"], collect.get("document", own))
     )
     return [
         f"{found['entry']['data']}: {found['n_rows']:,} rows, columns {', '.join(found['columns'])}",
         *(["  answers of models: what was wrong, and what right (collect.results)"] if asked else []),
-        f"  text      {text}",
+        *([f"  picture   {collect.get('picture', 'each file')}"] if are_pictures else []),
+        f"  {'caption ' if are_pictures else 'text    '}  {text}",
         f"  group     {group}: {groups}",
         f"  document  {document}",
     ]

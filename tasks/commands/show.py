@@ -9,9 +9,10 @@ import polars as pl
 from tasks import kinds, paths, study
 from tasks.commands import output
 from tasks.errors import MissingStageError
+from tasks.kinds.parts import of_pictures
 from tasks.report import counts
 from tasks.report.findings import findings
-from tasks.store import frames
+from tasks.store import frames, media
 from tasks.study import Study
 
 
@@ -85,14 +86,17 @@ def found_by(study: Study) -> dict[str, Any]:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The same as a person reads it."""
     kept, walk, kind = found["discoveries"], found["walk"], kinds.load(found["kind"])
-    words, is_bits = kind.words, kind.scale == "bits"
+    is_seen = media.are_there(found["study"])
+    words = kind.speaks(of_pictures=is_seen)
+    is_bits = kind.scale == "bits"
     digits = "+.3f" if is_bits else "+.2f"
     lines = [
         f"{found['study']}: {len(kept)} of {found['n_tested']} tested hypotheses are discoveries. Report: "
         f"{found['report']}"
     ]
     lines += alarm_lines(found["shuffled"], words.labels)
-    lines += kind.headline_lines(found["headline"])
+    told = kind.headline_lines(found["headline"])
+    lines += [of_pictures(one) for one in told] if is_seen else told
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
     lines += [f"  {told}." for told in found["useless"]]

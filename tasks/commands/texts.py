@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from tasks import kinds, paths, study
 from tasks.commands import output
 from tasks.errors import ParamsError, StoreError, nearest
 from tasks.report import filters, verdicts
 from tasks.report.findings import by_certainty, numbers
-from tasks.store import frames, sheets
+from tasks.store import frames, media, sheets
 from tasks.store.sources.wording import shown
 from tasks.study import Study
 
@@ -23,6 +24,8 @@ LIMIT = 20
 MOST_WORDS = 200
 """Characters that are searched for."""
 STDOUT = "-"
+_SEARCHED = ("text", "path")
+"""What a search looks through: of a picture its caption, and where it was read."""
 _INVALID = ("refusal", "unparsable")
 _WANTED = {"yes": (verdicts.YES,), "no": (verdicts.NO,), "invalid": _INVALID}
 _WANTED["all"] = (verdicts.YES, verdicts.NO, *_INVALID)
@@ -83,22 +86,24 @@ def found_by(
     said = tested.of([row["predicate_id"] for row in predicates])
     if group:
         said = said.filter(group=group)
+    if (beside := tested.beside()) is not None:
+        said = said.join(beside, on="text_id", how="left", maintain_order="left")
     if words:
-        said = said.filter(pl.col("text").str.contains(pattern(words)))
+        said = said.filter(
+            pl.any_horizontal(cs.by_name(*_SEARCHED, require_all=False).str.contains(pattern(words)))
+        )
     judged = said.filter(pl.col("verdict") != verdicts.ABSENT)
     kind = kinds.load(asked.kind)
     found = {
         "study": asked.name,
         "names": dict(tested.names),
-        "rows": kind.words.rows,
+        "rows": kind.speaks(of_pictures=media.are_there(asked.name)).rows,
         "search": words,
         "verdict": wanted,
         "one": predicate is not None,
         "predicates": [{**row, **counted(said, judged, row["predicate_id"])} for row in predicates],
     }
     rows = judged.filter(pl.col("verdict").is_in(_WANTED[wanted]))
-    if (beside := tested.beside()) is not None:
-        rows = rows.join(beside, on="text_id", how="left", maintain_order="left")
     return {**found, "n": rows.height}, rows
 
 
@@ -219,8 +224,9 @@ def text_line(text: Mapping[str, Any], words: str | None) -> str:
     group = (
         said(text["value"], 40) if text.get("value") else f"{text['group']} {said(text['group_name'], 30)}"
     )
-    # What an answer belongs to says its prompt, not a hash of it.
-    of = said(text["document_id"], 40) if text.get("context") is None else said(text["context"], 120)
+    # What an answer belongs to says its prompt, and which picture it is its path, not a hash of it.
+    named = text.get("path") if text.get("context") is None else text["context"]
+    of = said(text["document_id"], 40) if named is None else said(named, 120)
     other = "" if text.get("other") is None else f" | the other: {said(text['other'], 120)}"
     return f"{group} | {of} | {text['verdict']}{score}{gold} | {said(shown, 400)}{other}"
 
@@ -247,7 +253,7 @@ def write_csv(rows: pl.DataFrame, place: str) -> None:
     Raises:
         StoreError: the file is there and is no such sheet, or cannot be written.
     """
-    untrusted = {"predicate", "document_id", "group_name", "text", "context", "other", "value"}
+    untrusted = {"predicate", "document_id", "group_name", "text", "context", "other", "value", "path"}
     neutral = pl.col(*(name for name in rows.columns if name in untrusted)).map_elements(
         filters.neutral, return_dtype=pl.String
     )

@@ -266,7 +266,9 @@ class Engine(Protocol):
     """What an engine package defines, or a kind's folder of the engine's name in its place."""
 
     CANNOT_FIND: Sequence[str]
-    """For every report."""
+    """For every report on texts."""
+    CANNOT_SEE: Sequence[str]
+    """For every report on pictures."""
     NOTHING: str
     """What to do where nothing was proposed."""
 
@@ -309,10 +311,14 @@ def gold_judge(study: Study) -> GoldJudge:
     return cast(_Llm, load("llm")).gold_judge(study)
 
 
+def can_be_checked(study: Study, texts: pl.DataFrame) -> bool:
+    """Whether there are questions with known answers for the study's judge: not for two pictures at once."""
+    is_of_pairs = study.verify.form == "two_text"
+    return study.engine == "llm" and not (is_of_pairs and media.are_pictures(texts))
+
+
 def checked_judge(study: Study, texts: pl.DataFrame) -> Checked | None:
     """What the study's judge is worth, before it is trusted; None where it is no language model, or by wish.
-
-    Nor where it looks at pictures: the questions with known answers are about texts.
 
     Args:
         study: whose judge it is.
@@ -322,6 +328,6 @@ def checked_judge(study: Study, texts: pl.DataFrame) -> Checked | None:
         JudgeError: it is no better than chance.
         EngineError: it cannot be asked, or the budget is reached.
     """
-    if study.engine != "llm" or not study.llm.check or media.are_pictures(texts):
+    if not study.llm.check or not can_be_checked(study, texts):
         return None
     return cast(_Llm, load("llm")).checked_judge(study, texts)

@@ -17,10 +17,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
+from tasks import paths
 from tasks.engines import roles
 from tasks.errors import ParamsError, nearest
 from tasks.kinds.parts import (
+    Encoded,
     Gathered,
+    Left,
     Outputs,
     Proposed,
     Search,
@@ -39,8 +42,10 @@ if TYPE_CHECKING:
     from tasks.verdicts.judged import Judged
 
 __all__ = [
+    "Encoded",
     "Gathered",
     "Kind",
+    "Left",
     "Outputs",
     "Proposed",
     "Search",
@@ -52,9 +57,6 @@ __all__ = [
     "names",
     "tested",
 ]
-
-SHARED = ("fitted",)
-"""Packages here that are no kind: what several kinds are made of."""
 
 
 class Kind:
@@ -107,6 +109,10 @@ class Kind:
     tables: ClassVar[Mapping[str, pl.Schema]] = {}
     """Tables of its own, by name of the file."""
 
+    def speaks(self, *, of_pictures: bool) -> Words:
+        """How it speaks of its rows [collect, propose, check, cost, show, report]."""
+        return self.words.of_pictures() if of_pictures else self.words
+
     def check(self, study: Study) -> None:
         """Refuses what this kind cannot do [reading params].
 
@@ -158,6 +164,10 @@ class Kind:
         """The keys of its block for a table that has the form of its own; None: it has not [new]."""
         return None
 
+    def begun(self) -> dict[str, Any] | None:
+        """The keys of its block for whom asks for it by name; None: columns alone tell it [new]."""
+        return {} if self.fits else None
+
     def fetch(self, study: Study) -> None:
         """Asks for what is to be paid before there are rows; what is there is not asked again [collect]."""
 
@@ -172,6 +182,15 @@ class Kind:
     def encoders(self, study: Study) -> list[str]:
         """Every encoder that any stage asks: one that is not there ends the study at once [embed]."""
         return list(self.views(study).values())
+
+    def encoded(self, study: Study, texts: pl.DataFrame) -> Encoded:
+        """What is computed of texts beside their vectors; only the exploration half is fitted to [embed].
+
+        Args:
+            study: of this kind.
+            texts: rows of frames.TEXTS, both halves.
+        """
+        return Encoded()
 
     def search(self, seen: Seen) -> Search | None:
         """What is to be searched, in shards, before the proposer looks; None: nothing [propose]."""
@@ -202,6 +221,15 @@ class Kind:
     def compared(self, study: Study, units: pl.DataFrame) -> pl.DataFrame:
         """Of these rows those that one predicate compares, in their groups, as far as known [check, cost]."""
         return units
+
+    def wanted(
+        self, study: Study, rows: pl.DataFrame, predicates: Sequence[Predicate]
+    ) -> Bool[np.ndarray, "row predicate"] | None:
+        """Where each predicate is judged, of rows that are for several; None: on all that are for it.
+
+        [verify, score]
+        """
+        return None
 
     def write(
         self, study: Study, texts: pl.DataFrame, predicates: Sequence[Predicate], actors: roles.Engine
@@ -246,8 +274,8 @@ class Kind:
         """
         return None
 
-    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
-        """Tables beside the scores, `baselines` among them [score].
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> Mapping[str, Left]:
+        """Tables beside the scores, `baselines` among them; a mapping is written as JSON [score].
 
         Args:
             judged: all verdicts.
@@ -352,7 +380,7 @@ class _Actors:
 def names() -> list[str]:
     """All kinds there are: folders here that are packages."""
     found = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    return sorted(name for name in found if name not in SHARED)
+    return sorted(name for name in found if name not in paths.SHARED)
 
 
 def load(name: str) -> Kind:

@@ -9,12 +9,24 @@ from jaxtyping import Float
 from tasks.engines import roles
 from tasks.stats.differences import difference
 from tasks.stats.missing import share_difference_bounds_missing
-from tasks.store import frames
+from tasks.store import frames, media
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import groups_and_documents
 
 if TYPE_CHECKING:
     from tasks.kinds import Kind
+
+
+LOOKS = {
+    "megapixels": "has more pixels than most",
+    "aspect": "is wider for its height than most",
+    "lightness": "is lighter than most",
+    "contrast": "has more contrast than most",
+    "saturation": "is more saturated than most",
+    "n_colours": "has more colours than most",
+    "fineness": "has finer detail than most",
+}
+"""Measures of a picture that say nothing of what is in it; `most` are those of the exploration half."""
 
 
 def estimates(judged: Judged, level: float) -> pl.DataFrame:
@@ -35,8 +47,7 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
 
 def baselines(kind: "Kind", judged: Judged, texts: pl.DataFrame) -> pl.DataFrame:
     """What surface features alone reach on the same texts, by the same test."""
-    explored = texts.filter(pl.col("half") == "explore")["text"]
-    features = surface_features(judged.rows["text"], int(np.median(explored.str.len_chars().to_numpy())))
+    features = surface(judged.study.name, judged.rows, texts.filter(half="explore"))
     value: Float[np.ndarray, "text feature"] = features.to_numpy().astype(np.float64)
     graded = [judged.predicates[0]] * value.shape[1]
     status = np.zeros(value.shape, dtype=np.uint8)
@@ -44,6 +55,25 @@ def baselines(kind: "Kind", judged: Judged, texts: pl.DataFrame) -> pl.DataFrame
     found = kind.estimates(of_features, judged.study.score.level)
     named = found.with_columns(pl.Series("baseline", features.columns))
     return frames.conform(named, frames.BASELINES)
+
+
+def surface(study_name: str, rows: pl.DataFrame, explored: pl.DataFrame) -> pl.DataFrame:
+    """0/1 features of texts, or of pictures, that say nothing of what is in them.
+
+    Args:
+        study_name: whose rows they are.
+        rows: of which they are told.
+        explored: rows of the exploration half, whose medians are the thresholds.
+    """
+    if not media.are_pictures(rows):
+        return surface_features(rows["text"], int(np.median(explored["text"].str.len_chars().to_numpy())))
+    known = media.measures(study_name)
+    measured, usual = (
+        one.select("media").join(known, on="media", how="left", maintain_order="left")
+        for one in (rows, explored)
+    )
+    over = {said: measured[name] > usual[name].median() for name, said in LOOKS.items()}
+    return pl.DataFrame({"always true": pl.repeat(True, rows.height, eager=True), **over})
 
 
 def surface_features(text: pl.Series, median_chars: int) -> pl.DataFrame:

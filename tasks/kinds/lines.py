@@ -15,6 +15,11 @@ OVERLAP = {
 """What was done with texts that stood in both groups, by collect.overlap."""
 
 
+def corpus(found: Mapping[str, Any]) -> str:
+    """What the rows are."""
+    return "pictures" if "pictures" in found else "texts"
+
+
 def sizes(found: Mapping[str, Any]) -> list[str]:
     """A line a group, and what was left out."""
     lines = []
@@ -22,16 +27,16 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
     for group, name in found["names"].items():
         explore, confirm = found["explore_texts"][group], found["confirm_texts"][group]
         lines.append(
-            f"  {group}  {name:<{width}}  {explore + confirm:>9,} texts: {explore:,} to propose from, "
-            f"{confirm:,} to test on"
+            f"  {group}  {name:<{width}}  {explore + confirm:>9,} {corpus(found)}: {explore:,} to propose "
+            f"from, {confirm:,} to test on"
         )
     return [
         *lines,
         f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; in neither group: "
         f"{found['read'].get('rows_of_neither', 0):,}; cut to length: {found['n_cut']:,}",
-        f"  texts that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
-        *[f"  {what}: {where}" for what, where in changes(found)],
-        *families(found["near_duplicates"], "texts"),
+        f"  {corpus(found)} that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
+        *[f"  {what}: {where}" for what, where in (*pictures(found), *changes(found))],
+        *families(found["near_duplicates"], corpus(found)),
         *[f"  {line}" for line in answered.lines(found["read"])],
         *[f"  {note}" for note in found["notes"]],
         *masked(found),
@@ -52,6 +57,23 @@ def changes(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         (CHANGES[kind], ", ".join(_of_group(found, counted, group) for group in counted["n"]))
         for kind, counted in found.get("changed", {}).items()
     ]
+
+
+def pictures(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many pictures were read, in which formats, and how large they are."""
+    if not (told := found.get("pictures")):
+        return []
+    formats = ", ".join(f"{n:,} {name}" for name, n in told["formats"].items())
+    n_bad = sum(one["n"] for one in told["unreadable"].values())
+    left = f"; {n_bad:,} could not be read" if n_bad else ""
+    sides = " x ".join(_range(told[side]) for side in ("width", "height"))
+    return [("pictures", f"{formats}{left}"), ("pixels, width x height", sides)]
+
+
+def _range(side: Mapping[str, float]) -> str:
+    if side["least"] == side["most"]:
+        return f"{side['least']:,}"
+    return f"{side['least']:,} to {side['most']:,} (median {side['median']:,.0f})"
 
 
 def _of_group(found: Mapping[str, Any], counted: Mapping[str, Any], group: str) -> str:

@@ -1,7 +1,8 @@
 """What a kind is handed, and what it hands over."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,9 @@ from jaxtyping import Float
 
 from tasks.records import Call, Proposal
 from tasks.study import Study
+
+Left = pl.DataFrame | Mapping[str, Any]
+"""What score writes beside the scores: a table, or what is written as JSON."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,18 @@ class Gathered:
     """What else is known of the rows, by name of the table (`Kind.tables`); written beside the texts."""
     calls: tuple[Call, ...] = ()
     """The paid answers they rest on."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a kind computes of texts beside their vectors."""
+
+    arrays: Mapping[str, Float[np.ndarray, "text column"]] = field(default_factory=dict)
+    """By file; rows as the texts, written as float32."""
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """By name of the table (`Kind.tables`)."""
+    noted: Mapping[str, Any] = field(default_factory=dict)
+    """For the manifest."""
 
 
 class Search(Protocol):
@@ -92,10 +108,20 @@ class Written:
     """The paid answers they rest on."""
 
 
+_TEXT = re.compile(r"\b([Tt])ext(s?)\b")
+
+
+def of_pictures(said: str) -> str:
+    """A sentence about texts as it is about pictures."""
+    return _TEXT.sub(lambda found: ("Picture" if found[1] == "T" else "picture") + found[2], said)
+
+
 @dataclass(frozen=True)
 class Words:
-    """How a kind speaks, in `check` and on the page."""
+    """How a kind speaks of texts, in `check` and on the page; `of_pictures` of pictures."""
 
+    noun: str = "text"
+    """What a row is, or what is in it."""
     subject: str = "the text …"
     """Heads a column of predicates."""
     said: str = "the text"
@@ -133,6 +159,17 @@ class Words:
     baselines: str = "What surface features reach on the same texts, by the same test."
     without: str = "hypothesis"
     """What a baseline needs none of."""
+    extent: str = "length"
+    """What is held equal beside other findings: how long a text is ..."""
+    larger: str = "longer"
+    """... and how a finding may follow from it."""
+
+    def of_pictures(self) -> "Words":
+        """The same of rows that are pictures."""
+        said: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name, one in said.items():
+            said[name] = of_pictures(one) if isinstance(one, str) else tuple(map(of_pictures, one))
+        return replace(self, **{**said, "extent": "size", "larger": "larger"})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.report import filters, verdicts
+from tasks.report import filters, thumbnails, verdicts
 from tasks.report.findings import Row, numbers
 from tasks.study import Study
 
@@ -53,18 +53,21 @@ def section(study: Study, rows: Sequence[Row]) -> dict[str, Any]:
             "n_all": tested.rows.height,
             "n_cut": int(texts["is_cut"].sum()),
             "max_chars": MAX_CHARS,
+            "has_looks": any(shown.get("look", [])),
         }
     }
 
 
 def fitting(tested: verdicts.Tested) -> pl.DataFrame:
     """The rows under test that fit into MAX_BYTES, in the order of their ids, texts as the page has them."""
-    columns = ("text_id", "text", "group", "document_id", "n_merged", "context")
+    columns = ("text_id", "text", "group", "document_id", "n_merged", "context", "path")
     turn = pl.int_range(pl.len()).over("group")
     # Rows that were written for a test answer nothing.
-    answers = tested.rows if "context" in tested.rows.columns else tested.rows.with_columns(context=None)
+    rows = tested.rows if "context" in tested.rows.columns else tested.rows.with_columns(context=None)
+    known = tested.paths()
+    rows = rows.with_columns(path=None) if known is None else rows.join(known, on="text_id", how="left")
     ordered = (
-        answers.with_columns(pl.col("context").cast(pl.String))
+        rows.with_columns(pl.col("context", "path").cast(pl.String))
         .select(columns)
         .sort("text_id")
         .sort(turn, "group", maintain_order=True)
@@ -78,9 +81,10 @@ def fitting(tested: verdicts.Tested) -> pl.DataFrame:
             "document_id": filters.neutral(row["document_id"]),
             "text": filters.clip(whole, MAX_CHARS),
             "context": filters.clip(filters.neutral(row["context"] or ""), PROMPT_CHARS),
+            "path": filters.neutral(row["path"] or ""),
             "is_cut": len(whole) > MAX_CHARS,
         }
-        parts = (escaped(shown[name]) for name in ("text", "text_id", "document_id", "context"))
+        parts = (escaped(shown[name]) for name in ("text", "text_id", "document_id", "context", "path"))
         left -= beside + sum(len(part.encode("utf-8", "replace")) for part in parts)
         if left < 0:
             break
@@ -95,7 +99,7 @@ def embedded(tested: verdicts.Tested, texts: pl.DataFrame, rows: Sequence[Row]) 
     ids, at = list(number), texts.select("text_id").with_row_index("column")
     said = tested.of(ids, texts["text_id"]).join(at, on="text_id")
     sentences = dict(tested.predicates.select("predicate_id", "predicate").iter_rows())
-    graded = tested.graded()
+    graded, has_paths = tested.graded(), bool((texts["path"] != "").any())
     predicates = []
     for predicate_id in ids:
         of = said.filter(predicate_id=predicate_id)
@@ -114,11 +118,13 @@ def embedded(tested: verdicts.Tested, texts: pl.DataFrame, rows: Sequence[Row]) 
     return {
         "study": tested.study.name,
         "names": {group: filters.neutral(name) for group, name in tested.names.items()},
-        "columns": verdicts.COLUMNS,
+        "columns": [*verdicts.COLUMNS, *(["path"] if has_paths else [])],
         "predicates": predicates,
         "group": "".join(texts["group"]),
         **{name: texts[name].to_list() for name in ("text", "text_id", "document_id", "n_merged")},
         **_values(tested, texts),
+        # Where pictures were read, where texts are captions; and how the first of them look.
+        **({"path": texts["path"].to_list(), "look": _looks(tested, texts)} if has_paths else {}),
         # What texts answer, where they are answers.
         **({"context": texts["context"].to_list()} if (texts["context"] != "").any() else {}),
     }
@@ -131,6 +137,12 @@ def _values(tested: verdicts.Tested, texts: pl.DataFrame) -> dict[str, list[str]
         return {}
     value = texts.select("text_id").join(known, on="text_id", how="left", maintain_order="left")["value"]
     return {"value": [filters.clip(filters.neutral(one or ""), VALUE_CHARS) for one in value]}
+
+
+def _looks(tested: verdicts.Tested, texts: pl.DataFrame) -> list[str]:
+    """Small pictures as data URIs, as many as thumbnails.MOST; of the rest nothing."""
+    small = thumbnails.of(tested.study.name, texts["text_id"].to_list())
+    return [small[one].uri if one in small else "" for one in texts["text_id"]]
 
 
 def _signs(of: pl.DataFrame, n_texts: int) -> str:

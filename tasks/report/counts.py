@@ -14,7 +14,7 @@ LABELS = {
     "n_rows": "rows read",
     "n_blank": "blank rows left out",
     "n_merged": "duplicate rows merged",
-    "n_overlap": "texts that stood in both groups",
+    "n_overlap": "{corpus} that stood in both groups",
     "n_texts": "{corpus} kept",
     "near_duplicates": "near-duplicates",
     "n_documents": "documents",
@@ -35,6 +35,7 @@ IN_TABLE = {
     "warnings",
     "notes",
     "remarks",
+    "pictures",
 }
 """Entries of collect's manifest that are shown in another way."""
 
@@ -62,7 +63,7 @@ def collected_lines(
     if "read" in rest:
         # What was answered is told in sentences (tasks/kinds/answered.py).
         rest["read"] = {key: value for key, value in rest["read"].items() if key != "results"}
-    return known + lines.changes(manifest) + flat(rest)
+    return known + lines.pictures(manifest) + lines.changes(manifest) + flat(rest)
 
 
 def _families(copied: dict[str, Any], said: Words) -> str:
@@ -90,7 +91,7 @@ def unread(manifest: Mapping[str, Any], split: Sequence[Mapping[str, Any]], enco
 
 
 def useless(manifest: Mapping[str, Any]) -> list[str]:
-    """Why suggestions of a language model could not be tested, and calls brought none; empty where all did.
+    """Why suggestions could not be tested, calls brought none, and pictures were not described.
 
     Args:
         manifest: propose's, with what the proposer noted.
@@ -102,6 +103,10 @@ def useless(manifest: Mapping[str, Any]) -> list[str]:
         told.append(f"{n} of {n_suggested} suggestions were left out: {why}")
     if manifest.get("failed"):
         told.append(f"calls that brought no suggestion: {_counted(manifest['failed'])}")
+    if manifest.get("not_described"):
+        n = manifest["n_described"] + manifest["n_not_described"]
+        why = _counted(manifest["not_described"])
+        told.append(f"{manifest['n_not_described']} of {n} pictures were not described: {why}")
     return told
 
 

@@ -22,15 +22,14 @@ from typing import TYPE_CHECKING, Any
 from tasks import kinds, paths
 from tasks.kinds import answered
 from tasks.records import Group
-from tasks.report import columns, concordance, counts, filters, thumbnails, trust, walks
+from tasks.report import columns, concordance, counts, filters, terms, thumbnails, trust, walks
 from tasks.report import map as maps
-from tasks.report import terms as words
 from tasks.report import warnings as warned
 from tasks.report.figures import forest, metrics, missing
 from tasks.report.findings import Row, findings, rejected
 from tasks.report.inputs import Inputs, read_inputs
 from tasks.report.scale import Scale
-from tasks.store import frames
+from tasks.store import frames, media
 from tasks.study import Study, dialect
 
 if TYPE_CHECKING:
@@ -68,15 +67,18 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     width = figures["median_interval_width"]
     kind = kinds.load(study.kind)
     decimals = 3 if width is not None and width < _FINE[kind.scale] else 2
+    words = kind.speaks(of_pictures=media.are_there(study.name))
     shown = results(study, inputs, kind)
     script = scripts(study, kind, shown["section"])
     template = environment(tuple(kind.folders), decimals, kind.scale).get_template("report.html")
     return template.render(
         **shown,
         **discoveries_shown(inputs, decimals, kind.scale),
-        **background(study, inputs, kind, shown["section"]),
+        **background(study, inputs, kind, shown["section"], words),
         **concordance.section(study, inputs.rows),
-        warned=warnings_shown(inputs, kind, figures),
+        warned=warnings_shown(inputs, kind, figures, words),
+        words=words,
+        subject=words.subject,
         terms=map_shown(inputs, kind, decimals),
         figures=figures,
         script=script,
@@ -158,7 +160,6 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
         "missing": missing(inputs),
         "compared": bool(inputs.compared),
         "kind": kind,
-        "subject": kind.words.subject,
         **own_section(study, inputs, kind, found),
         "graded": any(row["threshold"] is None for row in inputs.rows),
         "is_bits": is_bits,
@@ -190,12 +191,14 @@ def map_shown(inputs: Inputs, kind: kinds.Kind, decimals: int) -> Row | None:
     """The map of terms; None where texts are in no two groups, or have too few words in common."""
     if not kind.has_groups:
         return None
-    counted, sizes = words.counted(inputs.explored)
+    counted, sizes = terms.counted(inputs.explored)
     recorded = inputs.recorded
     return maps.terms_map(counted, sizes, recorded["names"], recorded["min_effect"], decimals)
 
 
-def warnings_shown(inputs: Inputs, kind: kinds.Kind, figures: dict[str, Any]) -> list[warned.Warned]:
+def warnings_shown(
+    inputs: Inputs, kind: kinds.Kind, figures: dict[str, Any], words: kinds.Words
+) -> list[warned.Warned]:
     """What a data check found, for the first screen."""
     params = json.loads(inputs.run["params"])
     return warned.warnings(
@@ -210,7 +213,7 @@ def warnings_shown(inputs: Inputs, kind: kinds.Kind, figures: dict[str, Any]) ->
         missing=missing(inputs),
         holdout=holdout(inputs),
         is_written=bool(kind.written),
-        words=kind.words,
+        words=words,
     )
 
 
@@ -229,7 +232,9 @@ def walks_shown(inputs: Inputs, listed: Sequence[Row]) -> Row | None:
     return walks.walks_section([*held, *listed], inputs.rows, inputs.looks, inputs.scored, inputs.recorded)
 
 
-def background(study: Study, inputs: Inputs, kind: kinds.Kind, own: kinds.Section | None) -> dict[str, Any]:
+def background(
+    study: Study, inputs: Inputs, kind: kinds.Kind, own: kinds.Section | None, words: kinds.Words
+) -> dict[str, Any]:
     """What was asked, of which data, and how to ask it again."""
     names: dict[Group, str] = inputs.recorded["names"]
     params = json.loads(inputs.run["params"])
@@ -246,9 +251,7 @@ def background(study: Study, inputs: Inputs, kind: kinds.Kind, own: kinds.Sectio
         "split": inputs.split,
         "sizes": {part["half"] + part["group"]: part["n_texts"] for part in inputs.split},
         # What is compared stands in both groups, each answer in its own.
-        "collected": counts.collected_lines(
-            inputs.collected, kind.words, ("n_overlap",) if kind.compares else ()
-        ),
+        "collected": counts.collected_lines(inputs.collected, words, ("n_overlap",) if kind.compares else ()),
         "warnings": [
             *inputs.collected.get("warnings", []),
             *answered.lines(inputs.collected.get("read", {})),

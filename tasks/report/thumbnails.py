@@ -14,7 +14,8 @@ from tasks.store import frames, media
 SIDE = 96
 """Pixels of the longer side."""
 MOST = 240
-"""Pictures of a page: with some 3 kB each it stays under 2 MB. Of the others the path is told."""
+"""Pictures among the evidence, and as many among all that is searched: with some 3 kB each a page stays
+under 2 MB. Of the others the path is told."""
 _QUALITY = 80
 
 

@@ -10,7 +10,7 @@ from tasks import kinds, paths
 from tasks.errors import FrozenError, StoreError
 from tasks.kinds.rows import holds
 from tasks.records import Predicate
-from tasks.store import frames, labels
+from tasks.store import frames, labels, media
 from tasks.study import Study
 
 Row = Mapping[str, Any]
@@ -91,19 +91,38 @@ class Tested:
         known = frames.read(file.parent, file.name, own[_VALUES]).select("text_hash", "value")
         return self.rows.select("text_id", "text_hash").join(known, on="text_hash").drop("text_hash")
 
-    def beside(self) -> pl.DataFrame | None:
-        """What each text was compared with (`other`), and what both answer (`context`), or its `value`.
+    def paths(self) -> pl.DataFrame | None:
+        """Where each picture was read (`path`), by text_id; None where rows are texts."""
+        if not media.are_pictures(self.rows):
+            return None
+        known = media.facts(self.study.name).select("media", "path")
+        return self.rows.select("text_id", "media").unique().join(known, on="media").drop("media")
 
-        By text_id; None of single texts without values.
+    def beside(self) -> pl.DataFrame | None:
+        """What is told of each text beside it, by text_id; None where there is nothing.
+
+        What it was compared with (`other`) and what both answer (`context`); or its `value`; and of a picture
+        its `path`.
         """
-        if (known := self.values()) is not None:
-            return known
+        known = [one for one in (self.values(), self._others(), self.paths()) if one is not None]
+        if not known:
+            return None
+        return pl.concat(known, how="align_full") if len(known) > 1 else known[0]
+
+    def _others(self) -> pl.DataFrame | None:
         if "pair" not in self.rows.columns:
             return None
-        columns = self.rows.select("pair", "text_id", "context", "text")
+        columns = self._named(self.rows).select("pair", "text_id", "context", "text")
         other = columns.select("pair", pl.col("text_id").alias("other_id"), pl.col("text").alias("other"))
         both = columns.join(other, on="pair").filter(pl.col("text_id") != pl.col("other_id"))
         return both.select("text_id", "context", "other")
+
+    def _named(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows; a picture without a caption is called by its path."""
+        if (known := self.paths()) is None:
+            return rows
+        called = pl.when(pl.col("text") == "").then("path").otherwise("text").alias("text")
+        return rows.join(known, on="text_id", how="left", maintain_order="left").with_columns(called)
 
     def graded(self) -> set[str]:
         """Predicates with scores between 0 and 1, of which yes and no do not say all."""

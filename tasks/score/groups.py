@@ -11,7 +11,7 @@ from scipy.stats import mannwhitneyu
 from tasks.score.discoveries import effect_towards, q_of
 from tasks.score.tests import gold_estimates, judge_estimates
 from tasks.stats.conditional import covariate_spline, mean_difference_conditional
-from tasks.store import frames
+from tasks.store import frames, media
 from tasks.verdicts.judged import Judged
 from tasks.verdicts.matrices import GoldVerdicts
 
@@ -110,7 +110,7 @@ def adjusted_effects(
     at = np.flatnonzero(found)
     if not at.size:
         return effects
-    length = _length(judged.rows)
+    length = _length(judged)
     of = mean_difference_conditional(
         judged.verdict[:, at],
         judged.in_a,
@@ -135,11 +135,15 @@ def _is_length(verdict: Float[np.ndarray, " text"], length: Float[np.ndarray, " 
     return abs(share - _HALF) >= IS_LENGTH - _HALF
 
 
-def _length(rows: pl.DataFrame) -> Float[np.ndarray, " text"]:
-    """Logarithms of characters; of a pair, less their mean."""
-    chars = pl.col("text").str.len_chars().clip(1).cast(pl.Float64).log()
+def _length(judged: Judged) -> Float[np.ndarray, " text"]:
+    """Logarithms of characters, or of the pixels of pictures; of a pair, less their mean."""
+    rows, extent = judged.rows, pl.col("text").str.len_chars().clip(1)
+    if media.are_pictures(rows):
+        sizes = media.facts(judged.study.name).select("media", extent=pl.col("width") * pl.col("height"))
+        rows, extent = rows.join(sizes, on="media", how="left", maintain_order="left"), pl.col("extent")
+    size = extent.cast(pl.Float64).log()
     return (
-        rows.select(chars - chars.mean().over("pair") if "pair" in rows.columns else chars)
+        rows.select(size - size.mean().over("pair") if "pair" in rows.columns else size)
         .to_series()
         .to_numpy()
     )

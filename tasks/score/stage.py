@@ -59,6 +59,7 @@ def run(study: Study) -> dict[str, Any]:
     score, status = matrices.verdict_matrix(rows, predicates, frames.scan_verdicts(verify))
     by_gold, noted = read_gold(study, verify, verified, rows, predicates)
     of = judged_from(study, rows, predicates, score, status, kind.gaps, by_gold)
+    of = replace(of, wanted=kind.wanted(study, rows, predicates))
     of = replace(of, agreed=kind.agreed(of, verify))
     walk = _walk(of, verified)
     scored = score_judged(of, walk, verified.get("n_looks"))
@@ -82,7 +83,7 @@ def run(study: Study) -> dict[str, Any]:
     with frames.writing(paths.output(study.name, "score")) as folder:
         for name, frame, schema in (
             ("scores", table, frames.SCORES),
-            *((name, frame, own[name]) for name, frame in beside.items()),
+            *((name, left, own[name]) for name, left in beside.items() if isinstance(left, pl.DataFrame)),
             ("groups", scored.groups, frames.GROUPS),
             ("judges", scored.judges, frames.JUDGES),
             ("agreement", agreement, frames.AGREEMENT),
@@ -90,6 +91,9 @@ def run(study: Study) -> dict[str, Any]:
         ):
             if frame is not None:
                 frames.write(frame, folder / f"{name}.parquet", schema)
+        for name, left in beside.items():
+            if not isinstance(left, pl.DataFrame):
+                frames.write_json(folder / f"{name}.json", left)
         frames.write_manifest(folder, manifest)
     return manifest
 

@@ -3,7 +3,7 @@
 Loaded from the recorded Parquet, idempotently by run_id; what earlier runs found stays, and is kept as
 Parquet, too (past_runs.py). A change is made in a copy that then takes the file's place, so analysts may keep
 it open (read-only) meanwhile. A damaged file is kept aside and built anew.
-`texts` and `verdicts` are views on the Parquet of all studies that are there.
+`texts`, `pictures`, `measures` and `verdicts` are views on the Parquet of all studies that are there.
 """
 
 import os
@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from tasks import paths
 from tasks.errors import MissingStageError, NatstatError, ParamsError, StoreError, nearest
-from tasks.store import answers, calls, disk, frames, past_runs, tables
+from tasks.store import answers, calls, disk, frames, media, past_runs, tables
 from tasks.study.params import Price
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> str:
     _replace = partial(tables.replace, connection)
     _replace("runs", run_id, runs.with_columns(*found, *recorded, is_written))
     _replace("discoveries", run_id, discoveries.with_columns(found))
-    _replace("evidence", run_id, frames.read(folder, "evidence.parquet", frames.EVIDENCE))
+    _replace("evidence", run_id, _evidence(study, folder))
     collected = paths.output(study, "collect")
     if (collected / "texts.parquet").is_file():
         asked = tables.asked_texts(frames.read(collected, "texts.parquet", frames.TEXTS))
@@ -348,6 +348,16 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> str:
         prices = {model: Price(**price) for model, price in manifest["prices"].items()}
         _replace("llm_calls", run_id, _with_ledger(paid, prices).select(*of_run, pl.all()))
     return run_id
+
+
+def _evidence(study: str, folder: Path) -> pl.DataFrame:
+    """What is shown for and against predicates; of pictures with their paths."""
+    evidence, facts = frames.read(folder, "evidence.parquet", frames.EVIDENCE), media.facts(study)
+    if not facts.height:
+        return evidence
+    texts = frames.read(paths.output(study, "collect"), "texts.parquet", frames.TEXTS)
+    path = texts.select("text_id", "media").join(facts.select("media", "path"), on="media").drop("media")
+    return evidence.join(path, on="text_id", how="left", maintain_order="left")
 
 
 def _changes(study: str) -> pl.DataFrame:

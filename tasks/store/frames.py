@@ -395,8 +395,13 @@ def gold_hash(rows: pl.DataFrame) -> str:
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Writes what a stage counted, as sorted JSON."""
-    text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
-    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "manifest.json", manifest)
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Writes it with sorted keys: equal content has equal bytes."""
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
+    file.write_text(text + "\n", encoding="utf-8")
 
 
 def group_names(study: str) -> dict[str, str]:

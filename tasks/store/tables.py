@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tasks import paths
-from tasks.store import frames
+from tasks.store import frames, media
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,7 +29,8 @@ TABLES: dict[str, pl.Schema] = {
     "scores": _schema(_RUN, frames.SCORES),
     "discoveries": _schema(frames.DISCOVERIES, _FOUND),
     "changes": _schema(_RUN, frames.CHANGES),
-    "evidence": frames.EVIDENCE,
+    # Of a picture its text may be empty: the path says which it was.
+    "evidence": _schema(frames.EVIDENCE, {"path": pl.String}),
     "llm_calls": _schema(
         _RUN,
         frames.CALLS,
@@ -38,6 +39,7 @@ TABLES: dict[str, pl.Schema] = {
     ),
     "asked_texts": pl.Schema({"split_hash": pl.String, "text_hash": pl.String}),
 }
+_MEASURES = pl.Schema({"media": pl.String})
 _TYPES: dict[pl.DataType, str] = {
     pl.String(): "VARCHAR",
     pl.Int64(): "BIGINT",
@@ -173,16 +175,30 @@ def create_run_views(connection: "DuckDBPyConnection") -> None:
 def create_views(connection: "DuckDBPyConnection") -> None:
     """Makes the views anew: which studies there are may have changed."""
     create_run_views(connection)
-    _create_view(connection, "texts", f"{paths.output('*', 'collect').name}/texts.parquet", frames.TEXTS)
+    collected = paths.output("*", "collect").name
+    _create_view(connection, "texts", f"{collected}/texts.parquet", frames.TEXTS)
+    _create_view(connection, "pictures", f"{collected}/{media.PICTURES}", frames.PICTURES)
+    # Its columns are what is measured of pictures.
+    _create_view(connection, "measures", f"{collected}/{media.MEASURES}", _MEASURES, "*")
     _create_view(
         connection, "verdicts", f"{paths.output('*', 'verify').name}/part-*.parquet", frames.VERDICTS
     )
 
 
-def _create_view(connection: "DuckDBPyConnection", view: str, files: str, schema: pl.Schema) -> None:
-    """A view on the Parquet of all studies, by absolute path; a study that goes or comes is seen at once."""
+def _create_view(
+    connection: "DuckDBPyConnection", view: str, files: str, schema: pl.Schema, columns: str = ""
+) -> None:
+    """A view on the Parquet of all studies, by absolute path; a study that goes or comes is seen at once.
+
+    Args:
+        connection: to the database.
+        view: its name.
+        files: below each study's folder.
+        schema: its columns, also where there is no file.
+        columns: what is selected of the files; those of the schema where nothing is said.
+    """
     if any(paths.data().glob(f"*/{files}")):
-        columns = ", ".join(f'"{name}"' for name in schema)
+        columns = columns or ", ".join(f'"{name}"' for name in schema)
         data = re.sub(r"([\[\]*?])", r"[\1]", str(paths.data().resolve())).replace("'", "''")
         source = f"read_parquet('{data}/*/{files}', union_by_name = true)"
         study = "parse_path(filename)[-3]"

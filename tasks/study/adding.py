@@ -36,8 +36,8 @@ def whole(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {**_defaults(dialect.read(_text())), **entry}
 
 
-def add(name: str, entry: Mapping[str, Any]) -> None:
-    """Writes the entry at the end of `studies:`.
+def add(name: str, entry: Mapping[str, Any], comment: str = "") -> None:
+    """Writes the entry at the end of `studies:`, under a line of comment if there is one.
 
     Raises:
         ParamsError: the name is taken, or params.yaml is not written as it must be to take one.
@@ -45,7 +45,7 @@ def add(name: str, entry: Mapping[str, Any]) -> None:
     """
     free_name(name)
     text = _text()
-    new = _with(text.replace("\r\n", "\n"), name, entry)
+    new = _with(text.replace("\r\n", "\n"), name, entry, comment)
     if "\r\n" in text:
         new = new.replace("\n", "\r\n")
     if _read(new) != _expected(text, name, entry):
@@ -71,7 +71,7 @@ def _text() -> str:
         return file.read()
 
 
-def _with(text: str, name: str, entry: Mapping[str, Any]) -> str:
+def _with(text: str, name: str, entry: Mapping[str, Any], comment: str) -> str:
     """The file with the entry; whether it reads as it should is for the caller to see."""
     anchor, head = _DEFAULTS.search(text), _STUDIES.search(text)
     if anchor is None or head is None:
@@ -80,7 +80,9 @@ def _with(text: str, name: str, entry: Mapping[str, Any]) -> str:
     before = text[: head.end()].replace(head[0], re.sub(r"\{[ \t]*\}", "", head[0]))
     body = text[head.end() :].rstrip()
     indent = _STUDY.search(body)
-    lines = _lines(name, entry, indent[1] if indent else "  ", anchor[1])
+    by = indent[1] if indent else "  "
+    said = f"{by}# {' '.join(comment.split())}\n" if comment else ""
+    lines = said + _lines(name, entry, by, anchor[1])
     return f"{before}{body}\n\n{lines}" if body else f"{before}\n{lines}"
 
 

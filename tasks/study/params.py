@@ -4,7 +4,7 @@ Not here:   how rows are read (corpus.py), a study as a whole, and reading param
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -76,12 +76,17 @@ Amount = Annotated[int, Field(ge=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
 
 
+REPAIRED = "repaired:"
+"""What the name of an encoder begins with that another study repaired; the study's name follows."""
+
+
 class Embed(Block):
     """Which encoder turns texts into vectors."""
 
     encoder: str = "bundled"
-    """`bundled` (MiniLM, 384 dimensions), `none`, a sentence-transformers or CLIP model by name or path, or
-    `openai:MODEL` (embeddings of the server under llm.base_url)."""
+    """`bundled` (MiniLM, 384 dimensions), `none`, a sentence-transformers, CLIP or SigLIP model by name or
+    path, `openai:MODEL` (embeddings of the server under llm.base_url), or `repaired:STUDY` (what another
+    study made of one)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 is about 2.5 times faster on processors that have it (cosine to float32 >= 0.998)."""
     batch_size: int = Field(default=64, ge=1)
@@ -137,7 +142,9 @@ class Endpoint(Role):
 
 
 Panel = Annotated[tuple[Role, ...], Field(strict=False, min_length=1)]
-RoleName = Literal["proposer", "judge", "rater", "generator", "gold", "subject", "explainer", "reader"]
+RoleName = Literal[
+    "proposer", "judge", "rater", "generator", "describer", "gold", "subject", "explainer", "reader"
+]
 OF_A_KIND: tuple[RoleName, ...] = ("subject", "explainer", "reader")
 """Roles that one kind asks in, and answers for: no other study needs a model for them."""
 
@@ -153,6 +160,9 @@ class Llm(Role):
     """Who rates relevance, novelty and significance."""
     generator: Role = Role()
     """Who writes new texts."""
+    describer: Role = Role()
+    """Who says in words what a proposer's pictures show; what it leaves out is as the (first) judge has it,
+    who sees pictures, too."""
     gold: Role = Role()
     """Who judges the sample of `gold.texts` again: a stronger model than the judge."""
     subject: Role = Role()
@@ -170,16 +180,7 @@ class Llm(Role):
         """Of all servers that may be asked."""
         default = Endpoint.model_fields["base_url"].default
         shared = self.base_url or default
-        owns = (
-            self.proposer,
-            self.judge,
-            self.rater,
-            self.generator,
-            self.gold,
-            self.subject,
-            self.explainer,
-            self.reader,
-        )
+        owns: list[Role | Panel] = [getattr(self, role) for role in get_args(RoleName)]
         each = [one for own in owns for one in (own if isinstance(own, tuple) else (own,))]
         return {one.base_url or shared for one in each}
 
@@ -187,7 +188,8 @@ class Llm(Role):
         """Whether a model is known for each one asked in that role."""
         own: Role | tuple[Role, ...] = getattr(self, role)
         panel = own if isinstance(own, tuple) else (own,)
-        return tuple(bool(one.model or self.model) for one in panel)
+        shared = bool(self.model) or (role == "describer" and self.names_model("judge")[0])
+        return tuple(bool(one.model) or shared for one in panel)
 
     def endpoints(self, role: RoleName) -> tuple[Endpoint, ...]:
         """Whom to ask in that role: one, or a panel of judges.
@@ -197,7 +199,8 @@ class Llm(Role):
         """
         own: Role | tuple[Role, ...] = getattr(self, role)
         panel = own if isinstance(own, tuple) else (own,)
-        shared = {name: getattr(self, name) for name in Role.model_fields}
+        of = self.endpoints("judge")[0] if role == "describer" else self
+        shared = {name: getattr(of, name) for name in Role.model_fields}
         return tuple(
             Endpoint.model_validate(
                 {

@@ -17,6 +17,7 @@ from tasks import paths
 from tasks.errors import ParamsError, nearest
 from tasks.study import dialect, naming
 from tasks.study.explain import error_lines
+from tasks.study.params import REPAIRED
 from tasks.study.study import Study
 
 
@@ -79,6 +80,12 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
     others = set(_kinds().names()) - {kind}
     study = model(kind).model_validate({**{k: v for k, v in given.items() if k not in others}, "name": name})
     settled: Study = asked.settled(study)
+    try:
+        for encoder in asked.encoders(settled):
+            if encoder.startswith(REPAIRED):
+                settled.rests_on(encoder.removeprefix(REPAIRED), "score")
+    except ValueError as error:
+        raise ParamsError(f"studies.{name}: {error}.") from None
     return settled
 
 

@@ -52,6 +52,8 @@ class Study(Block):
     """Recorded verdicts for `engine: replay`: a file that is `data` or lies inside it."""
     labels: str = NOBODY
     """People's verdicts: a file in `data/labels` (`natstat label` writes one); .gitkeep: there are none."""
+    after: str = NOBODY
+    """Another study's stage that this one rests on, such as `mend/6_scores`; .gitkeep: there is none."""
     goal: str = Field(min_length=1)
     """What the reader wants to know; relevance is measured against it."""
     user: str | None = None
@@ -74,6 +76,22 @@ class Study(Block):
         if wrong := naming.problem(name):
             raise ValueError(wrong)
         return name
+
+    @field_validator("after")
+    @classmethod
+    def _after_is_a_stage(cls, after: str) -> str:
+        study, _, folder = after.partition("/")
+        if after != NOBODY and (naming.problem(study) or folder not in paths.stage_folders()):
+            raise ValueError(
+                f"wanted a study and the folder of a stage, such as `mend/6_scores`, got {after!r}"
+            )
+        return after
+
+    @model_validator(mode="after")
+    def _rests_on_another(self) -> "Study":
+        if self.after.partition("/")[0] == self.name:
+            raise ValueError(f"wanted another study under after, got {self.after!r}, which is its own")
+        return self
 
     @model_validator(mode="after")
     def _replay_has_verdicts(self) -> "Study":
@@ -156,7 +174,7 @@ class Study(Block):
     @property
     def asked_roles(self) -> tuple[RoleName, ...]:
         """The roles in which this study asks a language model."""
-        unasked = {"gold", *OF_A_KIND, *(("proposer",) if self.propose.only else ())}
+        unasked = {"gold", *OF_A_KIND, *(("proposer", "describer") if self.propose.only else ())}
         roles = [role for role in get_args(RoleName) if role not in unasked] if self.engine == "llm" else []
         return (*roles, *(("gold",) if self.gold.texts else ()))
 
@@ -214,6 +232,16 @@ class Study(Block):
                 "Leave one out, or change it, e.g. `extra: {seed: 2}` with a temperature over 0"
             )
         return self
+
+    def rests_on(self, study: str, stage: str) -> None:
+        """Refuses to read what DVC does not know of.
+
+        Raises:
+            ValueError: `after` names something else.
+        """
+        wanted = f"{study}/{paths.output(study, stage).name}"
+        if self.after != wanted:
+            raise ValueError(f"wanted `after: {wanted}`, which DVC then runs first, got {self.after!r}")
 
     @property
     def label_file(self) -> str | None:

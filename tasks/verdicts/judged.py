@@ -37,6 +37,8 @@ class Judged:
     """Of a better judge, on a sample; scores as it gave them."""
     agreed: Bool[np.ndarray, " predicate"] | None = None
     """Predicates that say the same to whoever judges (`Kind.agreed`); None: all."""
+    wanted: Bool[np.ndarray, "row predicate"] | None = None
+    """Where each predicate is judged (`Kind.wanted`); None: on all rows that are for it."""
 
     @cached_property
     def in_a(self) -> Bool[np.ndarray, " row"]:
@@ -94,12 +96,16 @@ class Judged:
         return np.array([column[one] for one in self.rows["predicate_id"]], dtype=np.int64)
 
     def n_of_others(self, i: int) -> int:
-        """Rows that are for another predicate than this one."""
+        """Rows on which this predicate is not to be judged."""
+        if self.wanted is not None:
+            return int((~self.wanted[:, i]).sum())
         return 0 if self.own is None else int((self.own != i).sum())
 
     @property
     def n_pairs(self) -> int:
-        """Pairs there are to be judged: all, or each row for the predicate that it is for."""
+        """Pairs there are to be judged: all, those that are wanted, or each row for its own predicate."""
+        if self.wanted is not None:
+            return int(self.wanted.sum())
         return self.rows.height * (len(self.predicates) if self.own is None else 1)
 
     @cached_property

@@ -18,7 +18,7 @@ from tasks.store import disk, frames, labels
 from tasks.store.version import code_version
 from tasks.study import Study
 from tasks.verdicts import bets, gold_draw
-from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, groups_and_documents
+from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, groups_and_documents, n_pairs
 from tasks.verdicts.walk import Walk, walk_over
 
 
@@ -48,6 +48,12 @@ class Plan:
             self.keep_calls("calls-written", 0, made.calls)
             frames.write_file_whole(made.rows, file, schema)
         return frames.read(self.parts, file.name, schema).with_columns(row=0)
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs there are to be judged."""
+        wanted = self.kind.wanted(self.study, self.held_out, self.predicates)
+        return n_pairs(self.held_out, len(self.predicates)) if wanted is None else int(wanted.sum())
 
     @property
     def written_file(self) -> Path:

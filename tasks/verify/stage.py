@@ -29,7 +29,7 @@ from tasks.records import Predicate
 from tasks.store import frames
 from tasks.study import Study
 from tasks.verdicts.judged import with_gaps
-from tasks.verdicts.matrices import GoldVerdicts, gold_matrix, n_pairs
+from tasks.verdicts.matrices import GoldVerdicts, gold_matrix
 from tasks.verdicts.planned import check_plan
 from tasks.verdicts.walk import DECISIONS, Walk
 from tasks.verify import gaps, part
@@ -222,7 +222,7 @@ def _copy_shards(plan: Plan, folder: Path) -> dict[str, Any]:
         shutil.copyfile(file, folder / file.name)
     counts = dict(pl.scan_parquet(files, glob=False).group_by("status").agg(pl.len()).collect().iter_rows())
     n_verdicts = {status: int(counts.get(status, 0)) for status in roles.STATUSES}
-    n_other = plan.held_out.height * len(plan.predicates) - n_pairs(plan.held_out, len(plan.predicates))
+    n_other = plan.held_out.height * len(plan.predicates) - plan.n_pairs
     n_verdicts[roles.STATUSES[roles.ABSENT]] -= n_other
     return {"n_verdicts": n_verdicts}
 
@@ -237,7 +237,7 @@ def _write_walk(plan: Plan, folder: Path) -> dict[str, Any]:
         frames.write(rows, folder / f"part-{number:04d}.parquet", frames.VERDICTS)
     counts = np.bincount(judged.status.ravel(), minlength=len(roles.STATUSES)).tolist()
     rule = plan.study.verify.sequential
-    n_grid = n_pairs(plan.held_out, len(plan.predicates))
+    n_grid = plan.n_pairs
     counts[roles.ABSENT] -= judged.status.size - n_grid
     return {
         "n_verdicts": dict(zip(roles.STATUSES, counts, strict=True)),

@@ -273,6 +273,13 @@ def test_what_an_engine_cannot_find_is_documented(engine: str, page: str) -> Non
         assert limit in words, limit
 
 
+@pytest.mark.parametrize("engine", ["tasks.engines.embedded", "tasks.engines.llm"])
+def test_what_an_engine_cannot_see_is_documented(engine: str) -> None:
+    words = " ".join(_on("pictures.md").split())
+    for limit in importlib.import_module(engine).CANNOT_SEE:
+        assert limit in words, limit
+
+
 def test_no_page_is_unfinished() -> None:
     for file in pages.FILES:
         assert "@@" not in file.read_text(encoding="utf-8"), pages.named(file)

@@ -25,6 +25,7 @@ ASKED = (
     ("model_pair", "llm"),
     ("directions", "embedded"),
     ("explanations", "embedded"),
+    ("directions", "llm"),
     *(
         (kind, engine)
         for kind in ("timeline", "classes", "clusters")

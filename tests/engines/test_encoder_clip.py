@@ -13,7 +13,7 @@ from tasks.engines.encoders import encoder
 from tasks.engines.encoders.clip import ClipEncoder
 from tasks.errors import EngineError
 from tasks.study import Study
-from tests.tiny_clip import WINDOW, save_tiny_clip
+from tests.tiny_clip import WINDOW, save_tiny_clip, save_tiny_siglip
 
 LONG = "a long caption about a harbour and its many boats"
 TEXTS = [
@@ -195,3 +195,34 @@ def test_another_models_tokeniser_is_an_error(changed: Callable[..., Path]) -> N
     """Without an end of text that the model knows, all texts would have one vector."""
     with pytest.raises(EngineError, match="tokeniser is another model's"):
         opened(changed(eos_token_id=3))
+
+
+@pytest.fixture(scope="module")
+def siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_siglip(tmp_path_factory.mktemp("models") / "siglip")
+
+
+def test_siglip_gives_the_projected_vectors_of_the_whole_model(siglip: Path) -> None:
+    import torch
+    from transformers import AutoTokenizer, SiglipModel
+
+    whole, tokenizer = SiglipModel.from_pretrained(siglip), AutoTokenizer.from_pretrained(siglip)
+    ids = tokenizer(TEXTS, padding="max_length", truncation=True, return_tensors="pt")["input_ids"]
+    assert ids.shape == (len(TEXTS), WINDOW)
+    with torch.inference_mode():
+        wanted = whole.eval().get_text_features(input_ids=ids).pooler_output.numpy()
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    model = opened(siglip)
+    rows = model.encode(TEXTS)
+    assert isinstance(model, ClipEncoder)
+    np.testing.assert_allclose(rows, wanted, atol=1e-5)
+    assert np.abs(rows[0] - rows[8]).max() > 1e-3  # or all that was compared would be alike
+    assert model.n_truncated == sum(len(text) >= WINDOW for text in set(TEXTS))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_vector_of_siglip_depends_on_its_text_alone(siglip: Path, precision: str) -> None:
+    model = opened(siglip, precision)
+    together = model.encode(TEXTS)
+    assert (np.concatenate([model.encode([text]) for text in TEXTS]) == together).all()
+    assert (model.encode([*(f"{i} dogs" for i in range(70)), *TEXTS])[70:] == together).all()

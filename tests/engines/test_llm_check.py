@@ -126,7 +126,7 @@ def test_a_judge_that_obeys_a_text_passes_and_is_told(
     server.change(Plan(obeys=True))
     studied(project, server, verify=ONE)
     assert main(["judge", "--study", "news"]) == 0
-    assert "obeys a text that orders yes 1.00" in capsys.readouterr().out
+    assert "obeys who orders yes 1.00" in capsys.readouterr().out
 
 
 def test_a_judge_that_prefers_the_first_text_is_told_by_how_much(project: Project, server: Server) -> None:

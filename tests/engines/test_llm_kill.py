@@ -28,10 +28,12 @@ BLOCKS = {
 }
 
 
-def started(project: Project, answers: Path, stage: str = "verify") -> subprocess.Popen[str]:
+def started(
+    project: Project, answers: Path, stage: str = "verify", study: str = "news"
+) -> subprocess.Popen[str]:
     """`python -m tasks verify`, or another stage, as a user starts it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tasks", stage, "--study", "news"],
+        [sys.executable, "-m", "tasks", stage, "--study", study],
         cwd=project.folder,
         env={**os.environ, "NATSTAT_ANSWERS": str(answers), "PYTHONPATH": str(REPO)},
         stdout=subprocess.PIPE,

@@ -207,6 +207,25 @@ def test_calls_on_a_text_share_its_predicates_evenly(n: int, most: int, sizes: l
     assert [len(pack.items) for pack in group] == sizes
 
 
+@pytest.mark.parametrize(
+    ("together", "verify", "n_calls"),
+    [(1, {}, 13), (5, {}, 4), (1, {"predicates_per_call": 1, "texts_per_call": 3}, 12)],
+    ids=["alone", "several", "texts"],
+)
+def test_pairs_that_are_wanted_are_asked_once_in_as_few_calls_as_they_fit_in(
+    together: int, verify: dict[str, Any], n_calls: int
+) -> None:
+    """12, 1 and 0 of 12 predicates are wanted of three texts."""
+    many, texts = [predicate(f'"{i}"') for i in range(12)], corpus(TEXTS[:3])
+    wanted = np.zeros((3, 12), dtype=bool)
+    wanted[0], wanted[1, 5] = True, True
+    packs = packing.one_text(study(NOWHERE, verify), many, texts, together, wanted)
+    groups = [list(group) for group in packs.each]
+    pairs = [(item.row, item.column) for group in groups for pack in group for item in pack.items]
+    assert sorted(pairs) == [tuple(one) for one in np.argwhere(wanted).tolist()]
+    assert sum(map(len, groups)) == packs.n_calls == n_calls
+
+
 def test_texts_share_a_call_evenly() -> None:
     texts = corpus(tuple(f"text {i}" for i in range(152)))
     verify = {"predicates_per_call": 1, "texts_per_call": 75}

@@ -123,11 +123,9 @@ def test_a_judge_that_sees_has_another_name_than_one_that_reads(project: Project
 def test_cost_counts_the_pixels_that_are_sent_with_each_call(project: Project, server: Server) -> None:
     one = study(server.url, {"predicates_per_call": 1})
     texts = collected(project, one, ("", "", ""))
-    small = loads.judging(one, 3, texts)
-    folder = paths.output(one.name, "collect")
-    facts = media.facts(one.name).with_columns(width=pl.lit(1536), height=pl.lit(1536))
-    frames.write(facts, folder / media.PICTURES, frames.PICTURES)
-    large = loads.judging(one, 3, texts)
+    small = loads.judging(one, 3, texts.with_columns(width=pl.lit(30), height=pl.lit(20)))
+    large = loads.judging(one, 3, texts.with_columns(width=pl.lit(1536), height=pl.lit(1536)))
     assert (small.n_calls, large.n_calls) == (9, 9)
     assert large.tokens[0] - small.tokens[0] == 9 * (753 - 1)  # 768 x 768 pixels are sent, and 30 x 20
+    assert loads.judging(one, 3, texts).tokens == large.tokens, "of which no size is known"
     assert not server.calls

@@ -1,6 +1,8 @@
 """What sees pictures: EfficientNet-Lite0, CLIP's picture tower, and the space in which they meet texts."""
 
 import io
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from tasks.engines.encoders import encoder
 from tasks.engines.encoders.pictures import clip, lite, space
 from tasks.engines.encoders.pictures import encoder as pictures
 from tasks.errors import EngineError
-from tests.tiny_clip import save_tiny_clip
+from tests.tiny_clip import save_tiny_clip, save_tiny_siglip
 
 NETWORK = lite.loaded(lite.SMALL_SIDE)
 
@@ -148,14 +150,52 @@ def test_the_picture_tower_agrees_with_transformers(tmp_path: Path) -> None:
     assert tower.encode(pixels) == pytest.approx(wanted, abs=1e-5)
 
 
+def test_the_picture_tower_of_siglip_agrees_with_transformers(tmp_path: Path) -> None:
+    import torch
+    from transformers import SiglipModel
+
+    tower = clip.loaded(str(save_tiny_siglip(tmp_path)), "")
+    assert (tower.dim, tower.side, tower.resample) == (16, 8, clip.BICUBIC)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    levels = torch.tensor((pixels / 127.5 - 1).transpose(0, 3, 1, 2), dtype=torch.float32)
+    with torch.inference_mode():
+        wanted = SiglipModel.from_pretrained(tmp_path).eval().get_image_features(levels).pooler_output.numpy()
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    assert tower.encode(pixels) == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.parametrize("save", [save_tiny_clip, save_tiny_siglip])
+def test_a_picture_is_shown_as_the_folder_says_and_whole(
+    save: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    plain = clip.loaded(str(save(tmp_path / "plain")), "")
+    told = {"image_mean": [0.1] * 3, "image_std": [0.4] * 3, "resample": 0, "do_center_crop": True}
+    (save(tmp_path / "told") / "preprocessor_config.json").write_text(json.dumps(told))
+    other = clip.loaded(str(tmp_path / "told"), "")
+    assert (other.resample, plain.resample) == (0, clip.BICUBIC) and other.name != plain.name
+    wide = np.zeros((8, 80, 3), dtype=np.uint8)
+    wide[:, 70:] = 255  # what a crop would cut off
+    seen, cropped = pictures.encoded(other, [png(wide), png(wide[:, 36:44])])
+    pixels = np.asarray(Image.fromarray(wide).resize((8, 8), Image.Resampling.NEAREST))
+    again = np.repeat(pixels[None], pictures.BATCH, axis=0)
+    assert seen == pytest.approx(other.encode(again)[0], abs=1e-6)
+    assert seen @ cropped < 0.9999
+
+
 def test_a_model_of_texts_alone_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="picture tower"):
         clip.loaded(str(tmp_path), "")
+    folder = save_tiny_clip(tmp_path / "clip")
+    told = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(told["text_config"]))
+    with pytest.raises(EngineError, match=r"wanted a model with a picture tower in \S+, it has none. Name "):
+        clip.loaded(str(folder), "")
 
 
 def test_which_network_goes_with_an_encoder_of_texts(tmp_path: Path) -> None:
     folder = save_tiny_clip(tmp_path / "clip")
     assert encoder.clip_place(str(folder)) == (str(folder), "")
+    assert encoder.clip_place(str(save_tiny_siglip(tmp_path / "siglip"))) == (str(tmp_path / "siglip"), "")
     assert encoder.clip_place("bundled") is None
     assert encoder.clip_place("openai:text-embedding-3-small") is None
 

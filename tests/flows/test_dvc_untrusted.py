@@ -19,9 +19,10 @@ def test_no_command_of_dvc_yaml_holds_a_value() -> None:
     assert len(commands) == 9 and not [command for command in commands if "$" in command]
 
 
-def test_what_dvc_watches_for_nobodys_labels_is_not_empty() -> None:
-    """It would warn of it for each study and stage that reads labels."""
-    assert (REPO / "data/labels" / NOBODY).stat().st_size > 0
+@pytest.mark.parametrize("folder", ["data/labels", "data"])
+def test_what_dvc_watches_in_place_of_nothing_is_not_empty(folder: str) -> None:
+    """It would warn of it for each study and stage that reads labels, or may rest on another study."""
+    assert (REPO / folder / NOBODY).stat().st_size > 0
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ def test_a_real_experiment_keeps_quoted_labels(tmp_path: Path, monkeypatch: pyte
     pl.DataFrame(rows).write_csv(tmp_path / "news.csv")
     collect = {"group": "year", "a": "OFF", "b": "2019-01-01"}
     project.params(news={**PAIR_STUDY, "data": "news.csv", "collect": collect, "embed": None})
-    (tmp_path / ".gitignore").write_text("/data/*\n!/data/labels/\n", encoding="utf-8")
+    (tmp_path / ".gitignore").write_text("/data/*\n!/data/.gitkeep\n!/data/labels/\n", encoding="utf-8")
     for arguments in (["add", "-A"], ["commit", "-q", "-m", "start"]):
         subprocess.run(["git", *arguments], check=True, env=environment())
     said = dvc(

@@ -309,8 +309,8 @@ def run_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def written(name: str) -> str:
-    return (paths.output("news", "report") / name).read_text(encoding="utf-8")
+def written(name: str, study: str = "news") -> str:
+    return (paths.output(study, "report") / name).read_text(encoding="utf-8")
 
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

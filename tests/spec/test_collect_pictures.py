@@ -10,9 +10,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from PIL import Image
 
 from tasks import paths
 from tasks.collect import stage as collect
+from tasks.commands.check import lines as check_lines
+from tasks.commands.check import preview
 from tasks.errors import CorpusError, SourceError, StoreError
 from tasks.store import frames, media
 from tasks.store.sources import places
@@ -121,7 +124,7 @@ def test_a_zip_is_a_folder_that_is_never_unpacked(project: Project, seen: Path) 
 def test_globs_and_single_files_are_pictures(project: Project, seen: Path) -> None:
     found = collect.collected(study(project, {"a": {"path": "a/*.png"}, "b": {"path": "b/*"}}))
     assert set(found.texts["media"]) == hashes_of(seen)
-    with pytest.raises(CorpusError, match=r"wanted at least 5 texts of each group"):
+    with pytest.raises(CorpusError, match=r"wanted at least 5 pictures of each group"):
         collect.collected(study(project, {"a": {"path": "a/0001.png"}, "b": {"path": "b"}}))
 
 
@@ -259,10 +262,11 @@ def test_random_halves_keep_copies_together(project: Project, seen: Path) -> Non
     assert min(found.manifest["texts"].values()) > 10
 
 
-def test_texts_beside_pictures_are_read_as_before(project: Project, seen: Path) -> None:
+def test_pictures_are_not_compared_with_texts(project: Project, seen: Path) -> None:
+    for number, file in enumerate(sorted((seen / "b").iterdir())):
+        file.unlink()
+        file.with_suffix(".txt").write_text(f"a text of its own, number {number}")
     with pytest.raises(SourceError, match="pictures in a and b, or texts in both"):
-        for number in range(20):
-            (seen / "b" / f"{number}.txt").write_text(f"a text of its own, number {number}")
         collect.collected(study(project))
 
 
@@ -332,3 +336,51 @@ def test_bytes_are_never_all_held(project: Project, form: str) -> None:
     )
     assert n_mb > 140
     assert int(done.stdout.split()[-1]) < 0.6 * n_mb
+
+
+@pytest.mark.parametrize("path", [None, "a", "a/*"])
+def test_pictures_and_tables_of_one_folder_are_never_mixed(
+    project: Project, seen: Path, path: str | None
+) -> None:
+    (seen / "a" / "said.csv").write_text("text\nhello\n")
+    (seen / "a" / "Thumbs.db").write_bytes(b"")
+    (seen / "README.md").write_text("about")
+    of = {"a": {"path": path}, "b": {"path": "b"}} if path else {"group": "folder", "a": "a", "b": "b"}
+    with pytest.raises(SourceError, match=r"holds pictures and files of other formats .*a/said\.csv") as told:
+        collect.collected(study(project, of))
+    assert 'path: "**/*.png"' in str(told.value)
+    for written in ("**/*.png", "a/*.png"):
+        found = collect.collected(study(project, {"a": {"path": written}, "b": {"path": "b"}}))
+        assert set(found.texts.filter(group="A")["media"]) >= hashes_of(seen / "a") - hashes_of(seen / "b")
+
+
+def test_what_systems_leave_is_no_table(project: Project, seen: Path) -> None:
+    (seen / "a" / "Thumbs.db").write_bytes(b"")
+    assert collect.collected(study(project)).manifest["texts"] == {"A": N, "B": N}
+
+
+def test_near_copies_and_sizes_are_told_by_path(project: Project, seen: Path) -> None:
+    half = Image.open(seen / "a" / "0001.png").resize((32, 32))
+    for number in range(8):
+        stored_half = stored(half, "WEBP", quality=90 - number)
+        (seen / "a" / f"half {number}.webp").write_bytes(stored_half)
+    found = preview(study(project))
+    said = "\n".join(check_lines(found))
+    assert found["near_duplicates"]["largest"] > 4
+    assert found["pictures"]["formats"] == {"png": 2 * N, "webp": 8}
+    assert found["pictures"]["width"] == {"least": 32, "median": 64.0, "most": 64}
+    assert f"pictures: {2 * N} png, 8 webp" in said
+    assert "32 to 64 (median 64) x 32 to 64 (median 64)" in said
+    assert not found["unread"] and "encoder" not in said
+    # Which half a family falls into is drawn; examples are of the exploration half.
+    examples = [one for family in found["near_duplicates"]["examples"] for one in family["texts"]]
+    assert all(one.startswith("a/") for one in examples) and bool(examples) == ("like" in said)
+
+
+def test_groups_that_are_stored_differently_are_a_warning(project: Project, seen: Path) -> None:
+    assert not collect.collected(study(project)).manifest["warnings"]
+    for file in sorted((seen / "b").iterdir()):
+        file.write_bytes(stored(Image.open(file).resize((80, 64)), "JPEG"))
+    warnings = collect.collected(study(project)).manifest["warnings"]
+    assert any("stored in another format: " in one for one in warnings)
+    assert any("of another size: 64 x 64 pixels is 100% of a and 0% of b" in one for one in warnings)

@@ -11,7 +11,7 @@ from tasks.__main__ import main
 from tests.conftest import Project
 from tests.planted_units import save_units, study
 
-PARAMS, SOURCE = 10, 11
+PARAMS, SOURCE, CORPUS = 10, 11, 12
 Change = Callable[[Project], dict[str, Any]]
 
 
@@ -54,6 +54,24 @@ def nan(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(p0=pl.when(pl.col("id") == "input 3").then(float("nan")).otherwise("p0"))
 
 
+def also(which: str) -> Change:
+    """The same corpus once more, or with activations of other units."""
+
+    def write(project: Project) -> dict[str, Any]:
+        rows = pl.read_parquet(project.folder / "inputs" / FILE)
+        if which == "other":
+            rows = rows.rename({"p0": "q0"})
+        rows.write_parquet(project.folder / "inputs" / "also.parquet")
+        return {
+            "directions": {
+                "activations": FILE,
+                "also_on": {"path": "texts.parquet", "activations": "also.parquet"},
+            }
+        }
+
+    return write
+
+
 FILE = "activations.parquet"
 CASES: dict[str, tuple[Change, int, str]] = {
     "no activations": (params(), PARAMS, "activations: FILE"),
@@ -66,8 +84,18 @@ CASES: dict[str, tuple[Change, int, str]] = {
     "too many units": (params(activations=FILE, most_units=2), SOURCE, "at most 2 units"),
     "unknown id column": (params(activations=FILE, id="key"), SOURCE, "key"),
     "groups": (keys(collect={"path": "texts.parquet", "group": "random"}), PARAMS, "one pile of texts"),
-    "language model": (keys(engine="llm", llm={"model": "x"}), PARAMS, "engine: embedded"),
+    "recorded verdicts": (keys(engine="replay", verdicts="v.csv"), PARAMS, "engine: embedded"),
+    "language model with a bank": (
+        keys(engine="llm", llm={"model": "x"}, directions={"target": "bundled", "bank": "bank.txt"}),
+        PARAMS,
+        "engine: embedded",
+    ),
     "own sentences": (keys(propose={"also": ["mentions x"]}), PARAMS, "no propose.also"),
+    "another corpus without activations": (
+        params(activations=FILE, also_on={"path": "texts.parquet"}), PARAMS, "directions.also_on as well",
+    ),
+    "another corpus with other units": (also("other"), SOURCE, "wanted units of the file, got 'p0'"),
+    "another corpus that is this one": (also("same"), CORPUS, "no text of its own"),
     "sequential": (keys(verify={"plan": "sequential"}), PARAMS, "plan: fixed"),
     "data is a file": (keys(data="inputs/texts.parquet", collect={}), SOURCE, "a folder"),
     "an id is missing": (table(lambda rows: rows[1:]), SOURCE, "1 of 200 ids"),
@@ -83,7 +111,7 @@ CASES: dict[str, tuple[Change, int, str]] = {
         arrays(ids=np.array([{}], dtype=object), activations=np.ones((1, 1))), SOURCE, "cannot be read",
     ),
     "no archive": (text_file("a.npz", "no"), SOURCE, "cannot be read"),
-    "unknown format": (text_file("a.txt", "1 2"), SOURCE, "a .parquet, .csv or .npz file"),
+    "unknown format": (text_file("a.txt", "1 2"), SOURCE, "a .parquet, .csv, .npz or .npy file"),
 }  # fmt: skip
 
 

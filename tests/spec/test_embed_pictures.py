@@ -1,7 +1,7 @@
 """Embed on pictures: each is seen once, and put among texts by captions of the exploration half."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
     encoded = pictures.encoded
 
-    def counted(network: Any, files: Sequence[bytes]) -> np.ndarray:
-        calls.append(len(files))
-        return encoded(network, files)
+    def counted(network: Any, files: Iterable[bytes]) -> np.ndarray:
+        rows = encoded(network, files)
+        calls.append(len(rows))
+        return rows
 
     monkeypatch.setattr(pictures, "encoded", counted)
     return calls

@@ -355,5 +355,8 @@ def test_a_kind_with_a_model_is_taken_where_it_is_asked_for(
         "score",
     )
     assert main(["check", "--study", "my-reviews"]) == 0
+    assert main(["new", "letters.csv", "--name", "units", "--kind", "directions", "--yes"]) == 0
+    read = study.load("units")
+    assert (read.collect.text, load_kind("directions").params(read).target) == ("body", "bundled")
     assert main(["new", "letters.csv", "--name", "other", "--kind", "cluster", "--yes"]) == 10
     assert "did you mean `clusters`" in capsys.readouterr().err

@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("PIL")
 
 from tasks.engines.contrast import Contrast, significant
-from tasks.engines.embedded import definitions, picture_forms, pictures, select
+from tasks.engines.embedded import definitions, picture_forms, pictures, proposing, select
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.judging import EmbeddedJudge
+from tasks.engines.pictures import wording
 from tasks.engines.pictures.measures import NAMES
 from tasks.engines.roles import unfrozen
 from tasks.errors import EngineError
@@ -80,7 +81,7 @@ def test_a_class_that_more_pictures_of_a_show_is_a_proxy(
     classes = np.full((N, 3), 0.01, dtype=np.float32)
     classes[:, 1] = np.where(contrast.in_a, 0.6, 0.05)
     (found,) = pictures.harvest("shows", contrast, seen_of({}, classes), 0.02).candidates
-    assert found.phrase == "shows sunglasses (probability over 0.1)"
+    assert found.phrase == "shows something like sunglasses (class probability over 10 %)"
     assert found.grade == "proxy"
     assert found.effect == pytest.approx(1)
     assert found.definition == {"kind": "class", "index": 1, "name": "sunglasses", "more_than": 0.1}
@@ -189,6 +190,25 @@ def test_pictures_are_judged_by_their_hash_and_their_row(judged: pl.DataFrame) -
     assert strength == pytest.approx(np.array([[0.5, -0.5, 0.7], [1.0, -1.0, 0.1]]))
 
 
+def test_a_space_without_classes_names_pictures_by_what_lies_nearest(
+    judged: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data" / "s" / "2_embeddings" / "classes.npy").unlink()
+    monkeypatch.setattr(wording, "names", lambda: ("ostrich", "sunglasses", "pole"))
+    study = SimpleNamespace(
+        name="s", score=SimpleNamespace(min_effect=0.02), collect=SimpleNamespace(a_name=None, b_name=None)
+    )
+    monkeypatch.setattr(proposing.names, "of_groups", lambda study: frozenset())
+    encoder: Any = SimpleNamespace(name="clip", encode=lambda names: np.eye(3)[: len(names)])
+    texts = judged.with_columns(group=pl.Series(["A", "B", "B"]), document_id=pl.col("text_id"))
+    seen = np.array([[0.1, 0.9, 0.2], [0.8, 0.1, 0.3], [0.2, 0.1, 0.9]])
+    look = proposing._Look(study, texts, seen, encoder)  # type: ignore[arg-type]
+    assert [said.split(", ")[0] for said in look._described] == ["sunglasses", "ostrich", "pole"]
+    # Without an encoder nothing is known of them but how they look.
+    blind = proposing._Look(study, texts, seen[:, :0], None)  # type: ignore[arg-type]
+    assert blind._described == []
+
+
 def test_a_picture_without_measures_is_an_error(judged: pl.DataFrame) -> None:
     lost = judged.with_columns(media=pl.lit("m9"))
     predicates = of({"kind": "measure", "measure": "lightness", "more_than": 0.5})
@@ -225,6 +245,10 @@ def test_natural_cuts_are_read_back(name: str, side: str, cut: float, said: str)
             "shows sunglasses (probability over 0.5)",
             {"kind": "class", "index": 1, "name": "sunglasses", "more_than": 0.5},
         ),
+        (
+            "shows something like an ostrich (class probability over 2.5 %)",
+            {"kind": "class", "index": 0, "name": "ostrich", "more_than": 0.025},
+        ),
     ],
 )
 def test_own_sentences_about_pictures(
@@ -232,6 +256,16 @@ def test_own_sentences_about_pictures(
 ) -> None:
     monkeypatch.setattr(pictures, "class_names", lambda: ("ostrich", "sunglasses"))
     assert picture_forms.part_of(sentence) == part
+
+
+@pytest.mark.parametrize("least", [0.02, 0.1, 0.137, 0.5, 0.9])
+def test_own_sentences_about_classes_are_read_back(least: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "class_names", lambda: ("ostrich", "sunglasses"))
+    definition = {"kind": "class", "index": 0, "name": "ostrich", "more_than": least}
+    said = pictures.phrase(definition)
+    assert picture_forms.part_of(said) == definition
+    # What is less likely than all else together is not said to be there.
+    assert said.startswith("shows an ostrich") == (least >= 0.5)
 
 
 def test_what_is_no_class_is_a_topic(monkeypatch: pytest.MonkeyPatch) -> None:

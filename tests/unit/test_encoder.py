@@ -1,6 +1,8 @@
 """Texts -> unit vectors: what an encoder promises, on the bundled model and on a tiny one made here."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,12 +75,33 @@ def tiny_with(tiny: Path, tmp_path: Path) -> Callable[[float], Path]:
 
 
 def test_vectors_are_those_of_the_model_itself(bundled: Any) -> None:
-    plain = bundled._model.encode(TEXTS)
+    from sentence_transformers import SentenceTransformer
+
+    plain = SentenceTransformer(encoder._place("bundled"), device="cpu").encode(TEXTS)
     vectors = bundled.encode(TEXTS)
     assert vectors.dtype == np.float32
     assert vectors.shape == (len(TEXTS), 384) == (len(TEXTS), bundled.dim)
     np.testing.assert_allclose(vectors, plain, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_bundled_model_read_lightly_is_the_same_to_the_bit(precision: str) -> None:
+    """By name too, so that vectors cached under it stay right."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(encoder._place("bundled"), device="cpu")
+    whole = encoder_sentence.SentenceEncoder(model, "bundled", precision, 64)
+    light = encoder.load(study(precision=precision))
+    texts = [
+        *TEXTS,
+        " \n",
+        "[MASK] of a [SEP]\x00",
+        "naïve Ωμέγα 😀 日本語",
+        *(f"rain {'again ' * n}" for n in range(40)),
+    ]
+    assert (light.encode(texts) == whole.encode(texts)).all()
+    assert light.name == whole.name
 
 
 def test_a_vector_depends_on_its_text_alone(bundled: Any) -> None:
@@ -292,3 +315,15 @@ def test_weights_in_a_pickle_of_numbers_are_read(tiny: Path, tmp_path: Path) -> 
     (folder / "model.safetensors").unlink()
     plain, pickled = encoder.load(study(str(tiny))), encoder.load(study(str(folder)))
     assert (pickled.encode(TEXTS) == plain.encode(TEXTS)).all()
+
+
+def test_the_bundled_model_needs_neither_sentence_transformers_nor_transformers() -> None:
+    """They take more memory than the model."""
+    asked = """
+import sys
+from tests.unit.test_encoder import encoder, study
+encoder.open_named("bundled", study()).encode(["rain"])
+assert not {"sentence_transformers", "transformers"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.engines.encoders import encoder
+from tasks.engines.encoders.encoder import opened
 from tasks.engines.encoders.parts import Decomposed, Parts, part_names
 from tasks.errors import EngineError
 from tests.tiny_encoder import save_tiny_encoder
@@ -20,15 +20,9 @@ TEXTS = [
 ]
 
 
-def opened(place: str) -> Any:
-    from sentence_transformers import SentenceTransformer
-
-    return SentenceTransformer(place, device="cpu")
-
-
 @pytest.fixture(scope="module")
 def bundled() -> Any:
-    return opened(encoder._place("bundled"))
+    return opened("bundled")
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,33 @@ def test_meaning(fault: Fault, meaning: Meaning) -> None:
     assert faults.meaning(fault) is meaning
 
 
+@pytest.mark.parametrize(
+    ("fault", "is_blind"),
+    [
+        (Fault("Invalid content type. image_url is only supported by certain models.", 400), True),
+        (Fault("qwen2.5-1.5b is not a multimodal model", 400), True),
+        (Fault("At most 0 image(s) may be provided in one prompt.", 400), True),
+        (Fault("messages[1]: unknown variant `image_url`, expected `text`", 422), True),
+        (Fault("content: Input should be a valid string", 422), True),
+        (Fault("No endpoints found that support image input", 404), True),
+        (Fault("image input is not supported - hint: you may need to provide the mmproj", 500), True),
+        (Fault("image input is not supported"), False),
+        (Fault("your key allows no image input", 401), False),
+        (Fault("this image is not allowed by our content policy", 400), False),
+        (Fault("images are not supported beyond the maximum context length is 8192", 400), False),
+        (Fault("slow down: image input is supported once a second", 429), False),
+        (Fault("string too long in messages[1].content", 400), False),
+        (Fault("response_format is not supported", 400), False),
+        (Fault("could not decode the image", 400), False),
+        (Fault("", 500), False),
+    ],
+)
+def test_a_model_that_takes_no_pictures_is_told_from_one_that_minds_a_picture(
+    fault: Fault, is_blind: bool
+) -> None:
+    assert faults.is_blind(fault) is is_blind
+
+
 def test_pauses_grow_and_never_undercut_the_server() -> None:
     plain, told = Fault("", 500), Fault("", 429, wait_s=2.0)
     for failures, longest in ((1, 0.5), (2, 1.0), (4, 4.0), (10, 30.0), (1000, 30.0)):

@@ -27,7 +27,7 @@ def test_texts_and_predicates_are_crossed(size: int) -> None:
 
 
 def test_of_two_texts_one_holds_the_sentence_each_as_often() -> None:
-    sheet = Planter(TEXTS, 0, 4).planted(0, 4, paired=True)
+    sheet = Planter(TEXTS, 0, 4, paired=True).planted(0, 4)
     assert sheet.texts["group"].to_list() == ["A", "B"] * 4
     assert (sheet.truth[::2] == ~sheet.truth[1::2]).all()
     assert (sheet.truth[::2].sum(axis=0) == 2).all() and (sheet.truth[::2].sum(axis=1) == 2).all()

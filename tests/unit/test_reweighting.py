@@ -50,7 +50,7 @@ def test_pairs_of_one_kind_alone_are_refused(every: bool) -> None:
 
 def test_failures_are_repaired_on_words_that_were_not_fitted_on() -> None:
     """The benchmark on few pairs; roles, which only the order of words tells, stay as they were."""
-    model = encoder._open(encoder._place("bundled"), "bundled")
+    model = encoder.opened("bundled")
     found = directions.measured(model, n_pairs=40, n_draws=5)
     assert found["identity_error"] < 1e-12
     assert min(found["head_rank_r"].values()) >= 0.8

@@ -29,6 +29,16 @@ CANNOT_FIND = (
     "the size of a difference in meaning: a proxy or theme gives its direction",
 )
 """What this engine cannot find: for the README and every report."""
+CANNOT_SEE = (
+    "people, and what they do or feel: the network that sees has no class for them",
+    "how many things there are, and where one stands to another",
+    "what is written in a picture, unless its caption says so",
+    "what a drawing or screenshot shows: the network was trained on photographs",
+    "whether a class that is shown is there or only resembles what is: a proxy is to be looked at",
+    "how a picture looks beyond a list of measures: composition, style, quality",
+    "the size of a difference in meaning: a proxy or theme gives its direction",
+)
+"""What it cannot find in pictures."""
 NOTHING = "Give it more texts or other propose.families."
 """What to do where nothing was proposed."""
 

@@ -77,10 +77,11 @@ _TONE = re.compile(
 _TOPIC = re.compile(
     r"(?:is|talks|speaks|writes) (?:mainly |mostly )?about (?P<about>.+)|"
     r"(?:discusses|deals with) (?P<deals>.+)|"
-    r"(?:leans towards|is on) the (?:topic|subject)(?: of)? (?P<topic>.+)|resembles texts about (?P<like>.+)",
+    r"(?:leans towards|is on) the (?:topic|subject)(?: of)? (?P<topic>.+)|"
+    r"resembles (?:texts about|pictures of) (?P<like>.+)",
     re.I,
 )
-_SUCH_AS = re.compile(r'resembles texts such as "(?P<text>.+)"', re.I)
+_SUCH_AS = re.compile(r'resembles (?:texts|pictures) such as "(?P<text>.+)"', re.I)
 NUMBER = r"(?P<number>\d(?:[\d.,]*\d)?)"
 """A number in a sentence, as a group of that name."""
 _WRITTEN_NUMBER = re.compile(r"(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?")

@@ -19,7 +19,9 @@ FORMS = (
 LEAST = 0.1
 """Probability over which a class is said to be shown where the user names none."""
 _SHOWS = re.compile(
-    r"(?:shows|depicts|contains) (?P<what>.+?)(?: \(probability over (?P<least>0?\.\d+)\))?", re.I
+    r"(?:shows|depicts|contains) (?:something like )?(?P<what>.+?)"
+    r"(?: \((?:class )?probability over (?P<least>\d*\.?\d+)(?P<percent> ?%)?\))?",
+    re.I,
 )
 
 
@@ -74,6 +76,7 @@ def _shown(sentence: str) -> Part | None:
         # No class of the network's: as near to these words as pictures get.
         return forms.part_of(f"is about {what}")
     least = float(found["least"] or LEAST)
+    least = round(least / 100, 9) if found["percent"] else least
     if not 0 < least < 1:
         raise UnreadError(f"probability over {least:g}: a probability is between 0 and 1")
     return {"kind": "class", "index": index, "name": pictures.class_names()[index], "more_than": least}

@@ -15,15 +15,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 
-from tasks import paths
 from tasks.engines.contrast import Contrast
 from tasks.engines.embedded import words
 from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.style import QUANTILES
+from tasks.engines.pictures import wording
 from tasks.engines.pictures.measures import COLOURS, NAMES
 from tasks.errors import EngineError
 from tasks.records import Grade
-from tasks.store import frames, media
+from tasks.store import media
 from tasks.study import Study
 
 FAMILIES = ("picture", "shows")
@@ -32,6 +32,8 @@ KINDS = ("measure", "class")
 """Of definitions that are of a picture, not of its caption."""
 PROBABILITIES = (0.02, 0.1, 0.5)
 """Thresholds tried for each class: lower ones are met by pictures that only resemble it."""
+SURE = 0.5
+"""From this probability on a class is likelier than all others together, and is said to be shown."""
 DIGITS = 3
 """Digits a threshold is rounded to."""
 GREYISH = 0.01
@@ -134,28 +136,39 @@ class Looks:
         return found
 
     @cached_property
+    def are_captioned(self) -> bool:
+        """Whether most pictures of the study have a caption."""
+        return wording.are_captioned(wording.collected(self.study_name))
+
+    @cached_property
     def classes(self) -> Float[np.ndarray, "text class"] | None:
         """The probability of each class, rows as the texts; None where the encoder tells no classes."""
-        folder = paths.output(self.study_name, "embed")
-        if not (folder / f"{CLASSES}.npy").exists():
-            return None
-        collected = frames.read(paths.output(self.study_name, "collect"), "texts.parquet", frames.TEXTS)
-        row = self.texts.select("text_id").join(
-            collected.select("text_id").with_row_index("row"), on="text_id", how="left", maintain_order="left"
-        )["row"]
-        known: Float[np.ndarray, "text class"] = frames.read_embeddings(folder, collected.height, CLASSES)
-        found: Float[np.ndarray, "text class"] = known[row.to_numpy()]
-        return found
-
-
-CLASSES = "classes"
-"""The file of class probabilities in 2_embeddings."""
+        return wording.classes(self.study_name, self.texts)
 
 
 def looks(study: Study, texts: pl.DataFrame) -> Looks | None:
     """What can be judged of these rows; None where they are texts."""
     has_pictures = "media" in texts.columns and texts["media"].is_not_null().any()
     return Looks(study.name, texts) if has_pictures else None
+
+
+def every_definition(seen: Looks, families: Sequence[str], least: int) -> list[dict[str, Any]]:
+    """All that may be asked of these pictures: measures at all thresholds, and classes that enough show.
+
+    Args:
+        seen: the pictures.
+        families: which of FAMILIES.
+        least: fewest pictures for which a class holds, and for which it does not.
+    """
+    found = _thresholds(seen.measures) if "picture" in families else []
+    if "shows" not in families or seen.classes is None:
+        return found
+    names = class_names()
+    for cut in PROBABILITIES:
+        n = (seen.classes > cut).sum(axis=0)
+        for index in np.flatnonzero((n >= least) & (n <= seen.texts.height - least)).tolist():
+            found.append({"kind": "class", "index": index, "name": names[index], "more_than": cut})
+    return found
 
 
 def harvest(family: str, contrast: Contrast, seen: Looks, min_effect: float) -> Harvest:
@@ -232,7 +245,9 @@ def _thresholds(measures: pl.DataFrame) -> list[dict[str, Any]]:
 def phrase(definition: Mapping[str, Any]) -> str:
     """What the definition says, as a completion of 'the picture ...'."""
     if definition["kind"] == "class":
-        return f"shows {with_article(definition['name'])} (probability over {definition['more_than']:g})"
+        least = definition["more_than"]
+        shows = "shows" if least >= SURE else "shows something like"
+        return f"{shows} {with_article(definition['name'])} (class probability over {100 * least:.6g} %)"
     name, side = definition["measure"], "more_than" if "more_than" in definition else "less_than"
     for measure, of_side, cut, said in NATURAL:
         if (measure, of_side, cut) == (name, side, definition[side]):
@@ -289,6 +304,4 @@ def strength(definition: Mapping[str, Any], seen: Looks) -> Float[np.ndarray, " 
 
 def class_names() -> tuple[str, ...]:
     """Of the 1,000 classes of the bundled network."""
-    from tasks.engines.encoders.pictures import lite
-
-    return lite.names()
+    return wording.names()

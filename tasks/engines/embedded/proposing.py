@@ -26,6 +26,7 @@ from tasks.engines.embedded.candidate import Candidate, Harvest
 from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.rules import Rules
 from tasks.engines.encoders import encoder as encoders
+from tasks.engines.pictures import wording
 from tasks.engines.roles import Encoder, Exploration
 from tasks.errors import EngineError
 from tasks.records import Proposal
@@ -93,6 +94,7 @@ class _Look:
         self._joined = tokens.joined_all(self._texts.to_list())
         said = self._texts.filter(self._texts.str.strip_chars() != "").to_list()
         self._languages, self._n_said = languages.shares(said), len(said)
+        self._described = self._descriptions(study, texts, encoder)
         self._rules, self._group_names = Rules.of(self._languages), names.of_groups(study)
         self._encoder_name = encoder.name if encoder else "none"
         # What it does not read it cannot tell apart, whatever its vectors are.
@@ -109,9 +111,30 @@ class _Look:
     def _counted(self) -> grams.Grams:
         return grams.count(self._joined, words.rarest(self.contrast, self._min_effect), self._rules)
 
+    def _descriptions(self, study: Study, texts: pl.DataFrame, encoder: Encoder | None) -> list[str]:
+        """What stands for the words of pictures of which most have no caption; none of others."""
+        if self._seen is None or self._seen.are_captioned:
+            return []
+        if self._seen.classes is not None:
+            return wording.likeliest(self._seen.classes)
+        if encoder is None:
+            return []
+        # Texts and pictures share a space: what a picture shows is what it is nearer to than others are.
+        names = encoder.encode(list(pictures.class_names())).astype(np.float64)
+        centred = self._embeddings - self._embeddings.mean(axis=0, dtype=np.float64)
+        return wording.likeliest(centred @ (names - names.mean(axis=0)).T)
+
+    @cached_property
+    def _telling(self) -> grams.Grams:
+        """What themes are named by: words of the texts, or of what stands for them."""
+        if not self._described:
+            return self._counted
+        joined = tokens.joined_all(self._described)
+        return grams.count(joined, words.rarest(self.contrast, self._min_effect), Rules.of({"en": 1.0}))
+
     @cached_property
     def _topic_lean(self) -> Float[np.ndarray, " topic"]:
-        return anchored.topic_lean(self.contrast, self._counted)
+        return anchored.topic_lean(self.contrast, self._telling)
 
     @cached_property
     def _anchors(self) -> Float[np.ndarray, "topic dim"]:
@@ -121,7 +144,7 @@ class _Look:
         """What this family brings.
 
         Nothing from the semantic ones without an encoder that reads the texts; from those of pictures nothing
-        of texts, and from those of texts nothing of pictures without captions.
+        of texts, and from those of words, style and tone nothing of pictures without captions.
         """
         contrast, embeddings, encoder = self.contrast, self._embeddings, self._encoder
         if family in pictures.FAMILIES:
@@ -141,7 +164,7 @@ class _Look:
                 *tones,
                 language.harvest(contrast, self._texts.to_list(), tuple(self._languages)),
             ]
-        if encoder is None or not self._n_said:
+        if encoder is None or not (self._n_said if family == "axis" else self._n_said or self._described):
             return []
         if family == "axis":
             lean = tone.lean(contrast, self._joined, self._names)
@@ -163,10 +186,11 @@ class _Look:
         encoder = self._encoder
         if encoder is None:
             return lambda candidate: candidate
-        _, lean = self.contrast.measure(self._counted.held)
+        _, lean = self.contrast.measure(self._telling.held)
         namer = themes.Namer(
-            self.contrast.in_a, self._counted, self._rules, lean, self._topic_lean, self._embeddings,
+            self.contrast.in_a, self._telling, self._rules, lean, self._topic_lean, self._embeddings,
             self._texts.to_list(), self._text_ids, encoder, self._anchors,
+            of_pictures=self._seen is not None, can_quote=not self._described,
         )  # fmt: skip
         return lambda candidate: namer.named(candidate) if candidate.grade == "theme" else candidate
 

@@ -13,8 +13,8 @@ apart, half of the texts giving the words and the other half the fidelity: the c
 belonging to the theme and holding one of these words. Only words count that by themselves lean to the
 group the theme leans to: a theme of A is not named by what B says more often. "is about <topic>" is said only
 where both the words and a topic of the bank agree with the theme; else it "resembles texts about" those
-words, or, where no such words tell it apart, "texts such as" its clearest one: a small theme has no word in
-enough texts to be counted, and yet may be the whole difference.
+words (of pictures: "resembles pictures of"), or, where no such words tell it apart, "texts such as" its
+clearest one: a small theme has no word in enough texts to be counted, and yet may be the whole difference.
 """
 
 import warnings
@@ -128,6 +128,9 @@ class Namer:
     text_ids: Sequence[str]
     encoder: Encoder
     anchors: Float[np.ndarray, "topic dim"]
+    of_pictures: bool = False
+    can_quote: bool = True
+    """Whether a text of its own can stand for a theme."""
     _unnamed: list[Candidate] = field(default_factory=list)
 
     def named(self, candidate: Candidate) -> Candidate | None:
@@ -135,7 +138,7 @@ class Namer:
         member, side = candidate.held, 1.0 if candidate.effect >= 0 else -1.0
         telling, fidelity = self._telling(member, side * self.lean >= LEAST_LEAN)
         if fidelity < LEAST_FIDELITY:
-            if len(self._unnamed) == MAX_UNNAMED:
+            if not self.can_quote or len(self._unnamed) == MAX_UNNAMED:
                 return None
             self._unnamed.append(candidate)
             telling, fidelity = [], 0.0
@@ -146,12 +149,12 @@ class Namer:
         said = [tokens.readable(word) for word in telling]
         if not said:
             quote = self._quoted(member, side, projection)
-            phrase = f'resembles texts such as "{_clipped(self.texts[quote])}"'
+            phrase = f'resembles {rows_named(self.of_pictures)} such as "{_clipped(self.texts[quote])}"'
         elif agrees and fidelity >= NAMED_FIDELITY and tells >= NAMED_AUROC:
             examples = ", ".join(f'"{word}"' for word in said)
             phrase = f"is about {topic} (e.g. {examples})"
         else:
-            phrase = f"resembles texts about {tokens.listed(said)}"
+            phrase = likeness(said, of_pictures=self.of_pictures)
         definition = {
             **candidate.definition, "exemplars": [self.text_ids[i] for i in exemplars],
             "fidelity": round(fidelity, 2), "words": telling, "topic": topic, "topic_auroc": round(tells, 2),
@@ -297,6 +300,16 @@ def is_fresh(
         other for other in ranked.tolist() if f" {name} " in f" {counted.terms[other]} " and other != term
     )
     return not any(inside[other] >= words.SAME_TEXTS * inside[term] for other in longer)
+
+
+def rows_named(of_pictures: bool) -> str:
+    """What the rows are."""
+    return "pictures" if of_pictures else "texts"
+
+
+def likeness(words: Sequence[str], *, of_pictures: bool) -> str:
+    """What is said of texts, or pictures, that lie near to some that these words tell."""
+    return f"resembles {'pictures of' if of_pictures else 'texts about'} {tokens.listed(words)}"
 
 
 def _clipped(text: str) -> str:

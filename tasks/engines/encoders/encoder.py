@@ -16,12 +16,15 @@ from jaxtyping import Float
 from tasks import paths
 from tasks.engines.encoders import api as encoder_api
 from tasks.engines.encoders import clip as encoder_clip
+from tasks.engines.encoders import repaired
+from tasks.engines.encoders.bundled import MiniLM
 from tasks.engines.encoders.sentence import SentenceEncoder
 from tasks.engines.roles import Encoder
 from tasks.errors import EngineError
 from tasks.study import Study
+from tasks.study.params import REPAIRED
 
-__all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named"]
+__all__ = ["NoEncoder", "SentenceEncoder", "load", "open_named", "opened", "quiet"]
 
 _WRITE = "Write `bundled`, the folder of a downloaded model, `openai:MODEL`"
 
@@ -40,7 +43,8 @@ def open_named(name: str, study: Study) -> Encoder:
 
     Args:
         name: `bundled`, `none`, the folder or hub name of a sentence-transformers or CLIP model, or
-            `openai:MODEL` for a model that the server at llm.base_url is asked for.
+            `openai:MODEL` for a model that the server at llm.base_url is asked for, or `repaired:STUDY` for
+            one that a study weighed the parts of.
         study: its precision and batch size, and for a server its llm and spend.
 
     Raises:
@@ -51,6 +55,8 @@ def open_named(name: str, study: Study) -> Encoder:
     if name.startswith(encoder_api.PREFIX):
         # Its dimension is found when it is asked for, which the protocol's plain attribute does not say.
         return cast(Encoder, encoder_api.load(name.removeprefix(encoder_api.PREFIX), study))
+    if repaired.is_repaired(name):
+        return _load_repaired(repaired.read(name), study.embed.batch_size)
     return _load(_place(name), name, study.embed.precision, study.embed.batch_size)
 
 
@@ -60,20 +66,37 @@ def clip_place(name: str) -> tuple[str, str] | None:
     Raises:
         EngineError: the name is a path at which there is no folder.
     """
-    if name in {"bundled", "none"} or name.startswith(encoder_api.PREFIX):
+    if name in {"bundled", "none"} or name.startswith((encoder_api.PREFIX, REPAIRED)):
         return None
     place = _place(name)
-    with _quiet():
+    with quiet():
         part = encoder_clip.subfolder(place)
     return None if part is None else (place, part)
 
 
+def opened(name: str) -> Any:
+    """The model itself, for who looks into it: a new one each time.
+
+    Raises:
+        EngineError: no such model, or it cannot be loaded.
+    """
+    return _open(_place(name), name)
+
+
 @functools.lru_cache(maxsize=2)
 def _load(place: str, name: str, precision: str, batch_size: int) -> Encoder:
+    if name == "bundled":
+        return SentenceEncoder(MiniLM(Path(place), _device()), name, precision, batch_size)
     model, label = _open(place, name), Path(name).name
     if isinstance(model, encoder_clip.TextTower):
         return encoder_clip.ClipEncoder(model, label, precision, batch_size)
     return SentenceEncoder(model, label, precision, batch_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _load_repaired(repair: repaired.Repair, batch_size: int) -> Encoder:
+    model = _open(_place(repair.base), repair.base)
+    return repaired.RepairedEncoder(model, Path(repair.base).name, batch_size, repair)
 
 
 class NoEncoder:
@@ -96,7 +119,7 @@ def _open(place: str, name: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     try:
-        with _quiet():
+        with quiet():
             if (folder := encoder_clip.subfolder(place)) is not None:
                 return encoder_clip.opened(place, folder, _device())
             return SentenceTransformer(place, device=_device(), trust_remote_code=False)
@@ -110,7 +133,7 @@ def _open(place: str, name: str) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars, and no reports of what parts of a model are not used."""
     from transformers.utils import logging
 

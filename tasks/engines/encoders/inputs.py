@@ -126,10 +126,12 @@ class Pictures:
         return sorted(set(items))
 
     def encoded(self, items: list[str], at_once: int) -> Iterator[tuple[list[str], np.ndarray]]:
-        """Hashes and vectors; the bytes of `at_once` pictures are held."""
+        """Hashes, as `ordered` gives them, and vectors; the bytes of a few pictures are held."""
         stored = media.read(self.study_name, items)
-        while part := list(islice(stored, at_once)):
-            yield [name for name, _ in part], pictures.encoded(self.network, [data for _, data in part])
+        for start in range(0, len(items), at_once):
+            part = items[start : start + at_once]
+            data = (data for _, data in islice(stored, len(part)))
+            yield part, pictures.encoded(self.network, data)
 
     def space(self, texts: pl.DataFrame) -> "Placed":
         """Where the study's pictures are put among texts: by captions of the exploration half alone.

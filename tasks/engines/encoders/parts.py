@@ -10,7 +10,7 @@ of layer 3).
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -220,7 +220,7 @@ def _first(came: Any) -> Any:
 
 
 def _pooling(model: Any, name: str) -> str:
-    kinds = [type(module).__name__ for module in model]
+    kinds = [type(module).__name__ for module in (model if isinstance(model, Iterable) else [model])]
     if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise _unlike(name, f"it is {' + '.join(kinds)}")
     mode = str(model[1].pooling_mode)

@@ -52,6 +52,8 @@ class Asked:
     """Most tokens of the answer."""
     about: str = ""
     """Which text it is about, where several calls may be; empty: no other call is."""
+    shows: bool = False
+    """Whether it shows a picture."""
 
     @classmethod
     def of(
@@ -67,7 +69,7 @@ class Asked:
     ) -> "Asked":
         """A chat completion of these messages."""
         write = partial(dialect.body, endpoint, messages, schema, logprobs, pictures)
-        return cls(endpoint, write, (schema is not None, logprobs), lost, limit, about)
+        return cls(endpoint, write, (schema is not None, logprobs), lost, limit, about, bool(pictures))
 
 
 @dataclass
@@ -154,6 +156,8 @@ class Calling:
                 circuit.knows(asked.write, asked.form)
                 called.completion = outcome
                 return called
+            if asked.shows and circuit.works is None and faults.is_blind(outcome):
+                self._end(faults.blind_error(asked.endpoint, outcome))
             meaning = faults.meaning(outcome)
             called.words = outcome.words
             if meaning in {Meaning.COMPLAINT, Meaning.TOO_LONG} and _has_less_room(asked, outcome, called):

@@ -36,6 +36,12 @@ _PROMPT = re.compile(
     r"(\d{1,9}) (?:input tokens|tokens from the input|in the messages|in your prompt)", re.ASCII
 )
 _LONGEST_ANSWER = re.compile(r"at most (\d{1,9}) completion tokens", re.ASCII)
+_SIGHT = r"(?:image|vision|multi-?modal|mmproj)\w*"
+_TAKES = r"(?:support|allow|accept|provide|capab|unknown variant|not a)\w*"
+_WANTS_STRING = r"\bcontent\b.{0,40}\b(?:must|should|expected)\b.{0,30}\bstring\b"
+_BLIND = re.compile(rf"{_SIGHT}\b.*\b{_TAKES}|{_TAKES}\b.*\b{_SIGHT}|{_WANTS_STRING}", re.I | re.S)
+"""What servers say of a picture where the model reads alone, in the words of OpenAI, vLLM, llama.cpp and
+others; some of them with HTTP 404 or 500."""
 _NONE_ANSWERED = 20
 """Texts in a row whose calls may end for a reason of their own before it counts as one of all calls.
 
@@ -181,6 +187,22 @@ def final_error(endpoint: Endpoint, fault: Fault) -> EngineError:
     else:
         hint = "Check the keys under llm in params.yaml."
     return EngineError(said, hint=f"{hint} {GOES_ON}")
+
+
+def is_blind(fault: Fault) -> bool:
+    """Whether a request with a picture failed because it had one, and not because of what it shows."""
+    is_of_request = fault.status is not None and fault.status >= 400 and fault.status not in {401, 403}
+    is_of_content = meaning(fault) in {Meaning.REFUSAL, Meaning.TOO_LONG, Meaning.WAIT}
+    return is_of_request and not is_of_content and bool(_BLIND.search(fault.words))
+
+
+def blind_error(endpoint: Endpoint, fault: Fault) -> EngineError:
+    """The error of a model that cannot be shown pictures."""
+    return EngineError(
+        f"{endpoint.base_url}: model {endpoint.model} takes no pictures: HTTP {fault.status}: {fault.words}",
+        hint="Name a model that sees under llm.judge (and llm.describer, where it has one of its own), or "
+        f"start the server with the model's eyes (llama.cpp: --mmproj). {GOES_ON}",
+    )
 
 
 class Circuit:

@@ -3,13 +3,17 @@
 reading.py     sentences of the user's own
 proposing.py   rounds of samples and hypotheses, rewritten into predicates of one text
   sampling.py   which texts of the exploration half are shown
+  describing.py of pictures: what they show, in words
   wording.py    which sentences can be judged on one text, and which say the same
   ranking.py    the best of them by verdicts on the exploration half
 checking.py    what the judge is worth, before it is trusted
   planting.py   questions with known answers (planted.yaml)
+  drawing.py    the same about pictures: drawn shapes
   marking.py    what the answers say of it
-judging.py     every predicate on every text, two texts against each other, or the gold judge's pairs
+judging.py     every predicate on every text or picture, two texts against each other, or pairs
   packing.py    which of them share a call
+  parts.py      parts that are as even as can be
+  forms.py      in which form they are asked
   asking.py     asks until each has a verdict or was asked in vain
 rating.py      the 0-2 rubric, and novelty measured
 generating.py  new texts from a description
@@ -33,6 +37,17 @@ CANNOT_FIND = (
     "prejudices of the model (a dialect, a name, a language) that differ between the groups",
 )
 """What this engine cannot find: for the README and every report."""
+CANNOT_SEE = (
+    "whether the model judges rightly: its verdicts count as they are until people label a sample",
+    "what it never proposes: hypotheses come from what it was shown and from what it has read",
+    "a difference that no sample of the exploration half shows, above all a rare one",
+    "small things: a picture is made smaller before it is sent",
+    "exact counts, places and sizes, which models that see often get wrong",
+    "a picture, or its caption, that talks its judge into a verdict: only the model can resist",
+    "facts outside the picture: who made it, when, and whether it is real",
+    "prejudices of the model (about faces, places, ways of dress) that differ between the groups",
+)
+"""What it cannot find in pictures."""
 NOTHING = "Name another model under llm.proposer, or say more in goal, propose.about and propose.examples."
 """What to do where nothing was proposed."""
 

@@ -1,9 +1,10 @@
 """Measures a study's judge by questions with known answers, before anything rests on it.
 
 The study's own judge is asked, packed as it will judge, each member of a panel for itself: sixty-four planted
-questions (planting.py), some of them once more in other dress and in another order, texts that were left
-alone, and texts that order their judge about. A judge passes that is better than chance on the planted ones
-and answers enough of them in form (marking.py); all else is told. Docs: decisions/0020.
+questions (planting.py; about pictures, drawing.py), some of them once more in other dress and in another
+order, texts that were left alone, and texts that order their judge about. A judge passes that is better than
+chance on the planted ones and answers enough of them in form (marking.py); all else is told.
+Docs: decisions/0020.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +16,15 @@ import polars as pl
 
 from tasks.engines import roles
 from tasks.engines.gateway import completion
-from tasks.engines.llm import loads, packing
+from tasks.engines.llm import drawing, loads, packing
+from tasks.engines.llm.drawing import Drawer
 from tasks.engines.llm.judging import LlmJudge
 from tasks.engines.llm.loads import Load
 from tasks.engines.llm.marking import LEAST_IN_FORM, Answered, Mark, Marking
 from tasks.engines.llm.planting import Planter, Sheet, bank
 from tasks.errors import JudgeError
 from tasks.records import Call
-from tasks.store import answers, calls, frames
+from tasks.store import answers, calls, frames, media
 from tasks.study import Study
 
 STAGE = "judge"
@@ -114,7 +116,8 @@ def checked(study: Study, texts: pl.DataFrame) -> Check:
 
 def _explored(texts: pl.DataFrame) -> pl.DataFrame:
     """Nothing is planted in an answer that is missing."""
-    return texts.filter(pl.col("half") == "explore", pl.col("text") != "")
+    is_there = pl.lit(value=True) if media.are_pictures(texts) else pl.col("text") != ""
+    return texts.filter(pl.col("half") == "explore", is_there)
 
 
 class _Exam:
@@ -125,18 +128,21 @@ class _Exam:
         shown = study.verify.model_copy(update={"max_chars": room})
         self._study = study.model_copy(update={"verify": shown})
         self._paired = study.verify.form == "two_text"
-        self._together = study.verify.texts_per_call > 1
         self._answers = self._paired and packing.are_answers(texts)
         contexts = texts["context"].to_list() if self._answers else None
-        planter = Planter(texts["text"].to_list(), study.seed, LARGE, contexts)
-        self._per_call = self._sharing(planter.planted(0, LARGE, self._paired))
+        self._sees = media.are_pictures(texts)
+        self._together = study.verify.texts_per_call > 1 and not self._sees
+        planter: Planter | Drawer = (
+            Drawer(study.seed)
+            if self._sees
+            else Planter(texts["text"].to_list(), study.seed, LARGE, contexts, self._paired)
+        )
+        self._per_call = self._sharing(planter.planted(0, LARGE))
         self._size = LARGE if self._per_call > SMALL else SMALL
         # Every order of two texts is a call of its own.
         n_sheets = 1 if self._size == LARGE else 2 if self._paired and self._per_call == 1 else 4
         self._planter = planter.anew(n_sheets * self._size)
-        self._sheets = [
-            self._planter.planted(at * self._size, self._size, self._paired) for at in range(n_sheets)
-        ]
+        self._sheets = [self._planter.planted(at * self._size, self._size) for at in range(n_sheets)]
         self._answered: list[Answered] = []
         self._calls: dict[str, Call] = {}
         self._lots: list[list[str]] = []
@@ -197,7 +203,8 @@ class _Exam:
         rows, columns = (whole, slice(2)) if self._together else (some, whole)
         again = sheet.part(rows, columns, "repeated")
         # A question that stands alone has no ids: a space that means nothing makes it another one.
-        again = replace(again, texts=again.texts.with_columns(pl.col("text") + " "))
+        spaced = again.texts.with_columns(pl.col("text") + " ")
+        again = replace(again, texts=drawing.again(again.texts) if self._sees else spaced)
         turned = [sheet.part(rows, columns, "turned")] if self._per_call > 1 else []
         if self._paired:
             return [again, *turned]
@@ -255,7 +262,8 @@ class _Exam:
         """Share of a judge's answers in which a predicate or a planted sentence comes back."""
         model = self._study.llm.endpoints("judge")[judge].model
         own = [call.request_hash for call in self._calls.values() if call.model == model]
-        said = [part for one in bank() for part in (one.predicate, *one.sentences)]
+        asked = {p.predicate for answered in self._answered for p in answered.sheet.predicates}
+        said = [*asked, *(sentence for one in bank() for sentence in one.sentences)]
         with answers.opened() as store:
             kept = [completion.from_stored(stored) for key in own if (stored := store.get(key))]
         is_echo = [any(part in answer.content for part in said) for answer in kept if answer]

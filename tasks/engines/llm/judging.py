@@ -8,7 +8,7 @@ single pairs.
 import json
 import math
 import re
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -87,11 +87,14 @@ class LlmJudge:
         if not rows.size:
             return roles.Judgements(score, status)
         asked, some = [predicates[int(column)] for column in columns], texts[rows]
-        packs = packing.one_text(self._study, asked, some, self._per_call)
-        each = list(_only(packs.each, wanted[np.ix_(rows, columns)]))
-        found = self._one_by_one(Packs(sum(map(len, each)), len(each), each), some.height, asked)
+        packs = packing.one_text(self._study, asked, some, self._per_call, wanted[np.ix_(rows, columns)])
+        found = self._one_by_one(packs, some.height, asked)
         score[np.ix_(rows, columns)], status[np.ix_(rows, columns)] = found.score, found.status
-        return roles.Judgements(score, status, calls=found.calls)
+        each = None
+        if found.each is not None:
+            each = np.full((len(found.each), *wanted.shape), np.nan)
+            each[:, rows[:, None], columns] = found.each
+        return roles.Judgements(score, status, None, found.calls, each, found.judges)
 
     def strength(
         self,
@@ -251,19 +254,6 @@ class LlmJudge:
             most_tokens=asked.most_tokens,
             pictures=asked.pictures,
         )
-
-
-def _only(
-    groups: Iterable[Sequence[Pack]], wanted: Bool[np.ndarray, "text predicate"]
-) -> Iterator[list[Pack]]:
-    """The packs without the items that are not wanted, as far as any are left."""
-    for group in groups:
-        fewer = [
-            replace(pack, items=tuple(item for item in pack.items if wanted[item.row, item.column]))
-            for pack in group
-        ]
-        if kept := [pack for pack in fewer if pack.items]:
-            yield kept
 
 
 def _probability(first_token: Sequence[tuple[str, float]], word: str) -> float:

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from tasks.engines import roles
 from tasks.engines.gateway import pictures
-from tasks.engines.llm import packing, prompts, rating, sampling, schemas, suggesting, wording
+from tasks.engines.llm import drawing, packing, prompts, rating, sampling, schemas, suggesting, wording
+from tasks.engines.llm.describing import MOST_TOKENS
 from tasks.engines.llm.suggesting import question
 from tasks.records import Predicate
 from tasks.store import media
@@ -55,7 +56,15 @@ class Load:
 def of_texts(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame) -> list[Load]:
     """All that a study of two groups of texts asks for with `engine: llm`, but for its gold judge."""
     explored = texts.filter(pl.col("half") == "explore")
-    proposed = [] if study.propose.only else [*proposing(study, explored, names), *ranking(study, explored)]
+    proposed = (
+        []
+        if study.propose.only
+        else [
+            *describing(study, explored, sampling.sizes(study).rounds + study.propose.error_rounds),
+            *proposing(study, explored, names),
+            *ranking(study, explored),
+        ]
+    )
     return [
         *proposed,
         *reading(study, explored),
@@ -64,18 +73,32 @@ def of_texts(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units:
     ]
 
 
+def describing(study: Study, explored: pl.DataFrame, n_rounds: int) -> list[Load]:
+    """Of pictures: each that a proposer is shown in so many rounds is described once."""
+    if not media.are_pictures(explored):
+        return []
+    n = min(explored.height, n_rounds * 2 * sampling.sizes(study).samples)
+    system, user = prompts.load("propose/describe").render()
+    bytes_in = _bytes(system, user) + BYTES_PER_TOKEN * picture_tokens(explored)
+    bytes_out = MOST_TOKENS * BYTES_PER_ANSWER_TOKEN
+    return [Load("propose", "describer", n, n * bytes_in, n * bytes_out, None)]
+
+
 def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) -> list[Load]:
     """The rounds of hypotheses, a call for each group, and one after each round that mends what is unfit."""
     params, sizes, n = study.propose, sampling.sizes(study), suggesting.per_call(study)
     contrasts = not study.llm.endpoints("proposer")[0].is_small
     samples = shown_bytes(study, explored)
-    told = prompts.lines([{"these texts": names["A"], "other texts": names["B"]}]) if contrasts else ""
+    noun = prompts.noun(study)
+    groups = {f"these {noun}s": names["A"], f"other {noun}s": names["B"]}
+    told = prompts.lines([groups]) if contrasts else ""
     n_rounds = sizes.rounds + (params.error_rounds if sizes.judged else 0)
-    suggested = schemas.hypotheses(n)(hypotheses=[f"The text {SENTENCE}"] * n)
-    answer = {"answer": f"The text {SENTENCE}"}
+    suggested = schemas.hypotheses(n, noun)(hypotheses=[f"The {noun} {SENTENCE}"] * n)
+    answer = {"answer": f"The {noun} {SENTENCE}"}
     rounds = [
         load_of("propose", "proposer", prompts.load("propose/predicates"), suggested, samples, {
             "study": question(study) + told,
+            "noun": noun,
             "n": n,
             "these": "",
             "others": "-" if contrasts else "",
@@ -86,22 +109,25 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
         for done in range(n_rounds)
         for _ in names
     ]  # fmt: skip
-    return [*rounds, *[mending(params.per_round)] * n_rounds]
+    return [*rounds, *[mending(params.per_round, noun)] * n_rounds]
 
 
 def shown_bytes(study: Study, explored: pl.DataFrame) -> float:
     """The texts of a round as lines of data: of both groups, of one for a small model."""
     n, is_small = sampling.sizes(study).samples, study.llm.endpoints("proposer")[0].is_small
     room = max(sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // (2 * n)))
-    return n * (1 if is_small else 2) * (mean_bytes(explored, room) + len('{"text":""}\n'))
+    described = MOST_TOKENS * BYTES_PER_TOKEN if media.are_pictures(explored) else 0
+    text = mean_bytes(explored, room) + len('{"text":""}\n')
+    return n * (1 if is_small else 2) * (text + min(described, room))
 
 
-def mending(n: int) -> Load:
+def mending(n: int, noun: prompts.Noun) -> Load:
     """The call that mends n sentences."""
     ids = [f"s{i}" for i in range(n)]
     lines = prompts.lines({"id": i, "sentence": SENTENCE, "wrong": f"it {wording.COMPARES}"} for i in ids)
-    mended = schemas.rewrites(tuple(ids))(**dict.fromkeys(ids, SENTENCE))
-    return load_of("propose", "proposer", prompts.load("propose/rewrite"), mended, 0, {"sentences": lines})
+    mended = schemas.rewrites(tuple(ids), noun)(**dict.fromkeys(ids, SENTENCE))
+    values: dict[str, object] = {"sentences": lines, "noun": noun}
+    return load_of("propose", "proposer", prompts.load("propose/rewrite"), mended, 0, values)
 
 
 def ranking(study: Study, explored: pl.DataFrame) -> list[Load]:
@@ -146,15 +172,19 @@ def judging(
         bytes_out += weight * sum(_bytes(verdicts(asked)) for asked in measured)
         answer = next((asked.answer for asked in measured), None)
         if media.are_pictures(shard):
-            bytes_in += packs.n_calls * BYTES_PER_TOKEN * _picture_tokens(study)
+            n_pictures = packs.n_calls * (2 if "pair" in shard.columns else 1)
+            bytes_in += n_pictures * BYTES_PER_TOKEN * picture_tokens(shard)
     return Load(stage, role, n_calls, bytes_in, bytes_out, answer)
 
 
-def _picture_tokens(study: Study) -> float:
-    """Of a picture, by the sizes that were collected; of a large one where nothing is."""
-    sizes = media.facts(study.name).select("width", "height").rows()
-    each = [pictures.tokens(width, height) for width, height in sizes]
-    return sum(each) / len(each) if each else pictures.tokens(pictures.SIDE, pictures.SIDE)
+def picture_tokens(texts: pl.DataFrame) -> float:
+    """Of a picture as it is sent: by columns width and height, or of a large one; or of a drawn one."""
+    if "bytes" in texts.columns:
+        return pictures.tokens(drawing.SIDE, drawing.SIDE)
+    if "width" not in texts.columns:
+        return pictures.tokens(pictures.SIDE, pictures.SIDE)
+    each = [pictures.tokens(width, height) for width, height in texts.select("width", "height").iter_rows()]
+    return sum(each) / max(len(each), 1)
 
 
 def _judging_role(role: RoleName) -> Literal["judge", "gold"]:
@@ -179,7 +209,7 @@ def ratings(
     """The blind proposer's guesses, and the ratings; by the rater's own prompts where none are given."""
     about = prompts.lines([{"goal": study.goal, "reader": study.user or "", **names}])
     guess, rate = asked or rating.LlmRater.prompts()
-    n = rating.N_GUESSES // 2
+    n, noun = rating.N_GUESSES // 2, prompts.noun(study)
     guessed = schemas.GroupGuesses(more_in_a=[SENTENCE] * n, more_in_b=[SENTENCE] * n)
     ids = prompts.item_ids([str(i) for i in range(min(rating.PER_CALL, study.most_predicates))])
     name = max(names.values(), key=len)
@@ -192,11 +222,11 @@ def ratings(
         rate,
         schemas.ratings(tuple(ids))(**dict.fromkeys(ids, rated)),
         0,
-        {"study": about, "known": prompts.lines(known), "hypotheses": prompts.lines(rows)},
+        {"study": about, "noun": noun, "known": prompts.lines(known), "hypotheses": prompts.lines(rows)},
     )
     n_batches = -(-study.most_predicates // rating.PER_CALL)
     return [
-        load_of("record", "rater", guess, guessed, 0, {"study": about, "n": n}),
+        load_of("record", "rater", guess, guessed, 0, {"study": about, "noun": noun, "n": n}),
         *[batch] * n_batches,
     ]
 

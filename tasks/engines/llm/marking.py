@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from scipy import stats
 
 from tasks.engines import contrast
-from tasks.engines.llm.planting import PLACES, Sheet, Sort
+from tasks.engines.llm.planting import Sheet, Sort
 
 LEVEL = 0.98
 """Of the interval: one judge in a hundred that answers at random passes."""
@@ -75,7 +75,7 @@ class Mark:
     words: str = ""
     """What is wrong with it, or how good it is."""
     by_place: Mapping[str, float] = field(default_factory=dict)
-    """Sensitivity where the sentence stands at the start, in the middle, at the end."""
+    """Sensitivity where the sentence stands at the start, in the middle, at the end; or where it is drawn."""
 
 
 class Marking:
@@ -142,7 +142,7 @@ class Marking:
             passes=lo is not None and lo > 0.5 and bool(there.mean() >= LEAST_IN_FORM),
             by_place={
                 name: round(float(np.mean(yes[at])), 4)
-                for k, name in enumerate(PLACES)
+                for k, name in enumerate(planted[0].sheet.places)
                 if (at := truth & there & (place == k)).any()
             },
         )
@@ -158,15 +158,15 @@ class Marking:
     def _consistency(self, sort: Sort) -> float | None:
         """Share of verdicts that are as they were when the same was asked first."""
         before = {
-            (predicate.predicate, text.strip()): verdict
+            (predicate.predicate, text_id): verdict
             for one in self._of("planted")
-            for text, row in zip(one.sheet.texts["text"], self._verdicts(one), strict=True)
+            for text_id, row in zip(one.sheet.texts["text_id"], self._verdicts(one), strict=True)
             for predicate, verdict in zip(one.sheet.predicates, row, strict=True)
         }
         pairs = [
-            (before[predicate.predicate, text.strip()], verdict)
+            (before[predicate.predicate, text_id], verdict)
             for one in self._of(sort)
-            for text, row in zip(one.sheet.texts["text"], self._verdicts(one), strict=True)
+            for text_id, row in zip(one.sheet.texts["text_id"], self._verdicts(one), strict=True)
             for predicate, verdict in zip(one.sheet.predicates, row, strict=True)
         ]
         return share([then == now for then, now in pairs if not np.isnan(then + now)])

@@ -9,21 +9,22 @@ Packs are made when they are asked: the messages of a shard never stand in memor
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
+import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from tasks.engines.gateway.pictures import Shown
-from tasks.engines.llm import prompts, schemas
+from tasks.engines.llm import forms, parts, prompts, schemas
+from tasks.engines.llm.forms import YES_OR_NO, Form, form_of
 from tasks.errors import EngineError
 from tasks.records import Predicate
 from tasks.store import media
 from tasks.study import Study
 
-T = TypeVar("T")
+__all__ = ["YES_OR_NO", "Asked", "Form", "Item", "Pack", "Packs", "form_of"]
 
-CHARS_PER_CALL = 60_000
-"""Texts that share a call have at most this many characters together."""
 SEVERAL = 10
 """Predicates that a large model is asked in one call on one text, where the study names no number."""
 WORD_TOKENS = 8
@@ -33,40 +34,6 @@ KEYED_TOKENS = 16
 
 MAX_CHARS_CONTEXT = 4_000
 """What two answers answer is shown up to here: its beginning and its end."""
-
-Form = Literal[
-    "question", "questions", "texts", "picture", "pictures", "pair", "pairs", "answer", "answers"
-]  # fmt: skip
-"""One plain question on one text; several on one text; one on several texts; one, and several, on a picture;
-one, and several, on a pair of texts; one, and several, on two answers to what is shown before them."""
-YES_OR_NO: tuple[schemas.Word, ...] = ("yes", "no")
-_WHICH: tuple[schemas.Word, ...] = ("first", "second", "neither")
-_WORDS: dict[Form, tuple[schemas.Word, ...]] = {
-    "question": YES_OR_NO,
-    "questions": YES_OR_NO,
-    "texts": YES_OR_NO,
-    "picture": YES_OR_NO,
-    "pictures": YES_OR_NO,
-    "pair": _WHICH,
-    "pairs": _WHICH,
-    "answer": _WHICH,
-    "answers": _WHICH,
-}
-"""What may be answered."""
-_IN_A_WORD = {"question", "picture", "pair", "answer"}
-"""Forms that are answered in one word; the others in an object with a word for each id."""
-_OTHERWISE: dict[Form, Form] = {
-    "question": "questions",
-    "questions": "question",
-    "texts": "question",
-    "picture": "pictures",
-    "pictures": "picture",
-    "pair": "pairs",
-    "pairs": "pair",
-    "answer": "answers",
-    "answers": "answer",
-}
-"""In which form a single item is asked once more that was answered in another than was wanted."""
 
 
 class Item(NamedTuple):
@@ -80,8 +47,8 @@ class Item(NamedTuple):
     row: int
     column: int
     predicate_id: str
-    picture: Shown | None = None
-    """The picture, of which `shown` has the caption where there is one."""
+    pictures: tuple[Shown, ...] = ()
+    """The picture, or both that are compared, of which `shown` has the captions where there are any."""
 
 
 @dataclass(frozen=True)
@@ -113,16 +80,16 @@ class Pack:
     @property
     def words(self) -> tuple[schemas.Word, ...]:
         """What may be answered, in this form and in the other."""
-        return _WORDS[self.form]
+        return forms.WORDS[self.form]
 
     def asked(self, items: Sequence[Item], again: bool = False) -> Asked:
         """What asks for some of the items, or for one of them once more, in another form."""
-        form = _OTHERWISE[self.form] if again else self.form
+        form = forms.OTHERWISE[self.form] if again else self.form
         prompt, words = prompt_of(form), self.words
         system, user = prompt.render(**_fields(form, items))
-        # What shares a call on a picture is about the same one.
-        pictures = () if items[0].picture is None else (items[0].picture,)
-        if form in _IN_A_WORD:
+        # What shares a call on pictures is about the same ones.
+        pictures = items[0].pictures
+        if form in forms.IN_A_WORD:
             return Asked(prompt, system, user, words, None, WORD_TOKENS, pictures)
         answer = schemas.keyed(tuple(item.id for item in items), words)
         return Asked(prompt, system, user, words, answer, KEYED_TOKENS * (1 + len(items)), pictures)
@@ -143,40 +110,9 @@ def prompt_of(form: Form) -> prompts.Prompt:
     return prompts.load(f"verify/{form}")
 
 
-def form_of(study: Study, per_call: int, answers: bool = False) -> Form:
-    """In which form a study's verdicts are asked for, with so many predicates a call.
-
-    Args:
-        study: whose they are.
-        per_call: predicates in a call.
-        answers: whether the two texts that are compared answer something.
-    """
-    if study.verify.form == "two_text":
-        return _of_pairs(per_call, answers)
-    return _of_pictures(per_call) if media.are_there(study.name) else _of_texts(study, per_call)
-
-
-def _of_pictures(per_call: int) -> Form:
-    """A picture is never shown with another."""
-    return "pictures" if per_call > 1 else "picture"
-
-
-def _of_pairs(per_call: int, answers: bool) -> Form:
-    if answers:
-        return "answers" if per_call > 1 else "answer"
-    return "pairs" if per_call > 1 else "pair"
-
-
 def are_answers(texts: pl.DataFrame) -> bool:
     """Whether the texts answer something, which a judge is shown with them."""
     return "context" in texts.columns and texts.height > 0 and texts["context"].null_count() == 0
-
-
-def _of_texts(study: Study, per_call: int) -> Form:
-    """Hypotheses are ranked on single texts, whatever verify compares."""
-    if study.verify.texts_per_call > 1:
-        return "texts"
-    return "questions" if per_call > 1 else "question"
 
 
 def per_call(study: Study, role: Literal["judge", "gold"]) -> int:
@@ -194,37 +130,70 @@ def per_call(study: Study, role: Literal["judge", "gold"]) -> int:
     return SEVERAL
 
 
-def one_text(study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int) -> Packs:
-    """`n_together` predicates on each text, or several texts under each predicate, as the study says."""
-    if media.are_pictures(texts):
-        return _one_picture(study, predicates, texts, n_together)
-    contents = _contents(study, texts)
-    form = _of_texts(study, n_together)
-    if form == "texts":
-        shared = _sharing(contents, study.verify.texts_per_call)
-        groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared)
-        return Packs(len(shared) * len(predicates), len(shared), groups)
-    parts = _chunks(_named(study, predicates), n_together)
-    each = (
-        [Pack(form, _items(part, row, {"text": text})) for part in parts] for row, text in enumerate(contents)
-    )
-    return Packs(len(parts) * len(contents), len(contents), each)
+Wanted = Bool[np.ndarray, "text predicate"]
+"""Pairs that are to be asked about."""
 
 
-def _one_picture(
-    study: Study, predicates: Sequence[Predicate], texts: pl.DataFrame, n_together: int
+def one_text(
+    study: Study,
+    predicates: Sequence[Predicate],
+    texts: pl.DataFrame,
+    n_together: int,
+    wanted: Wanted | None = None,
 ) -> Packs:
-    """`n_together` predicates on each picture, each with its caption where it has one."""
-    contents, parts = _contents(study, texts), _chunks(_named(study, predicates), n_together)
-    rows, form = list(enumerate(texts["media"])), _of_pictures(n_together)
+    """`n_together` predicates on each text, or several texts under each predicate, as the study says.
 
-    def packed() -> Iterator[list[Pack]]:
-        for row, one in rows:
-            picture = Shown(one, partial(media.one, study.name, one))
-            shown = {"caption": contents[row]} if contents[row].strip() else {}
-            yield [Pack(form, _items(part, row, shown, picture)) for part in parts]
+    Args:
+        study: whose they are.
+        predicates: columns of `wanted`.
+        texts: rows of `wanted`.
+        n_together: predicates that share a call.
+        wanted: the pairs that are asked about; None: all.
+    """
+    contents, asked = _contents(study, texts), wanted
+    if asked is None:
+        asked = np.ones((texts.height, len(predicates)), dtype=bool)
+    if media.are_pictures(texts):
+        form, shown = forms.of_picture(n_together), _pictures(study, contents, texts)
+    elif (form := forms.of_text(study, n_together)) == "texts":
+        shared = parts.sharing(contents, study.verify.texts_per_call)
+        n_calls = sum(int(asked[part].any(axis=0).sum()) for part in shared)
+        groups = _texts_together(study, predicates, texts["text_id"].to_list(), contents, shared, asked)
+        return Packs(n_calls, len(shared), groups)
+    else:
+        shown = (({"text": text}, tuple[Shown, ...]()) for text in contents)
+    named = _named(study, predicates)
+    each = (
+        [
+            Pack(form, _items(part, row, *what))
+            for part in parts.chunks([named[k] for k in np.flatnonzero(asked[row])], n_together)
+        ]
+        for row, what in enumerate(shown)
+    )
+    return Packs(sum(-(-int(n) // n_together) for n in asked.sum(axis=1)), len(contents), each)
 
-    return Packs(len(parts) * len(rows), len(rows), packed())
+
+def _pictures(
+    study: Study, contents: Sequence[str], texts: pl.DataFrame
+) -> Iterator[tuple[dict[str, str], tuple[Shown, ...]]]:
+    """Each picture, which is never shown with another, with its caption where it has one.
+
+    Pictures are the study's own, but for rows that bring their `bytes`. Each is made as it is needed: one
+    that was sent holds its pixels.
+    """
+    for said, picture in zip(contents, _shown(study, texts), strict=True):
+        yield {"caption": said} if said.strip() else {}, (picture,)
+
+
+def pictures_of(study: Study, texts: pl.DataFrame) -> list[Shown]:
+    """The picture of each row; none of texts. Files are read when they are sent."""
+    return list(_shown(study, texts)) if media.are_pictures(texts) else []
+
+
+def _shown(study: Study, texts: pl.DataFrame) -> Iterator[Shown]:
+    drawn = dict(texts.select("media", "bytes").iter_rows()) if "bytes" in texts.columns else {}
+    for one in texts["media"]:
+        yield Shown(one, partial(drawn.__getitem__, one) if drawn else partial(media.one, study.name, one))
 
 
 def two_texts(
@@ -239,19 +208,20 @@ def two_texts(
     Where texts answer something, what they answer goes before both.
     """
     contents = _contents(study, texts)
-    parts = _chunks(_named(study, predicates), n_together)
+    together = parts.chunks(_named(study, predicates), n_together)
     answers = are_answers(texts)
-    form = _of_pairs(n_together, answers)
+    pictures = pictures_of(study, texts)
+    form = forms.of_pair(n_together, answers, bool(pictures))
     prompts_of = [{"prompt": _ends(text)} for text in texts["context"]] if answers else [{}] * texts.height
-    each = (
-        [
-            Pack(form, _items(part, row, prompts_of[pair[0]] | _side_by_side(contents, pair, order)), order)
-            for part in parts
-        ]
-        for row, pair in enumerate(pairs)
-        for order in (0, 1)
-    )
-    return Packs(2 * len(parts) * len(pairs), 2 * len(pairs), each)
+
+    def packed(row: int, pair: tuple[int, int], order: int) -> list[Pack]:
+        turned = (pair[order], pair[1 - order])
+        shown = prompts_of[pair[0]] | _side_by_side([contents[at] for at in turned], bool(pictures))
+        both = tuple(pictures[at] for at in turned) if pictures else ()
+        return [Pack(form, _items(part, row, shown, both), order) for part in together]
+
+    each = (packed(row, pair, order) for row, pair in enumerate(pairs) for order in (0, 1))
+    return Packs(2 * len(together) * len(pairs), 2 * len(pairs), each)
 
 
 def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
@@ -269,12 +239,13 @@ def pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
 
 
 def whole_pairs_of(texts: pl.DataFrame) -> list[tuple[int, int]]:
-    """Those of `pairs_of` of which both texts are there: with an empty one nothing is compared.
+    """Those of `pairs_of` of which both are there: with an empty text nothing is compared.
 
     Raises:
         EngineError: as `pairs_of`.
     """
-    is_there = (texts["text"].str.strip_chars() != "").to_list()
+    is_text = texts["text"].str.strip_chars() != ""
+    is_there = ((texts["media"].is_not_null() | is_text) if "media" in texts.columns else is_text).to_list()
     return [(a, b) for a, b in pairs_of(texts) if is_there[a] and is_there[b]]
 
 
@@ -286,7 +257,7 @@ def _fields(form: Form, items: Sequence[Item]) -> dict[str, str]:
         return {"texts": shown, "question": prompts.question(first.predicate), "ids": ids}
     name, asks = _ASKS.get(form, ("text", prompts.question))
     fields = {name: prompts.lines([first.shown])}
-    if form in _IN_A_WORD:
+    if form in forms.IN_A_WORD:
         return {**fields, "question": asks(first.predicate)}
     return {**fields, "questions": "\n".join(f"{i.id}: {asks(i.predicate)}" for i in items), "ids": ids}
 
@@ -295,8 +266,16 @@ def _statement(predicate: str) -> str:
     return f"the text {prompts.phrase(predicate)}"
 
 
+def _statement_of_picture(predicate: str) -> str:
+    return f"the picture {prompts.phrase(predicate)}"
+
+
 def _which(predicate: str) -> str:
     return f"Which answer {prompts.phrase(predicate)}?"
+
+
+def _which_picture(predicate: str) -> str:
+    return f"Which picture {prompts.phrase(predicate)}?"
 
 
 _ASKS: dict[Form, tuple[str, Callable[[str], str]]] = {
@@ -306,6 +285,10 @@ _ASKS: dict[Form, tuple[str, Callable[[str], str]]] = {
     "pairs": ("pair", _statement),
     "answer": ("pair", _which),
     "answers": ("pair", _which),
+    "picture_pair": ("pair", _statement_of_picture),
+    "picture_pairs": ("pair", _statement_of_picture),
+    "picture_answer": ("pair", _which_picture),
+    "picture_answers": ("pair", _which_picture),
 }
 """Under which name a prompt file has what is shown, and how it asks of it."""
 
@@ -315,9 +298,10 @@ def _texts_together(
     predicates: Sequence[Predicate],
     text_ids: Sequence[str],
     contents: Sequence[str],
-    parts: Sequence[range],
+    shared: Sequence[range],
+    asked: Wanted,
 ) -> Iterator[Sequence[Pack]]:
-    for part in parts:
+    for part in shared:
         ids = prompts.item_ids([text_ids[row] for row in part], *_salted(study, predicates))
         yield [
             Pack(
@@ -325,9 +309,11 @@ def _texts_together(
                 tuple(
                     Item(id_, p.predicate, {"text": contents[row]}, row, column, p.predicate_id)
                     for id_, row in zip(ids, part, strict=True)
+                    if asked[row, column]
                 ),
             )
             for column, p in enumerate(predicates)
+            if asked[part, column].any()
         ]
 
 
@@ -338,15 +324,20 @@ def _named(study: Study, predicates: Sequence[Predicate]) -> list[tuple[str, int
 
 
 def _items(
-    named: Sequence[tuple[str, int, Predicate]], row: int, shown: dict[str, str], picture: Shown | None = None
+    named: Sequence[tuple[str, int, Predicate]],
+    row: int,
+    shown: dict[str, str],
+    pictures: tuple[Shown, ...] = (),
 ) -> tuple[Item, ...]:
     return tuple(
-        Item(id_, p.predicate, shown, row, column, p.predicate_id, picture) for id_, column, p in named
+        Item(id_, p.predicate, shown, row, column, p.predicate_id, pictures) for id_, column, p in named
     )
 
 
-def _side_by_side(contents: Sequence[str], pair: tuple[int, int], order: int) -> dict[str, str]:
-    return {"first": contents[pair[order]], "second": contents[pair[1 - order]]}
+def _side_by_side(both: Sequence[str], are_pictures: bool) -> dict[str, str]:
+    """Two texts; of pictures, which are shown themselves, the captions that there are."""
+    sides = dict(zip(("first", "second"), both, strict=True))
+    return {side: said for side, said in sides.items() if said.strip()} if are_pictures else sides
 
 
 def _salted(study: Study, predicates: Sequence[Predicate]) -> tuple[str, ...]:
@@ -367,28 +358,3 @@ def _ends(text: str) -> str:
 
 def _contents(study: Study, texts: pl.DataFrame) -> list[str]:
     return texts["text"].str.slice(0, study.verify.max_chars).to_list()
-
-
-def _chunks(items: Sequence[T], most: int) -> list[Sequence[T]]:
-    """Parts of at most so many, as even as can be: a call about two of 152 would be a call for little."""
-    size = _even(len(items), most)
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _even(n: int, most: int) -> int:
-    """The largest of as few parts as n in parts of at most `most` come to."""
-    n_parts = max(1, -(-n // most))
-    return max(1, -(-n // n_parts))
-
-
-def _sharing(contents: Sequence[str], most: int) -> list[range]:
-    """Neighbouring rows, as many as may share a call and as even as can be."""
-    most = _even(len(contents), most)
-    parts: list[range] = []
-    start = n_chars = 0
-    for row, text in enumerate(contents):
-        if row > start and (row - start == most or n_chars + len(text) > CHARS_PER_CALL):
-            parts.append(range(start, row))
-            start, n_chars = row, 0
-        n_chars += len(text)
-    return [*parts, range(start, len(contents))] if contents else []

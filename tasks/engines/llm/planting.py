@@ -54,10 +54,11 @@ class Sheet:
     predicates: tuple[Predicate, ...]
     texts: pl.DataFrame
     """Columns text_id and text; where two are compared also group and pair, A's text before B's, and where
-    they answer something its `context`."""
+    they answer something its `context`; of drawn pictures also media and their `bytes`."""
     truth: Bool[np.ndarray, "text predicate"]
     place: Int[np.ndarray, "text predicate"]
-    """Index into PLACES of the sentence that makes it true; -1 where there is none."""
+    """Index into `places` of the sentence, or the drawing, that makes it true; -1 where there is none."""
+    places: tuple[str, ...] = PLACES
 
     def part(self, rows: slice, columns: slice, sort: Sort) -> "Sheet":
         """Some of its texts and predicates."""
@@ -85,7 +86,12 @@ class Planter:
     """Makes sheets for one corpus: subjects that it hardly holds, in texts that do not hold them."""
 
     def __init__(
-        self, texts: Sequence[str], seed: int, n_predicates: int, contexts: Sequence[str] | None = None
+        self,
+        texts: Sequence[str],
+        seed: int,
+        n_predicates: int,
+        contexts: Sequence[str] | None = None,
+        paired: bool = False,
     ) -> None:
         """
         Args:
@@ -93,11 +99,12 @@ class Planter:
             seed: of the study.
             n_predicates: how many will be asked about.
             contexts: what each text answers, where they answer something.
+            paired: whether two texts are compared.
 
         Raises:
             CorpusError: every text holds something of what would be planted.
         """
-        self._seed = seed
+        self._seed, self._paired = seed, paired
         self._texts = [_cut(text) for text in texts]
         self._context_of = dict(zip(self._texts, contexts, strict=True)) if contexts is not None else {}
         # Read once: of a large corpus this takes longer than all that is asked.
@@ -130,24 +137,23 @@ class Planter:
         while True:
             yield from texts
 
-    def planted(self, first: int, size: int, paired: bool = False) -> Sheet:
+    def planted(self, first: int, size: int) -> Sheet:
         """A square of so many predicates, from the first one on; of pairs where two texts are compared."""
         subjects = self._subjects[first : first + size]
         rows, truth, place, context = [], [], [], None
         for at in range(size):
             own = [(at + k) % size for k in range(size // 2)]
-            sides = [own] if not paired else [own, [k for k in range(size) if k not in own]]
+            sides = [own] if not self._paired else [own, [k for k in range(size) if k not in own]]
             for side, members in enumerate(sides):
                 host = next(self._hosts)
                 text, places = _with(host, subjects, members, at)
                 # Both texts of a pair answer what the first one does.
                 context = self._context_of.get(host) if side == 0 else context
-                rows.append(self._row(text, f"{first}-{at}", side, paired, context))
+                rows.append(self._row(text, f"{first}-{at}", side, self._paired, context))
                 truth.append([k in members for k in range(size)])
                 place.append([places.get(k, -1) for k in range(size)])
-        return Sheet(
-            "planted", self._predicates(subjects), pl.DataFrame(rows), *map(np.array, (truth, place))
-        )
+        predicates, texts = self._predicates(subjects), pl.DataFrame(rows)
+        return Sheet("planted", predicates, texts, np.array(truth), np.array(place))
 
     def without(self, sheet: Sheet, n: int, order: bool = False) -> Sheet:
         """The predicates of a sheet and texts into which nothing was put, or an order to the judge."""

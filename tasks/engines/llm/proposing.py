@@ -55,14 +55,15 @@ class LlmProposer:
 
     @property
     def calls(self) -> Sequence[Call]:
-        """The paid answers of the proposer, and of the judge on the exploration sample."""
-        return (*self._suggester.calls, *self._judged)
+        """The paid answers of the proposer, of who described pictures, and of the judge on the sample."""
+        return (*self._suggester.describer.calls, *self._suggester.calls, *self._judged)
 
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
         said = self._suggester
-        return noted(NOTED, self._counts + said.counts, said.faults, said.problems)
+        counted = noted(NOTED, self._counts + said.counts, said.faults, said.problems)
+        return {**counted, **said.describer.noted}
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial.

@@ -113,8 +113,9 @@ class LlmRater:
     def _guesses(self) -> Guesses:
         """What comes to mind without the texts, of each direction; nothing where no answer can be read."""
         prompt, n = self._guess, N_GUESSES // 2 if self.has_groups else N_GUESSES
-        system, user = prompt.render(study=self._about, n=n)
-        schema = schemas.group_guesses(n) if self.has_groups else schemas.guesses(n)
+        noun = prompts.noun(self._study)
+        system, user = prompt.render(study=self._about, n=n, noun=noun)
+        schema = schemas.group_guesses(n, noun) if self.has_groups else schemas.guesses(n)
         room = TOKENS_GUESS * (N_GUESSES + 1)
         answer = self._gateway.ask_now(
             Request("rater", self._endpoint, system, user, schema, prompt.hash, most_tokens=room)
@@ -123,9 +124,9 @@ class LlmRater:
         self._no_guesses = answer.problem
         match answer.parsed:
             case schemas.GroupGuesses(more_in_a=in_a, more_in_b=in_b):
-                return {"A": _said(in_a[:n]), "B": _said(in_b[:n])}
+                return {"A": _said(in_a[:n], noun), "B": _said(in_b[:n], noun)}
             case schemas.Guesses(guesses=guesses):
-                return {"A": _said(guesses[:n])}
+                return {"A": _said(guesses[:n], noun)}
         return {}
 
     def _lines(self, guesses: Guesses) -> list[dict[str, str]]:
@@ -187,6 +188,7 @@ class LlmRater:
         system, user = prompt.render(
             study=self._about,
             known=prompts.lines(known),
+            noun=prompts.noun(self._study),
             hypotheses=prompts.lines(
                 {"id": key, **self.question_fields(predicate)} for key, predicate in batch
             ),
@@ -222,8 +224,8 @@ def ratings_of(answer: Answer, batch: Batch) -> dict[str, schemas.PredicateRatin
     return {key: getattr(answer.parsed, key) for key, _ in batch}
 
 
-def _said(guesses: Sequence[str]) -> list[str]:
-    return [said for guess in guesses if (said := wording.tidied(guess))]
+def _said(guesses: Sequence[str], noun: str) -> list[str]:
+    return [said for guess in guesses if (said := wording.tidied(wording.bare(guess, noun)))]
 
 
 def _nearest(said: Float[np.ndarray, "predicate dim"], known: Float[np.ndarray, "known dim"]) -> list[int]:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from tasks.engines import roles
 from tasks.engines.contrast import Contrast
-from tasks.engines.llm import ranking, sampling, wording
+from tasks.engines.llm import prompts, ranking, sampling, wording
 from tasks.engines.llm.judging import LlmJudge
 from tasks.engines.llm.suggesting import STAGE
 from tasks.records import Call, Proposal
@@ -68,7 +68,8 @@ class LlmReader:
     """Leaves a sentence as it is; its direction, where it is not said, is that of a judged sample."""
 
     forms = (
-        "A sentence completes `the text ...` and is about one text alone, such as `complains about delivery`"
+        "A sentence completes `the text ...`, or `the picture ...`, and is about one alone, such as "
+        "`complains about delivery`"
     )
 
     def __init__(self, study: Study) -> None:
@@ -81,7 +82,7 @@ class LlmReader:
         Raises:
             UnreadError: it is no hypothesis about one text, or nothing would say which way it leans.
         """
-        tidy = wording.tidied(asked.sentence)
+        tidy = wording.tidied(wording.bare(asked.sentence, prompts.noun(self._study)))
         unfit = (wording.EMPTY, wording.LONG, wording.NAMES_GROUP, wording.COMPARES)
         # Of what was written, too: tidying takes names of groups away.
         why = next((f for f in map(wording.fault, (asked.sentence, tidy)) if f in unfit), "")

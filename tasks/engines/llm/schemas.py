@@ -77,18 +77,24 @@ def keyed(ids: tuple[str, ...], words: tuple[Word, ...]) -> type[Words]:
 
 
 MAX_WORDS = 18
-SENTENCE = rf'^The text( [^ "\\\n]{{1,30}}){{2,{MAX_WORDS}}}$'
-"""What a server that enforces schemas lets a hypothesis be, by words: it ends where one ends. A server that
-does not may bring other forms."""
+
+
+def _sentence(noun: str) -> Any:
+    """What a server that enforces schemas lets a hypothesis be, by words: it ends where one ends. A server
+    that does not may bring other forms.
+    """
+    pattern = rf'^The {noun}( [^ "\\\n]{{1,30}}){{2,{MAX_WORDS}}}$'
+    return Annotated[str, WithJsonSchema({"type": "string", "pattern": pattern})]
+
+
 PHRASE = r'^[^"\\\n]{2,160}$'
-Sentence = Annotated[str, WithJsonSchema({"type": "string", "pattern": SENTENCE})]
 Phrase = Annotated[str, WithJsonSchema({"type": "string", "pattern": PHRASE})]
 Written = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^.{1,2000}$"})]
 Points = Annotated[int, Field(ge=0, le=2)]
 
 
 class Hypotheses(Answer):
-    """What one call suggests: sentences about "The text"."""
+    """What one call suggests: sentences about "The text", or "The picture"."""
 
     hypotheses: list[str]
 
@@ -129,9 +135,9 @@ class Texts(Answer):
 
 
 @lru_cache
-def hypotheses(most: int) -> type[Hypotheses]:
+def hypotheses(most: int, noun: str = "text") -> type[Hypotheses]:
     """Half of `most` at least, so that an answer neither runs away nor ends at once."""
-    bounded = bounded_list(Sentence, -(-most // 2), most)
+    bounded = bounded_list(_sentence(noun), -(-most // 2), most)
     return create_model("Hypotheses", __base__=Hypotheses, hypotheses=bounded)
 
 
@@ -142,9 +148,9 @@ def guesses(most: int) -> type[Guesses]:
 
 
 @lru_cache
-def group_guesses(most: int) -> type[GroupGuesses]:
+def group_guesses(most: int, noun: str = "text") -> type[GroupGuesses]:
     """At most so many for each group."""
-    bounded = bounded_list(Sentence, 1, most)
+    bounded = bounded_list(_sentence(noun), 1, most)
     return create_model("GroupGuesses", __base__=GroupGuesses, more_in_a=bounded, more_in_b=bounded)
 
 
@@ -155,9 +161,9 @@ def texts(most: int) -> type[Texts]:
 
 
 @lru_cache
-def rewrites(ids: tuple[str, ...]) -> type[Rewrites]:
+def rewrites(ids: tuple[str, ...], noun: str = "text") -> type[Rewrites]:
     """A sentence for each id, and nothing else."""
-    fields: dict[str, Any] = dict.fromkeys(ids, (Sentence, ...))
+    fields: dict[str, Any] = dict.fromkeys(ids, (_sentence(noun), ...))
     made: type[Rewrites] = create_model("Rewrites", __base__=Rewrites, **fields)
     return made
 

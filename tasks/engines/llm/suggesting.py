@@ -16,10 +16,13 @@ import polars as pl
 from pydantic import BaseModel
 
 from tasks.engines import roles
+from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts, sampling, schemas, wording
+from tasks.engines.llm.describing import Describer
+from tasks.errors import EngineError
 from tasks.records import Call, Group
-from tasks.store import frames
+from tasks.store import frames, media
 from tasks.study import Study
 
 STAGE = "propose"
@@ -70,7 +73,7 @@ class Form:
 
 def question(study: Study) -> str:
     """Goal, reader and origin of the texts as data, on one line; only what the study tells."""
-    known = {"goal": study.goal, "reader": study.user, "texts": study.propose.about}
+    known = {"goal": study.goal, "reader": study.user, f"{prompts.noun(study)}s": study.propose.about}
     return prompts.lines([{name: value for name, value in known.items() if value}])
 
 
@@ -90,6 +93,8 @@ class Suggester:
         self._given_names = names
         self._form = form
         self._endpoint = study.llm.endpoints("proposer")[0]
+        self._noun = prompts.noun(study)
+        self.describer = Describer(study)
         self._gateway = Gateway(study, STAGE)
         self._prompt = form.prompt if form else prompts.load("propose/predicates")
         self.groups: Sequence[Group] = form.groups if form else tuple(OTHERS)
@@ -120,46 +125,67 @@ class Suggester:
         """What is suggested of these texts and can be judged on one text; nothing where no call brought any.
 
         Args:
-            sample: texts of both groups.
+            sample: texts of both groups; pictures are described first.
             found: suggested before, as far as it was kept.
             unexplained: whether these texts are those of which it does not hold.
+
+        Raises:
+            EngineError: nobody says what the pictures show.
         """
         n, ids = per_call(self._study), tuple(sample["text_id"])
+        sample = self._in_words(sample)
+        schema = schemas.hypotheses(n, self._noun)
         asked = {
-            group: self._request(
-                self._prompt, schemas.hypotheses(n), self._fields(sample, group, found, unexplained), n
-            )
+            group: self._request(self._prompt, schema, self._fields(sample, group, found, unexplained), n)
             for group in self.groups
         }
         answers = self._answers(asked)
         self.problems.update(one.problem for one in answers.values() if one.status != roles.VALUE)
         said = [
-            Suggestion(wording.predicate(sentence), group, ids)
+            Suggestion(wording.predicate(wording.bare(sentence, self._noun)), group, ids)
             for group in self.groups
             # No more than were asked for: each one costs judgements.
             for sentence in getattr(answers[group].parsed, "hypotheses", ())[:n]
         ]
         self.counts["n_suggested"] += len(said)
-        return self._judgeable(said, sample["text"].to_list())
+        return self._judgeable(said, [text for row in _words(sample) for text in row.values()])
+
+    def _in_words(self, sample: pl.DataFrame) -> pl.DataFrame:
+        """The texts as they are; of pictures, too, what they show."""
+        if not media.are_pictures(sample):
+            return sample
+        if self._endpoint.is_small:  # It is shown no others.
+            sample = sample.filter(pl.col("group").is_in(self.groups))
+        told = self.describer.described(sample)
+        if not all(_words(told.filter(group=group)) for group in self.groups):
+            ((why, _),) = self.describer.problems.most_common(1)
+            raise EngineError(
+                f"studies.{self._study.name}: wanted words for a proposer that reads, and of the pictures of "
+                f"a group none has a caption, or a description by {self.describer.model}: {why}.",
+                hint=f"{problems.remedy(why)} Name another model under llm.describer, or bring captions.",
+            )
+        return told
 
     def _fields(
         self, sample: pl.DataFrame, group: Group, found: Sequence[Suggestion], unexplained: bool
     ) -> dict[str, object]:
-        study, other = self._study, OTHERS[group]
+        study, other, noun = self._study, OTHERS[group], self._noun
         contrasts = not self._endpoint.is_small
         known = [one for one in found if one.direction == group][-MAX_KNOWN:]
         examples = study.propose.examples if contrasts else ()
         told = []
         if contrasts and not self._form:
-            told = [prompts.lines([{"these texts": self._names[group], "other texts": self._names[other]}])]
+            names = {f"these {noun}s": self._names[group], f"other {noun}s": self._names[other]}
+            told = [prompts.lines([names])]
         return {
             "study": "\n".join([question(study), *told]),
+            "noun": noun,
             "n": per_call(study),
             "these": shown(sample, group),
             "others": shown(sample, other) if contrasts else "",
             # A small model gives them back.
-            "examples": prompts.lines({"answer": f"The text {one}"} for one in examples),
-            "known": prompts.lines({"answer": f"The text {one.sentence}"} for one in known),
+            "examples": prompts.lines({"answer": f"The {noun} {one}"} for one in examples),
+            "known": prompts.lines({"answer": f"The {noun} {one.sentence}"} for one in known),
             "unexplained": unexplained,
             **(self._form.values if self._form else {}),
         }
@@ -192,18 +218,18 @@ class Suggester:
     def _rewritten(self, faults: Mapping[str, str]) -> dict[str, str]:
         of_id = {f"s{i}": sentence for i, sentence in enumerate(faults, start=1)}
         rows: Iterable[dict[str, str]] = (
-            {"id": id_, "sentence": f"The text {sentence}", "wrong": f"it {faults[sentence]}"}
+            {"id": id_, "sentence": f"The {self._noun} {sentence}", "wrong": f"it {faults[sentence]}"}
             for id_, sentence in of_id.items()
         )
         request = self._request(
             prompts.load("propose/rewrite"),
-            schemas.rewrites(tuple(of_id)),
-            {"sentences": prompts.lines(rows)},
+            schemas.rewrites(tuple(of_id), self._noun),
+            {"sentences": prompts.lines(rows), "noun": self._noun},
             len(of_id),
         )
         (answer,) = self._answers({"": request}).values()
         given: dict[str, str] = answer.parsed.model_dump() if answer.parsed else {}
-        return {of_id[id_]: wording.predicate(sentence) for id_, sentence in given.items()}
+        return {of_id[id_]: wording.predicate(wording.bare(said, self._noun)) for id_, said in given.items()}
 
     def _request(
         self, prompt: prompts.Prompt, schema: type[BaseModel], values: dict[str, object], n: int
@@ -221,5 +247,16 @@ class Suggester:
 
 def shown(sample: pl.DataFrame, group: Group) -> str:
     """The texts of a group as lines of data, cut to what a prompt with all of them has room for."""
-    texts = sample.filter(pl.col("group") == group)["text"]
-    return prompts.lines({"text": sampling.excerpt(text, sample.height)} for text in texts)
+    rows = _words(sample.filter(pl.col("group") == group))
+    return prompts.lines(
+        {name: sampling.excerpt(text, sample.height * len(row)) for name, text in row.items()} for row in rows
+    )
+
+
+def _words(sample: pl.DataFrame) -> list[dict[str, str]]:
+    """Of each text, or of each picture of which there are words, all there is to read."""
+    if "description" not in sample.columns:
+        return sample.select("text").to_dicts()
+    rows = sample.select(caption="text", description="description").to_dicts()
+    told = ({name: words for name, words in row.items() if words.strip()} for row in rows)
+    return [row for row in told if row]

@@ -46,6 +46,7 @@ and "a fall in ..." have 0.97, and of 29 paraphrases 28 have less. Both together
 of 39 pairs that differ in meaning; what else says the same shows in the verdicts (ranking.py).
 """
 _SUBJECT = re.compile(r"^\W{0,3}(?:(?:the|this|a|each) (?:text|sample|document|snippet)s?\b\W{0,5})+", re.I)
+_PICTURE = re.compile(r"^\W{0,3}(?:the|this|each) (?:picture|photo|photograph|image)s?\b", re.I)
 _GROUP = re.compile(
     r"(?:(?<=^)|(?<=\s))(?<!texts )(?<!those )(?<!than )\(?(?:[io]n|of|from|for|within|across) (?:the )?"
     r"(?:group|corpus|list|sample|set) [AB]\b\)?"
@@ -104,6 +105,11 @@ def tidied(sentence: str) -> str:
     bare = re.sub(r"(?<!\.)\.$", "", bare).strip()
     # "Mentions a flood" completes the sentence as "mentions a flood"; "James is mentioned" stays.
     return bare[:1].lower() + bare[1:] if _VERB_FIRST.match(bare) else bare
+
+
+def bare(sentence: str, noun: str) -> str:
+    """Without the words that name a picture, where rows are pictures: a text may well speak of one."""
+    return _PICTURE.sub("", sentence) if noun == "picture" else sentence
 
 
 def predicate(sentence: str) -> str:

@@ -23,6 +23,7 @@ from tasks.study import Study
 from tasks.study.asked import Asked
 
 CANNOT_FIND = ()
+CANNOT_SEE = ()
 NOTHING = "Check the file named by verdicts."
 """What to do where nothing was proposed."""
 

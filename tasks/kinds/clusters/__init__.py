@@ -4,14 +4,16 @@ Estimand: bits per text by which a predicate makes the words of a new text bette
 p(word | x) proportional to exp(b + w . h(x)). Words that a predicate is made of do not count for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from tasks.engines.pictures import wording
+from tasks.errors import CorpusError
 from tasks.kinds import Outputs, Section
 from tasks.kinds.clusters.params import Clusters
 from tasks.kinds.clusters.tables import MAP
@@ -19,10 +21,17 @@ from tasks.kinds.fitted import Ends, Fitted
 from tasks.kinds.fitted.model import Model
 from tasks.kinds.fitted.observed import Observed
 from tasks.kinds.fitted.params import own
+from tasks.store import media
 from tasks.study import Study
 
 if TYPE_CHECKING:
     from tasks.verdicts.judged import Judged
+
+
+_SAYS_NOTHING = (
+    "studies.{study}: wanted captions of most pictures (collect.text), or an encoder that tells classes "
+    "(embed.encoder: bundled): themes explain the words of rows, and classes stand for them."
+)
 
 
 class ClustersKind(Fitted):
@@ -50,6 +59,27 @@ class ClustersKind(Fitted):
         from tasks.kinds.clusters import model
 
         return model.model(own(study), explored)
+
+    def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
+        """Refuses pictures of which nothing will be known but how they look [collect].
+
+        Raises:
+            CorpusError: they have no captions, and no encoder is asked.
+        """
+        if media.are_pictures(texts) and study.embed.encoder == "none" and not wording.are_captioned(texts):
+            raise CorpusError(_SAYS_NOTHING.format(study=study.name))
+        return super().survey(study, texts, tables)
+
+    def observed(self, study: Study, rows: pl.DataFrame) -> Observed:
+        """The words of each row [propose, score].
+
+        Raises:
+            CorpusError: pictures have no captions, and the encoder tells no classes.
+        """
+        found = super().observed(study, rows)
+        if media.are_pictures(rows) and not any(found.text):
+            raise CorpusError(_SAYS_NOTHING.format(study=study.name))
+        return found
 
     def section(self, outputs: Outputs) -> Section:
         """A map of the texts, with the sizes and overlaps of sentences."""

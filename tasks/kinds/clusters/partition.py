@@ -99,11 +99,16 @@ def _membership(part: Part, x: Float[np.ndarray, "text dim"], held: Any) -> Floa
 
 def _spectrum(x: Float[np.ndarray, "text dim"], n_parts: int) -> Float[np.ndarray, "text root"]:
     """Rows of the leading eigenvectors of the normalised graph, at unit length."""
-    from scipy.sparse.linalg import eigsh
+    from scipy.linalg import eigh
+    from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
-    graph = _graph(x)
-    n_roots = min(n_parts + 2, len(x) - 1)
-    _, vector = eigsh(graph, n_roots, which="LA", v0=np.ones(len(x)))
+    graph, n = _graph(x), len(x)
+    n_roots = min(n_parts + 2, n - 1)
+    try:
+        _, vector = eigsh(graph, n_roots, which="LA", v0=np.ones(n))
+    except ArpackNoConvergence:
+        # Rows that say nearly the same come in blocks, of which many roots are equal.
+        _, vector = eigh(graph.toarray(), subset_by_index=(n - n_roots, n - 1))
     length = np.linalg.norm(vector, axis=1, keepdims=True)
     return np.asarray(vector / np.where(length > 0, length, 1.0))
 

@@ -4,13 +4,17 @@ Unit judged: one input. Estimand: share of the inputs at an end of the unit (the
 or the lowest) for which a sentence holds, minus the share of random inputs, which are the same for all units
 and are drawn first. Sentences are named on one half of the inputs and tested on the other.
 
-params tables gathering   its keys, its tables, inputs with their activations
+params checking tables gathering   its keys, what it refuses, its tables, inputs with their activations
+encoding   activations of the parts of an encoder
 ends       who is at an end, and who is random
 roots      how surely a candidate differs at an end
 tests      the estimand, and the same where activations mean nothing
 readings   AUROC, Spearman, explained variance, a random direction
+causal     what an encoder loses without a named part
+pairs repairing   an encoder with weights for its parts, and what they are fitted on
 lines page its part of `check` and the page
-embedded/  who names units
+embedded/  llm/  who names units
+prompts/   what a language model is asked
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +22,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool
 
 from tasks.engines import roles
-from tasks.kinds import Gathered, Kind, Outputs, Proposed, Search, Section, Seen, Words
+from tasks.kinds import Encoded, Gathered, Kind, Left, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import Directions, own
+from tasks.records import Predicate
 from tasks.study import Study
 
 if TYPE_CHECKING:
+    from tasks.engines.llm.loads import Load
     from tasks.verdicts.judged import Judged
 
 
@@ -44,7 +51,10 @@ class DirectionsKind(Kind):
     tables = {  # noqa: RUF012 - never changed
         "activations": tables.ACTIVATIONS,
         "units": tables.UNITS,
+        "bank": tables.BANK,
         "readings": tables.READINGS,
+        "causal": tables.CAUSAL,
+        "repair_pairs": tables.REPAIR_PAIRS,
     }
     words = Words(
         subject="unit, end: the input …",
@@ -65,12 +75,13 @@ class DirectionsKind(Kind):
 
     def check(self, study: Study) -> None:
         """Refuses what there is no test for, and a study without activations."""
-        if own(study).activations is None:
-            raise ValueError(f"wanted `{self.name}: {{activations: FILE}}` with `kind: {self.name}`")
+        from tasks.kinds.directions import checking
+
+        checking.check(study)
         if study.verify.plan == "sequential" or study.has_gold or study.verify.form == "two_text":
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
-        if study.engine != "embedded":
-            raise ValueError(f"wanted `engine: embedded` with `kind: {self.name}`")
+        if study.engine not in ("embedded", "llm"):
+            raise ValueError(f"wanted `engine: embedded` or `engine: llm` with `kind: {self.name}`")
         if study.propose.also:
             raise ValueError(
                 f"wanted no propose.also with `kind: {self.name}`: a sentence alone names no unit"
@@ -79,14 +90,29 @@ class DirectionsKind(Kind):
     def settled(self, study: Study) -> Study:
         """As many predicates as there may be ends and names of each."""
         study = super().settled(study)
-        most = {"max_predicates": self.most_predicates(study)}
+        asked = own(study)
+        most = {"max_predicates": _names_a_unit(asked) * (len(asked.units) or asked.most_units)}
         return study.model_copy(update={"propose": study.propose.model_copy(update=most)})
 
     def gather(self, study: Study) -> Gathered:
         """Inputs with their activations."""
-        from tasks.kinds.directions import gathering
+        from tasks.kinds.directions import gathering, pairs
 
+        if (repair := own(study).repair) and repair.pairs:
+            pairs.read(study)  # What is wrong with them is said before anything else is done.
         return gathering.gathered(study)
+
+    def begun(self) -> dict[str, Any] | None:
+        """The heads of the bundled encoder, on any texts."""
+        return {"target": "bundled", "parts": "heads"}
+
+    def encoded(self, study: Study, texts: pl.DataFrame) -> Encoded:
+        """Activations of the parts of an encoder, where one is the target."""
+        if own(study).target is None:
+            return Encoded()
+        from tasks.kinds.directions import encoding
+
+        return encoding.encoded(study, texts)
 
     def propose(
         self, seen: Seen, actors: roles.Engine, rng: np.random.Generator, search: Search | None = None
@@ -95,8 +121,20 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import ends
 
         namer: Any = actors.proposer(seen.study)
-        texts = seen.texts.sort("text_id")
-        return Proposed(namer.propose(texts, ends.explored(seen.study, texts)), dict(namer.noted), ())
+        # Nothing is named from the corpus that names are tested on as well.
+        rows = seen.texts.with_row_index("at").filter(group=ends.FIRST).sort("text_id")
+        texts, vectors = rows.drop("at"), seen.vectors["embeddings"][rows["at"].to_numpy()]
+        found = namer.propose(texts, ends.explored(seen.study, texts), vectors)
+        noted = {"n_units": ends.units(seen.study).height, **namer.noted}
+        return Proposed(found, noted, tuple(namer.calls))
+
+    def wanted(
+        self, study: Study, rows: pl.DataFrame, predicates: Sequence[Predicate]
+    ) -> Bool[np.ndarray, "row predicate"] | None:
+        """A language model is asked where the test looks: on random inputs, and on those at the end."""
+        from tasks.kinds.directions import ends
+
+        return ends.wanted(study, rows, predicates) if study.engine == "llm" else None
 
     def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
         """Share at the end minus share of random inputs."""
@@ -114,11 +152,19 @@ class DirectionsKind(Kind):
         """Fewer for many units: each shuffle tests all of them."""
         return max(min(100, 4000 // max(len(judged.predicates), 1)), 20)
 
-    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
-        """Baselines, and how well each sentence reads its unit."""
-        from tasks.kinds.directions import readings
+    def beside(self, judged: "Judged", texts: pl.DataFrame, found: Sequence[str]) -> dict[str, Left]:
+        """Baselines, how well each sentence reads its unit, what is lost without it, and the repair."""
+        from tasks.kinds.directions import causal, readings, repairing
 
-        return readings.beside(judged, texts)
+        study = judged.study
+        left: dict[str, Left] = dict(readings.beside(judged, texts))
+        # What holds on exploration inputs is asked here, which a language model is paid for.
+        if own(study).has_directions and study.engine == "embedded":
+            left["causal"] = causal.causal(judged, texts, found)
+        if own(study).repair is not None:
+            made, pairs = repairing.repair(study, texts)
+            left |= {"repair": made.model_dump(), "repair_pairs": pairs}
+        return left
 
     def compared(self, study: Study, units: pl.DataFrame) -> pl.DataFrame:
         """Random inputs, and as many others as are at an end."""
@@ -133,9 +179,21 @@ class DirectionsKind(Kind):
         return lines.sizes(found)
 
     def most_predicates(self, study: Study) -> int:
-        """The names of both ends of each unit."""
-        units = own(study).units
-        return 2 * own(study).names * (len(units) or own(study).most_units)
+        """The names of both ends of each unit; with a bank, its sentences for each part."""
+        from tasks.kinds.directions import files
+
+        asked, n_units = own(study), len(own(study).units)
+        if not n_units and asked.activations:
+            n_units = files.n_units(study) or 0
+        return _names_a_unit(asked) * (n_units or asked.most_units)
+
+    def loads(
+        self, study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame
+    ) -> "list[Load]":
+        """What is shown and judged to name units."""
+        from tasks.kinds.directions.llm import loads
+
+        return loads.of_units(study, texts, units)
 
     def supports(self, study: Study, held: pl.DataFrame) -> pl.Series:
         """Whether the input is at the unit's end."""
@@ -148,6 +206,10 @@ class DirectionsKind(Kind):
         from tasks.kinds.directions import page
 
         return page.section(outputs)
+
+
+def _names_a_unit(asked: Directions) -> int:
+    return asked.spans if asked.bank else 2 * asked.names
 
 
 KIND = DirectionsKind()

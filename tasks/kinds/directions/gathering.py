@@ -1,24 +1,23 @@
 """Texts with the activations of all units, matched by id."""
 
-from pathlib import Path
-from zipfile import BadZipFile
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from tasks.errors import SourceError, nearest
-from tasks.kinds.directions import tables
+from tasks.kinds.directions import bank, files, tables
+from tasks.kinds.directions.ends import ALSO, FIRST
 from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Gathered
 from tasks.store import canonical
-from tasks.store.sources import hashes, masked, normalised
+from tasks.store.sources import hashes, masked, normalised, read_groups
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
-from tasks.store.sources.wording import listed, shown
+from tasks.store.sources.wording import shown
 from tasks.study import Study
 from tasks.study.corpus import Source
-
-_FORMS = "a .parquet, .csv or .npz file"
 
 
 def gathered(study: Study) -> Gathered:
@@ -28,19 +27,65 @@ def gathered(study: Study) -> Gathered:
         SourceError: a file or column cannot be used, an id stands twice or on one side alone, or activations
             are no finite numbers that vary.
     """
-    params = study.collect
+    if own(study).target:
+        return _texts_alone(study)
+    reader = Reader(study)
+    first = _corpus(study, reader, Source(), "activations")
+    corpora, names = [first], {FIRST: study.collect.a_name or "the corpus"}
+    also = own(study).also_on
+    if also is not None:
+        corpora.append(_corpus(study, reader, Source(path=also.path), "also_on.activations", first.units))
+        names[ALSO] = also.path
+    rows = pl.concat([one.rows.with_columns(group=pl.lit(g)) for g, one in zip(names, corpora, strict=True)])
+    read = canonical.with_changes(rows[TEXT])[0].str.slice(0, study.collect.max_chars)
+    told = hashes(normalised(masked(read, study.collect)[0]).fill_null(""))
+    manifest = {**reader.manifest(), "rows": dict(rows["group"].value_counts().iter_rows())}
+    manifest["activations"] = {"file": first.file, "units": len(first.units), "inputs": first.rows.height}
+    return Gathered(
+        rows.select("text", "group", "document_id"),
+        names,
+        manifest,
+        {
+            "activations": _by_text(told, np.concatenate([one.values for one in corpora])),
+            "units": pl.DataFrame([{"unit": one} for one in first.units], schema=tables.UNITS),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    """Inputs of one corpus with their activations."""
+
+    rows: pl.DataFrame
+    file: str
+    """Of the activations, as errors call it."""
+    units: list[str]
+    values: Float[np.ndarray, "input unit"]
+
+
+def _corpus(
+    study: Study, reader: Reader, source: Source, key: str, units: Sequence[str] | None = None
+) -> _Corpus:
+    """Inputs and the activations of all of them.
+
+    Args:
+        study: whose they are.
+        reader: of its sources.
+        source: of the inputs.
+        key: of the block, under which their activations are named.
+        units: whose activations are wanted; None: those that the study names.
+    """
     picks = {
-        TEXT: Pick(params.text, "text"),
-        DOCUMENT: Pick(params.document, "document", "ids"),
+        TEXT: Pick(study.collect.text, "text"),
+        DOCUMENT: Pick(study.collect.document, "document", "ids"),
         "id": Pick(own(study).id, "id", "ids", block=study.kind),
     }
-    reader = Reader(study)
-    table = reader.table("", Source(), picks)
-    rows = table.picked.with_columns(pl.col("id").cast(pl.String), group=pl.lit("A"))
+    table = reader.table("", source, picks)
+    rows = table.picked.with_columns(pl.col("id").cast(pl.String))
     _check_ids(rows["id"], table.label, f"studies.{study.name}.directions.id")
-    file = activations_file(study)
-    ids, units, values = _chosen(study, *_read(file, study))
-    where = f"studies.{study.name}.directions.activations"
+    file, ids, known, values = files.activations(study, key)
+    chosen, values = _chosen(study, known, values, units)
+    where = f"studies.{study.name}.directions.{key}"
     _check_ids(ids, shown(file), where)
     place = rows.select("id").join(
         pl.DataFrame({"id": ids}).with_row_index("at"), on="id", how="left", maintain_order="left"
@@ -51,20 +96,27 @@ def gathered(study: Study) -> Gathered:
             f"{shown(file)}, such as {rows['id'].filter(place.is_null())[0]!r}."
         )
     used = values[place.to_numpy()]
-    _check_values(used, units, where)
-    read = canonical.with_changes(rows[TEXT])[0].str.slice(0, params.max_chars)
-    told = hashes(normalised(masked(read, params)[0]).fill_null(""))
-    manifest = {**reader.manifest(), "rows": {"A": rows.height}}
-    manifest["activations"] = {"file": shown(file), "units": len(units), "inputs": len(ids)}
-    return Gathered(
-        rows.select("text", "group", "document_id"),
-        {"A": params.a_name or "the corpus"},
-        manifest,
-        {
-            "activations": _by_text(told, used),
-            "units": pl.DataFrame({"unit": units}, schema=tables.UNITS),
-        },
-    )
+    _check_finite(used, chosen, where)
+    if units is None:
+        _check_varies(used, chosen, where)
+    return _Corpus(rows.select("text", "document_id"), shown(file), chosen, used)
+
+
+def _texts_alone(study: Study) -> Gathered:
+    """Texts whose activations an encoder computes, and the sentences that may name its parts."""
+    rows, names, read = read_groups(study)
+    asked = own(study)
+    read["activations"] = {"target": asked.target, "parts": asked.parts, "units": len(asked.units)}
+    if asked.also_on is not None:
+        picks = {
+            TEXT: Pick(study.collect.text, "text"),
+            DOCUMENT: Pick(study.collect.document, "document", "ids"),
+        }
+        also = Reader(study).table("", Source(path=asked.also_on.path), picks).picked
+        known = also.with_columns(group=pl.lit(ALSO))
+        rows, names = pl.concat([rows, known], how="diagonal"), {**names, ALSO: asked.also_on.path}
+        read["rows"] = {**read["rows"], ALSO: also.height}
+    return Gathered(rows, names, read, {"bank": bank.read(study)} if asked.bank else {})
 
 
 def _by_text(text_hash: pl.Series, values: Float[np.ndarray, "input unit"]) -> pl.DataFrame:
@@ -79,94 +131,14 @@ def _by_text(text_hash: pl.Series, values: Float[np.ndarray, "input unit"]) -> p
     )
 
 
-def activations_file(study: Study) -> Path:
-    """The file of activations.
-
-    Raises:
-        SourceError: it is not there, or not inside `data`, so that DVC would not notice a change.
-    """
-    name, base = str(own(study).activations), study.data_path
-    where = f"studies.{study.name}.directions.activations"
-    if not base.is_dir():
-        raise SourceError(
-            f"{where}: wanted `data` to be a folder that holds texts and activations, got "
-            f"{shown(base)}. Write `data: FOLDER`, `collect: {{path: TEXTS}}`."
-        )
-    file = base / name
-    if not file.resolve().is_relative_to(base.resolve()):
-        raise SourceError(f"{where}: wanted a file inside {shown(base)}, got {name!r}.")
-    if not file.is_file():
-        known = sorted(one.name for one in base.iterdir() if one.is_file())
-        raise SourceError(
-            f"{where}: wanted a file of {shown(base)}, {name!r} is not there{nearest(name, known)}."
-        )
-    return file
-
-
-def _read(file: Path, study: Study) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
-    """Ids, names of units, activations."""
-    where = f"studies.{study.name}.directions.activations"
-    try:
-        match file.suffix.lower():
-            case ".parquet" | ".pq":
-                return _of_table(pl.read_parquet(file), own(study).id, file, where)
-            case ".csv":
-                table = pl.read_csv(file, infer_schema_length=None)
-                return _of_table(table, own(study).id, file, where)
-            case ".npz":
-                return _of_arrays(file, where)
-    except (OSError, ValueError, BadZipFile, pl.exceptions.PolarsError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise SourceError(f"{where}: {shown(file)} cannot be read: {told}.") from None
-    raise SourceError(f"{where}: wanted {_FORMS}, got {file.name!r}.")
-
-
-def _of_table(
-    table: pl.DataFrame, column: str, file: Path, where: str
-) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
-    if column not in table.columns:
-        raise SourceError(
-            f"{where}: wanted a column {column!r} of ids in {shown(file)}{nearest(column, table.columns)}."
-        )
-    units = [name for name in table.columns if name != column]
-    for name in units:
-        if not (table[name].dtype.is_numeric() or table[name].dtype == pl.Null):
-            raise SourceError(
-                f"{where}: wanted numbers in column {name!r} of {shown(file)}, got {table[name].dtype}. "
-                "Leave the column out, or name the units under directions.units."
-            )
-    values = table.select(pl.col(units).cast(pl.Float64)).to_numpy() if units else np.empty((table.height, 0))
-    return table[column].cast(pl.String), units, values.astype(np.float64)
-
-
-def _of_arrays(file: Path, where: str) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
-    with np.load(file, allow_pickle=False) as arrays:
-        missing = {"ids", "activations"} - set(arrays.files)
-        if missing:
-            raise SourceError(
-                f"{where}: wanted the arrays ids and activations in {shown(file)}, got "
-                f"{listed(arrays.files)}."
-            )
-        ids, values = arrays["ids"], arrays["activations"]
-        named = arrays["units"] if "units" in arrays.files else np.arange(values.shape[-1])
-    if values.ndim != 2 or values.shape != (ids.size, named.size):
-        raise SourceError(
-            f"{where}: wanted activations of {ids.size} ids x {named.size} units in {shown(file)}, got the "
-            f"shape {values.shape}."
-        )
-    if values.dtype.kind not in "fiub":
-        raise SourceError(f"{where}: wanted numbers in {shown(file)}, got {values.dtype}.")
-    units = [str(one) for one in named.ravel()]
-    if twice := [one for i, one in enumerate(units) if one in set(units[:i])]:
-        raise SourceError(f"{where}: wanted each unit of {shown(file)} once, got {twice[0]!r} twice.")
-    return pl.Series([str(one) for one in ids.ravel()]), units, values.astype(np.float64)
-
-
 def _chosen(
-    study: Study, ids: pl.Series, units: list[str], values: Float[np.ndarray, "input unit"]
-) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
-    """The units that the study names, or all."""
-    wanted, most = own(study).units, own(study).most_units
+    study: Study,
+    units: list[str],
+    values: Float[np.ndarray, "input unit"],
+    wanted: Sequence[str] | None,
+) -> tuple[list[str], Float[np.ndarray, "input unit"]]:
+    """The units that are wanted, or that the study names, or all."""
+    wanted, most = own(study).units if wanted is None else wanted, own(study).most_units
     where = f"studies.{study.name}.directions"
     if unknown := [one for one in wanted if one not in units]:
         raise SourceError(
@@ -180,7 +152,7 @@ def _chosen(
             f"{where}: wanted at most {most:,} units, the file has {len(chosen):,}. Name some under units, "
             "or raise most_units."
         )
-    return ids, chosen, values[:, [units.index(one) for one in chosen]]
+    return chosen, values[:, [units.index(one) for one in chosen]]
 
 
 def _check_ids(ids: pl.Series, label: str, where: str) -> None:
@@ -192,13 +164,16 @@ def _check_ids(ids: pl.Series, label: str, where: str) -> None:
         )
 
 
-def _check_values(values: Float[np.ndarray, "input unit"], units: list[str], where: str) -> None:
+def _check_finite(values: Float[np.ndarray, "input unit"], units: list[str], where: str) -> None:
     broken = ~np.isfinite(values).all(axis=0)
     if broken.any():
         raise SourceError(
             f"{where}: wanted a finite number for every input, unit {units[int(broken.argmax())]!r} has "
             f"{int((~np.isfinite(values)).sum()):,} that are none."
         )
+
+
+def _check_varies(values: Float[np.ndarray, "input unit"], units: list[str], where: str) -> None:
     constant = values.min(axis=0) == values.max(axis=0)
     if constant.any():
         raise SourceError(

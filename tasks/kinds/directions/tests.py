@@ -14,6 +14,8 @@ from tasks.stats.missing import share_difference_bounds_missing
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
 
+SWAPPED = "swapped"
+"""Column with the seed by which inputs of a predicate trade places."""
 _FIGURES = ("n_documents", "mean_a", "mean_b", "validity", "lo", "hi", "p", "method")
 
 
@@ -27,7 +29,10 @@ def estimates(judged: Judged, level: float) -> pl.DataFrame:
     """Share at the end minus share of random inputs with interval and two-sided p, for each predicate."""
     random, at_ends = ends.members(judged.study, judged.rows, activations(judged))
     keys = [ends.of(one) for one in judged.predicates]
-    return estimated(judged, [at_ends[key] for key in keys], random, level)
+    row, in_a = _stacked([at_ends[key] for key in keys], random)
+    if SWAPPED in judged.rows.columns:
+        row = _swapped(row, judged.document, judged.rows[SWAPPED][0])
+    return _estimated(judged, row, in_a, level)
 
 
 def estimated(
@@ -43,8 +48,13 @@ def estimated(
         member: by predicate, who is at its end; with too few there nothing is tested.
         random: who is compared with all of them.
     """
-    row, in_a = _stacked(member, random)
-    known, at = row >= 0, np.arange(len(member))
+    return _estimated(judged, *_stacked(member, random), level)
+
+
+def _estimated(
+    judged: Judged, row: Int[np.ndarray, "place predicate"], in_a: Bool[np.ndarray, " place"], level: float
+) -> pl.DataFrame:
+    known, at = row >= 0, np.arange(row.shape[1])
     verdict = np.where(known, judged.verdict[row, at], np.nan)
     if np.unique(judged.document).size == judged.document.size:
         # Each row is a document of its own, so that who it is does not matter.
@@ -83,7 +93,23 @@ def _figures(found: Differences) -> pl.DataFrame:
     return pl.DataFrame({name: getattr(found, name) for name in _FIGURES})
 
 
+def _swapped(
+    row: Int[np.ndarray, "place predicate"], document: Int[np.ndarray, " row"], seed: int
+) -> Int[np.ndarray, "place predicate"]:
+    """The rows of each predicate in other places: documents of one size trade who is at the end."""
+    rng, swapped = np.random.default_rng(seed), row.copy()
+    for i, own in enumerate(row.T):
+        known = own[own >= 0]
+        swapped[own >= 0, i] = known[ends.dealt_out(np.unique(document[known], return_inverse=True)[1], rng)]
+    return swapped
+
+
 def shuffled(judged: Judged, rng: np.random.Generator) -> Judged:
-    """The same verdicts with the activations of other documents."""
+    """The same verdicts with the activations of other documents.
+
+    Where verdicts are of a predicate's own inputs alone, who of these is at the end is dealt out anew.
+    """
+    if judged.wanted is not None:
+        return replace(judged, rows=judged.rows.with_columns(pl.lit(int(rng.integers(2**31))).alias(SWAPPED)))
     dealt = pl.Series("dealt", ends.dealt_out(judged.document - judged.document.min(), rng))
     return replace(judged, rows=judged.rows.with_columns(dealt))

@@ -12,6 +12,7 @@ scale      the threshold, where params leave it to the encoder
 fresh      new pairs for each failure, and controls
 collision  whether a pair fails (views: how near two texts are)
 transfer   failures on other encoders, and in a search; curve: at other thresholds
+lessons mended told   what a repair may be fitted on; a repaired encoder before and after, and its price
 loads lines page   its part of `cost`, `check` and the page
 embedded/ llm/    who proposes, judges and writes
 """
@@ -64,6 +65,9 @@ class EncoderFailures(Kind):
         "transfer": tables.TRANSFER,
         "retrieval": tables.RETRIEVAL,
         "curve": tables.CURVE,
+        "lessons": tables.LESSONS,
+        "mended": tables.MENDED,
+        "price": tables.PRICE,
     }
     words = Words(
         subject="texts that differ by …",
@@ -197,6 +201,18 @@ class EncoderFailures(Kind):
         from tasks.kinds.encoder_failures import loads
 
         return loads.of_failures(study, texts, names)
+
+    def headline(self, study: Study) -> dict[str, Mapping[str, Any]]:
+        """Of a repaired encoder: failures before and after, and the price."""
+        from tasks.kinds.encoder_failures import told
+
+        return dict(told.headline(study))
+
+    def headline_lines(self, told: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """The same as a person reads it."""
+        from tasks.kinds.encoder_failures.told import lines
+
+        return lines(told)
 
     def section(self, outputs: Outputs) -> Section:
         """Failures with their pairs, controls and pictures, other encoders, a search."""

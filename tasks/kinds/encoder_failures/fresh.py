@@ -8,13 +8,14 @@ sharing words. Each document gives one pair, so that pairs are independent; pair
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from tasks.engines import pairs
+from tasks.engines.encoders import repaired
 from tasks.kinds.encoder_failures import tables, views
 from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.roles import NewPair, PairGenerator, Source
@@ -59,7 +60,7 @@ def fresh_pairs(
     from tasks.kinds.encoder_failures.embedded.wording import Wording
 
     views.under_test(study)
-    sources = held_out_sentences(study, texts)
+    sources = held_out_sentences(study, texts, repaired.learned(study.embed.encoder))
     wording = Wording([source.text for source in sources])
     there = set(texts["text_hash"])
     parts = [_rows(study, p, generators, sources, wording, there) for p in predicates]
@@ -73,15 +74,29 @@ def fresh_pairs(
     return frames.conform(seen.sort("predicate_id", "document_id", "group"), tables.FRESH)
 
 
-def held_out_sentences(study: Study, texts: pl.DataFrame) -> list[Source]:
+def held_out_sentences(study: Study, texts: pl.DataFrame, learned: Sequence[str] = ()) -> list[Source]:
     """Sentences of the confirmation half that stand in no explored text, in random order.
 
     Two texts count as one where they differ in case and punctuation alone.
+
+    Args:
+        study: of the texts.
+        texts: of both halves.
+        learned: texts that the encoder under test was fitted on: no sentence of them is taken either.
     """
-    explored = texts.filter(pl.col("half") == "explore")
-    known = {_spelt(one) for text in explored["text"] for one in _sentences(text)}
+    explored = texts.filter(pl.col("half") == "explore")["text"]
+    known = {_spelt(one) for text in (*explored, *learned) for one in _sentences(text)}
+    return _drawn(study, texts.filter(pl.col("half") == "confirm"), known)
+
+
+def explored_sentences(study: Study, texts: pl.DataFrame) -> list[Source]:
+    """Sentences of the exploration half, in random order."""
+    return _drawn(study, texts.filter(pl.col("half") == "explore"), frozenset())
+
+
+def _drawn(study: Study, texts: pl.DataFrame, known: Set[str]) -> list[Source]:
     found: dict[str, Source] = {}
-    for text, document in _by_id(texts.filter(pl.col("half") == "confirm")):
+    for text, document in _by_id(texts):
         for one in _sentences(text):
             if (spelt := _spelt(one)) not in known:
                 found.setdefault(spelt, Source(one, document))

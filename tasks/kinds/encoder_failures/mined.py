@@ -15,6 +15,7 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks import paths
+from tasks.engines.encoders import repaired
 from tasks.errors import CorpusError, MissingStageError
 from tasks.kinds.encoder_failures import mining, scale, tables, tally, tiles
 from tasks.kinds.encoder_failures.params import AUTO, own
@@ -142,7 +143,8 @@ class Pairs:
         return mining.Part(hits, counts, **frames.read_manifest(folder))
 
     def _evidence(self, found: mining.Mined) -> PairEvidence:
-        if found.pairs.is_empty():
+        # A repaired encoder may confuse nothing; what it was repaired of is tested all the same.
+        if found.pairs.is_empty() and not repaired.is_repaired(self._study.embed.encoder):
             raise CorpusError(_nothing(self._study, found, self.threshold))
         left, right = self._texts[found.pairs["left"]], self._texts[found.pairs["right"]]
         pairs = found.pairs.select("similarity", "reference", "overlap").with_columns(

@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 
 from tasks.kinds import Outputs, Section
-from tasks.kinds.encoder_failures import tables
+from tasks.kinds.encoder_failures import tables, told
 from tasks.kinds.encoder_failures.params import AUTO
 from tasks.store import frames
+from tasks.study.params import REPAIRED
 
 Row = dict[str, Any]
 SIZE, EDGE = 220, 8
@@ -34,6 +35,9 @@ class Probe:
     retrieval: list[Row]
     curve: dict[str, list[Row]]
     """predicate_id -> rows of tables.CURVE."""
+    mended: list[Row]
+    """Rows of tables.MENDED, of a repaired encoder."""
+    price: list[Row]
     mined: Row
     """propose's manifest."""
 
@@ -73,12 +77,16 @@ class Card:
 
 def section(outputs: Outputs) -> Section:
     """Failures with their pairs and pictures, other encoders, a search."""
+    probe = read_probe(outputs)
     return Section(
         title="What it confuses",
         anchor="failures",
         template="page.html",
-        values=page_values(read_probe(outputs), outputs),
+        values=page_values(probe, outputs),
         is_evidence=True,
+        also=[("Before and after the repair", "repair")] if probe.mended else [],
+        # What a repair did is to be seen, the more so where no failure is left.
+        needs_findings=not outputs.study.embed.encoder.startswith(REPAIRED),
         lead="lead.html",
     )
 
@@ -95,6 +103,8 @@ def read_probe(outputs: Outputs) -> Probe:
         transfer=frames.read(score, "transfer.parquet", tables.TRANSFER).to_dicts(),
         retrieval=frames.read(score, "retrieval.parquet", tables.RETRIEVAL).to_dicts(),
         curve=_by_predicate(frames.read(score, "curve.parquet", tables.CURVE)),
+        mended=told.read(score, "mended"),
+        price=told.read(score, "price"),
         mined=frames.read_manifest(outputs.folder["propose"]),
     )
 
@@ -116,6 +126,7 @@ def page_values(probe: Probe, outputs: Outputs) -> Row:
     params = outputs.params
     of = params["encoder_failures"]
     names = {row["predicate_id"]: row["predicate"] for row in outputs.rows}
+    numbers = {row["predicate_id"]: row["number"] for row in outputs.found}
     return {
         "probe": {
             "encoder": params["embed"]["encoder"],
@@ -140,6 +151,11 @@ def page_values(probe: Probe, outputs: Outputs) -> Row:
             if probe.curve.get(id_)
         ],
         "heat": heat(probe.transfer, names),
+        "mended": [
+            {**both, "name": names[id_], "number": numbers.get(id_)}
+            for id_, both in told.sides(probe.mended, "predicate_id").items()
+        ],
+        "price": list(told.sides(probe.price, "pairs").values()),
         "searches": [{**row, "name": names[row["predicate_id"]]} for row in probe.retrieval],
     }
 

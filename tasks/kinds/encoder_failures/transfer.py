@@ -13,8 +13,10 @@ from jaxtyping import Bool, Float
 
 from tasks import paths
 from tasks.engines import roles
-from tasks.kinds.encoder_failures import tables, views
+from tasks.engines.encoders import repaired
+from tasks.kinds.encoder_failures import mended, tables, views
 from tasks.kinds.encoder_failures.curve import over_thresholds
+from tasks.kinds.encoder_failures.lessons import lessons
 from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.scale import threshold_of
 from tasks.stats.differences import difference
@@ -32,7 +34,7 @@ _STREAM = 5
 
 
 def beside(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """Baselines, the confirmed failures on other encoders, and a search for their twins.
+    """Baselines, the confirmed failures on other encoders, a search for their twins, and what a repair needs.
 
     Args:
         judged: all verdicts, on rows of tables.FRESH.
@@ -53,7 +55,18 @@ def beside(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> dict[st
     level, threshold = study.score.level, threshold_of(study)
     # A verdict of 0 says of a pair that collides that it means the same, of another one nothing.
     differs = np.where(fresh["similarity"].to_numpy() >= threshold, failed, 1.0)
+    confirmed = [one for one in judged.predicates if one.predicate_id in set(found)]
+    own_tables = {"lessons": lessons(study, texts, confirmed)}
+    if repaired.is_repaired(name := study.embed.encoder):
+        sides = mended.Sides.of(study, texts)
+        own_tables |= {
+            "mended": mended.before_and_after(
+                sides, name, fresh, differs, judged.predicates, _success, level
+            ),
+            "price": mended.price(study, sides, texts),
+        }
     return {
+        **own_tables,
         "baselines": baselines(study, fresh, failed, corpus),
         "transfer": success_by_encoder(study, fresh, differs, found, level),
         "retrieval": search_ranks(study, fresh, corpus, found, level),

@@ -27,6 +27,7 @@ from jaxtyping import Bool, Float, Int
 
 from tasks import paths
 from tasks.engines import roles
+from tasks.engines.pictures import wording
 from tasks.kinds import Kind, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.fitted import tables
 from tasks.kinds.fitted.observed import Observed
@@ -159,7 +160,7 @@ class Fitted(Kind):
     def observed(self, study: Study, rows: pl.DataFrame) -> Observed:
         """What the model explains of each row [propose, score]."""
         document = rows["document_id"].rank("dense").to_numpy().astype(np.int64) - 1
-        text = tuple(rows["text"])
+        text = tuple(wording.words_of(study.name, rows))
         if not self.has_values:
             return Observed(document, text)
         if "value" not in rows.columns:

@@ -8,7 +8,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from tasks import paths
-from tasks.kinds.effects import surface_features
+from tasks.kinds.effects import surface
 from tasks.kinds.fitted import effects
 from tasks.kinds.fitted.refitted import Refitted
 from tasks.stats.gains import gains
@@ -55,7 +55,7 @@ def _columns(of: Refitted, texts: pl.DataFrame) -> dict[str, Halves]:
     """What stands for predicates, on both halves."""
     explored, confirmed = list(of.model.of.text), list(of.of.text)
     ones = np.ones((len(explored), 1)), np.ones((len(confirmed), 1))
-    found = {ALWAYS: ones, "surface features": _surface(explored, confirmed)}
+    found = {ALWAYS: ones, "surface features": _surface(of, texts)}
     n_parts = min(of.z.shape[1], len(set(explored)))
     if n_parts < 2:
         return found
@@ -67,13 +67,12 @@ def _columns(of: Refitted, texts: pl.DataFrame) -> dict[str, Halves]:
     return found
 
 
-def _surface(explored: list[str], confirmed: list[str]) -> Halves:
+def _surface(of: Refitted, texts: pl.DataFrame) -> Halves:
     """Without the column that is always true."""
-    seen = pl.Series(explored, dtype=pl.String)
-    median = int(np.median(seen.str.len_chars().to_numpy()))
+    fitted = pl.DataFrame({"text_id": of.model.text_ids}).join(texts, on="text_id", maintain_order="left")
     first, other = (
-        surface_features(one, median).to_numpy().astype(float)[:, 1:]
-        for one in (seen, pl.Series(confirmed, dtype=pl.String))
+        surface(of.judged.study.name, one, fitted).to_numpy().astype(float)[:, 1:]
+        for one in (fitted, of.judged.rows)
     )
     return first, other
 

@@ -33,11 +33,11 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
     """The pile, the values, and what was left out or changed."""
     explore, confirm = (sum(found[f"{half}_texts"].values()) for half in ("explore", "confirm"))
     return [
-        f"  {explore + confirm:,} texts: {explore:,} to propose from, {confirm:,} to test on",
+        f"  {explore + confirm:,} {lines.corpus(found)}: {explore:,} to propose from, {confirm:,} to test on",
         *_values(found),
         f"  left out: {', '.join(_left_out(found))}; cut to length: {found['n_cut']:,}",
         *[f"  {what}: {where}" for what, where in lines.changes(found)],
-        *lines.families(found["near_duplicates"], "texts"),
+        *lines.families(found["near_duplicates"], lines.corpus(found)),
         *[f"  {note}" for note in found["notes"]],
         *lines.masked(found),
     ]
@@ -52,7 +52,11 @@ def _values(found: Mapping[str, Any]) -> list[str]:
     if "classes" in known:
         told = f"{head}, {len(known['classes']):,} classes: {_classes(known['classes'])}"
     else:
-        tied = f"; {known['n_tied']:,} texts share theirs with another" if known["n_tied"] else ""
+        tied = (
+            f"; {known['n_tied']:,} {lines.corpus(found)} share theirs with another"
+            if known["n_tied"]
+            else ""
+        )
         told = f"{head}, {known['first']} to {known['last']}, {known['n_distinct']:,} different ones{tied}"
     return [told, *[f"  {one}" for one in read["told"]]]
 
@@ -91,8 +95,9 @@ def effect(found: Mapping[str, Any]) -> list[str]:
     one, many = (_bits(smallest[name]) for name in ("alone", "of_many"))
     is_time = found["read"].get("values", {}).get("is") in _TIMES
     alike = (_as_jump if is_time else _as_guesses)(smallest["alone"])
+    row = lines.corpus(found).removesuffix("s")
     return [
-        f"  smallest gain found in 4 of 5 cases: about {one} bits a text for one hypothesis{alike}, {many} "
+        f"  smallest gain found in 4 of 5 cases: about {one} bits a {row} for one hypothesis{alike}, {many} "
         "among many"
     ]
 

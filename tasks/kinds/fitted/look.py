@@ -15,6 +15,7 @@ from tasks.kinds.fitted.observed import Observed
 from tasks.kinds.fitted.screening import Targets
 from tasks.kinds.parts import Seen
 from tasks.records import Proposal
+from tasks.store import media
 from tasks.store.sources.hashing import uniform
 
 FIT_SHARE = 0.7
@@ -94,16 +95,17 @@ def parts(draw: Float[np.ndarray, " text"], share: float = FIT_SHARE) -> Bool[np
 
 
 def _check(kind: Any, seen: Seen, texts: pl.DataFrame) -> None:
-    study = seen.study
+    study, words = seen.study, kind.speaks(of_pictures=media.are_pictures(texts))
     documents = texts["document_id"].n_unique()
     if documents < LEAST_DOCUMENTS:
         raise CorpusError(
             f"studies.{study.name}: wanted {LEAST_DOCUMENTS} documents or more in the exploration half to "
-            f"fit a model, got {documents}. {kind.words.more}."
+            f"fit a model, got {documents}. {words.more}."
         )
-    wanted, distinct = kind.params(study).predicates or 0, texts["text"].n_unique()
+    one = "media" if media.are_pictures(texts) else "text"
+    wanted, distinct = kind.params(study).predicates or 0, texts[one].n_unique()
     if wanted > distinct:
         raise CorpusError(
             f"studies.{study.name}.{study.kind}.predicates: wanted at most as many as there are distinct "
-            f"exploration texts ({distinct}), got {wanted}. {kind.words.more}, or ask for fewer."
+            f"exploration {words.corpus} ({distinct}), got {wanted}. {words.more}, or ask for fewer."
         )

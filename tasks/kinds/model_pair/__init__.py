@@ -82,6 +82,11 @@ class ModelPair(Kind):
         without="trait",
     )
 
+    def speaks(self, *, of_pictures: bool) -> Words:
+        """Of answers, which may be pictures."""
+        words = super().speaks(of_pictures=of_pictures)
+        return replace(words, subject="the picture that …", said="the picture that") if of_pictures else words
+
     def check(self, study: Study) -> None:
         """Refuses what a comparison of answers cannot do, and a study that does not say where they are."""
         from tasks.kinds.model_pair import params

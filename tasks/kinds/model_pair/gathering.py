@@ -24,21 +24,28 @@ def gathered(study: Study, asked: Answers) -> Gathered:
     """
     given = reading.given(study, asked)
     pairs, left_out = pairing.paired(given)
+    missing = _missing(pairs)
     first, *others = given.models
     # A name is part of a line, whatever stands in it.
     names = {side: " ".join(name.split()) for side, name in (("A", first), ("B", " or ".join(others)))}
-    missing = _missing(pairs)
-    if not pairs.filter((pl.col("answer_a") != "") & (pl.col("answer_b") != "")).height:
+    is_whole = (pl.col("answer_a") != "") & (pl.col("answer_b") != "")
+    if not pairs.filter(is_whole).height:
         gave = ", ".join(f"{model} answered {of - n:,} of {of:,}" for model, (n, of) in missing.items())
         raise CorpusError(
             f"studies.{study.name}.{study.kind}: wanted prompts that two models answered, got none"
             f"{f' ({gave})' if gave else ''}. Check which columns and models are named."
         )
+    if given.places is not None:
+        # There is nothing to be seen, measured or shown in place of a picture.
+        left_out["with a picture of one model alone"] = pairs.filter(~is_whole).height
+        pairs = pairs.filter(is_whole)
     shared = {"context": pairs["prompt"], "document_id": pairs["document_id"], "identity": pairs["identity"]}
     sides = [
         pl.DataFrame({"text": pairs[f"answer_{side}"], **shared}).with_columns(group=pl.lit(side.upper()))
         for side in "ab"
     ]
+    rows = pl.concat(sides)
+    rows = rows if given.places is None else _placed(rows, given.places)
     known = (
         pairs.with_columns(pair=hashes(pairs["identity"]))
         .group_by("pair")
@@ -49,14 +56,20 @@ def gathered(study: Study, asked: Answers) -> Gathered:
         *given.read.get("warnings", []),
         *given.warnings,
         *_of_several(given.models),
-        *_of_missing(missing),
+        *_of_missing(missing, are_pictures=given.places is not None),
         *_of_left_out(left_out),
     ]
     read = given.read | {"left_out": left_out, "missing": {model: n for model, (n, _) in missing.items()}}
     read |= {"preferred": said} if (said := _preferred(known["preference"])) else {}
     read |= {"warnings": warnings} if warnings else {}
     own = {"pairs": known.select(tables.PAIRS.names()).sort("pair")}
-    return Gathered(pl.concat(sides), names, read, own, given.calls)
+    return Gathered(rows, names, read, own, given.calls)
+
+
+def _placed(rows: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose answer is the hash of a picture, as collect takes pictures."""
+    found = rows.join(places, left_on="text", right_on="media", how="left", maintain_order="left")
+    return found.with_columns(text=pl.lit(""))
 
 
 def _preferred(preference: pl.Series) -> dict[str, int]:
@@ -78,11 +91,12 @@ def _missing(pairs: pl.DataFrame) -> dict[str, tuple[int, int]]:
     return {model: (lacks, of) for model, lacks, of in counted.sort("model").rows()}
 
 
-def _of_missing(missing: Mapping[str, tuple[int, int]]) -> list[str]:
+def _of_missing(missing: Mapping[str, tuple[int, int]], *, are_pictures: bool) -> list[str]:
     """Models that often gave none, or an empty one."""
+    then = "It is left out" if are_pictures else "It is counted, and bounds every difference"
     return [
         f"{model} gave no answer, or an empty one, to {n:,} of {of:,} prompts ({n / of:.0%}): such a pair "
-        "is no comparison. It is counted, and bounds every difference; look at why they are missing"
+        f"is no comparison. {then}; look at why they are missing"
         for model, (n, of) in missing.items()
         if n >= MOST_MISSING * of
     ]

@@ -26,6 +26,9 @@ _MOST_CATEGORIES = 50
 
 def block(rows: pl.DataFrame) -> dict[str, Any] | None:
     """The keys of a study of this table; None where it is none of answers."""
+    if set(rows.columns) >= layout.PICTURES:
+        # Folders are models, and names prompts: nothing has to be said.
+        return {}
     there = {name.lower(): name for name in rows.columns}
     prompt = _first(there, PROMPTS)
     known = layout.resolved(Answers(), rows.columns)

@@ -9,7 +9,7 @@ from tasks.store import frames
 from tasks.study import Study
 
 _TARGETS = {"model": "which model wrote it", "preference": "which answer is preferred"}
-_BESIDE = {"surface": "surface counts", "length": "length alone"}
+_BESIDE = {"surface": "surface counts", "length": "length alone", "size": "size alone"}
 
 
 def headline(study: Study) -> dict[str, Mapping[str, Any]]:

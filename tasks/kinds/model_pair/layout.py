@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tasks.kinds.model_pair.params import Answers
+from tasks.store.sources.pictures import PICTURE
 
 OUTPUTS = {"instruction", "output", "generator"}
 """Columns of AlpacaEval's model_outputs.json: an answer a row."""
@@ -11,17 +12,29 @@ LOG = {"log", "input", "model", "item", "answer", "task"}
 LONG = {"prompt", "model", "answer"}
 ANNOTATIONS = {"instruction", "output_1", "output_2"}
 """Columns of its annotations.json: both answers and a preference a row."""
+PICTURES = {PICTURE, "folder", "name"}
+"""Columns of a folder or zip of pictures, a row each."""
+FOLDERS: Mapping[str, object] = {"prompt": "name", "model": "folder"}
+"""How it is read: each folder is a model, and pictures of one name answer the prompt of that name."""
 _NAMED = {"prompt", "answers", "answer", "model"}
 
 
 def resolved(asked: Answers, columns: Sequence[str]) -> Answers:
     """The columns to read: those of the study; where it names none, those of the form that the file has."""
     there = set(columns)
+    if there >= PICTURES:
+        form = {} if asked.named & _NAMED else FOLDERS
+        return asked.model_copy(update={**form, "pictures": True})
     if asked.ask or asked.named & _NAMED:
         return asked
     if asked.prompt in there:
         is_long = there >= LONG and not there & set(asked.answers)
         return asked.model_copy(update={"model": "model"}) if is_long else asked
+    return _published(asked, there)
+
+
+def _published(asked: Answers, there: set[str]) -> Answers:
+    """The columns of a form that others publish, where the file has it."""
     category = asked.category or ("dataset" if "dataset" in there else None)
     known: dict[str, object] = {"prompt": "instruction", "category": category, "models": asked.models}
     known |= {"preference": asked.preference, "preferred": asked.preferred, "document": asked.document}

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
-from tasks.kinds.model_pair import surface, tables
+from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.compared import Compared
 from tasks.stats.agreement import paraphrase_groups, verdicts_phi
 from tasks.stats.liked import Liked, liked_coefficients
@@ -15,8 +15,6 @@ from tasks.stats.multiplicity import pvalues_adjusted_bh
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
 
-HELD = (surface.LENGTH, *surface.FORM)
-"""What is held equal beside the other traits, and which model an answer is of."""
 _THE_SAME = 0.8
 """A count whose comparison correlates so much with a trait's verdicts is that trait."""
 
@@ -24,7 +22,7 @@ _THE_SAME = 0.8
 def liked(
     judged: Judged,
     of: Compared,
-    amounts: Float[np.ndarray, "pair count"],
+    held: Float[np.ndarray, "pair count"],
     preference: Float[np.ndarray, " pair"],
     fold: Int[np.ndarray, " pair"],
 ) -> pl.DataFrame | None:
@@ -36,7 +34,7 @@ def liked(
     Args:
         judged: all verdicts.
         of: the same as differences.
-        amounts: differences of `surface.amounts`.
+        held: differences of the amounts that are held equal: length and formatting, or a picture's size.
         preference: 1 for model 1's answer, -1 for the other's, 0 a tie; NaN where nobody said.
         fold: of pairs, as the accuracies have it.
     """
@@ -47,7 +45,6 @@ def liked(
         judged.study.score.group_phi,
         np.abs(np.nan_to_num(of.d).mean(axis=0)),
     )
-    held = amounts[:, [list(surface.COUNTS).index(name) for name in HELD]]
     model = np.ones((held.shape[0], 1))
     found = np.full((5, of.d.shape[1]), np.nan)
     for counts, traits in _by_counts(of.d, held):

@@ -160,7 +160,8 @@ def exhibits(rows: Iterable[Row]) -> list[Row]:
 def _side(row: Row, group: str) -> Row:
     model = row["model_a" if group == "A" else "model_b"]
     shows = row["score"] > 0.5
-    return {"group": group, "model": model, "shows": shows, "text": folded(row["text"], row["spans"])}
+    text = folded(row["text"], row["spans"])
+    return {"group": group, "model": model, "shows": shows, "text": text, "text_id": row["text_id"]}
 
 
 def size(one: Row) -> int:

@@ -114,6 +114,9 @@ class Answers(Block):
     `answers`, one for each, where that changes from row to row."""
     answer: Column = "answer"
     """Column of the answer, where a row has one."""
+    pictures: bool = False
+    """Whether answers are pictures: their columns hold paths, bytes or data URIs. Where `data` is a folder or
+    zip of pictures, each folder in it is a model, and pictures of one name answer the prompt of that name."""
     models: Names | None = None
     """The models that are compared, the first with each other one. With `model` they are its values, and may
     be left out where there are two; without it they are what the columns of `answers` are called."""
@@ -175,7 +178,8 @@ class Answers(Block):
         return self
 
     def _check_asked(self) -> None:
-        given = sorted({"answers", "answer", "model", "models", "sample", "preference"} & self.named)
+        of_answers = {"answers", "answer", "model", "models", "sample", "preference", "pictures"}
+        given = sorted(of_answers & self.named)
         if given:
             raise ValueError(f"wanted no `{given[0]}` with `ask`: the answers are yet to be written")
         if len(self.ask) < 2:
@@ -213,6 +217,7 @@ def check(kind: str, study: Study) -> None:
 
 _INSTEAD = {
     "text": "prompt: COLUMN, answers: [COLUMN, COLUMN]",
+    "picture": "prompt: COLUMN, answers: [COLUMN, COLUMN], pictures: true",
     "document": "document: COLUMN",
     "group": "model: COLUMN, answer: COLUMN",
     "a": "models: [ONE, ANOTHER]",

@@ -15,6 +15,7 @@ from tasks.kinds.model_pair import asking, layout
 from tasks.kinds.model_pair.naming import folded
 from tasks.kinds.model_pair.params import Answers
 from tasks.kinds.model_pair.preferences import Table, opinions
+from tasks.kinds.model_pair.showing import Shown, first
 from tasks.records import Call
 from tasks.store.canonical import canonicalised
 from tasks.store.sources import hashes, normalised
@@ -32,7 +33,8 @@ class Given:
 
     answers: pl.DataFrame
     """Columns key, number (among answers of one model to one prompt), model, place (in its row; null where
-    a row has one), prompt, asked (the prompt as it is compared), document, category, answer ("": none)."""
+    a row has one), prompt, asked (the prompt as it is compared), document, category, answer (a text, or the
+    hash of a picture; "": none)."""
     models: tuple[str, ...]
     """Those that are compared, the first with each other one."""
     said: pl.DataFrame
@@ -45,6 +47,8 @@ class Given:
     counts: dict[str, int]
     """Rows that are left out, by why."""
     warnings: list[str]
+    places: pl.DataFrame | None
+    """Where answers are pictures: columns media, PICTURE and PATH."""
 
 
 def given(study: Study, asked: Answers) -> Given:
@@ -54,12 +58,13 @@ def given(study: Study, asked: Answers) -> Given:
         SourceError: a source, column or value cannot be used.
         CorpusError: they are not of two models.
     """
-    opened = Opened(study)
+    opened = Opened(study, first(asked))
     asked = layout.resolved(asked, opened.columns)
+    shown = Shown(opened, asked, study.data_path)
     shared = _shared(opened, asked)
     prompts = shared["prompt"].fill_null("").to_list()
     written = asking.kept(asked, prompts) if asked.ask else {}
-    rows = _asked(shared, asked, written) if asked.ask else _rows(opened, shared, asked)
+    rows = _asked(shared, asked, written) if asked.ask else _rows(opened, shown, shared, asked)
     is_blank = pl.col("answer").str.strip_chars() == ""
     rows, counts = _usable(rows.with_columns(answer=pl.when(~is_blank).then("answer").fill_null("")))
     rows, spelled = _categories(rows)
@@ -74,7 +79,7 @@ def given(study: Study, asked: Answers) -> Given:
     read = opened.manifest() | {"models": dict(present.iter_rows())}
     warnings = [*spelled, *_cut(asked, written)]
     calls = tuple(kept.call for kept in written.values())
-    return Given(rows, models, said, read, calls, asked.is_long, counts, warnings)
+    return Given(rows, models, said, read, calls, asked.is_long, counts, warnings, shown.places)
 
 
 def _usable(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -136,7 +141,8 @@ def _asked(shared: pl.DataFrame, asked: Answers, there: Mapping[asking.Key, "Kep
 
 def _shared(opened: Opened, asked: Answers) -> pl.DataFrame:
     """What is known of each row beside its answers."""
-    prompt = opened.text(asked.prompt, "prompt")
+    # Files may be called by numbers, which as a column of texts would be a mistake.
+    prompt = (opened.ids if opened.are_pictures else opened.text)(asked.prompt, "prompt")
     none = pl.repeat(None, len(prompt), dtype=pl.String, eager=True)
 
     def known(name: str | None, key: str) -> pl.Series:
@@ -155,21 +161,19 @@ def _shared(opened: Opened, asked: Answers) -> pl.DataFrame:
     )
 
 
-def _rows(opened: Opened, shared: pl.DataFrame, asked: Answers) -> pl.DataFrame:
+def _rows(opened: Opened, shown: Shown, shared: pl.DataFrame, asked: Answers) -> pl.DataFrame:
     """One row an answer, as they are read."""
     if isinstance(asked.model, str):
         own = {
             "model": opened.ids(asked.model, "model", "names"),
-            "answer": opened.text(asked.answer, "answer"),
+            "answer": shown.column(asked.answer, "answer"),
         }
-        return shared.with_columns(**own, place=pl.lit(None, pl.Int64)).with_columns(
-            pl.col("answer").fill_null("")
-        )
+        return shared.with_columns(**own, place=pl.lit(None, pl.Int64))
     names = asked.models if asked.model is None and asked.models else asked.answers
     sides = []
     for place, column in enumerate(asked.answers):
         whose = opened.ids(asked.model[place], "model", "names") if asked.model else pl.lit(names[place])
-        answer = opened.text(column, "answers").fill_null("")
+        answer = shown.column(column, "answers")
         sides.append(shared.with_columns(place=pl.lit(place, pl.Int64), model=whose, answer=answer))
     return pl.concat(sides)
 

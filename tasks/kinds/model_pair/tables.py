@@ -42,9 +42,9 @@ TELLING = pl.Schema(
         "lift_hi": pl.Float64,
     }
 )
-"""How well the `target` (model, preference) is told on confirmation prompts by traits, surface, length or
-majority (`6_scores/telling.parquet`). Lift: of traits over that baseline, on the same pairs; NULL for
-traits."""
+"""How well the `target` (model, preference) is told on confirmation prompts by traits, surface, length (of
+pictures: size) or majority (`6_scores/telling.parquet`). Lift: of traits over that baseline, on the same
+pairs; NULL for traits."""
 CATEGORIES = pl.Schema(
     {
         "predicate_id": pl.String,

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 
-from tasks.kinds.model_pair import surface, tables
+from tasks.kinds.model_pair import tables
 from tasks.kinds.model_pair.compared import Compared
 from tasks.stats.telling import Told, identity_told, preference_told, told_lift
 from tasks.store import frames
@@ -17,7 +17,7 @@ _Differences = Float[np.ndarray, "pair column"]
 
 def telling(
     of: Compared,
-    amounts: _Differences,
+    beside: Mapping[str, _Differences],
     preference: Float[np.ndarray, " pair"],
     fold: Int[np.ndarray, " pair"],
     level: float,
@@ -29,13 +29,12 @@ def telling(
 
     Args:
         of: verdicts on the pairs.
-        amounts: differences of `surface.amounts`.
+        beside: differences of what needs no trait, by name: all `surface` amounts, one of them alone.
         preference: 1 for model 1's answer, -1 for the other's; NaN where nobody said.
         fold: of pairs.
         level: coverage of the intervals.
     """
-    length = [list(surface.COUNTS).index(surface.LENGTH)]
-    by = {TRAITS: of.d, "surface": amounts, "length": amounts[:, length]}
+    by = {TRAITS: of.d, **beside}
 
     def whose(x: _Differences) -> Told:
         return identity_told(x, of.document, fold, level)
@@ -44,7 +43,7 @@ def telling(
         return preference_told(x, preference, of.document, fold, level)
 
     # Whose answer stands first is drawn by chance, so that there is no majority of models.
-    parts = [_rows("model", whose, {**by, "majority": amounts[:, :0]}, of.document, level)]
+    parts = [_rows("model", whose, {**by, "majority": of.d[:, :0]}, of.document, level)]
     if (np.nan_to_num(preference) != 0).any():
         always = np.ones((of.d.shape[0], 1))
         parts.append(_rows("preference", preferred, {**by, "majority": always}, of.document, level))

@@ -11,6 +11,8 @@ const startTexts = (data) => {
   const spaced = /[\p{L}\p{M}\p{N}](?<![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}])/u;
   // Where all texts are of one group, it is not told.
   const sides = Object.keys(data.names), isOne = sides.length < 2;
+  // A picture is looked for by its path and its caption.
+  const said = data.path ? data.path.map((path, i) => [path, data.text[i]].filter(Boolean).join("\n")) : data.text;
   let found = [], regex = null, shown = 0;
 
   const make = (tag, text = "", className = "") => {
@@ -43,7 +45,7 @@ const startTexts = (data) => {
     verdict.disabled = !of;
     regex = pattern();
     found = [];
-    data.text.forEach((text, i) => {
+    said.forEach((text, i) => {
       const side = data.group[i], sign = of ? of.verdicts[i] : "";
       if (sign === " " || (group.value && side !== group.value)) return;
       if (sign === "-") left += 1;
@@ -73,7 +75,7 @@ const startTexts = (data) => {
     const fresh = document.createDocumentFragment();
     for (const i of found) {
       // Where nothing is searched a text is one line; else one an occurrence.
-      const places = regex ? [...data.text[i].matchAll(regex)] : [null];
+      const places = regex ? [...said[i].matchAll(regex)] : [null];
       for (const place of places) {
         at += 1;
         if (at > shown && at <= until) fresh.append(line(i, place));
@@ -88,7 +90,7 @@ const startTexts = (data) => {
 
   const flat = (text) => text.replace(/\s+/g, " ");
   const line = (i, place) => {
-    const text = data.text[i], side = data.group[i];
+    const text = said[i], side = data.group[i];
     const details = make("details"), summary = make("summary"), key = make("span", isOne ? "·" : SHAPES[side], `key ${side.toLowerCase()}`);
     key.title = isOne ? data.value?.[i] ?? "" : data.names[side];
     summary.append(key);
@@ -107,12 +109,18 @@ const startTexts = (data) => {
   };
 
   const inside = (i) => {
-    const box = make("div", "", "inside"), quote = make("blockquote", "", "text"), text = data.text[i];
+    const box = make("div", "", "inside"), quote = make("blockquote", "", "text"), text = said[i];
     quote.dir = "auto";
     if (data.context) {
       const asked = make("p", "answers ", "note");
       asked.append(make("bdi", data.context[i]));
       box.append(asked);
+    }
+    if (data.look?.[i]) {
+      const look = make("img");
+      look.src = data.look[i];
+      look.alt = "";
+      box.append(look);
     }
     let at = 0;
     for (const place of regex ? text.matchAll(regex) : []) {
@@ -158,7 +166,7 @@ const startTexts = (data) => {
         rows.push([
           id, sentence, cell(`id-${data.text_id[i]}`), cell(data.document_id[i]), cell(data.group[i]),
           cell(data.names[data.group[i]]), cell(said), figure("10".includes(sign) ? score : null),
-          figure(one.gold[i]), cell(String(data.n_merged[i])), cell(data.text[i])].join(",") + "\n");
+          figure(one.gold[i]), cell(String(data.n_merged[i])), cell(data.text[i]), ...(data.path ? [cell(data.path[i])] : [])].join(",") + "\n");
       }
     }
     return new Blob(rows, { type: "text/csv" });

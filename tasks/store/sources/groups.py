@@ -52,10 +52,15 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
 def all_rows(study: Study) -> tuple[pl.DataFrame, str]:
     """Every column of every row of a study's data, and how errors call it: before there is a study.
 
+    Of pictures OF_PICTURES are among the columns.
+
     Raises:
         SourceError: there is nothing that can be read, or no row.
     """
-    files, reader = locate.files_of(study, None), Reader(study)
+    reader, path = Reader(study), study.collect.path
+    if (found := reader.pictures("", path)) is not None:
+        return found[0][0].rows, found[1]
+    files = locate.files_of(study, path)
     parts = [reader.file(file, "", Source(), None).rows for file in files]
     label = called(files)
     rows = columns.stacked(parts, label)

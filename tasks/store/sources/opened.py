@@ -7,7 +7,8 @@ import polars as pl
 
 from tasks.errors import SourceError
 from tasks.store.sources import columns, nested, values
-from tasks.store.sources.reader import Part, Reader, of_parts
+from tasks.store.sources.pictures import PATH, PICTURE
+from tasks.store.sources.reader import Part, Pick, Reader, of_parts
 from tasks.study import Study
 from tasks.study.corpus import Source
 
@@ -15,13 +16,18 @@ from tasks.study.corpus import Source
 class Opened:
     """Rows that meet collect.where, column by column; a column is null where a file lacks it."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, picture: Pick | None = None) -> None:
         """Reads the files.
+
+        Args:
+            study: whose they are.
+            picture: a column of pictures, whose bytes stay where they are (`pictures`).
 
         Raises:
             SourceError: a file, query or filter cannot be used, or there is no row.
         """
-        self._reader = Reader(study)
+        self._study, self._picture = study, picture
+        self._reader = Reader(study, picture)
         self._parts, self.label, _ = self._reader.parts("", Source())
         """What errors call it."""
         self.where = f"studies.{study.name}.{study.kind}"
@@ -64,6 +70,26 @@ class Opened:
             return values.written(column, what, self.label, where, untyped=part.untyped is not None)
 
         return self._of(name, where, read)
+
+    @property
+    def are_pictures(self) -> bool:
+        """Whether each row is a picture of its own: `data` is a folder or zip of them."""
+        return self._picture is None and PICTURE in self.columns
+
+    def pictures(self, picture: Pick | None = None) -> pl.DataFrame:
+        """Columns PICTURE and PATH: where the picture of each row is, and how the user knows it.
+
+        Args:
+            picture: the column that holds it; None: rows are pictures.
+
+        Raises:
+            SourceError: the column is not there, or holds no pictures.
+        """
+        # A column of bytes is left in its file, so that another one is found by reading again.
+        same = picture == self._picture
+        parts = self._parts if same else Reader(self._study, picture).parts("", Source())[0]
+        found = pl.concat(part.rows.select(PICTURE, PATH) for part in parts)
+        return found if self._kept is None else found.filter(self._kept)
 
     def _of(self, name: str, where: str, read: Callable[[Part], pl.Series]) -> pl.Series:
         column = of_parts(self._parts, name, read, self.label, where)

@@ -5,6 +5,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
@@ -26,68 +27,93 @@ PICTURE, PATH = "_picture", "_path"
 """Columns with the place of each picture (places.py), and how the user knows it."""
 OF_PICTURES = cs.by_name(PICTURE, PATH, "media", require_all=False)
 """What rows that are pictures bring to collect, and other rows lack."""
+_OF_SYSTEMS = frozenset({"Thumbs.db", "ehthumbs.db"})
+"""What systems leave in folders of pictures; by its name it could be a database."""
 _AT_ONCE = 50_000
 """Names that are kept as Python's, before they become a column."""
 
 
-def found(base: Path, path: str | None, readable: frozenset[str]) -> pl.DataFrame | None:
+def found(
+    base: Path, path: str | None, readable: frozenset[str], apart: Path | None = None
+) -> pl.DataFrame | None:
     """A row a picture of what `collect.path` names, by name; None where it names no pictures.
 
     Args:
         base: the study's data.
         path: a folder, zip, glob or picture inside it, or None for all of it.
-        readable: endings of tables and texts: a folder with one is no folder of pictures.
+        readable: endings of tables and texts.
+        apart: a file that is read for another purpose.
 
     Raises:
-        SourceError: a zip or folder cannot be looked into, a link leaves `base`, or a name is no UTF-8.
+        SourceError: a zip or folder cannot be looked into, a link leaves `base`, a name is no UTF-8, or there
+            are both pictures and other files that can be read.
     """
     wanted = PurePath(path or ".")
     if wanted.is_absolute() or ".." in wanted.parts:
         return None
     try:
-        return _found(base, path, base / wanted, readable)
+        return _found(base, path, base / wanted, readable, None if apart is None else os.fspath(apart))
     except (OSError, ValueError):
         # What cannot be looked at, or is no pattern, is told by whoever looks for texts there.
         return None
 
 
-def _found(base: Path, path: str | None, place: Path, readable: frozenset[str]) -> pl.DataFrame | None:
+def _found(
+    base: Path, path: str | None, place: Path, readable: frozenset[str], apart: str | None
+) -> pl.DataFrame | None:
     if place.suffix.lower() == ".zip" and place.is_file():
         return _of_zip(place, base)
     if place.is_dir():
-        return _of_files(_files(place), base, readable)
-    if place.suffix.lower() in ENDINGS and place.is_file():
-        return _of_files([place], base, readable)
-    if path and base.is_dir() and PurePath(path).suffix.lower() in {*ENDINGS, ".*", ""} and "*" in path:
-        return _of_files((one for one in base.glob(path) if one.is_file()), base, readable)
-    return None
+        files: Iterable[os.DirEntry[str] | Path] = walked(place)
+    elif place.suffix.lower() in ENDINGS and place.is_file():
+        files = [place]
+    elif path and base.is_dir() and PurePath(path).suffix.lower() in {*ENDINGS, ".*", ""} and "*" in path:
+        files = (one for one in base.glob(path) if one.is_file())
+    else:
+        return None
+    return _of_files(files, base, readable, apart)
 
 
 def _of_files(
-    files: Iterable["os.DirEntry[str] | Path"], base: Path, readable: frozenset[str]
+    files: Iterable["os.DirEntry[str] | Path"], base: Path, readable: frozenset[str], apart: str | None
 ) -> pl.DataFrame | None:
     parts: list[pl.Series] = []
     names: list[str] = []
+    picture = other = ""
+    top = base if base.is_dir() else base.parent
     for entry in files:
         ending = PurePath(entry.name).suffix.lower()
-        if ending in readable:
-            return None
+        if ending in readable and entry.name not in _OF_SYSTEMS and os.fspath(entry) != apart:
+            other = other or os.path.relpath(entry, top)
         if ending in ENDINGS:
             file = os.fspath(entry)
             _check(entry, Path(file), base)
-            names.append(os.path.relpath(file, base if base.is_dir() else base.parent))
+            picture = os.path.relpath(file, top)
+            names.append(picture)
+        if picture and other:
+            raise _both(base, picture, other)
         if len(names) == _AT_ONCE:
             parts.append(pl.Series("file", names, dtype=pl.String))
             names = []
     return _rows(pl.concat([*parts, pl.Series("file", names, dtype=pl.String)]).sort(), f"{base}/")
 
 
+def _both(base: Path, picture: str, other: str) -> SourceError:
+    """Which of them is meant would be a guess."""
+    return SourceError(
+        f"{shown(base)}: holds pictures and files of other formats ({picture}, {other}). Write under collect "
+        f'path: "**/*{PurePath(picture).suffix}" for the pictures, path: "{other}" for the other (and '
+        "picture: COLUMN where it names pictures), or move one of them away."
+    )
+
+
 def _rows(file: pl.Series, prefix: str) -> pl.DataFrame | None:
     if not len(file):
         return None
     inside = file.str.extract(r"^(.*)/[^/]*$").fill_null(".").alias("folder")
+    name = file.str.extract(r"([^/]*)\.[^./]*$").alias("name")
     place = pl.select(pl.lit(prefix) + file).to_series().alias(PICTURE)
-    return pl.DataFrame([place, file.alias(PATH), file.alias("file"), inside])
+    return pl.DataFrame([place, file.alias(PATH), file.alias("file"), inside, name])
 
 
 def _of_zip(file: Path, base: Path) -> pl.DataFrame:
@@ -111,7 +137,7 @@ def _is_picture(member: zipfile.ZipInfo) -> bool:
     return not member.is_dir() and not is_hidden and name.suffix.lower() in ENDINGS
 
 
-def _files(folder: Path) -> Iterator["os.DirEntry[str]"]:
+def walked(folder: Path) -> Iterator["os.DirEntry[str]"]:
     """Files below a folder, hidden ones aside, none of them kept."""
     try:
         with os.scandir(folder) as entries:
@@ -119,7 +145,7 @@ def _files(folder: Path) -> Iterator["os.DirEntry[str]"]:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    yield from _files(Path(entry.path))
+                    yield from walked(Path(entry.path))
                 elif entry.is_file() or entry.is_symlink():
                     yield entry
     except OSError as error:
@@ -179,17 +205,19 @@ def placed(rows: pl.DataFrame, file: Path, column: str, where: str) -> pl.DataFr
 def read_parquet(file: Path, column: str) -> pl.DataFrame | None:
     """The rows of a Parquet file whose column holds bytes, which stay there; None where it holds others.
 
-    Bytes may be in a struct {bytes, path}, as Hugging Face has them.
+    Bytes may be in a struct {bytes, path}, as Hugging Face has them. Other columns of bytes stay there, too.
     """
     import pyarrow.parquet as pq
 
     with reading(file, "Parquet", "Write it again; it looks damaged or cut off."):
-        dtype = pl.read_parquet_schema(file).get(column)
-        fields = {one.name: one.dtype for one in dtype.fields} if isinstance(dtype, pl.Struct) else {}
-        if dtype != pl.Binary and fields.get("bytes") != pl.Binary:
+        schema = pl.read_parquet_schema(file)
+        dtype = schema.get(column)
+        fields = _fields(dtype)
+        if dtype is None or not _holds_bytes(dtype):
             return None
         leaf = f"{column}.bytes" if fields else column
-        rows = pl.scan_parquet(file, glob=False).drop(column).with_row_index("_row", offset=1).collect()
+        others = [name for name, one in schema.items() if _holds_bytes(one)]
+        rows = pl.scan_parquet(file, glob=False).drop(others).with_row_index("_row", offset=1).collect()
         name = pl.Series([None] * rows.height, dtype=pl.String)
         if fields.get("path") == pl.String:
             table = pq.ParquetFile(file).read(columns=[f"{column}.path"])
@@ -203,6 +231,14 @@ def read_parquet(file: Path, column: str) -> pl.DataFrame | None:
             .with_columns(named.alias(PATH))
             .drop("_row", "_name")
         )
+
+
+def _fields(dtype: pl.DataType | None) -> dict[str, Any]:
+    return {one.name: one.dtype for one in dtype.fields} if isinstance(dtype, pl.Struct) else {}
+
+
+def _holds_bytes(dtype: pl.DataType) -> bool:
+    return dtype == pl.Binary or _fields(dtype).get("bytes") == pl.Binary
 
 
 def _row(file: Path, row: str = "row") -> pl.Expr:

@@ -6,6 +6,8 @@ A place is a string: a path; `ZIP NUL MEMBER`; `PARQUET NUL COLUMN NUL ROW`; or 
 import base64
 import binascii
 import hashlib
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -20,6 +22,10 @@ MOST_MB = 512
 NUL = "\0"
 """Between the parts of a place: no path may hold it."""
 INLINE = "data:"
+_OF_PACKERS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, KeyError, MemoryError, struct.error
+)  # fmt: skip
+"""What unpacking a damaged member raises."""
 _AT_ONCE = 32
 """Rows of a Parquet file that are held."""
 
@@ -120,10 +126,13 @@ class _Packed:
         try:
             if self._zip is None or self._zip[0] != file:
                 self._zip = file, zipfile.ZipFile(file)
+        except zipfile.BadZipFile:
+            raise _Unreadable("is damaged in its zip") from None
+        try:
             _check_size(self._zip[1].getinfo(name).file_size)
             with self._zip[1].open(name) as member:
                 data = member.read(MOST_MB * 2**20 + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+        except _OF_PACKERS:
             raise _Unreadable("is damaged in its zip") from None
         except (NotImplementedError, RuntimeError):
             raise _Unreadable("is encrypted or packed in a way that is not read") from None

@@ -84,8 +84,10 @@ class Table:
 class Reader:
     """Reads tables and keeps note of what was read."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, picture: Pick | None = None) -> None:
+        """`picture` is the column that holds pictures, where it is not that of `collect.picture`."""
         self._study = study
+        self._picture = picture or Pick(study.collect.picture, "picture")
         self._files: list[dict[str, Any]] = []
         self._versions: dict[str, str] = {}
         self._n_surrogates = 0
@@ -113,7 +115,7 @@ class Reader:
             SourceError: a file or query cannot be used, or there is no row.
         """
         params, study = self._study.collect, self._study
-        if (found := self._pictures(key, source.path or params.path)) is not None:
+        if (found := self.pictures(key, source.path or params.path)) is not None:
             return found
         files = locate.files_of(study, source.path or params.path)
         formats = {locate.format_of(file) for file in files}
@@ -134,10 +136,13 @@ class Reader:
             raise SourceError(f"{label}: has columns {listed(parts[0].rows.columns)}, but no rows.")
         return parts, label, formats == {"text"}
 
-    def _pictures(self, key: str, path: str | None) -> tuple[list[Part], str, bool] | None:
+    def pictures(self, key: str, path: str | None) -> tuple[list[Part], str, bool] | None:
         """The same where the path names pictures; None where it does not."""
-        base, column = self._study.data_path, self._study.collect.picture
-        rows = None if column else pictures.found(base, path, frozenset({*locate.FORMATS, ".gz"}))
+        base, column = self._study.data_path, self._picture.column
+        if column:
+            return None
+        apart = locate.verdicts_file(self._study)
+        rows = pictures.found(base, path, frozenset({*locate.FORMATS, ".gz"}), apart)
         if rows is None:
             return None
         place = base / path if path else base
@@ -247,7 +252,7 @@ class Reader:
         return Part(self._placed(columns.named(logs.recognised(frame, file), shown(file)), file), untyped)
 
     def _parquet(self, file: Path) -> pl.DataFrame:
-        column = self._study.collect.picture
+        column = self._picture.column
         in_file = pictures.read_parquet(file, column) if column else None
         return tables.read_parquet(file) if in_file is None else in_file
 
@@ -257,11 +262,11 @@ class Reader:
         Raises:
             SourceError: the column holds something else, or paths where `data` is the table alone.
         """
-        column = self._study.collect.picture
+        column, at = self._picture.column, f"studies.{self._study.name}"
         if column is None:
             return rows
-        at = f"studies.{self._study.name}"
-        placed = pictures.placed(rows, file, column, f"{at}.collect.picture")
+        where = f"{at}.{self._picture.block}.{self._picture.key}"
+        placed = pictures.placed(rows, file, column, where)
         if self._study.data_path.is_file() and places.are_paths(placed[pictures.PICTURE]):
             raise SourceError(
                 f"{at}.data: wanted the folder of the table and its pictures, so that a change of them is "

@@ -3,7 +3,10 @@
 -- parameter: words = '' or by its words: each must stand in the predicate
 -- parameter: limit = '3' texts for and against each
 -- Newest run of each study.
-SELECT d.study, d.predicate, e.role, e.rank, e."group", e.score, e.text
+-- Of a picture its path stands before its caption.
+SELECT
+    d.study, d.predicate, e.role, e.rank, e."group", e.score,
+    concat_ws(': ', e.path, nullif(e.text, '')) AS text
 FROM evidence AS e
 JOIN discoveries AS d USING (run_id, predicate_id)
 JOIN studies USING (run_id)

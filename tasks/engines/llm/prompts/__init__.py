@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import jinja2
 
 from tasks.errors import EngineError
+from tasks.store import media
 from tasks.store.frames import hashed
-from tasks.study import dialect
+from tasks.study import Study, dialect
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -75,6 +77,14 @@ def load(name: str, folder: Path = FOLDER) -> Prompt:
 def lines(rows: Iterable[Mapping[str, object]]) -> str:
     """Data for a message: one JSON object per line, which nothing inside it can end."""
     return "\n".join(_safe(json.dumps(row, ensure_ascii=False, separators=(",", ":"))) for row in rows)
+
+
+Noun = Literal["text", "picture"]
+
+
+def noun(study: Study) -> Noun:
+    """What one row of a study is called, once it is collected."""
+    return "picture" if media.are_there(study.name) else "text"
 
 
 def question(predicate: str) -> str:

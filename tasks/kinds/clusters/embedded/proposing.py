@@ -1,7 +1,8 @@
 """Sentences for a theme: a region of the vectors, named by its words, and words that tell of it.
 
 Measures of style and tone are left out unless `propose.families` names them: they are functions of all words
-of a text, and would foretell words that have no theme in common.
+of a text, and would foretell words that have no theme in common. Of pictures also how they look, and what
+classes they show. Where most have no caption, themes are named by the classes that stand for their words.
 """
 
 from dataclasses import replace
@@ -12,11 +13,22 @@ from jaxtyping import Bool, Float
 
 from tasks.engines import languages
 from tasks.engines.contrast import Contrast, log_odds_z
-from tasks.engines.embedded import anchored, definitions, grams, select, similarity, themes, tokens, words
+from tasks.engines.embedded import (
+    anchored,
+    definitions,
+    grams,
+    pictures,
+    select,
+    similarity,
+    themes,
+    tokens,
+    words,
+)
 from tasks.engines.embedded.candidate import Candidate
 from tasks.engines.embedded.proposing import N_EXAMPLES, EmbeddedProposer, check_encoder
 from tasks.engines.embedded.rules import Rules
 from tasks.engines.encoders import encoder as encoders
+from tasks.engines.pictures import wording
 from tasks.engines.roles import Encoder, Exploration
 from tasks.kinds.clusters.partition import against_rest
 from tasks.records import Proposal
@@ -50,11 +62,12 @@ class ThemeProposer:
             check_encoder(exploration, encoder)
         look = Look(self._study, shown.texts, shown.embeddings, encoder)
         found = look.theme() if "theme" in params.families else []
-        if "words" in params.families:
+        if "words" in params.families and not look.is_described:
             found += look.words(BESIDE_A_THEME if found else MOST_OF_WORDS)
         proposals = [look.proposal(candidate) for candidate in found]
-        other = tuple(family for family in params.families if family in ("style", "axis"))
-        if other and "families" in params.model_fields_set:
+        also: tuple[str, ...] = ("style", "axis") if "families" in params.model_fields_set else ()
+        also += pictures.FAMILIES if look.of_pictures else ()
+        if other := tuple(family for family in params.families if family in also):
             fewer = params.model_copy(update={"families": other})
             asked = EmbeddedProposer(self._study.model_copy(update={"propose": fewer}))
             proposals += asked.propose(exploration, rng)
@@ -73,8 +86,12 @@ class Look:
     ) -> None:
         self._study, self._texts, self._embeddings = study, texts, embeddings
         self._contrast = Contrast.of(texts)
-        said = texts["text"].to_list()
-        held = languages.shares(said)
+        seen = pictures.looks(study, texts)
+        self.of_pictures = seen is not None
+        self.is_described = seen is not None and not seen.are_captioned
+        """Whether names of classes stand for words."""
+        said = wording.words_of(study.name, texts)
+        held = {"en": 1.0} if self.is_described else languages.shares(said)
         self._rules = Rules.of(held)
         # What it does not read it cannot tell apart, whatever its vectors are.
         self._encoder = encoder if encoder and languages.is_read(held, encoder.name) else None
@@ -151,7 +168,7 @@ class Look:
             examples = ", ".join(f'"{word}"' for word in said)
             phrase = f"is about {topic} (e.g. {examples})"
         else:
-            phrase = f"resembles texts about {tokens.listed(said)}"
+            phrase = themes.likeness(said, of_pictures=self.of_pictures)
         projection = similarity.projections(self._embeddings, vector[None])[:, 0]
         nearest = np.lexsort((np.arange(len(projection)), -np.round(projection, 6)))[: themes.N_EXEMPLARS]
         ids = self._texts["text_id"].to_list()

@@ -11,28 +11,24 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float
 from scipy import sparse
-from scipy.special import ndtri
 
 from tasks.engines import languages
-from tasks.engines.embedded import definitions, grams, names, style, tokens, words
+from tasks.engines.embedded import grams, names, pictures, style, tokens, words
 from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.rules import Rules
+from tasks.kinds.directions.embedded.gate import Named, kept, least_root
+from tasks.kinds.directions.embedded.sentences import SentenceProposer
 from tasks.kinds.directions.ends import End
 from tasks.kinds.directions.params import own
 from tasks.kinds.directions.roots import roots
-from tasks.records import Proposal
+from tasks.records import Grade, Proposal
 from tasks.study import Study
 
-GATE_ALPHA = 0.05
-"""Chance that any candidate of any end passes the gate where none differs, by Bonferroni's bound."""
-LEAST_KEPT = 5
-"""So many ends go on to the test even where none passes: a study without a difference must end and say so."""
 WORTH_ADDING = 1.1
 """A further word joins a name only where the root grows by this factor."""
 MOST_TERMS = 4
 FURTHER_TRIED = 20
 LEAST_TEXTS = 5
-N_EXAMPLES = 3
 _BLOCK = 32
 """Ends counted at once: memory is candidates x this."""
 
@@ -47,9 +43,14 @@ class Pool:
     n_words: int
 
 
-def pool(texts: pl.DataFrame, families: Sequence[str]) -> Pool:
-    """Every word, phrase, pattern and measure that is worth looking at, counted once for all units."""
-    said = texts["text"].to_list()
+def pool(study: Study, texts: pl.DataFrame) -> Pool:
+    """Every word, phrase, pattern and measure that is worth looking at, counted once for all units.
+
+    Of pictures: words of their captions, how they look, and what the bundled network sees in them.
+    """
+    families, said = study.propose.families, texts["text"].to_list()
+    if not any(text.strip() for text in said):  # pictures without captions
+        families = tuple(one for one in families if one in pictures.FAMILIES)
     joined = tokens.joined_all(said)
     shares = languages.shares(said)
     rules = Rules.of(shares)
@@ -67,6 +68,10 @@ def pool(texts: pl.DataFrame, families: Sequence[str]) -> Pool:
         asked = style.every_definition(frame, names.found(said, listed), is_english=english)
         found += asked
         held.append(sparse.csc_array(np.column_stack(style.columns(asked, frame.lazy())), dtype=np.float64))
+    if (seen := pictures.looks(study, texts)) is not None:
+        looks = pictures.every_definition(seen, families, LEAST_TEXTS)
+        found += looks
+        held += [sparse.csc_array(pictures.holds(one, seen)[:, None], dtype=np.float64) for one in looks]
     return Pool(found, sparse.csc_array(sparse.hstack(held)), n_words)
 
 
@@ -79,33 +84,33 @@ class UnitProposer:
         self._study = study
         self.noted: dict[str, int] = {}
 
-    def propose(self, texts: pl.DataFrame, ends: Sequence[End]) -> list[Proposal]:
+    def propose(
+        self, texts: pl.DataFrame, ends: Sequence[End], vectors: Float[np.ndarray, "text dim"]
+    ) -> list[Proposal]:
         """Proposals, strongest first; those that passed the gate before others.
 
         Args:
             texts: of the exploration half, in the order of their ids.
             ends: those that are to be named.
+            vectors: of the texts; words need none.
         """
-        look = pool(texts, self._study.propose.families)
-        least = float(-ndtri(GATE_ALPHA / (2 * max(len(look.definition) * len(ends), 1))))
-        chosen: list[tuple[bool, float, End, dict[str, Any], Bool[np.ndarray, " text"]]] = []
+        look = pool(self._study, texts)
+        least = least_root(len(look.definition) * len(ends))
+        found: list[Named] = []
         for start in range(0, len(ends), _BLOCK):
             block = ends[start : start + _BLOCK]
             root = roots(look.held, np.column_stack([end.member for end in block]))
             for column, end in enumerate(block):
-                chosen += self._named(look, np.round(root[:, column], 9), end, least)
-        passed = sorted((one for one in chosen if one[0]), key=_strongest)
-        rest = sorted((one for one in chosen if not one[0]), key=_strongest)
-        kept = passed + rest[: max(LEAST_KEPT - len(passed), 0)]
-        self.noted = {"n_ends": len(ends), "n_candidates": len(look.definition), "n_passed": len(passed)}
-        ids = texts["text_id"].to_list()
-        return [_proposal(root, end, definition, held, ids) for _, root, end, definition, held in kept]
+                found += self._named(look, np.round(root[:, column], 9), end, least)
+        n_passed = sum(one.passed for one in found)
+        self.noted = {"n_ends": len(ends), "n_candidates": len(look.definition), "n_passed": n_passed}
+        return [one.proposal(texts["text_id"].to_list()) for one in kept(found)]
 
     def _named(
         self, look: Pool, root: Float[np.ndarray, " candidate"], end: End, least: float
-    ) -> list[tuple[bool, float, End, dict[str, Any], Bool[np.ndarray, " text"]]]:
+    ) -> list[Named]:
         """The strongest names of one end, none of which repeats a word of one before."""
-        found: list[tuple[bool, float, End, dict[str, Any], Bool[np.ndarray, " text"]]] = []
+        found: list[Named] = []
         said: set[str] = set()
         order = np.argsort(-root, kind="stable")
         for i in order[: 10 * own(self._study).names].tolist():
@@ -118,19 +123,18 @@ class UnitProposer:
             if i < look.n_words:
                 definition, held, strength = _widened(look, root, i, end, least)
             said |= _about(definition)
-            found.append((bool(root[i] >= least), strength, end, definition, held))
+            said_of, family, grade = _told(definition)
+            passed = bool(root[i] >= least)
+            found.append(Named(end, said_of, family, grade, definition, held, strength, passed))
         return found
 
 
-def _strongest(one: Any) -> tuple[float, str, str]:
-    return -one[1], one[2].unit, one[2].end
-
-
 def _about(definition: dict[str, Any]) -> set[str]:
-    """Words of the terms, or the name of the pattern or measure."""
+    """Words of the terms, or which pattern, measure or class it is."""
     if definition["kind"] == "words":
         return {word for term in definition["terms"] for word in term.split(" ")}
-    return {f"program {definition['program']}"}
+    told = definition.get("program") or definition.get("measure") or definition["index"]
+    return {f"{definition['kind']} {told}"}
 
 
 def _widened(
@@ -159,29 +163,18 @@ def _column(held: Any, i: int) -> Bool[np.ndarray, " text"]:
     return np.asarray(held[:, [i]].toarray().ravel() > 0)
 
 
-def _sentence(definition: dict[str, Any]) -> str:
-    is_words = definition["kind"] == "words"
-    return words.phrase(definition["terms"]) if is_words else style.phrase(definition)
+def _told(definition: dict[str, Any]) -> tuple[str, str, Grade]:
+    """Its sentence, family and grade."""
+    match definition["kind"]:
+        case "words":
+            return words.phrase(definition["terms"]), "words", "exact"
+        case "measure":
+            return pictures.phrase(definition), "picture", "exact"
+        case "class":
+            return pictures.phrase(definition), "shows", "proxy"
+    return style.phrase(definition), "style", "exact"
 
 
-def _proposal(
-    root: float, end: End, definition: dict[str, Any], held: Bool[np.ndarray, " text"], ids: Sequence[str]
-) -> Proposal:
-    effect = float(held[end.member].mean() - held[~end.member].mean())
-    means = [float(end.activation[who].mean()) if who.any() else 0.0 for who in (held, ~held)]
-    frozen = {**definition, "unit": end.unit, "end": end.end, "means": [round(one, 9) for one in means]}
-    return Proposal(
-        predicate=f"{end.unit} {end.end}: {_sentence(definition)}",
-        direction="A",
-        family="words" if definition["kind"] == "words" else "style",
-        grade="exact",
-        definition=definitions.written(frozen),
-        explore_effect=effect,
-        explore_z=root,
-        example_ids=tuple(ids[i] for i in np.flatnonzero(held & end.member)[:N_EXAMPLES]),
-    )
-
-
-def proposer(study: Study) -> UnitProposer:
-    """Proposes from words, patterns and measures of the exploration half."""
-    return UnitProposer(study)
+def proposer(study: Study) -> UnitProposer | SentenceProposer:
+    """Proposes from words, patterns and measures of the exploration half, or from a bank of sentences."""
+    return SentenceProposer(study) if own(study).bank else UnitProposer(study)

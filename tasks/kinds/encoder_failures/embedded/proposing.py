@@ -14,6 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from tasks.engines.embedded import wordlists
+from tasks.engines.encoders import repaired
 from tasks.kinds.encoder_failures.embedded.edits import Edit, edit
 from tasks.kinds.encoder_failures.embedded.generating import edits_of
 from tasks.kinds.encoder_failures.embedded.wording import Wording
@@ -42,6 +43,8 @@ class EditProposer:
 
     def __init__(self, study: Study) -> None:
         self._max = study.propose.max_predicates
+        under_test = study.embed.encoder
+        self._fitted = repaired.read(under_test).fitted_on if repaired.is_repaired(under_test) else {}
         self.noted: dict[str, int] = {}
 
     @property
@@ -51,6 +54,8 @@ class EditProposer:
 
     def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
         """One failure per kind of edit, that of most evidence first; then some no pair shows, as `blind`.
+
+        Of a repaired encoder all failures that it was fitted on are among these: no pair may show them now.
 
         Row order and `rng` are immaterial.
 
@@ -83,7 +88,10 @@ class EditProposer:
         named = [_proposal(kind, pairs[kind], float(large[kind]) / ordered.height) for kind in kinds]
         # What the list names anyway is the baseline of what the pairs have taught: a third of all at most.
         n_blind = min(self._max // 3, self._max - len(named), -(-len(named) // 2))
-        unseen = _writable([kind for kind in names() if kind not in weights], evidence.texts)[:n_blind]
+        writable = _writable([kind for kind in names() if kind not in kinds], evidence.texts)
+        fitted = [kind for kind in writable if names()[kind][0] in self._fitted]
+        others = [kind for kind in writable if kind not in weights and kind not in fitted]
+        unseen = [*fitted[: self._max - len(named)], *others[: max(n_blind - len(fitted), 0)]]
         self.noted["n_blind"] = len(unseen)
         return named + [_proposal(kind, [], 0.0) for kind in unseen]
 

@@ -31,13 +31,15 @@ def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     """A call for every direction and sample, and one after it that mends what is unfit."""
     n, shown = suggesting.per_call(study), loads.shown_bytes(study, explored)
     contrasts = not study.llm.endpoints("proposer")[0].is_small
-    said = schemas.hypotheses(n)(hypotheses=[f"The text {SENTENCE}"] * n)
+    noun = prompts.noun(study)
+    said = schemas.hypotheses(n, noun)(hypotheses=[f"The {noun} {SENTENCE}"] * n)
     form = proposing.form(study)
     n_rounds = most_rounds(study)
-    examples, answer = study.propose.examples if contrasts else (), {"answer": f"The text {SENTENCE}"}
+    examples, answer = study.propose.examples if contrasts else (), {"answer": f"The {noun} {SENTENCE}"}
     rounds = [
         load_of("propose", "proposer", form.prompt, said, shown, {
             "study": question(study),
+            "noun": noun,
             "n": n,
             "these": "",
             "others": "-" if contrasts else "",
@@ -47,7 +49,8 @@ def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
         })
         for done in range(n_rounds)
     ]  # fmt: skip
-    return [*rounds, *[loads.mending(n)] * n_rounds]
+    described = loads.describing(study, explored, n_rounds)
+    return [*described, *rounds, *[loads.mending(n, noun)] * n_rounds]
 
 
 def fitting_loads(study: Study, explored: pl.DataFrame) -> list[Load]:

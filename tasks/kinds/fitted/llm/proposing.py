@@ -37,7 +37,8 @@ class FitProposer(LlmProposer):
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
         said = self._suggester
-        return noted(NOTED, self._counts + said.counts, said.faults, said.problems)
+        counted = noted(NOTED, self._counts + said.counts, said.faults, said.problems)
+        return {**counted, **said.describer.noted}
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """What is new in the answers about the top, group A; row order is immaterial.

@@ -11,6 +11,7 @@ reading.py     sentences of the user's own
 
 import polars as pl
 
+from tasks.engines import embedded
 from tasks.engines.roles import Judge, Proposer, Reader
 from tasks.study import Study
 
@@ -23,9 +24,15 @@ CANNOT_FIND = (
     "whether a word is meant: `I cannot` in a dialogue counts as a refusal",
     "how much a tone differs: an encoder's ear orders the two answers, and hears their first pages only",
 )
+CANNOT_SEE = (
+    "which picture is better made, more beautiful or nearer to its prompt",
+    "whether a picture shows what its prompt asks for",
+    *embedded.CANNOT_SEE,
+)
+"""What it cannot find in pictures."""
 NOTHING = (
-    "It counts what stands in the answers, and no two differ in any of it. Bring more prompts, or let "
-    "a language model look: engine: llm."
+    "It counts what stands in the answers, or measures how they look, and no two differ in any of it. Bring "
+    "more prompts, or let a language model look: engine: llm."
 )
 """What to do where nothing was proposed."""
 

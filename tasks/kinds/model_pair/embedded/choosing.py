@@ -74,8 +74,9 @@ class Candidate:
 
 
 def said_by(definition: Mapping[str, Any]) -> frozenset[str]:
-    """What a comparison is about: its words, or the name of its trait, tone or pattern."""
-    named = next((definition[key] for key in ("trait", "axis", "pattern") if key in definition), None)
+    """What a comparison is about: its words, or the name of its trait, tone, pattern, measure or class."""
+    names = ("trait", "axis", "pattern", "measure", "name")
+    named = next((definition[key] for key in names if key in definition), None)
     return frozenset(definition.get("terms", ())) if named is None else frozenset([f"{named} of the table"])
 
 

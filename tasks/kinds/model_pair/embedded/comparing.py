@@ -31,13 +31,18 @@ class Pairs:
             EngineError: a pair is not one answer of each group.
         """
         name = "pair" if "pair" in texts.columns else "text_hash"
-        rows = texts.select(pl.col(name).alias("pair"), "group", "document_id", "text").with_row_index("row")
+        is_there = pl.col("text") != ""
+        if "media" in texts.columns:
+            is_there |= pl.col("media").is_not_null()
+        rows = texts.select(
+            pl.col(name).alias("pair"), "group", "document_id", is_there.alias("is_there")
+        ).with_row_index("row")
         sides = {group: rows.filter(group=group).sort("pair") for group in ("A", "B")}
         a, b = sides["A"], sides["B"]
         if not a["pair"].equals(b["pair"]) or a["pair"].n_unique() != a.height:
             raise EngineError("wanted one answer of A and one of B in each pair.")
         document = a["document_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
-        missing = ((a["text"] == "") | (b["text"] == "")).to_numpy()
+        missing = ~(a["is_there"] & b["is_there"]).to_numpy()
         return cls(
             a["row"].to_numpy().astype(np.int64), b["row"].to_numpy().astype(np.int64), document, missing
         )

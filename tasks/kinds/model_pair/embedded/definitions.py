@@ -4,6 +4,7 @@
 {"kind": "comparison", "terms": ["delve", "delves"]}
 {"kind": "comparison", "pattern": "(?i)refund(s|ed)?"}
 {"kind": "comparison", "axis": "formal", "encoder": NAME, "vector": [...]}
+{"kind": "comparison", "measure": "lightness"}     {"kind": "comparison", "class": 733, "name": "pole"}
 
 A list of words or a tone may have `without`, words that are left out because they are names in these answers,
 and `carried_by`, which says what carries its difference. `among` are the languages that are told apart.
@@ -18,6 +19,7 @@ from tasks.engines.embedded import definitions as of_texts
 from tasks.engines.embedded import tokens, words
 from tasks.engines.languages import LANGUAGES
 from tasks.errors import EngineError
+from tasks.kinds.model_pair.embedded import looking
 from tasks.kinds.model_pair.embedded.traits import AXES, BY_ENCODER, traits
 
 Definition = Mapping[str, Any]
@@ -32,6 +34,8 @@ def phrase(definition: Definition) -> str:
         return words.phrase(definition["terms"]).replace("mentions ", "says ", 1) + " more"
     if "pattern" in definition:
         return f"matches /{definition['pattern']}/ more"
+    if looking.compares(definition):
+        return looking.phrase(definition)
     if "axis" in definition:
         return AXES[definition["axis"]][less] + BY_ENCODER
     trait = traits()[definition["trait"]]
@@ -70,6 +74,8 @@ def _fault(definition: Definition) -> str:
         return of_texts.words_fault(definition)
     if "pattern" in definition:
         return of_texts.pattern_fault(definition["pattern"]) and "pattern: a regular expression"
+    if looking.compares(definition):
+        return looking.fault(definition)
     if "axis" in definition:
         vector = definition.get("vector")
         fine = (

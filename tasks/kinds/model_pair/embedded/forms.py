@@ -14,12 +14,14 @@ import polars as pl
 from tasks.engines.embedded import definitions as of_texts
 from tasks.engines.embedded import forms as of_words
 from tasks.engines.roles import UnreadError
-from tasks.kinds.model_pair.embedded import definitions
+from tasks.kinds.model_pair.embedded import definitions, looking
 from tasks.kinds.model_pair.embedded.traits import AXES, BY_ENCODER, traits
 from tasks.study.asked import PATTERN
 
 Part = dict[str, Any]
-_SUBJECT = re.compile(r"^(?:the|an?|this|that) (?:answer|response|reply)(?: that| which)?\s+", re.I)
+_SUBJECT = re.compile(
+    r"^(?:the|an?|this|that) (?:answer|response|reply|picture|image)(?: that| which)?\s+", re.I
+)
 _OFTEN = re.compile(r"\s+(?:more(?: often| frequently)?)\s*$", re.I)
 _SAYS_MORE = re.compile(
     r"(?P<verb>says?|mentions?|uses?|contains?|writes?)(?: the (?:words?|phrases?))? (?:more )?(?P<rest>.+?)"
@@ -62,6 +64,8 @@ def part_of(sentence: str) -> Part:
     said = _SUBJECT.sub("", " ".join(sentence.split())).rstrip(".")
     if found := PATTERN.fullmatch(_OFTEN.sub("", said)):
         return _pattern(found)
+    if shown := looking.part_of(said):
+        return {"kind": definitions.KIND, **shown}
     core = _core(said)
     if core in _known():
         return {"kind": definitions.KIND, **_known()[core]}
@@ -112,6 +116,9 @@ def _known() -> Mapping[frozenset[str], Part]:
         for part, one in zip(sides, poles, strict=True):
             found.setdefault(_core(one), part)
             found.setdefault(_core(one + BY_ENCODER), part)
+    for name, (more, less_of_it) in looking.SAYINGS.items():
+        found.setdefault(_core(more), {"measure": name})
+        found.setdefault(_core(less_of_it), {"measure": name, "less": True})
     return found
 
 

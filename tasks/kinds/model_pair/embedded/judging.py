@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from tasks.engines.embedded import style, tone, words
+from tasks.engines.embedded import pictures, style, tone, words
 from tasks.engines.embedded.programs import programs
 from tasks.engines.roles import REFUSAL, VALUE, Judgements
 from tasks.kinds.model_pair.embedded import definitions
@@ -27,6 +27,7 @@ class ComparingJudge:
     name = NAME
 
     def __init__(self, study: Study) -> None:
+        self._study = study
         self.model = study.embed.encoder
 
     def judge(
@@ -39,7 +40,7 @@ class ComparingJudge:
         """
         pairs = Pairs.of(texts)
         score = np.full((texts.height, len(predicates)), np.nan)
-        for i, (turn, values) in enumerate(_values(predicates, texts, embeddings)):
+        for i, (turn, values) in enumerate(self._values(predicates, texts, embeddings)):
             signs = turn * pairs.signs(values)
             score[pairs.in_a, i], score[pairs.in_b, i] = (1 + signs) / 2, (1 - signs) / 2
         lost = np.concatenate([pairs.in_a[pairs.missing], pairs.in_b[pairs.missing]])
@@ -53,7 +54,7 @@ class ComparingJudge:
         """How much more of it each answer has than the one beside it."""
         pairs = Pairs.of(texts)
         strength = np.zeros((texts.height, len(predicates)))
-        for i, (turn, values) in enumerate(_values(predicates, texts, embeddings)):
+        for i, (turn, values) in enumerate(self._values(predicates, texts, embeddings)):
             sizes = np.round(turn * pairs.sizes(values), 6)
             strength[pairs.in_a, i], strength[pairs.in_b, i] = sizes, -sizes
         return strength
@@ -65,16 +66,15 @@ class ComparingJudge:
             return words.spans(definition["terms"], text)
         if "pattern" in definition:
             return style.spans_of(definition["pattern"], text)
-        return [] if definition.get("less") or "axis" in definition else _of_trait(definition, text)
+        return _of_trait(definition, text) if "trait" in definition and not definition.get("less") else []
 
-
-def _values(
-    predicates: Sequence[Predicate], texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"]
-) -> list[tuple[int, Float[np.ndarray, " text"]]]:
-    """For each predicate whether more or less of it is meant (1, -1), and how much each answer has."""
-    read = [definitions.read(predicate.definition, predicate.predicate) for predicate in predicates]
-    values = Answers(texts, embeddings).values(read)
-    return [(-1 if one.get("less") else 1, value) for one, value in zip(read, values, strict=True)]
+    def _values(
+        self, predicates: Sequence[Predicate], texts: pl.DataFrame, embeddings: Float[np.ndarray, "text dim"]
+    ) -> list[tuple[int, Float[np.ndarray, " text"]]]:
+        """For each predicate whether more or less of it is meant (1, -1), and how much each answer has."""
+        read = [definitions.read(predicate.definition, predicate.predicate) for predicate in predicates]
+        values = Answers(texts, embeddings, pictures.looks(self._study, texts)).values(read)
+        return [(-1 if one.get("less") else 1, value) for one, value in zip(read, values, strict=True)]
 
 
 def _at(place: str, pattern: str, text: str) -> list[tuple[int, int]]:

@@ -10,14 +10,14 @@ from jaxtyping import Float
 
 from tasks.engines import languages
 from tasks.engines.contrast import Contrast
-from tasks.engines.embedded import anchored, grams, names, similarity, tone, words
+from tasks.engines.embedded import anchored, grams, names, pictures, similarity, tone, words
 from tasks.engines.embedded.axes import axes
 from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.proposing import N_EXAMPLES, check_encoder
 from tasks.engines.embedded.rules import Rules
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Encoder, Exploration
-from tasks.kinds.model_pair.embedded import carriers, choosing, definitions, forms
+from tasks.kinds.model_pair.embedded import carriers, choosing, definitions, forms, looking
 from tasks.kinds.model_pair.embedded.choosing import Candidate
 from tasks.kinds.model_pair.embedded.comparing import Pairs
 from tasks.kinds.model_pair.embedded.traits import AXES, Trait, traits
@@ -78,7 +78,9 @@ class Look:
         encoder: Encoder | None,
     ) -> None:
         self._study, self._texts = study, texts
-        self.pairs, self.answers = Pairs.of(texts), Answers(texts, embeddings)
+        self.seen = pictures.looks(study, texts)
+        """What can be judged of them, where they are pictures."""
+        self.pairs, self.answers = Pairs.of(texts), Answers(texts, embeddings, self.seen)
         self._languages = languages.shares(texts["text"].to_list())
         self._rules = Rules.of(self._languages)
         # What it does not read it cannot tell apart, whatever its vectors are.
@@ -86,7 +88,9 @@ class Look:
         self.n_compared = 0
 
     def candidates(self, family: str) -> list[Candidate]:
-        """What this family of comparisons brings; `theme` brings none."""
+        """What this family of comparisons brings; `theme` none, and pictures have no words or tones."""
+        if family in pictures.FAMILIES or self.seen:
+            return self._looking(family)
         if family == "words":
             return self._of_words()
         if family == "style":
@@ -94,6 +98,14 @@ class Look:
         if family == "axis" and self.encoder:
             return self._measured(list(self._axes.values()), family)
         return []
+
+    def _looking(self, family: str) -> list[Candidate]:
+        if self.seen is None or family not in pictures.FAMILIES:
+            return []
+        found = looking.measures()
+        if family == "shows":
+            found = looking.classes(self.seen, Contrast.of(self._texts), self._study.score.min_effect)
+        return self._measured([{"kind": definitions.KIND, **one} for one in found], family)
 
     def counted(self, name: str) -> Definition:
         """The definition of a trait, with what it takes from these answers."""
@@ -133,7 +145,8 @@ class Look:
 
         Model 2 is told by what it does, against model 1: one that was asked to be concise "is shorter".
         """
-        has_less = "axis" in definition or bool(traits()[definition["trait"]].less)
+        has_less = "axis" in definition or "measure" in definition
+        has_less |= "trait" in definition and bool(traits()[definition["trait"]].less)
         return {**definition, "less": True} if has_less and effect > 0 else definition
 
     def proposal(self, candidate: Candidate, direction: Group | None = None, family: str = "") -> Proposal:
@@ -257,6 +270,6 @@ def _asked(study: Study) -> frozenset[str]:
 
 def grade_of(definition: Mapping[str, Any]) -> Grade:
     """Whether the definition is the claim."""
-    if "axis" in definition:
+    if "axis" in definition or "class" in definition:
         return "proxy"
     return traits()[definition["trait"]].grade if "trait" in definition else "exact"

@@ -10,11 +10,12 @@ from tasks.engines import roles
 from tasks.engines.embedded.proposing import check_encoder
 from tasks.engines.encoders import encoder as encoders
 from tasks.engines.roles import Meaning, UnreadError
-from tasks.kinds.model_pair.embedded import definitions, forms
+from tasks.kinds.model_pair.embedded import definitions, forms, looking
 from tasks.kinds.model_pair.embedded.forms import Part
 from tasks.kinds.model_pair.embedded.proposing import Look, grade_of
 from tasks.kinds.model_pair.embedded.traits import traits
 from tasks.records import Call, Proposal
+from tasks.store import media
 from tasks.study import Study
 from tasks.study.asked import Asked
 
@@ -24,6 +25,8 @@ _HOW = {
     "trait": "counted in both answers",
     "terms": "by these words, as they stand",
     "pattern": "by this pattern",
+    "measure": "measured in both pictures",
+    "class": "by a stand-in: of which picture the network gives the class a higher probability",
     "axis": "by a stand-in: which answer the encoder puts nearer to such a tone",
 }
 
@@ -32,16 +35,22 @@ class ComparingReader:
     """Judges offline what can be counted in both answers, or heard by an encoder."""
 
     calls: Sequence[Call] = ()
-    forms = (
+    _of_texts = (
         "Forms that can: `is longer`, `is shorter`, `has more list items`, `uses bold text more`, "
         "`hedges more`, `opens by praising the question`, "
         '`says "delve" more`, `is more formal`, `matches /refund(s|ed)?/ more`; '
         "all of them stand in docs/model-pair.md. Or judge by a language model: `engine: llm`"
     )
 
+    _of_pictures = (
+        "Forms that can: `is lighter`, `is darker`, `has more contrast`, `is blue on more of its area`, `has "
+        "finer detail`, `shows a pole more`. Or judge by a language model: `engine: llm`"
+    )
+
     def __init__(self, study: Study, texts: pl.DataFrame) -> None:
         self._study = study
         self._texts = texts.sort("text_id")
+        self.forms = self._of_pictures if media.are_pictures(texts) else self._of_texts
 
     def meaning(self, asked: Asked) -> Meaning:
         """The sentence as the engine would publish it, and by what it is judged.
@@ -84,6 +93,14 @@ class ComparingReader:
         if "axis" in part and self._study.embed.encoder == "none":
             raise UnreadError("it needs an encoder, and embed.encoder is none")
         look = self._look
+        if looking.compares(part) != (look.seen is not None):
+            raise UnreadError(
+                "answers are texts, and it is about how pictures look"
+                if look.seen is None
+                else "answers are pictures, and it is about texts"
+            )
+        if "class" in part and look.seen and look.seen.classes is None:
+            raise UnreadError("it needs classes of pictures, which embed.encoder: bundled alone tells")
         if "axis" in part and not look.is_read_by(self._study.embed.encoder):
             raise UnreadError("the encoder does not read these answers: set embed.encoder to one that does")
         if "trait" not in part:

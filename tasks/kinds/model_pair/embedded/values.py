@@ -12,9 +12,11 @@ from jaxtyping import Float
 from tasks.engines import languages
 from tasks.engines.embedded import lexicon, similarity, style, tokens, tone
 from tasks.engines.embedded.measures import MEASURES, SENTENCE_END
+from tasks.engines.embedded.pictures import Looks
 from tasks.engines.embedded.programs import programs
 from tasks.engines.embedded.views import View
 from tasks.errors import EngineError
+from tasks.kinds.model_pair.embedded import looking
 from tasks.kinds.model_pair.embedded.traits import Trait, traits
 
 START, END = 200, 300
@@ -32,7 +34,11 @@ Values = Float[np.ndarray, " answer"]
 class Answers:
     """Answers to be measured, prepared once for all definitions."""
 
-    def __init__(self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "answer dim"]) -> None:
+    def __init__(
+        self, texts: pl.DataFrame, embeddings: Float[np.ndarray, "answer dim"], seen: Looks | None = None
+    ) -> None:
+        """`seen`: what can be judged of them, where they are pictures."""
+        self._seen = seen
         self.text = texts["text"]
         self.prompt = texts["context"].fill_null("")
         self._embeddings = embeddings
@@ -74,6 +80,8 @@ class Answers:
             return occurrences(definition["terms"], self.joined)
         if "axis" in definition:
             return self._along(definition)
+        if looking.compares(definition):
+            return looking.values(definition, self._seen)
         return self._computed(traits()[definition["trait"]].value, definition)
 
     def _along(self, definition: Mapping[str, Any]) -> Values:

@@ -10,7 +10,7 @@ from tasks.engines.llm.loads import Load, load_of
 from tasks.engines.llm.suggesting import MAX_KNOWN, question
 from tasks.kinds.model_pair.llm import proposing, schemas, weighing
 from tasks.kinds.model_pair.llm.rating import TraitRater
-from tasks.kinds.model_pair.prompts import FOLDER
+from tasks.store import media
 from tasks.study import Study
 
 TRAIT = schemas.Trait(
@@ -38,10 +38,14 @@ def _rounds(study: Study, explored: pl.DataFrame) -> list[Load]:
     """A call for traits each round, and the verdicts on the sample after it."""
     n, per_round = proposing.n_shown(study), study.propose.per_round
     said = schemas.traits(per_round)(traits=[TRAIT] * per_round)
-    shown = n * (loads.mean_bytes(explored, proposing.room(study)) * 2 + proposing.MAX_CHARS_PROMPT)
+    # A picture is shown itself, and in its line by its number.
+    each = loads.mean_bytes(explored, proposing.room(study))
+    if media.are_pictures(explored):
+        each = len("picture 10") + loads.BYTES_PER_TOKEN * loads.picture_tokens(explored)
+    shown = n * (each * 2 + proposing.MAX_CHARS_PROMPT)
     known = {"trait": f"{TRAIT.trait} ({TRAIT.high}; {TRAIT.low})"}
     asked = [
-        load_of("propose", "proposer", prompts.load("propose", FOLDER), said, shown, {
+        load_of("propose", "proposer", proposing.prompt_of(study), said, shown, {
             "pairs": "",
             "study": question(study),
             "n": per_round,

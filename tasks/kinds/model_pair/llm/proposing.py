@@ -17,18 +17,20 @@ from jaxtyping import Float
 from tasks.engines import roles
 from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Gateway, Request
-from tasks.engines.llm import prompts, ranking, sampling
+from tasks.engines.llm import packing, prompts, ranking, sampling
 from tasks.engines.llm.proposing import NOTED
 from tasks.engines.llm.suggesting import MAX_KNOWN, noted, question
 from tasks.errors import EngineError
 from tasks.kinds.model_pair.llm import schemas, traits, weighing
 from tasks.kinds.model_pair.prompts import FOLDER
 from tasks.records import Call, Group, Proposal
-from tasks.store import frames
+from tasks.store import frames, media
 from tasks.study import Study
 
 LARGE, SMALL = (10, 800), (3, 300)
 """Pairs that are shown in a round, and characters of each answer."""
+SEEN, SEEN_BY_SMALL = 5, 2
+"""Pairs of pictures that are shown in a round."""
 MAX_CHARS_PROMPT = 400
 """What is shown of a prompt."""
 TOKENS = 80
@@ -53,7 +55,7 @@ class TraitProposer:
         """`names` of the models are those that collect found where they are not given."""
         self._study, self._given_names = study, names
         self._endpoint = study.llm.endpoints("proposer")[0]
-        self._prompt = prompts.load("propose", FOLDER)
+        self._prompt = prompt_of(study)
         self._calls: list[Call] = []
         self._counts: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
@@ -140,6 +142,7 @@ class TraitProposer:
             schemas.traits(n),
             self._prompt.hash,
             most_tokens=TOKENS * (n + 1),
+            pictures=tuple(packing.pictures_of(study, shown)),
         )
         answer = Gateway(study, weighing.STAGE).ask_now(request)
         self._calls += answer.calls
@@ -197,10 +200,17 @@ def n_rounds(study: Study) -> int:
     return sizes.rounds + (study.propose.error_rounds if sizes.judged else 0)
 
 
+def prompt_of(study: Study) -> prompts.Prompt:
+    """How traits are asked for: of texts, or of pictures, which are shown themselves."""
+    return prompts.load("propose_seen" if media.are_there(study.name) else "propose", FOLDER)
+
+
 def n_shown(study: Study) -> int:
     """Pairs that are shown in a round: as the study says, or by how large the model is."""
     samples = study.propose.samples
     n = _sizes(study)[0] if samples == "auto" else samples
+    if media.are_there(study.name):
+        return min(n, SEEN_BY_SMALL if study.llm.endpoints("proposer")[0].is_small else SEEN)
     return max(1, min(n, sampling.MAX_CHARS_IN_ALL // (2 * _sizes(study)[1] + MAX_CHARS_PROMPT)))
 
 
@@ -214,7 +224,16 @@ def room(study: Study) -> int:
 
 
 def _rows(shown: pl.DataFrame, n_chars: int) -> list[dict[str, str]]:
-    """Each prompt with both answers, as far as they are shown."""
+    """Each prompt with both answers, as far as they are shown; pictures by their number among all shown."""
+    if media.are_pictures(shown):
+        return [
+            {
+                "prompt": _cut(prompt, MAX_CHARS_PROMPT),
+                "first": f"picture {2 * i + 1}",
+                "second": f"picture {2 * i + 2}",
+            }
+            for i, prompt in enumerate(shown["context"][::2])
+        ]
     both = zip(shown["context"][::2], shown["text"][::2], shown["text"][1::2], strict=True)
     return [
         {"prompt": _cut(prompt, MAX_CHARS_PROMPT), "first": _cut(a, n_chars), "second": _cut(b, n_chars)}
