@@ -223,6 +223,7 @@ def test_one_line_says_what_to_write(case: str, project: Project, capsys: pytest
     change, code, said = CASES[case]
     save(project, sentences(40, 0.5, 0))
     project.params(heads=change(project))
+    capsys.readouterr()  # what was said of models that were saved
     codes = (main([stage, "--study", "heads"]) for stage in ("collect", "embed"))
     assert next(filter(None, codes), 0) == code
     told = capsys.readouterr().err.strip()
