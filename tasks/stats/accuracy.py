@@ -8,7 +8,10 @@ from tasks.stats.judge_error import share_ci_wilson
 
 
 def share_ci_wilson_clustered(
-    right: Float[np.ndarray, " row"], item: Int[np.ndarray, " row"], level: float
+    right: Float[np.ndarray, " row"],
+    item: Int[np.ndarray, " row"],
+    level: float,
+    rows: Int[np.ndarray, " row"] | None = None,
 ) -> tuple[float, float]:
     """Gives the score interval of a share whose rows of one item may resemble each other.
 
@@ -19,6 +22,7 @@ def share_ci_wilson_clustered(
         right: 0 or 1 of each row; at least one row.
         item: any integer; equal ones are one item.
         level: coverage, in (0, 1).
+        rows: how many rows each entry stands for, `right` then being how many of these are 1; without it one.
 
     Returns:
         Lower and upper end; [0, 1] where there is one item alone, answered several times.
@@ -32,14 +36,15 @@ def share_ci_wilson_clustered(
         where items go singly, and OLS on a constant with `cov_type="cluster"`.
     """
     _, place = np.unique(item, return_inverse=True)
-    n, n_items = len(right), int(place.max()) + 1
-    share = float(right.mean())
+    counts = np.ones(len(right)) if rows is None else rows
+    n, n_items = int(counts.sum()), int(place.max()) + 1
+    share = float(right.sum()) / n
     if n_items == n:
         lo, hi = share_ci_wilson(right.sum(), n, level)
         return float(lo), float(hi)
     if n_items == 1:
         return 0.0, 1.0
-    off = np.bincount(place, weights=right - share)
+    off = np.bincount(place, weights=right - share * counts)
     variance = n_items / (n_items - 1) * float(off @ off) / n**2
     # Of a share of 0 or 1 nothing is known but how many items there are.
     size = min(share * (1 - share) / variance, n) if variance > 0 and 0 < share < 1 else n_items

@@ -44,3 +44,13 @@ def test_copies_of_an_item_tell_nothing_new() -> None:
 def test_mcnemar_is_exact(only: tuple[int, int]) -> None:
     wanted = mcnemar([[10, only[0]], [only[1], 20]], exact=True).pvalue if sum(only) else 1.0
     assert discordance_pvalue_mcnemar(*only) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_rows_summed_by_item_give_the_interval_of_the_rows() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.integers(1, 9, 40)
+    item = np.repeat(np.arange(40), rows)
+    right = (rng.random(len(item)) < 0.3).astype(float)
+    assert share_ci_wilson_clustered(np.bincount(item, right), np.arange(40), 0.9, rows) == pytest.approx(
+        share_ci_wilson_clustered(right, item, 0.9), abs=1e-12
+    )

@@ -37,7 +37,8 @@ _TONE = "[\ufe0f\U0001f3fb-\U0001f3ff]*"
 _PICTURE = rf"[\U0001f1e6-\U0001f1ff]{{2}}|[{EMOJI}]{_TONE}(?:\u200d[{EMOJI}]{_TONE})*"
 _HYPHEN = r"(?<=\w)[-\u2010\u2011](?=\w)"
 _GAP = rf"(?<=[{SPACELESS}])\s+(?=[{SPACELESS}])"
-_BREAK = "\u2423"
+BREAK = "\u2423"
+"""Stands for punctuation among the words of a text."""
 _PATTERN = rf"({_SPELT}|{_GAP}|[{SPACELESS}]+|{_PICTURE}|(?!{_HYPHEN})[^\w\s{EMOJI}{SPACELESS}]+)|{_HYPHEN}"
 
 
@@ -74,7 +75,7 @@ def located(text: str) -> list[tuple[int, int, str]]:
         start, end = match.span()
         for word in _cut(match.group(1)) if match.group(1) else ():
             # A gap is one break, however long.
-            length = end - start if word == _BREAK else len(word)
+            length = end - start if word == BREAK else len(word)
             found.append((start, start + length, word.casefold()))
             start += length
     return found
@@ -83,7 +84,7 @@ def located(text: str) -> list[tuple[int, int, str]]:
 def _cut(run: str) -> Iterator[str]:
     """The words of a run in a script without spaces; whatever else as it is, a gap as a break."""
     if run.isspace():
-        return iter((_BREAK,))
+        return iter((BREAK,))
     if len(run) == 1 or not _spaceless().match(run):
         return iter((run,))
     from icu4py.breakers import WordBreaker

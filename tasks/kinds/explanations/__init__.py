@@ -10,6 +10,7 @@ params tables gathering   its keys, its tables, explained inputs and what is sai
 calling asking   a model that is a Python function; models that are asked (prompts/)
 trials     which inputs an explanation is tried on, and their matches
 strata     which explanations a sentence is about
+tests      V by explained items and by inputs
 readings   coverage, generality, majority and anchors: tables beside the scores
 lines page its part of `check` and the page
 embedded/ llm/   who judges
@@ -52,6 +53,7 @@ class ExplanationsKind(Kind):
     has_groups = False
     sides = {"A": "from the explanation", "B": "matched reader"}  # noqa: RUF012 - never changed
     written = "trials"
+    planned_test = "items_and_inputs"
     judge_errs = False
     reads_pictures = False
     Params = Explanations
@@ -195,6 +197,12 @@ class ExplanationsKind(Kind):
         from tasks.kinds.explanations import readings
 
         return readings.beside(judged, texts)
+
+    def estimates(self, judged: "Judged", level: float) -> pl.DataFrame:
+        """Share of guesses that come true less that of matches, by clusters of items and of inputs."""
+        from tasks.kinds.explanations import tests
+
+        return tests.estimates(judged, level)
 
     def evidence(
         self, study: Study, texts: pl.DataFrame, tested: pl.DataFrame

@@ -13,8 +13,7 @@ from tasks.engines import roles
 from tasks.engines.embedded.tokens import joined_all
 from tasks.engines.encoders import encoder
 from tasks.engines.encoders.cached import encoded
-from tasks.kinds import effects
-from tasks.kinds.explanations import anchors, tables, trials
+from tasks.kinds.explanations import anchors, tables, tests, trials
 from tasks.kinds.explanations.guesses import comes_true, folded
 from tasks.kinds.explanations.trials import Tried
 from tasks.stats.accuracy import share_ci_wilson_clustered
@@ -66,8 +65,10 @@ def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, obje
     rows = tried.rows.join(items.select("item", "explainer"), on=["item", "explainer"], how="semi")
     level = half.study.score.level
     true, in_a = comes_true(rows), (rows["group"] == "A").to_numpy()
-    document = _numbers(rows["document_id"])
-    found = difference(true[:, None].astype(float), in_a, document, level, binary=True)
+    by_item, by_input = (
+        difference(true[:, None].astype(float), in_a, _numbers(rows[unit]), level, binary=True)
+        for unit in ("document_id", "input")
+    )
     covered = rows.filter(pl.Series(in_a))
     spread = _generality(half.study, covered)
     lo, hi = _mean_interval(spread, level)
@@ -85,9 +86,9 @@ def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, obje
         "coverage_hi": cover_hi,
         "precision": int(items["n_true"].sum()) / guessed if guessed else float("nan"),
         "precision_matched": float(true[~in_a].mean()) if (~in_a).any() else float("nan"),
-        "validity": float(found.validity[0]),
-        "lo": float(found.lo[0]),
-        "hi": float(found.hi[0]),
+        "validity": float(by_item.validity[0]),
+        "lo": float(min(by_item.lo[0], by_input.lo[0])),
+        "hi": float(max(by_item.hi[0], by_input.hi[0])),
         "majority": _share([folded(one) == folded(majority) for one in covered["outcome"]]),
         "generality": float(spread.mean()) if spread.size else float("nan"),
         "generality_lo": lo,
@@ -119,9 +120,8 @@ def _coverage_interval(items: pl.DataFrame, level: float) -> tuple[float, float]
     tried, covered = items["n_tried"].to_numpy(), items["n_covered"].to_numpy()
     if not tried.sum():
         return float("nan"), float("nan")
-    document = np.repeat(_numbers(items["document_id"]), tried)
-    at = np.arange(tried.sum()) - np.repeat(np.cumsum(tried) - tried, tried)
-    return share_ci_wilson_clustered((at < np.repeat(covered, tried)).astype(float), document, level)
+    document = _numbers(items["document_id"])
+    return share_ci_wilson_clustered(covered.astype(float), document, level, tried)
 
 
 def _mean_interval(values: Float[np.ndarray, " item"], level: float) -> tuple[float, float]:
@@ -181,6 +181,6 @@ def _baselines(judged: Judged, majority: str) -> pl.DataFrame:
     value = np.where(own_rows, np.array(right, dtype=np.float64), np.nan)
     status = np.where(own_rows, roles.VALUE, roles.ABSENT).astype(np.uint8)
     reader = Judged(judged.study, judged.rows, [first], value, status)
-    found = effects.estimates(reader, judged.study.score.level)
+    found = tests.estimates(reader, judged.study.score.level)
     named = pl.Series("baseline", [f'"{majority}", the commonest answer, whatever the input'])
     return frames.conform(found.with_columns(named), frames.BASELINES)

@@ -46,6 +46,7 @@ TRIALS = pl.Schema(
         "explainer": pl.String,
         "explanation": pl.String,
         "guess": pl.String,
+        "input": pl.String,
         "outcome": pl.String,
         "similarity": pl.Float64,
         "n_merged": pl.Int64,
@@ -53,7 +54,8 @@ TRIALS = pl.Schema(
 )
 """`5_verdicts/trials.parquet`: inputs that an explanation covers, with the guess made from it (group A), and
 inputs as similar to the explained one that it does not cover, of which the guess is the answer that the
-explained one got (group B). `item` is the text_id of the explained input, `document_id` its document."""
+explained one got (group B). `item` is the text_id of the explained input, `document_id` its document;
+`input` tells the inputs tried apart: the document of one that is explained, too, else a hash of its text."""
 
 EXPLAINERS = pl.Schema(
     {

@@ -15,7 +15,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from tasks import paths
-from tasks.engines.embedded.tokens import joined_all
+from tasks.engines.embedded.tokens import BREAK, joined_all
 from tasks.engines.encoders import encoder
 from tasks.engines.encoders.cached import encoded
 from tasks.kinds.explanations import tables
@@ -29,7 +29,7 @@ ROWS = pl.Schema(
     {
         name: tables.TRIALS[name]
         for name in (
-            "item", "document_id", "explainer", "explanation", "text", "group", "guess", "outcome",
+            "item", "document_id", "explainer", "explanation", "text", "group", "guess", "input", "outcome",
             "similarity",
         )
     }
@@ -140,9 +140,8 @@ def _drawn(study: Study, known: pl.DataFrame, inputs: Inputs, place: Mapping[str
             if j < 0:
                 continue
             for k, group in ((i, "A"), (j, "B")):
-                rows.append(
-                    _row(row, inputs.text[k], group, row["answer"], inputs.outcome[k], float(near[k, 0]))
-                )
+                text, unit, outcome = inputs.text[k], inputs.document[k], inputs.outcome[k]
+                rows.append(_row(row, text, group, row["answer"], unit, outcome, near[k, 0]))
         n_other = int(is_other.sum())
         true = _n_true([row["answer"]] * len(drawn), [inputs.outcome[i] for i in drawn])
         counted = (n_other, int(covers.sum()), len(drawn), true, sum(j < 0 for j in matches))
@@ -181,6 +180,8 @@ def _recorded(
         covered = tried["guess"].is_not_null().to_numpy()
         others = np.flatnonzero(document != row["document_id"])
         text = [*tried["counterfactual"], *(inputs.text[i] for i in others)]
+        unit = [hashed("input", one) for one in tried["counterfactual"]]
+        unit += [inputs.document[i] for i in others]
         outcome = [*tried["outcome"], *(inputs.outcome[i] for i in others)]
         rows_of = np.array([*(of_each[one] for one in tried["counterfactual"]), *others], dtype=np.int64)
         near = np.column_stack([every[rows_of] @ inputs.vectors[at], weighed.near(at)[rows_of]])
@@ -191,19 +192,19 @@ def _recorded(
         for i, j in zip(at_covered, matches, strict=True):
             if j < 0:
                 continue
-            rows.append(_row(row, text[i], "A", tried["guess"][i], outcome[i], float(near[i, 0])))
-            rows.append(_row(row, text[j], "B", row["answer"], outcome[j], float(near[j, 0])))
+            rows.append(_row(row, text[i], "A", tried["guess"][i], unit[i], outcome[i], near[i, 0]))
+            rows.append(_row(row, text[j], "B", row["answer"], unit[j], outcome[j], near[j, 0]))
         true = _n_true(tried["guess"].filter(covered), tried["outcome"].filter(covered))
         counted = (tried.height, len(at_covered), len(at_covered), true, sum(j < 0 for j in matches))
         yield rows, _summary(row, counted)
 
 
 def _row(
-    of: Mapping[str, Any], text: str, group: str, guess: str, outcome: str, similarity: float
+    of: Mapping[str, Any], text: str, group: str, guess: str, unit: str, outcome: str, similarity: float
 ) -> tuple[Any, ...]:
     return (
-        of["text_id"], of["document_id"], of["explainer"], of["explanation"], text, group, guess, outcome,
-        round(similarity, 6),
+        of["text_id"], of["document_id"], of["explainer"], of["explanation"], text, group, guess, unit,
+        outcome, round(float(similarity), 6),
     )  # fmt: skip
 
 
@@ -286,7 +287,7 @@ class Index:
 
     def _with(self, phrase: str) -> Int[np.ndarray, " held"]:
         words = phrase.split()
-        if not words:
+        if all(word == BREAK for word in words):
             return np.empty(0, dtype=np.int64)
         rarest = min((self._at.get(word, []) for word in words), key=len)
         return np.array([i for i in rarest if phrase in self._joined[i]], dtype=np.int64)
