@@ -170,6 +170,7 @@ def explainers(table: pl.DataFrame, seed: int, **block: Any) -> pl.DataFrame:
             **{key: {} for key in (*paths.STAGES, "llm", "spend", "gold")},
             **{"kind": "explanations", "engine": "embedded", "user": None, "verdicts": None},
             "labels": ".gitkeep",
+            "after": ".gitkeep",
             "goal": "whether it can be foreseen",
             "seed": seed,
             "data": "explained.parquet",
