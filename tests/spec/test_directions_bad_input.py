@@ -95,7 +95,7 @@ CASES: dict[str, tuple[Change, int, str]] = {
         params(activations=FILE, also_on={"path": "texts.parquet"}), PARAMS, "directions.also_on as well",
     ),
     "another corpus with other units": (also("other"), SOURCE, "wanted units of the file, got 'p0'"),
-    "another corpus that is this one": (also("same"), CORPUS, "no text of its own"),
+    "another corpus that is this one": (also("same"), CORPUS, "no texts of its own"),
     "sequential": (keys(verify={"plan": "sequential"}), PARAMS, "plan: fixed"),
     "data is a file": (keys(data="inputs/texts.parquet", collect={}), SOURCE, "a folder"),
     "an id is missing": (table(lambda rows: rows[1:]), SOURCE, "1 of 200 ids"),

@@ -48,7 +48,7 @@ def whole(folder: Path) -> np.ndarray:
     from transformers import CLIPModel
 
     tower = clip.opened(str(folder), "")
-    pixels = np.concatenate([part for _, part in clip_parts.batches(PICTURES, tower.side)])
+    pixels = np.concatenate([part for _, part in clip_parts.batches(PICTURES, tower)])
     model = CLIPModel.from_pretrained(folder).eval().double()
     with torch.inference_mode():
         found = model.get_image_features(tower.shown(pixels).double()).pooler_output.numpy()[: len(PICTURES)]
