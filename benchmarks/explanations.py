@@ -123,13 +123,13 @@ def lift(texts: Sequence[str], label: Int[np.ndarray, " text"], seed: int) -> di
             own_words = row.indices
             if own_words.size < 2:
                 continue
-            order = {
-                "faithful": lambda r=row, w=own_words, a=answer[i]: np.argsort(
-                    -r.data * a[1][w], kind="stable"
-                ),
-                "random": lambda w=own_words: rng.permutation(w.size),
-                "rarest": lambda w=own_words: np.argsort(count[w], kind="stable"),
-            }[name]()
+            match name:
+                case "faithful":
+                    order = np.argsort(-row.data * answer[i][1][own_words], kind="stable")
+                case "random":
+                    order = rng.permutation(own_words.size)
+                case _:
+                    order = np.argsort(count[own_words], kind="stable")
             listed = ", ".join(words[own_words[order[:2]]])
             rows.append({"text": text, "answer": str(answer[i][0]), "explanation": listed})
         told = explainers(pl.DataFrame(rows), seed)

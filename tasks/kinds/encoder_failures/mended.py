@@ -13,6 +13,7 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks.engines.encoders import encoder, repaired
+from tasks.engines.encoders.cached import encoded
 from tasks.engines.roles import Encoder
 from tasks.kinds.encoder_failures import tables, views
 from tasks.kinds.encoder_failures.fresh import held_out_sentences
@@ -47,9 +48,7 @@ class Sides:
         before = at
         if own(study).threshold == AUTO:
             seen = texts.filter(half="explore").sort("text_id")
-            before = chosen_threshold(
-                views.encoded(base, seen["text"].to_list()), seen["document_id"].to_list()
-            )
+            before = chosen_threshold(encoded(base, seen["text"].to_list()), seen["document_id"].to_list())
         return cls({BEFORE: base, AFTER: views.under_test(study)}, {BEFORE: before, AFTER: at})
 
 
@@ -77,7 +76,7 @@ def before_and_after(
     fitted, there = repaired.read(name).fitted_on, set(fresh["predicate_id"])
     rows = []
     for side, model in sides.models.items():
-        near = views.cosines(views.encoded(model, left), views.encoded(model, right))
+        near = views.cosines(encoded(model, left), encoded(model, right))
         fails = np.where(near >= sides.thresholds[side], differs, 0.0)
         rows += [
             {
@@ -96,7 +95,7 @@ def before_and_after(
 def price(study: Study, sides: Sides, texts: pl.DataFrame) -> pl.DataFrame:
     """What must stay together, before and after; rows of tables.PRICE."""
     corpus = texts.filter(half="confirm")["text"].to_list()
-    vectors = {side: views.encoded(model, corpus) for side, model in sides.models.items()}
+    vectors = {side: encoded(model, corpus) for side, model in sides.models.items()}
     rows = []
     for sort, pairs in (("paraphrases", _paraphrases(study, texts)), ("documents", _documents(study, texts))):
         if len(pairs) < LEAST:
@@ -105,7 +104,7 @@ def price(study: Study, sides: Sides, texts: pl.DataFrame) -> pl.DataFrame:
         own_text = [{left[i], right[i]} for i in range(len(pairs))]
         before = np.ones(len(pairs), dtype=bool)
         for side, model in sides.models.items():
-            query, mate = views.encoded(model, right), views.encoded(model, left)
+            query, mate = encoded(model, right), encoded(model, left)
             near = views.cosines(query, mate)
             close = near >= sides.thresholds[side]
             before = close if side == BEFORE else before

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from tasks import paths
 from tasks.engines import roles
 from tasks.engines.encoders import repaired
+from tasks.engines.encoders.cached import encoded
 from tasks.kinds.encoder_failures import mended, tables, views
 from tasks.kinds.encoder_failures.curve import over_thresholds
 from tasks.kinds.encoder_failures.lessons import lessons
@@ -209,8 +210,8 @@ def search_ranks(
         FrozenError: the encoder is another one than encoded the corpus.
     """
     model = views.under_test(study)
-    query = views.encoded(model, fresh["right"].to_list())
-    own = views.cosines(views.encoded(model, fresh["left"].to_list()), query)
+    query = encoded(model, fresh["right"].to_list())
+    own = views.cosines(encoded(model, fresh["left"].to_list()), query)
     nearer = np.zeros(fresh.height)
     for start in range(0, corpus.shape[0], 4096):
         # The text itself is one of them, and sums of two precisions are not equal.

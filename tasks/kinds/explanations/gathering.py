@@ -138,7 +138,7 @@ def _explanations(rows: pl.DataFrame, study: Study, label: str) -> pl.DataFrame:
     each = told.group_by("text_hash", "explainer").agg(
         pl.col("explanation", "answer").first(), pl.col("plausibility").mean()
     )
-    return each.select(tables.EXPLANATIONS.names()).cast(tables.EXPLANATIONS).sort("text_hash", "explainer")  # type: ignore[arg-type]
+    return each.select(tables.EXPLANATIONS.names()).cast(tables.EXPLANATIONS).sort("text_hash", "explainer")
 
 
 def _is_tried(rows: pl.DataFrame) -> bool:

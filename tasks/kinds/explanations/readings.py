@@ -55,7 +55,7 @@ def _majority(study: Study, texts: pl.DataFrame) -> str:
     """The answer that the model gives most often to explored inputs."""
     seen = texts.filter(half="explore").select("text_hash").unique()
     said = tables.collected(study, "explanations").join(seen, on="text_hash", how="semi")
-    counts = Counter(said.unique("text_hash").sort("text_hash")["answer"])
+    counts: Counter[str] = Counter(said.unique("text_hash").sort("text_hash")["answer"])
     return min(counts, key=lambda answer: (-counts[answer], answer))
 
 
@@ -95,7 +95,7 @@ def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, obje
         "generality_hi": hi,
         "generality_random": _random_generality(half),
         "generality_words": _unlike_words(covered),
-        "plausibility": float(rated["plausibility"].mean() or 0.0) if rated.height else float("nan"),
+        "plausibility": _mean(rated["plausibility"]),
         "plausibility_r": _spearman(rated),
         "similarity": _mean(covered["similarity"]),
         "similarity_matched": _mean(rows.filter(pl.Series(~in_a))["similarity"]),

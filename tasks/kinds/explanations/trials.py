@@ -178,14 +178,14 @@ def _recorded(
             yield [], _summary(row, (0, 0, 0, 0, 0))
             continue
         covered = tried["guess"].is_not_null().to_numpy()
-        others = np.flatnonzero(document != row["document_id"])
+        others = np.flatnonzero(document != row["document_id"]).tolist()
         text = [*tried["counterfactual"], *(inputs.text[i] for i in others)]
         unit = [hashed("input", one) for one in tried["counterfactual"]]
         unit += [inputs.document[i] for i in others]
         outcome = [*tried["outcome"], *(inputs.outcome[i] for i in others)]
         rows_of = np.array([*(of_each[one] for one in tried["counterfactual"]), *others], dtype=np.int64)
         near = np.column_stack([every[rows_of] @ inputs.vectors[at], weighed.near(at)[rows_of]])
-        free = np.concatenate([~covered, np.ones(others.size, dtype=bool)])
+        free = np.concatenate([~covered, np.ones(len(others), dtype=bool)])
         at_covered = np.flatnonzero(covered).tolist()
         matches = matched(near[at_covered], near, free, own(study).apart)
         rows = []
