@@ -109,8 +109,6 @@ class ExplanationsKind(Kind):
             raise ValueError("wanted explanations.task without `python` and `counterfactual`")
         if asked.task and len({folded(one) for one in asked.answers}) < max(2, len(asked.answers)):
             raise ValueError("wanted two explanations.answers or more, no two alike, with `task`")
-        if asked.task and not asked.ways:
-            raise ValueError("wanted one of explanations.ways at least")
         if asked.task:
             self._check_models(study)
 

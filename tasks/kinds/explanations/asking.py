@@ -17,7 +17,7 @@ from tasks.engines.llm import prompts
 from tasks.errors import MissingStageError
 from tasks.kinds.explanations.guesses import folded
 from tasks.kinds.explanations.inputs import drawn
-from tasks.kinds.explanations.params import own
+from tasks.kinds.explanations.params import own, ways
 from tasks.kinds.explanations.prompts import FOLDER
 from tasks.records import Call, Unasked
 from tasks.store.frames import hashed
@@ -76,7 +76,7 @@ def unasked(study: Study) -> list[Unasked]:
     asked, texts = own(study), drawn(study)
     steps = _Steps(study, None)
     steps.run(texts)
-    n_explained = len(texts) * len(asked.ways)
+    n_explained = len(texts) * len(ways(asked))
     most: dict[RoleName, tuple[int, int]] = {
         "subject": (len(texts) + n_explained * asked.tried, _LONGEST_ANSWER),
         "explainer": (n_explained, _LONGEST_TEXT),
@@ -183,7 +183,7 @@ class _Steps:
         requests = {
             (text, way): self._request("explainer", "explain", {"input": text, "answer": answer}, how)
             for text, answer in answers.items()
-            for way, how in self._own.ways.items()
+            for way, how in ways(self._own).items()
         }
         said = self._asked(found, "explanations", requests)
         self._count(found, "explanations", len(requests) - len(said))

@@ -27,8 +27,8 @@ class Explanations(Block):
     read."""
     answers: tuple[str, ...] = Field(default=(), strict=False)
     """With `task`: the answers that it may give, two at least."""
-    ways: dict[str, str] = Field(default_factory=lambda: dict(WAYS))
-    """With `task`: how it is asked to explain, by the name of the explainer."""
+    ways: dict[str, str] = Field(default_factory=dict)
+    """With `task`: how it is asked to explain, by the name of the explainer; without it, for its reasons."""
     inputs: int = Field(default=200, ge=10)
     """With `task`: inputs that are explained, at most, drawn by a seeded hash."""
     tried: int = Field(default=6, ge=2, le=50)
@@ -57,6 +57,11 @@ class Explanations(Block):
     apart: float = Field(default=0.05, gt=0, le=2)
     """How far a covered input and its match may differ in how near they lie to the explained input, by
     meaning and by words (two cosines, Euclid)."""
+
+
+def ways(asked: Explanations) -> dict[str, str]:
+    """How models are asked to explain, by the name of the explainer."""
+    return asked.ways or WAYS
 
 
 def own(study: Study) -> Explanations:
