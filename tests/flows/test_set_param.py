@@ -30,6 +30,10 @@ ODD = [
 ODD_READ = [0.001, "NO", "2020-01-01", "010", ["off", "b c", "1_000"], None, True, {"m-4.1": {"input": 3}}]
 
 
+LEFT_OUT = ("collect.results.", "directions.also_on.", "directions.repair.")
+"""Keys of blocks that are not there unless one of them is written."""
+
+
 def keys() -> dict[str, str]:
     """Every key that has a value, with its default as JSON; those of roles are left to `llm`."""
     every = {key: told for key, told in keys_explained().items() if not {"NAME", "N"} & set(key.split("."))}
@@ -72,7 +76,7 @@ def test_a_default_that_is_set_is_the_default(project: Project, name: str) -> No
     own = BY_DEFAULT["studies"][name]
     unset = {key: default for key, default in keys().items() if value_at(own, key) is None}
     # A block that may be left out has no key; a kind may take another minimum effect where none is named.
-    other = [key for key in unset if key.startswith("collect.results.")]
+    other = [key for key in unset if key.startswith(LEFT_OUT)]
     other += (
         ["score.min_effect", "verify.sequential.min_effect"] if kinds.load(before.kind).min_effect else []
     )

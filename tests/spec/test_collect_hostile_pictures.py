@@ -191,9 +191,9 @@ class Entry:
         return self.path
     def is_symlink(self):
         return False
-pictures._of_files((Entry(n) for n in range(1000)), Path("/data/seen"), frozenset())
+pictures._of_files((Entry(n) for n in range(1000)), Path("/data/seen"), frozenset(), None)
 before = peak()
-rows = pictures._of_files((Entry(n) for n in range(300_000)), Path("/data/seen"), frozenset())
+rows = pictures._of_files((Entry(n) for n in range(300_000)), Path("/data/seen"), frozenset(), None)
 print(rows.height, (peak() - before) * 1024 // rows.height)
 """
 

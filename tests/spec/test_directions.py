@@ -253,13 +253,6 @@ def test_silent_inputs_are_no_end() -> None:
     assert not ends.end_of(activation, -1.0, 0.1, everyone).any()
 
 
-def test_documents_trade_whole_rows() -> None:
-    document = np.array([0, 0, 1, 1, 2, 3])
-    source = ends.dealt_out(document, np.random.default_rng(1))
-    assert sorted(source.tolist()) == [0, 1, 2, 3, 4, 5]
-    assert source[:4].reshape(2, 2).tolist() in ([[0, 1], [2, 3]], [[2, 3], [0, 1]])
-
-
 def test_root_is_that_of_the_likelihood_ratio() -> None:
     from scipy.stats import chi2_contingency
 

@@ -42,6 +42,31 @@ def arrays(**saved: Any) -> Change:
     return write
 
 
+def array(name: str, ids: bytes = b"a\nb") -> Change:
+    """A file as .npy files are, under any name, with its ids."""
+
+    def write(project: Project) -> dict[str, Any]:
+        folder = project.folder / "inputs"
+        with (folder / name).open("wb") as file:
+            np.save(file, np.zeros((2, 2)))
+        (folder / "ids.txt").write_bytes(ids)
+        return {"directions": {"activations": name} | ({"ids": "ids.txt"} if name.endswith(".npy") else {})}
+
+    return write
+
+
+def archive_as_array(project: Project) -> dict[str, Any]:
+    with (project.folder / "inputs" / "a.npy").open("wb") as file:
+        np.savez(file, activations=np.zeros((2, 2)))
+    (project.folder / "inputs" / "ids.txt").write_bytes(b"a\nb")
+    return {"directions": {"activations": "a.npy", "ids": "ids.txt"}}
+
+
+def bank(project: Project) -> dict[str, Any]:
+    pl.DataFrame({"sentence": [["a"]]}).write_parquet(project.folder / "inputs" / "bank.parquet")
+    return {"directions": {"target": "bundled", "bank": "bank.parquet"}, "embed": {"encoder": "bundled"}}
+
+
 def text_file(name: str, content: str) -> Change:
     def write(project: Project) -> dict[str, Any]:
         (project.folder / "inputs" / name).write_text(content, encoding="utf-8")
@@ -74,6 +99,11 @@ def also(which: str) -> Change:
 
 FILE = "activations.parquet"
 CASES: dict[str, tuple[Change, int, str]] = {
+    "one number": (arrays(ids=np.array(["a"]), activations=np.float64(3)), SOURCE, "the shape ()"),
+    "an array called .npz": (array("b.npz"), SOURCE, "b.npz cannot be read: it is one array"),
+    "an archive called .npy": (archive_as_array, SOURCE, "a.npy cannot be read: it is an archive"),
+    "ids in no UTF-8": (array("a.npy", b"\xff\n"), SOURCE, "directions.ids: inputs/ids.txt cannot be read"),
+    "lists for sentences": (bank, SOURCE, "bank.parquet cannot be read: cannot cast List"),
     "no activations": (params(), PARAMS, "activations: FILE"),
     "unknown key": (params(activation=FILE), PARAMS, "activations"),
     "top of a half": (params(activations=FILE, top=0.5), PARAMS, "top"),
@@ -95,7 +125,7 @@ CASES: dict[str, tuple[Change, int, str]] = {
         params(activations=FILE, also_on={"path": "texts.parquet"}), PARAMS, "directions.also_on as well",
     ),
     "another corpus with other units": (also("other"), SOURCE, "wanted units of the file, got 'p0'"),
-    "another corpus that is this one": (also("same"), CORPUS, "no text of its own"),
+    "another corpus that is this one": (also("same"), CORPUS, "no texts of its own"),
     "sequential": (keys(verify={"plan": "sequential"}), PARAMS, "plan: fixed"),
     "data is a file": (keys(data="inputs/texts.parquet", collect={}), SOURCE, "a folder"),
     "an id is missing": (table(lambda rows: rows[1:]), SOURCE, "1 of 200 ids"),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tasks.engines.encoders import clip_parts
-from tasks.errors import EngineError
+from tasks.errors import EngineError, SourceError
 from tests.conftest import Project
 from tests.drawn_pictures import stored
 from tests.drawn_shapes import Drawn, drawn
@@ -110,3 +110,10 @@ def test_a_target_that_sees_no_pictures_is_refused(done: Project, monkeypatch: p
     done.params(heads=study(target="bert"))
     with pytest.raises(EngineError, match="it is another model"):
         done.run("heads", "embed")
+
+
+def test_a_language_model_that_would_see_captions_alone_is_not_asked(project: Project) -> None:
+    save_shapes(project.folder / "data" / "shapes", 40)
+    project.params(heads={**study(), "engine": "llm", "llm": {"model": "scripted"}})
+    with pytest.raises(SourceError, match="got pictures, of which the model would be shown the captions"):
+        project.run("heads", "collect")

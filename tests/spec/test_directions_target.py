@@ -188,7 +188,7 @@ def texts(some: list[str]) -> Change:
 CASES: dict[str, tuple[Change, int, str]] = {
     "neither": (params(), PARAMS, "none of both"),
     "both": (params(target="tiny", activations="a.npz"), PARAMS, "not both"),
-    "parts of a file": (params(activations="a.npz", parts="heads"), PARAMS, "with `target: ENCODER` alone"),
+    "parts of a file": (params(activations="a.npz", parts="mlps"), PARAMS, "with `target: ENCODER` alone"),
     "ids of a target": (params(target="tiny", ids="a.txt"), PARAMS, "no directions.ids"),
     "no encoder": (params(target="none"), PARAMS, "which has no parts to look at"),
     "a server": (params(target="openai:x"), PARAMS, "which has no parts to look at"),

@@ -55,8 +55,8 @@ def test_failures_have_equal_shares_of_what_is_fitted(project: Project) -> None:
 
 
 BAD: dict[str, tuple[str, Any, str]] = {
-    "no file": ("gone.csv", None, "wanted a file inside `data`"),
-    "outside": ("../params.yaml", None, "wanted a file inside `data`"),
+    "no file": ("gone.csv", None, "'gone.csv' is not there"),
+    "outside": ("../params.yaml", None, "wanted a file inside"),
     "format": ("pairs.txt", "left,right,differs\n", "wanted a .parquet or .csv file"),
     "broken": ("pairs.parquet.pq", "no parquet", "cannot be read"),
     "column": (
@@ -65,6 +65,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
         "'right' is not there; did you mean `rigth`?",
     ),
     "no number": ("pairs.csv", pairs(differs=["yes", "no"] * 25), "0 or 1 under differs"),
+    "a half": ("pairs.csv", pairs(differs=[0.5, 0] * 25), "wanted 0 or 1 under differs in every row"),
     "two": ("pairs.csv", pairs(differs=[2, 0] * 25), "wanted 0 or 1 under differs in every row"),
     "missing": ("pairs.csv", pairs(differs=[None, 0] * 25), "wanted 0 or 1 under differs in every row"),
     "blank": ("pairs.csv", pairs(left=[" ", "a"] * 25), "wanted a text under left and under right"),

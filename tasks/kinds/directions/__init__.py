@@ -65,7 +65,7 @@ class DirectionsKind(Kind):
         holds="{a} of {n_a} inputs at the end, {b} of {n_b} random ones",
         reads="is the share of inputs at an end of the unit for which the sentence holds, minus that of "
         "random inputs: +0.27, say, means 27 in 100 more.",
-        shuffled="documents of one size trade their activations",
+        shuffled="documents trade who of them is at an end, and who is random",
         labels="activations",
         null="activations meant nothing",
         baseline="surface feature",

@@ -6,7 +6,7 @@ import polars as pl
 
 from tasks.errors import SourceError, nearest
 from tasks.kinds.directions import tables
-from tasks.kinds.directions.files import inside
+from tasks.kinds.directions.files import inside, unreadable
 from tasks.store import canonical
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
@@ -24,7 +24,7 @@ def read(study: Study) -> pl.DataFrame:
         SourceError: the file is not there, no such file, holds none, too many, or one that is too long.
     """
     where, file = f"studies.{study.name}.directions.bank", inside(study, "bank")
-    said = _said(file, where).cast(pl.String)
+    said = _said(file, where)
     plain = canonical.with_changes(said)[0].str.replace_all(r"\s+", " ").str.strip_chars()
     found = plain.filter(plain.fill_null("") != "").unique(maintain_order=True)
     if found.is_empty() or len(found) > MOST_SENTENCES:
@@ -50,8 +50,7 @@ def _said(file: Path, where: str) -> pl.Series:
             case ".parquet" | ".pq":
                 return _column(pl.read_parquet(file), file, where)
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise SourceError(f"{where}: {shown(file)} cannot be read: {told}.") from None
+        raise unreadable(file, where, error) from None
     raise SourceError(f"{where}: wanted a .txt, .csv or .parquet file, got {file.name!r}.")
 
 
@@ -61,4 +60,4 @@ def _column(table: pl.DataFrame, file: Path, where: str) -> pl.Series:
             f"{where}: wanted a column {COLUMN!r} in {shown(file)}, it has {listed(table.columns)}"
             f"{nearest(COLUMN, table.columns)}."
         )
-    return table[COLUMN]
+    return table[COLUMN].cast(pl.String)

@@ -1,6 +1,6 @@
 """What the block `directions` cannot mean."""
 
-from tasks.kinds.directions.params import own
+from tasks.kinds.directions.params import Directions, own
 from tasks.study import Study
 from tasks.study.params import REPAIRED
 
@@ -21,12 +21,12 @@ def check(study: Study) -> None:
         )
     _check_also(study)
     if asked.target is None:
-        if given := [key for key in ("parts", "bank", "spans", "repair") if key in asked.model_fields_set]:
+        if given := [key for key in ("parts", "bank", "spans", "repair") if _is_set(asked, key)]:
             raise ValueError(
                 f"wanted directions.{given[0]} with `target: ENCODER` alone: a file has no parts"
             )
         return
-    if own_ids := [key for key in ("id", "ids") if key in asked.model_fields_set]:
+    if own_ids := [key for key in ("id", "ids") if _is_set(asked, key)]:
         raise ValueError(
             f"wanted no directions.{own_ids[0]} with `target`: the target reads the texts itself"
         )
@@ -35,7 +35,7 @@ def check(study: Study) -> None:
             f"wanted directions.target to be `bundled` or the folder of an encoder, got {asked.target!r}, "
             "which has no parts to look at"
         )
-    if asked.bank is None and "spans" in asked.model_fields_set:
+    if asked.bank is None and _is_set(asked, "spans"):
         raise ValueError("wanted directions.spans with `bank: FILE` alone: sentences of a bank name them")
     if asked.bank is not None:
         _check_bank(study)
@@ -71,7 +71,12 @@ def _check_bank(study: Study) -> None:
         raise ValueError(
             "wanted an embed.encoder with directions.bank: it tells which texts resemble a sentence"
         )
-    if "names" in own(study).model_fields_set:
+    if _is_set(own(study), "names"):
         raise ValueError(
             "wanted directions.spans in place of `names` with `bank`: each direction has one name"
         )
+
+
+def _is_set(asked: Directions, key: str) -> bool:
+    """Whether a key has another value than its default: one that is written down means nothing else."""
+    return bool(getattr(asked, key) != type(asked).model_fields[key].get_default(call_default_factory=True))

@@ -135,17 +135,23 @@ def end_of(
 
 
 def dealt_out(document: Int[np.ndarray, " row"], rng: np.random.Generator) -> Int[np.ndarray, " row"]:
-    """Of each row the row whose activations it gets where they mean nothing: documents of one size trade."""
-    size = np.bincount(document, minlength=int(document.max(initial=-1)) + 1)
-    order = np.argsort(document, kind="stable")
-    start = np.cumsum(size) - size
-    source = np.arange(len(document))
-    for one in np.unique(size[size > 0]):
-        of_size = np.flatnonzero(size == one)
-        given = rng.permutation(of_size)
-        place = np.arange(one)
-        source[order[start[of_size][:, None] + place]] = order[start[given][:, None] + place]
+    """Of each row the row that takes its place where activations mean nothing: a permutation of all rows.
+
+    Documents are laid end to end in one random order, and their places in another. Documents of one size
+    trade whole; a larger one takes the places of several, or some of those of one larger still, so that
+    dependence within documents stays as far as it can. Had documents of one size traded among themselves, one
+    with a size of its own, such as a large family of near-copies, would have stayed where it is, and with it
+    whatever there is to be found.
+    """
+    source = np.empty(len(document), dtype=np.int64)
+    source[_laid(document, rng)] = _laid(document, rng)
     return source
+
+
+def _laid(document: Int[np.ndarray, " row"], rng: np.random.Generator) -> Int[np.ndarray, " row"]:
+    """All rows, document by document, these in a random order, the rows of each as they stand."""
+    place = rng.permutation(int(document.max(initial=-1)) + 1)
+    return np.argsort(place[document], kind="stable")
 
 
 def explored(study: Study, texts: pl.DataFrame) -> list[End]:

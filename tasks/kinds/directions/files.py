@@ -69,9 +69,14 @@ def activations(
             case ".npy" if key == "activations":
                 return file, *_of_array(study, file, where)
     except (OSError, ValueError, EOFError, BadZipFile, pl.exceptions.PolarsError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise SourceError(f"{where}: {shown(file)} cannot be read: {told}.") from None
+        raise unreadable(file, where, error) from None
     raise SourceError(f"{where}: wanted {_FORMS}, got {file.name!r}.")
+
+
+def unreadable(file: Path, where: str, error: Exception) -> SourceError:
+    """What is said of a file that cannot be read: the first sentence of who tried."""
+    told = " ".join(str(error).split()).partition(". ")[0].removesuffix(".")[:200]
+    return SourceError(f"{where}: {shown(file)} cannot be read: {told}.")
 
 
 def n_units(study: Study) -> int | None:
@@ -101,7 +106,10 @@ def _of_table(
 
 
 def _of_archive(file: Path, where: str) -> tuple[pl.Series, list[str], Float[np.ndarray, "input unit"]]:
-    with np.load(file, allow_pickle=False) as arrays:
+    opened = np.load(file, allow_pickle=False)
+    if isinstance(opened, np.ndarray):
+        raise ValueError("it is one array, as in a .npy file")
+    with opened as arrays:
         missing = {"ids", "activations"} - set(arrays.files)
         if missing:
             raise SourceError(
@@ -109,7 +117,9 @@ def _of_archive(file: Path, where: str) -> tuple[pl.Series, list[str], Float[np.
                 f"{listed(arrays.files)}."
             )
         ids, values = arrays["ids"], arrays["activations"]
-        named = arrays["units"] if "units" in arrays.files else np.arange(values.shape[-1])
+        named = (
+            arrays["units"] if "units" in arrays.files else np.arange(values.shape[-1] if values.ndim else 0)
+        )
     _check_shape(values, ids.size, named.size, file, where)
     units = [str(one) for one in named.ravel()]
     if twice := [one for i, one in enumerate(units) if one in set(units[:i])]:
@@ -125,8 +135,13 @@ def _of_array(
             f"{where}: {shown(file)} names no rows. Write `ids: FILE` under directions, with the id of each "
             "row of it on a line."
         )
-    ids = inside(study, "ids").read_text(encoding="utf-8-sig").splitlines()
+    try:
+        ids = (of_ids := inside(study, "ids")).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise unreadable(of_ids, f"studies.{study.name}.directions.ids", error) from None
     values = np.load(file, mmap_mode="r", allow_pickle=False)
+    if not isinstance(values, np.ndarray):
+        raise ValueError("it is an archive, as .npz files are")
     _check_shape(values, len(ids), values.shape[-1] if values.ndim else 0, file, where)
     return (
         pl.Series(ids, dtype=pl.String),

@@ -14,6 +14,7 @@ from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Gathered
 from tasks.store import canonical
 from tasks.store.sources import hashes, masked, normalised, read_groups
+from tasks.store.sources.pictures import PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
 from tasks.store.sources.wording import shown
 from tasks.study import Study
@@ -105,6 +106,11 @@ def _corpus(
 def _texts_alone(study: Study) -> Gathered:
     """Texts whose activations an encoder computes, and the sentences that may name its parts."""
     rows, names, read = read_groups(study)
+    if PICTURE in rows.columns and study.engine == "llm":
+        raise SourceError(
+            f"studies.{study.name}.engine: wanted texts with `engine: llm` and `kind: {study.kind}`, got "
+            "pictures, of which the model would be shown the captions alone. Write `engine: embedded`."
+        )
     asked = own(study)
     read["activations"] = {"target": asked.target, "parts": asked.parts, "units": len(asked.units)}
     if asked.also_on is not None:

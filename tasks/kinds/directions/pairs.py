@@ -4,9 +4,10 @@ import polars as pl
 
 from tasks import paths
 from tasks.errors import CorpusError, MissingStageError, SourceError, nearest
+from tasks.kinds.directions.files import inside, unreadable
 from tasks.kinds.directions.params import own
 from tasks.store import frames
-from tasks.store.sources.wording import listed, shown
+from tasks.store.sources.wording import listed
 from tasks.study import Study
 
 MOST_PAIRS = 400
@@ -28,7 +29,7 @@ def read(study: Study) -> tuple[pl.DataFrame, float]:
     assert asked is not None  # noqa: S101 - called only where it is
     where = f"studies.{study.name}.directions.repair"
     if asked.failures is None:
-        table, threshold = _file(study, str(asked.pairs), f"{where}.pairs"), THRESHOLD
+        table, threshold = _file(study, f"{where}.pairs"), THRESHOLD
         pairs = _checked(table, f"{where}.pairs", str(asked.pairs))
     else:
         file = paths.output(asked.failures, "score") / "lessons.parquet"
@@ -54,21 +55,15 @@ def _more(failures: str | None) -> str:
     return f"{failures} has them of what it confirmed with `engine: embedded`. Or write `pairs: FILE`."
 
 
-def _file(study: Study, name: str, where: str) -> pl.DataFrame:
-    base = study.data_path
-    file = base / name
-    if not base.is_dir() or not file.resolve().is_relative_to(base.resolve()) or not file.is_file():
-        raise SourceError(
-            f"{where}: wanted a file inside `data`, a folder that DVC watches; {shown(file)} is none."
-        )
+def _file(study: Study, where: str) -> pl.DataFrame:
+    file = inside(study, "repair.pairs")
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
             return pl.read_parquet(file)
         if file.suffix.lower() == ".csv":
             return pl.read_csv(file, infer_schema=False)
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise SourceError(f"{where}: {shown(file)} cannot be read: {told}.") from None
+        raise unreadable(file, where, error) from None
     raise SourceError(f"{where}: wanted a .parquet or .csv file, got {file.name!r}.")
 
 
@@ -84,18 +79,18 @@ def _checked(table: pl.DataFrame, where: str, label: str) -> pl.DataFrame:
         table = table.with_columns(failure=pl.lit(None, dtype=pl.String))
     try:
         pairs = table.select(
-            pl.col("left", "right", "failure").cast(pl.String), pl.col("differs").cast(pl.Int64)
+            pl.col("left", "right", "failure").cast(pl.String), pl.col("differs").cast(pl.Float64)
         )
     except pl.exceptions.PolarsError:
         raise SourceError(f"{where}: wanted texts, and 0 or 1 under differs, in {label}.") from None
-    wrong = pairs.filter(~pl.col("differs").is_in([0, 1]).fill_null(False))
+    wrong = pairs.filter(~pl.col("differs").is_in([0.0, 1.0]).fill_null(False))
     blank = pairs.filter(pl.any_horizontal(pl.col("left", "right").fill_null("").str.strip_chars() == ""))
     if wrong.height or blank.height:
         what = "0 or 1 under differs" if wrong.height else "a text under left and under right"
         raise SourceError(
             f"{where}: wanted {what} in every row of {label}, {max(wrong.height, blank.height):,} have not."
         )
-    return pairs.unique(maintain_order=True)
+    return pairs.with_columns(pl.col("differs").cast(pl.Int64)).unique(maintain_order=True)
 
 
 def drawn(study: Study, pairs: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ _ALSO = ("also_validity", "also_lo", "also_hi")
 
 def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The tables `readings` and `baselines`."""
-    values = tests.activations(judged)
+    values = ends.activations(judged.study, judged.rows["text_hash"])
     return {"readings": _readings(judged, values), "baselines": _baselines(judged, texts, values)}
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 
 from tasks.engines import roles
 from tasks.kinds.directions import ends
@@ -14,22 +14,21 @@ from tasks.stats.missing import share_difference_bounds_missing
 from tasks.store import frames
 from tasks.verdicts.judged import Judged
 
+DEALT = "dealt"
+"""Column with the row whose verdicts are taken in place of a row's own."""
 SWAPPED = "swapped"
 """Column with the seed by which inputs of a predicate trade places."""
 _FIGURES = ("n_documents", "mean_a", "mean_b", "validity", "lo", "hi", "p", "method")
 
 
-def activations(judged: Judged) -> Float[np.ndarray, "row unit"]:
-    """Those of the rows under test; dealt out anew where they were shuffled."""
-    values = ends.activations(judged.study, judged.rows["text_hash"])
-    return values[judged.rows["dealt"].to_numpy()] if "dealt" in judged.rows.columns else values
-
-
 def estimates(judged: Judged, level: float) -> pl.DataFrame:
     """Share at the end minus share of random inputs with interval and two-sided p, for each predicate."""
-    random, at_ends = ends.members(judged.study, judged.rows, activations(judged))
+    values = ends.activations(judged.study, judged.rows["text_hash"])
+    random, at_ends = ends.members(judged.study, judged.rows, values)
     keys = [ends.of(one) for one in judged.predicates]
     row, in_a = _stacked([at_ends[key] for key in keys], random)
+    if DEALT in judged.rows.columns:
+        row = np.where(row >= 0, judged.rows[DEALT].to_numpy()[row], -1)
     if SWAPPED in judged.rows.columns:
         row = _swapped(row, judged.document, judged.rows[SWAPPED][0])
     return _estimated(judged, row, in_a, level)
@@ -96,7 +95,7 @@ def _figures(found: Differences) -> pl.DataFrame:
 def _swapped(
     row: Int[np.ndarray, "place predicate"], document: Int[np.ndarray, " row"], seed: int
 ) -> Int[np.ndarray, "place predicate"]:
-    """The rows of each predicate in other places: documents of one size trade who is at the end."""
+    """The rows of each predicate in other places: documents trade who is at the end."""
     rng, swapped = np.random.default_rng(seed), row.copy()
     for i, own in enumerate(row.T):
         known = own[own >= 0]
@@ -105,11 +104,15 @@ def _swapped(
 
 
 def shuffled(judged: Judged, rng: np.random.Generator) -> Judged:
-    """The same verdicts with the activations of other documents.
+    """The same verdicts on other documents: who is at an end, and who is random, tells nothing of them.
 
-    Where verdicts are of a predicate's own inputs alone, who of these is at the end is dealt out anew.
+    Were activations dealt out alone, all shuffles would have the same random inputs, and whatever these say
+    by chance would count in each. Where verdicts are of a predicate's own inputs alone, who of these is at
+    the end is dealt out anew.
     """
     if judged.wanted is not None:
         return replace(judged, rows=judged.rows.with_columns(pl.lit(int(rng.integers(2**31))).alias(SWAPPED)))
-    dealt = pl.Series("dealt", ends.dealt_out(judged.document - judged.document.min(), rng))
-    return replace(judged, rows=judged.rows.with_columns(dealt))
+    dealt, own = np.arange(judged.rows.height), np.flatnonzero(judged.rows["group"] == ends.FIRST)
+    document = np.unique(judged.document[own], return_inverse=True)[1]
+    dealt[own] = own[ends.dealt_out(document, rng)]
+    return replace(judged, rows=judged.rows.with_columns(pl.Series(DEALT, dealt)))
