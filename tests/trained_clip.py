@@ -18,7 +18,7 @@ BATCH = 64
 
 
 def save_trained_clip(
-    folder: Path, seen: Drawn, seed: int, steps: int, n_layers: int = 4, n_heads: int = 4, width: int = 48
+    folder: Path, seen: Drawn, seed: int, steps: int, n_layers: int = 2, n_heads: int = 8, width: int = 64
 ) -> Path:
     """Trains on pictures, with captions drawn anew at each step; writes the folder and gives it."""
     import torch

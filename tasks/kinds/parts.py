@@ -203,6 +203,8 @@ class Section:
     """A sentence of its own in the answer at the top."""
     said: Mapping[str, str] = field(default_factory=dict)
     """By predicate_id what is told of it in place of its two means."""
+    inputs: Sequence[str] = ()
+    """text_ids of what it shows beside the evidence, the most important first."""
 
 
 @dataclass(frozen=True)

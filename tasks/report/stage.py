@@ -137,6 +137,8 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
     listed = others[: study.report.n_rejected]
     n_evidence = study.report.n_evidence
     shown = found[: min(MAX_FINDINGS, max(1, MAX_TEXTS // max(1, 2 * n_evidence)))]
+    own = own_section(study, inputs, kind, found)
+    pictured = [*(own["section"].inputs if own["section"] else ()), *_exhibited(inputs, shown, n_evidence)]
     return {
         "walks": walks_shown(inputs, listed),
         "fragile": any(row["is_discovery"] and row["fragile"] for row in inputs.rows),
@@ -150,7 +152,7 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
         "shown": shown,
         "n_evidence": n_evidence,
         "evidence": inputs.evidence,
-        "thumbnails": thumbnails.of(study.name, _exhibited(inputs, shown, n_evidence)),
+        "thumbnails": thumbnails.of(study.name, pictured),
         "rejected": listed,
         "n_rejected": len(others),
         "why": [row["why"] for row in others],
@@ -160,7 +162,7 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
         "missing": missing(inputs),
         "compared": bool(inputs.compared),
         "kind": kind,
-        **own_section(study, inputs, kind, found),
+        **own,
         "graded": any(row["threshold"] is None for row in inputs.rows),
         "is_bits": is_bits,
         "scale": Scale.over([*first, *listed, *baselines, *corrected], min_effect, from_zero=is_bits),

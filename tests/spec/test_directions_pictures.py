@@ -100,6 +100,8 @@ def test_the_page_shows_the_pictures(done: Project) -> None:
     page = (done.folder / "reports/heads/index.html").read_text(encoding="utf-8")
     assert "data:image/" in page
     assert "h0.0" in page
+    shown = page.split('<section id="inputs">')[1].split("</section>")[0]
+    assert shown.count("<blockquote") == shown.count("<img ")
 
 
 def test_a_target_that_sees_no_pictures_is_refused(done: Project, monkeypatch: pytest.MonkeyPatch) -> None:

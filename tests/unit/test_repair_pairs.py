@@ -6,10 +6,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tasks import paths
 from tasks.errors import NatstatError
 from tasks.kinds.directions.pairs import MOST_PAIRS, drawn, read
 from tasks.study import Study, load
-from tests.conftest import Project
+from tests.conftest import Project, sentences
 
 
 def pairs(n: int = 25, **columns: Any) -> pl.DataFrame:
@@ -83,3 +84,21 @@ def test_pairs_that_cannot_be_are_one_line(project: Project, name: str, table: A
     assert said in message
     assert "\n" not in message
     assert Path("params.yaml").is_file()
+
+
+def test_other_pairs_are_another_output_of_collect_so_that_score_runs_again(project: Project) -> None:
+    told = []
+    for word in ("cows", "hens"):
+        of = study(project, "pairs.csv", pairs(right=[f"The farmer buys {i} {word}." for i in range(50)]))
+        rows = [{"text": one} for one in sentences(60, 0.5, 0)]
+        pl.DataFrame(rows).write_csv(project.folder / "data-folder" / "texts.csv")
+        project.params(
+            mend={
+                "kind": "directions", "goal": "g", "data": "data-folder", "collect": {"path": "texts.csv"},
+                "directions": {"target": "bundled", "repair": {"pairs": "pairs.csv"}},
+            }
+        )  # fmt: skip
+        project.run("mend", "collect")
+        told.append({file.name: file.read_bytes() for file in paths.output(of.name, "collect").iterdir()})
+    assert told[0]["texts.parquet"] == told[1]["texts.parquet"]
+    assert told[0]["manifest.json"] != told[1]["manifest.json"]

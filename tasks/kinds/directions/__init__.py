@@ -18,6 +18,7 @@ prompts/   what a language model is asked
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,9 +99,12 @@ class DirectionsKind(Kind):
         """Inputs with their activations."""
         from tasks.kinds.directions import gathering, pairs
 
-        if (repair := own(study).repair) and repair.pairs:
-            pairs.read(study)  # What is wrong with them is said before anything else is done.
-        return gathering.gathered(study)
+        if (repair := own(study).repair) is None or repair.pairs is None:
+            return gathering.gathered(study)
+        # What is wrong with them is said before anything else is done; other pairs make score stale.
+        noted = {"file": repair.pairs, **pairs.noted(pairs.read(study)[0])}
+        found = gathering.gathered(study)
+        return replace(found, read={**found.read, "repair_pairs": noted})
 
     def begun(self) -> dict[str, Any] | None:
         """The heads of the bundled encoder, on any texts."""

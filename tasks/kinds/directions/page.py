@@ -51,6 +51,7 @@ def section(outputs: Outputs) -> Section:
         needs_findings=False,
         style="units.css",
         page="What units respond to",
+        inputs=[one["text_id"] for card in shown for side in card["columns"] for one in side["inputs"]],
     )
 
 

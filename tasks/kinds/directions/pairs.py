@@ -49,6 +49,11 @@ def read(study: Study) -> tuple[pl.DataFrame, float]:
     return pairs, asked.threshold or threshold
 
 
+def noted(pairs: pl.DataFrame) -> dict[str, int | str]:
+    """How many there are, and a hash of them, for the manifest of collect."""
+    return {"n": pairs.height, "hash": frames.hashed("repair pairs", pairs.write_csv())}
+
+
 def _more(failures: str | None) -> str:
     if failures is None:
         return "Bring more of them."
