@@ -4,9 +4,8 @@ import random
 from typing import Any
 
 from tests.conftest import place, sentences
+from tests.explaining_model import ANSWERS, RULES
 
-RULES = {"kettle": "kitchen", "anchor": "harbour", "saddle": "stable", "violin": "stage"}
-ANSWERS = tuple(RULES.values())
 FAITHFUL, OTHER = "names the word", "names another word"
 
 

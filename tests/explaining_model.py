@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-from tests.explained import ANSWERS, RULES
+RULES = {"kettle": "kitchen", "anchor": "harbour", "saddle": "stable", "violin": "stage"}
+"""Planted word -> answer."""
+ANSWERS = tuple(RULES.values())
 
 _WORD = re.compile(r'"(\w+)"')
 

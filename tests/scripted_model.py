@@ -270,8 +270,8 @@ def _units(plan: Plan, question: Question) -> dict[str, Any]:
             share = sum(word in text.split() for text in texts) / len(texts)
             count[word] = count.get(word, 0.0) + weight * share
     words = sorted(count, key=lambda word: (-round(count[word], 9), word))
-    said = [f'The text mentions "{word}"' for word in words[: max(n - len(plan.hypotheses), 1)]]
-    return {"hypotheses": [*said, *(f"The text {p}" for p, _ in plan.hypotheses)][:n]}
+    mentioned = [f'The text mentions "{word}"' for word in words[: max(n - len(plan.hypotheses), 1)]]
+    return {"hypotheses": [*mentioned, *(f"The text {p}" for p, _ in plan.hypotheses)][:n]}
 
 
 def _traits(plan: Plan, question: Question) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class _Look:
     ) -> None:
         self._texts, self._text_ids = texts["text"], texts["text_id"].to_list()
         self.contrast, self._embeddings = Contrast.of(texts), embeddings
-        self._min_effect = study.score.min_effect
+        self._min_effect, self._families = study.score.min_effect, study.propose.families
         self._seen = pictures.looks(study, texts)
         self._joined = tokens.joined_all(self._texts.to_list())
         said = self._texts.filter(self._texts.str.strip_chars() != "").to_list()
@@ -123,6 +123,16 @@ class _Look:
         names = encoder.encode(list(pictures.class_names())).astype(np.float64)
         centred = self._embeddings - self._embeddings.mean(axis=0, dtype=np.float64)
         return wording.likeliest(centred @ (names - names.mean(axis=0)).T)
+
+    @property
+    def _repeats_classes(self) -> bool:
+        """Whether themes would be made of, and named by, the classes that `shows` asks about one by one.
+
+        On 100 and 100 photographs they took the room of what was found: a class in 10 of 10 splits without
+        themes, in 6 with them.
+        """
+        has_classes = self._seen is not None and self._seen.classes is not None
+        return has_classes and bool(self._described) and "shows" in self._families
 
     @cached_property
     def _telling(self) -> grams.Grams:
@@ -165,6 +175,8 @@ class _Look:
                 language.harvest(contrast, self._texts.to_list(), tuple(self._languages)),
             ]
         if encoder is None or not (self._n_said if family == "axis" else self._n_said or self._described):
+            return []
+        if family == "theme" and self._repeats_classes:
             return []
         if family == "axis":
             lean = tone.lean(contrast, self._joined, self._names)
