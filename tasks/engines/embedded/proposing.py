@@ -174,9 +174,8 @@ class _Look:
                 *tones,
                 language.harvest(contrast, self._texts.to_list(), tuple(self._languages)),
             ]
-        if encoder is None or not (self._n_said if family == "axis" else self._n_said or self._described):
-            return []
-        if family == "theme" and self._repeats_classes:
+        can_be_named = self._n_said if family == "axis" else self._n_said or self._described
+        if encoder is None or not can_be_named or (family == "theme" and self._repeats_classes):
             return []
         if family == "axis":
             lean = tone.lean(contrast, self._joined, self._names)
