@@ -126,11 +126,7 @@ class _Look:
 
     @property
     def _repeats_classes(self) -> bool:
-        """Whether themes would be made of, and named by, the classes that `shows` asks about one by one.
-
-        On 100 and 100 photographs they took the room of what was found: a class in 10 of 10 splits without
-        themes, in 6 with them.
-        """
+        """Whether themes would be made of, and named by, the classes that `shows` asks about one by one."""
         has_classes = self._seen is not None and self._seen.classes is not None
         return has_classes and bool(self._described) and "shows" in self._families
 
@@ -156,12 +152,14 @@ class _Look:
         Nothing from the semantic ones without an encoder that reads the texts; from those of pictures nothing
         of texts, and from those of words, style and tone nothing of pictures without captions.
         """
-        contrast, embeddings, encoder = self.contrast, self._embeddings, self._encoder
+        contrast, encoder = self.contrast, self._encoder
         if family in pictures.FAMILIES:
             return [pictures.harvest(family, contrast, self._seen, self._min_effect)] if self._seen else []
-        if family == "words" and self._n_said:
+        if family in {"words", "style"} and not self._n_said:
+            return []
+        if family == "words":
             return [words.harvest(contrast, self._counted, self._rules, encoder)]
-        if family == "style" and self._n_said:
+        if family == "style":
             is_english = languages.is_english(self._languages)
             is_spaced = bool(self._rules.languages) and not languages.SPACELESS.intersection(
                 self._rules.languages
@@ -174,12 +172,15 @@ class _Look:
                 *tones,
                 language.harvest(contrast, self._texts.to_list(), tuple(self._languages)),
             ]
-        can_be_named = self._n_said if family == "axis" else self._n_said or self._described
-        if encoder is None or not can_be_named or (family == "theme" and self._repeats_classes):
-            return []
+        return self._semantic(family, encoder, rng) if encoder else []
+
+    def _semantic(self, family: str, encoder: Encoder, rng: np.random.Generator) -> list[Harvest]:
+        contrast, embeddings = self.contrast, self._embeddings
         if family == "axis":
             lean = tone.lean(contrast, self._joined, self._names)
-            return [anchored.tones(contrast, embeddings, lean, encoder)]
+            return [anchored.tones(contrast, embeddings, lean, encoder)] if self._n_said else []
+        if self._repeats_classes or not (self._n_said or self._described):
+            return []
         return [
             anchored.topics(contrast, embeddings, self._anchors, self._topic_lean, encoder.name),
             themes.topics(contrast, embeddings, encoder.name, rng),
