@@ -196,7 +196,10 @@ def test_a_space_without_classes_names_pictures_by_what_lies_nearest(
     (tmp_path / "data" / "s" / "2_embeddings" / "classes.npy").unlink()
     monkeypatch.setattr(wording, "names", lambda: ("ostrich", "sunglasses", "pole"))
     study = SimpleNamespace(
-        name="s", score=SimpleNamespace(min_effect=0.02), collect=SimpleNamespace(a_name=None, b_name=None)
+        name="s",
+        score=SimpleNamespace(min_effect=0.02),
+        propose=SimpleNamespace(families=("shows", "theme")),
+        collect=SimpleNamespace(a_name=None, b_name=None),
     )
     monkeypatch.setattr(proposing.names, "of_groups", lambda study: frozenset())
     encoder: Any = SimpleNamespace(name="clip", encode=lambda names: np.eye(3)[: len(names)])
@@ -277,3 +280,22 @@ def test_what_is_no_class_is_a_topic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_sentences_about_captions_are_left_to_the_forms_of_texts() -> None:
     assert picture_forms.part_of('mentions "refund"') is None
+
+
+def test_pictures_without_captions_have_no_words_and_no_themes_beside_their_classes(
+    judged: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = SimpleNamespace(
+        name="s",
+        score=SimpleNamespace(min_effect=0.02),
+        propose=SimpleNamespace(families=("words", "style", "theme", "axis", "picture", "shows")),
+        collect=SimpleNamespace(a_name=None, b_name=None),
+    )
+    monkeypatch.setattr(proposing.names, "of_groups", lambda study: frozenset())
+    encoder: Any = SimpleNamespace(name="bundled")
+    texts = judged.with_columns(
+        text=pl.lit(""), group=pl.Series(["A", "B", "B"]), document_id=pl.col("text_id")
+    )
+    look = proposing._Look(study, texts, np.eye(3), encoder)  # type: ignore[arg-type]
+    rng = np.random.default_rng(0)
+    assert [look.harvests(family, rng) for family in ("words", "style", "theme", "axis")] == [[]] * 4
