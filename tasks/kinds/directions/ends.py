@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ ACTIVATIONS, SQUARED = "activations", "squared_distances"
 """Files in 2_embeddings: how far texts lie along each unit, and its part from the mean, squared."""
 FIRST, ALSO = "A", "B"
 """Groups of 1_texts: the corpus that names are from, and the one that they are tested on as well."""
+T = TypeVar("T")
 HIGH, LOW = "high", "low"
 SIGN = {HIGH: 1.0, LOW: -1.0}
 RANDOM_SHARE = 1 / 3
@@ -27,6 +29,8 @@ RANDOM_SHARE = 1 / 3
 
 LEAST = 5
 """Fewest inputs at an end: with fewer no difference could ever be shown."""
+LEAST_KEPT = 5
+"""So many ends go on to the test even where none passes: a study without a difference must end and say so."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class End:
     end: str
     activation: Float[np.ndarray, " text"]
     member: Bool[np.ndarray, " text"]
+
+
+def topped_up(passed: list[T], rest: list[T]) -> list[T]:
+    """Names of ends that passed, and where they are few the first of the others after them."""
+    return passed + rest[: max(LEAST_KEPT - len(passed), 0)]
 
 
 def of(predicate: Predicate) -> tuple[str, str]:

@@ -12,8 +12,7 @@ from tasks.kinds.directions import bank, files, tables
 from tasks.kinds.directions.ends import ALSO, FIRST
 from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Gathered
-from tasks.store import canonical
-from tasks.store.sources import hashes, masked, normalised, read_groups
+from tasks.store.sources import hashes, read_groups, told_apart
 from tasks.store.sources.pictures import PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
 from tasks.store.sources.wording import shown
@@ -38,8 +37,7 @@ def gathered(study: Study) -> Gathered:
         corpora.append(_corpus(study, reader, Source(path=also.path), "also_on.activations", first.units))
         names[ALSO] = also.path
     rows = pl.concat([one.rows.with_columns(group=pl.lit(g)) for g, one in zip(names, corpora, strict=True)])
-    read = canonical.with_changes(rows[TEXT])[0].str.slice(0, study.collect.max_chars)
-    told = hashes(normalised(masked(read, study.collect)[0]).fill_null(""))
+    told = hashes(told_apart(rows[TEXT], study.collect))
     manifest = {**reader.manifest(), "rows": dict(rows["group"].value_counts().iter_rows())}
     manifest["activations"] = {"file": first.file, "units": len(first.units), "inputs": first.rows.height}
     return Gathered(

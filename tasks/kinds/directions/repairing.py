@@ -5,13 +5,13 @@ repaired encoder is worth is to be tested on new pairs, by a study that names it
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
 from tasks.engines.encoders import inputs, repaired, units
+from tasks.engines.encoders.ablation import part_means
 from tasks.engines.encoders.parts import Decomposed
 from tasks.engines.encoders.reweighting import Products, fitted_weights
 from tasks.errors import CorpusError, ParamsError, nearest
@@ -57,7 +57,8 @@ def _ablated(
     at = [names.index(one) for one in parts]
     weights = np.ones(len(names))
     weights[at] = 0
-    means = dict(zip(parts, _means(decomposed, at, texts), strict=True))
+    every = part_means((one.rows, one.parts) for one in decomposed.contributions(texts))
+    means = dict(zip(parts, every[at], strict=True))
     return repaired.written(target, decomposed, weights, means)
 
 
@@ -104,11 +105,3 @@ def _added(decomposed: Decomposed, texts: Sequence[str]) -> Float[np.ndarray, "t
     for one in decomposed.contributions(texts):
         found[one.rows] = one.parts
     return found
-
-
-def _means(decomposed: Decomposed, at: Sequence[int], texts: Sequence[str]) -> Float[np.ndarray, "part dim"]:
-    total: Any = 0.0
-    for one in decomposed.contributions(texts):
-        total = total + one.parts[:, list(at)].sum(axis=0, dtype=np.float64)
-    means: Float[np.ndarray, "part dim"] = total / len(texts)
-    return means

@@ -12,7 +12,7 @@ from tasks.kinds.explanations.params import Explanations, own
 from tasks.kinds.parts import Gathered
 from tasks.records import Call
 from tasks.store import canonical
-from tasks.store.sources import hashes, masked, normalised
+from tasks.store.sources import hashes, told_apart
 from tasks.store.sources.reader import DOCUMENT, TEXT
 from tasks.study import Study
 
@@ -78,9 +78,7 @@ def _columns(asked: Explanations) -> dict[str, str | None]:
 
 def _with_hashes(rows: pl.DataFrame, study: Study) -> pl.DataFrame:
     """With the text_hash that collect will give the explained input, and answers as they are compared."""
-    params = study.collect
-    read = canonical.with_changes(rows[TEXT])[0].str.slice(0, params.max_chars)
-    told = hashes(normalised(masked(read, params)[0]).fill_null(""))
+    told = hashes(told_apart(rows[TEXT], study.collect))
     given = [name for name in ("answer", "guess", "outcome", "explanation") if name in rows.columns]
     tidy = [_tidy(name) for name in given]
     explainer = _tidy("explainer").fill_null(ONE) if "explainer" in rows.columns else pl.lit(ONE)

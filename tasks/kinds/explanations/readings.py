@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import stats
 
 from tasks.engines import roles
@@ -16,8 +16,8 @@ from tasks.engines.encoders.cached import encoded
 from tasks.kinds.explanations import anchors, tables, tests, trials
 from tasks.kinds.explanations.guesses import comes_true, folded
 from tasks.kinds.explanations.trials import Tried
+from tasks.records import Predicate
 from tasks.stats.accuracy import share_ci_wilson_clustered
-from tasks.stats.differences import difference
 from tasks.store import frames
 from tasks.study import Study
 from tasks.verdicts.judged import Judged
@@ -40,11 +40,11 @@ def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
     study = judged.study
     confirm = texts.filter(half="confirm").sort("text_id")
     half = _Half(study, confirm, trials.vectors(study, texts, confirm))
-    majority = _majority(study, texts)
+    majority, first = _majority(study, texts), judged.predicates[0]
     tried = trials.of(study, confirm, half.vectors)
-    rows = [_told(half, name, tried, majority) for name in tried.items["explainer"].unique().sort()]
+    rows = [_told(half, first, name, tried, majority) for name in tried.items["explainer"].unique().sort()]
     rows += [
-        _told(half, name, trials.of(study, confirm, half.vectors, anchor), majority)
+        _told(half, first, name, trials.of(study, confirm, half.vectors, anchor), majority)
         for name, anchor in anchors.of(study, texts).items()
     ]
     told = pl.DataFrame(rows, schema=tables.EXPLAINERS).fill_nan(None)
@@ -59,16 +59,13 @@ def _majority(study: Study, texts: pl.DataFrame) -> str:
     return min(counts, key=lambda answer: (-counts[answer], answer))
 
 
-def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, object]:
-    """A row of tables.EXPLAINERS."""
+def _told(half: _Half, first: Predicate, name: str, tried: Tried, majority: str) -> dict[str, object]:
+    """A row of tables.EXPLAINERS; by the test of the first sentence, on all of an explainer's trials."""
     items = tried.items if name in tables.ANCHORS else tried.items.filter(explainer=name)
     rows = tried.rows.join(items.select("item", "explainer"), on=["item", "explainer"], how="semi")
     level = half.study.score.level
     true, in_a = comes_true(rows), (rows["group"] == "A").to_numpy()
-    by_item, by_input = (
-        difference(true[:, None].astype(float), in_a, _numbers(rows[unit]), level, binary=True)
-        for unit in ("document_id", "input")
-    )
+    found = _tested(half.study, first, rows, true).row(0, named=True)
     covered = rows.filter(pl.Series(in_a))
     spread = _generality(half.study, covered)
     lo, hi = _mean_interval(spread, level)
@@ -85,10 +82,10 @@ def _told(half: _Half, name: str, tried: Tried, majority: str) -> dict[str, obje
         "coverage_lo": cover_lo,
         "coverage_hi": cover_hi,
         "precision": int(items["n_true"].sum()) / guessed if guessed else float("nan"),
-        "precision_matched": float(true[~in_a].mean()) if (~in_a).any() else float("nan"),
-        "validity": float(by_item.validity[0]),
-        "lo": float(min(by_item.lo[0], by_input.lo[0])),
-        "hi": float(max(by_item.hi[0], by_input.hi[0])),
+        "precision_matched": found["mean_b"],
+        "validity": found["validity"],
+        "lo": found["lo"],
+        "hi": found["hi"],
         "majority": _share([folded(one) == folded(majority) for one in covered["outcome"]]),
         "generality": float(spread.mean()) if spread.size else float("nan"),
         "generality_lo": lo,
@@ -176,11 +173,16 @@ def _spearman(rated: pl.DataFrame) -> float:
 def _baselines(judged: Judged, majority: str) -> pl.DataFrame:
     """A reader who expects one answer throughout, on the rows of the first sentence and by the same test."""
     first = judged.predicates[0]
-    own_rows = (judged.rows["predicate_id"] == first.predicate_id).to_numpy()[:, None]
-    right = [[folded(one) == folded(majority)] for one in judged.rows["outcome"]]
-    value = np.where(own_rows, np.array(right, dtype=np.float64), np.nan)
-    status = np.where(own_rows, roles.VALUE, roles.ABSENT).astype(np.uint8)
-    reader = Judged(judged.study, judged.rows, [first], value, status)
-    found = tests.estimates(reader, judged.study.score.level)
+    rows = judged.rows.filter(predicate_id=first.predicate_id)
+    right = np.array([folded(one) == folded(majority) for one in rows["outcome"]], dtype=bool)
     named = pl.Series("baseline", [f'"{majority}", the commonest answer, whatever the input'])
-    return frames.conform(found.with_columns(named), frames.BASELINES)
+    return frames.conform(_tested(judged.study, first, rows, right).with_columns(named), frames.BASELINES)
+
+
+def _tested(
+    study: Study, first: Predicate, rows: pl.DataFrame, right: Bool[np.ndarray, " row"]
+) -> pl.DataFrame:
+    """Whether guesses on these rows come true, as sentences are tested: a row of frames.ESTIMATES."""
+    status = np.full((rows.height, 1), roles.VALUE, dtype=np.uint8)
+    judged = Judged(study, rows, [first], right[:, None].astype(np.float64), status)
+    return tests.estimates(judged, study.score.level)

@@ -9,8 +9,7 @@ from tasks.errors import CorpusError, SourceError
 from tasks.kinds.fitted import tables
 from tasks.kinds.fitted.valued import At, Valued
 from tasks.kinds.parts import Gathered
-from tasks.store import canonical
-from tasks.store.sources import hashes, masked, normalised
+from tasks.store.sources import hashes, told_apart
 from tasks.store.sources.pictures import OF_PICTURES, PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
 from tasks.study import Study
@@ -69,8 +68,7 @@ def _told_apart(rows: pl.DataFrame, params: Collect) -> pl.Series:
     """Texts, or pictures, as collect tells them apart, whatever is ignored or masked in them."""
     if PICTURE in rows.columns:
         return rows["media"].fill_null("").alias("normalised")
-    read = canonical.with_changes(rows[TEXT])[0].str.slice(0, params.max_chars)
-    return normalised(masked(read, params)[0]).fill_null("").alias("normalised")
+    return told_apart(rows[TEXT], params).alias("normalised")
 
 
 def _some(values: pl.Series, at: At) -> None:

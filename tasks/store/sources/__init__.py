@@ -26,7 +26,16 @@ wording.py      how errors name things
 
 from tasks.store.sources.groups import all_rows, read_groups
 from tasks.store.sources.hashing import hashes, normalised, uniform
-from tasks.store.sources.masking import masked
+from tasks.store.sources.masking import masked, told_apart
 from tasks.store.sources.recorded import read_verdicts
 
-__all__ = ["all_rows", "hashes", "masked", "normalised", "read_groups", "read_verdicts", "uniform"]
+__all__ = [
+    "all_rows",
+    "hashes",
+    "masked",
+    "normalised",
+    "read_groups",
+    "read_verdicts",
+    "told_apart",
+    "uniform",
+]

@@ -5,6 +5,7 @@ import re
 import polars as pl
 
 from tasks.store import canonical
+from tasks.store.sources.hashing import normalised
 from tasks.study.corpus import Collect, Masked, cut_out, is_pattern
 
 URL = r"(?:https?://|www\.)[^\s<>\"']+"
@@ -41,6 +42,12 @@ def masked(texts: pl.Series, collect: Collect) -> tuple[pl.Series, dict[str, int
             counts[what] = int((changed != texts).fill_null(False).sum())
             texts = changed
     return texts, counts
+
+
+def told_apart(texts: pl.Series, collect: Collect) -> pl.Series:
+    """Texts as collect tells them apart, from what was read; "" for none."""
+    read = canonical.with_changes(texts)[0].str.slice(0, collect.max_chars)
+    return normalised(masked(read, collect)[0]).fill_null("")
 
 
 def _as_pattern(phrase: str) -> str:

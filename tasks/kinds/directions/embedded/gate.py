@@ -9,13 +9,11 @@ from jaxtyping import Bool
 from scipy.special import ndtri
 
 from tasks.engines.embedded import definitions
-from tasks.kinds.directions.ends import End
+from tasks.kinds.directions.ends import End, topped_up
 from tasks.records import Grade, Proposal
 
 GATE_ALPHA = 0.05
 """Chance that any candidate of any end passes the gate where none differs, by Bonferroni's bound."""
-LEAST_KEPT = 5
-"""So many ends go on to the test even where none passes: a study without a difference must end and say so."""
 N_EXAMPLES = 3
 
 
@@ -68,4 +66,4 @@ def kept(found: Sequence[Named]) -> list[Named]:
 
     passed = sorted((one for one in found if one.passed), key=strongest)
     rest = sorted((one for one in found if not one.passed), key=strongest)
-    return passed + rest[: max(LEAST_KEPT - len(passed), 0)]
+    return topped_up(passed, rest)

@@ -19,7 +19,7 @@ from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts, sampling, schemas, wording
 from tasks.engines.llm.suggesting import STAGE, TOKENS, noted, question
 from tasks.errors import EngineError
-from tasks.kinds.directions.ends import SIGN, End
+from tasks.kinds.directions.ends import SIGN, End, topped_up
 from tasks.kinds.directions.llm.screening import Named, Screen
 from tasks.kinds.directions.params import own
 from tasks.kinds.directions.prompts import FOLDER
@@ -42,8 +42,6 @@ NOTED = (
 them, and those that are missing; names that passed."""
 SPARE = 2
 """So many more sentences are asked for than names are wanted: some are unfit, and some do not hold."""
-LEAST_KEPT = 5
-"""So many go on to the test even where none passes: a study without a difference must end and say so."""
 BLOCK = 32
 """Ends asked about side by side; a model that brought nothing for the first ones is not asked on."""
 N_EXAMPLES = 3
@@ -106,8 +104,7 @@ class UnitProposer:
         passed = [one for one in found if one.root >= gate or not screen.judges]
         self._counts["n_passed"] = len(passed)
         rest = [one for one in found if one.root < gate and screen.judges]
-        kept = passed + rest[: max(LEAST_KEPT - len(passed), 0)]
-        return [self._proposal(one, texts["text_id"], shows) for one in kept]
+        return [self._proposal(one, texts["text_id"], shows) for one in topped_up(passed, rest)]
 
     def _suggested(
         self, texts: pl.DataFrame, ends: Sequence[End], shows: Bool[np.ndarray, " text"]
