@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
+AUDIT := .venv/audit
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Nothing is sent anywhere: no analytics of any library.
 export DVC_NO_ANALYTICS := 1
@@ -15,7 +16,7 @@ export TOKENIZERS_PARALLELISM := false
 DEMO = $(if $(KIND),$$(natstat studies --names --kind '$(KIND)'),docstrings docstrings-null digits)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench ui clean
+.PHONY: help install demo test check bench ui audit clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,6 +54,15 @@ bench: install ## measure every speed claim (last line of each: JSON)
 
 ui: install ## start the Prefect UI with a deployment per study
 	python -m flows.serve
+
+# The tools have an environment of their own, so that they are not counted among what natstat is built of.
+# Without --strict a package that PyPI was not asked about would pass.
+audit: install ## list what natstat is built of (sbom.json, CycloneDX) and ask PyPI for known faults of it
+	test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && \
+	$(AUDIT)/bin/python -m pip install --quiet 'cyclonedx-bom>=7,<8' 'pip-audit>=2.10,<3'; }
+	$(AUDIT)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file sbom.json $(VENV)/bin/python
+	$(VENV)/bin/python -m pip freeze --exclude-editable --disable-pip-version-check > $(AUDIT)/packages.txt
+	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $(AUDIT)/packages.txt
 
 # Needs no package: where .venv is broken or gone, the system's Python does it.
 clean: ## delete study results, reports, caches and the environment (not your files, answers, labels, past runs)
