@@ -7,7 +7,6 @@ import prefect
 from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import artifacts, stages
 from tasks import paths, study
@@ -15,11 +14,7 @@ from tasks.errors import NatstatError
 from tasks.run import alone, line
 
 
-@flow(
-    name="study",
-    flow_run_name="{name}",
-    task_runner=ThreadPoolTaskRunner(max_workers=stages.SHARDS_AT_ONCE),  # type: ignore[arg-type]
-)
+@flow(name="study", flow_run_name="{name}")
 def run_study(name: str, force: bool = False) -> str:
     """Runs the eight stages of a study in reading order and gives the path of its report.
 
@@ -37,11 +32,7 @@ def run_study(name: str, force: bool = False) -> str:
     return str(paths.report_page(name).relative_to(paths.root()))
 
 
-@flow(
-    name="stage",
-    flow_run_name="{name} / {stage}",
-    task_runner=ThreadPoolTaskRunner(max_workers=stages.SHARDS_AT_ONCE),  # type: ignore[arg-type]
-)
+@flow(name="stage", flow_run_name="{name} / {stage}")
 def run_stage(name: str, stage: str) -> None:
     """Runs one stage of a study, as `dvc repro` asks for it."""
     _tell_errors_in_one_line()

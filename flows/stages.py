@@ -5,22 +5,22 @@ Shards carry no cache here: a finished part is kept by the stage itself, so a re
 """
 
 import errno
+from collections.abc import Sequence
 from typing import Any, TypedDict, cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
-from prefect.futures import as_completed
+from prefect.futures import PrefectFuture, as_completed
 from prefect.results import ResultStore
 
-from flows import artifacts, fingerprint
+from flows import artifacts, fingerprint, runners
 from tasks import progress
 from tasks import run as stages
 from tasks.errors import EngineError, StoreError
 from tasks.study import Study, load
 
-SHARDS_AT_ONCE = 2
 RETRY_DELAYS_S = (2.0, 10.0)
 _PASSING = {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
 """Errors of a disk that may be gone the next time; a full one is not emptied by waiting."""
@@ -113,17 +113,26 @@ def _is_sharded(stage: str) -> bool:
 
 def _run_shards(study: Study, stage: str) -> None:
     n_shards: int = stages.module(stage).shards(study)
-    futures = [
-        run_shard.with_options(
-            name=f"{stage} shard",
-            task_run_name=f"{stage} shard {shard + 1}/{n_shards}",
-            tags=[study.name, stage],
-            retries=len(RETRY_DELAYS_S),
-            retry_delay_seconds=list(RETRY_DELAYS_S),
-        ).submit(study.name, stage, shard)
-        for shard in range(n_shards)
-    ]
-    n_finished = 0
+    with runners.of(study) as runner:
+        futures = [
+            runner.submit(
+                run_shard.with_options(
+                    name=f"{stage} shard",
+                    task_run_name=f"{stage} shard {shard + 1}/{n_shards}",
+                    tags=[study.name, stage],
+                    retries=len(RETRY_DELAYS_S),
+                    retry_delay_seconds=list(RETRY_DELAYS_S),
+                ),
+                {"study": study.name, "stage": stage, "shard": shard},
+            )
+            for shard in range(n_shards)
+        ]
+        _wait_for(futures, study, stage)
+
+
+def _wait_for(futures: Sequence[PrefectFuture[None]], study: Study, stage: str) -> None:
+    """Until every shard has ended; raises the first failure."""
+    n_shards, n_finished = len(futures), 0
     with (
         progress.bar(f"{stage} {study.name}", n_shards) as advance,
         artifacts.progress(study.name, stage, n_shards) as show_finished,

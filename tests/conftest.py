@@ -134,6 +134,7 @@ class Project:
             "after": ".gitkeep",
             "llm": {},
             "spend": {},
+            "runner": {},
             "gold": {},
             "corpus_pair": {},
             "encoder_failures": {},

@@ -28,6 +28,7 @@ from tasks.study.params import (
     Spend,
     Verify,
 )
+from tasks.study.running import Runner
 
 _HALF = 0.5
 NOBODY = ".gitkeep"
@@ -61,6 +62,7 @@ class Study(Block):
     collect: Collect = Collect()
     llm: Llm = Llm()
     spend: Spend = Spend()
+    runner: Runner = Runner()
     embed: Embed = Embed()
     propose: Propose = Propose()
     formalise: Formalise = Formalise()

@@ -18,7 +18,7 @@ from tests.conftest import Project
 from tests.drawn_pictures import KINDS, scene, stored
 from tests.spec.report_made import Node
 
-N = 150
+N = 96
 SHARED: dict[str, Any] = {"goal": "what is in them", "data": "seen"}
 STUDIES: dict[str, dict[str, Any]] = {
     "clusters": {"kind": "clusters"},

@@ -34,24 +34,39 @@ def apart(found: np.ndarray, whole: np.ndarray) -> float:
     return float((np.linalg.norm(found - whole, axis=1) / np.linalg.norm(whole, axis=1)).max())
 
 
-def summed(decomposed: Decomposed, without: str | None = None) -> np.ndarray:
-    kept = [name != without for name in decomposed.parts.names]
-    found = np.empty((len(TEXTS), decomposed.dim))
+def contributed(decomposed: Decomposed) -> np.ndarray:
+    found = np.empty((len(TEXTS), len(decomposed.parts.names), decomposed.dim))
     for one in decomposed.contributions(TEXTS):
-        found[one.rows] = one.parts[:, kept].sum(axis=1)
+        found[one.rows] = one.parts
     return found
 
 
-def test_the_parts_sum_to_what_the_model_gives(bundled: Any, decomposed: Decomposed) -> None:
+@pytest.fixture(scope="module")
+def whole(bundled: Any) -> np.ndarray:
+    vectors: np.ndarray = bundled.encode(TEXTS)
+    return vectors
+
+
+@pytest.fixture(scope="module")
+def parts(decomposed: Decomposed) -> np.ndarray:
+    return contributed(decomposed)
+
+
+def test_the_parts_sum_to_what_the_model_gives(
+    decomposed: Decomposed, parts: np.ndarray, whole: np.ndarray
+) -> None:
     names = decomposed.parts.names
     assert len(names) == 1 + 72 + 6 + 6
     assert names[1 + 4 * 12 + 6] == "h4.6"
-    assert apart(summed(decomposed), bundled.encode(TEXTS)) < 1e-12
+    assert apart(parts.sum(axis=1), whole) < 1e-12
 
 
 @pytest.mark.parametrize("name", part_names(6, 12))
-def test_no_part_can_be_forgotten(bundled: Any, decomposed: Decomposed, name: str) -> None:
-    assert apart(summed(decomposed, without=name), bundled.encode(TEXTS)) > 1e-6
+def test_no_part_can_be_forgotten(
+    decomposed: Decomposed, parts: np.ndarray, whole: np.ndarray, name: str
+) -> None:
+    kept = [other != name for other in decomposed.parts.names]
+    assert apart(parts[:, kept].sum(axis=1), whole) > 1e-6
 
 
 def test_the_neurons_of_a_layer_sum_to_its_mlp(decomposed: Decomposed) -> None:
@@ -67,7 +82,7 @@ def test_a_model_of_a_folder_is_decomposed_too(tmp_path: Path, pooling: str) -> 
     model[1].pooling_mode = pooling
     one = Decomposed(model, "tiny", "float64", 64)
     whole = model.encode(TEXTS)
-    assert apart(summed(one), whole / np.linalg.norm(whole, axis=1, keepdims=True)) < 1e-12
+    assert apart(contributed(one).sum(axis=1), whole / np.linalg.norm(whole, axis=1, keepdims=True)) < 1e-12
 
 
 def test_other_models_are_refused_by_what_they_are(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Where the shards of a stage run: threads of this process, a Dask cluster or a Ray cluster.
+
+Workers share the project folder and this environment, at the same path. They leave parts in Parquet, and the
+stage joins them in this process: no worker writes the database.
+"""
+
+from typing import Any
+
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from tasks.errors import EngineError
+from tasks.study import Study
+
+
+def of(study: Study) -> TaskRunner[Any]:
+    """The study's runner, not yet started.
+
+    Raises:
+        EngineError: its package is not installed.
+    """
+    wanted = study.runner
+    if wanted.on == "dask":
+        return _dask(wanted.workers, wanted.address)
+    if wanted.on == "ray":
+        return _ray(wanted.workers, wanted.address)
+    return ThreadPoolTaskRunner(max_workers=wanted.workers)
+
+
+def _dask(workers: int, address: str | None) -> TaskRunner[Any]:
+    try:
+        from prefect_dask import DaskTaskRunner
+    except ImportError as error:
+        raise _not_installed("dask", error) from None
+    if address is not None:
+        return DaskTaskRunner(address=address)
+    # Processes: a shard is processor time of Python and torch. No page of Dask's is served.
+    own = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    return DaskTaskRunner(cluster_kwargs={**own, "host": "127.0.0.1"})
+
+
+def _ray(workers: int, address: str | None) -> TaskRunner[Any]:
+    try:
+        from prefect_ray import RayTaskRunner
+    except ImportError as error:
+        raise _not_installed("ray", error) from None
+    if address is not None:
+        return RayTaskRunner(address=address)
+    return RayTaskRunner(
+        init_kwargs={"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    )
+
+
+def _not_installed(runner: str, error: ImportError) -> EngineError:
+    return EngineError(
+        f"runner: {{on: {runner}}}: wanted prefect-{runner}, which cannot be imported: {error}.",
+        hint=f'Install it with `pip install "natstat[{runner}]"`, or write `runner: {{on: threads}}`.',
+    )
