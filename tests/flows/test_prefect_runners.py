@@ -1,0 +1,125 @@
+"""Where shards run changes no byte: threads, Dask workers, Ray workers, and no Prefect at all."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import PAIR_STUDY, REPO, STAGES, Project, pair
+from tests.model_pairs import long, wide
+
+N = 60
+SHARDED = {"embed": {"shard_size": 50}, "verify": {"shard_size": 20}}
+STUDIES: dict[str, dict[str, Any]] = {
+    "pair": {**PAIR_STUDY, **SHARDED},
+    "classes": {
+        "kind": "classes",
+        "goal": "g",
+        "data": "news.parquet",
+        "classes": {"value": "year"},
+        **SHARDED,
+    },
+    "answers": {
+        "kind": "model_pair",
+        "goal": "g",
+        "data": "answers.parquet",
+        "model_pair": {"prompt": "prompt", "model": "model", "answer": "answer"},
+        **SHARDED,
+    },
+}
+
+
+def made(folder: Path, monkeypatch: pytest.MonkeyPatch, runner: dict[str, Any]) -> Project:
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    project = Project(folder)
+    project.table("news.parquet", pair(N, 0.4, 0.0))
+    project.table("answers.parquet", long(wide(N)))
+    project.params(**{name: {**study, "runner": runner} for name, study in STUDIES.items()})
+    shutil.copy(REPO / "dvc.yaml", folder)
+    # DVC would watch the code; a fingerprint reads it where it is.
+    for name in ("tasks", "flows"):
+        (folder / name).symlink_to(REPO / name)
+    return project
+
+
+def left(folder: Path) -> dict[str, bytes]:
+    """Bytes of tables and vectors up to score: what is recorded names the run."""
+    files = [file for stage in "123456" for file in folder.glob(f"data/*/{stage}_*/**/*") if file.is_file()]
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in files
+        if file.suffix in {".parquet", ".npy"}
+    }
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the stages leave without Prefect."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("bare") / "project"
+        project = made(folder, patch, {})
+        for name in STUDIES:
+            project.run(name, *STAGES[:6])
+        return left(folder)
+
+
+@pytest.mark.parametrize(
+    "on",
+    ["threads", pytest.param("dask", marks=pytest.mark.long), pytest.param("ray", marks=pytest.mark.long)],
+)
+def test_a_runner_changes_no_byte(
+    prefect_api: None, bare: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on: str
+) -> None:
+    if on != "threads":
+        pytest.importorskip(f"prefect_{on}")
+    from flows import pipeline
+
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    folder = tmp_path / "project"
+    made(folder, monkeypatch, {"on": on, "workers": 2})
+    names = ["pair"] if on == "threads" else list(STUDIES)
+    for name in names:
+        for stage in STAGES[:6]:
+            pipeline.start_stage(name, stage)
+    found = left(folder)
+    assert found == {file: content for file, content in bare.items() if file.split("/")[1] in names}
+    assert any("part-1" in file for file in found), "several shards"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ({"on": "slurm"}, "runner.on"),
+        ({"on": "threads", "address": "tcp://127.0.0.1:8786"}, "got threads"),
+        ({"on": "dask", "address": "http://user:secret@host"}, "like tcp://127.0.0.1:8786"),
+        ({"on": "dask", "workers": 0}, "runner.workers"),
+    ],
+)
+def test_what_is_no_runner_is_one_error(
+    project: Project, capsys: pytest.CaptureFixture[str], written: dict[str, Any], told: str
+) -> None:
+    from tasks.__main__ import main
+
+    project.params(news={**PAIR_STUDY, "runner": written})
+    assert main(["check", "--study", "news"]) == 10
+    said = capsys.readouterr().err
+    assert told in said and said.count("\n") <= 2 and "secret" not in said
+
+
+def test_a_runner_that_is_not_installed_says_what_to_install(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    from flows import runners
+    from tasks.errors import EngineError
+    from tasks.study import load
+
+    for on in ("dask", "ray"):
+        monkeypatch.setitem(sys.modules, f"prefect_{on}", None)
+        project.table("news.parquet", pair(20, 0.4, 0.0))
+        project.params(news={**PAIR_STUDY, "runner": {"on": on}})
+        with pytest.raises(EngineError, match=rf"natstat\[{on}\]"):
+            runners.of(load("news"))
