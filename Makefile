@@ -15,7 +15,7 @@ export TOKENIZERS_PARALLELISM := false
 DEMO = $(if $(KIND),$$(natstat studies --names --kind '$(KIND)'),docstrings docstrings-null digits)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench ui clean
+.PHONY: help install demo test check bench ui site clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench: install ## measure every speed claim (last line of each: JSON)
 
 ui: install ## start the Prefect UI with a deployment per study
 	python -m flows.serve
+
+site: install ## write one page of all recorded studies and discoveries (reports/index.html)
+	natstat site
 
 # Needs no package: where .venv is broken or gone, the system's Python does it.
 clean: ## delete study results, reports, caches and the environment (not your files, answers, labels, past runs)

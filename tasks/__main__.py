@@ -187,6 +187,10 @@ def _add_findings(add: _Add) -> None:
         "--csv", nargs="?", const="-", metavar="FILE", help="as CSV, to FILE or standard output"
     )
     texts.epilog = "For example: natstat texts --study docstrings --predicate 1 --csv verdicts.csv"
+    site = add(
+        "site", "write one page of all studies and discoveries: reports/index.html", study=False, table=True
+    )
+    site.epilog = "It reads data/discoveries.duckdb, and leads to the reports beside it."
     query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
