@@ -191,6 +191,13 @@ def _add_findings(add: _Add) -> None:
         "site", "write one page of all studies and discoveries: reports/index.html", study=False, table=True
     )
     site.epilog = "It reads data/discoveries.duckdb, and leads to the reports beside it."
+    export = add(
+        "export", "write what was tested as CSV, Parquet and a Croissant description", study=False, table=True
+    )
+    export.add_argument("--out", default="export", metavar="FOLDER", help="where (export)")
+    export.add_argument("--study", metavar="NAME", help="only of that study")
+    export.add_argument("--kind", metavar="KIND", help="only of studies of that kind")
+    export.add_argument("--held", action="store_true", help="only what holds")
     query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")

@@ -4,13 +4,12 @@ Of each study the newest run speaks. A discovery of an earlier run that the newe
 well, by the last run that made it.
 """
 
-from collections.abc import Iterable
-
 import polars as pl
 
 from tasks import paths
 from tasks.errors import MissingStageError, ParamsError, StoreError, nearest
 from tasks.store import duck, frames
+from tasks.store.sources import wording
 
 HELD, FELL, REJECTED, UNTESTED = "holds", "no longer holds", "was rejected", "not tested again"
 STATES = {
@@ -20,35 +19,47 @@ STATES = {
     REJECTED: "tested in the newest run, and no discovery of any",
 }
 """What may have become of a sentence."""
-_COLUMNS = {
-    "study": "f.study",
-    "kind": "f.kind",
-    "goal": "f.goal",
-    "predicate_id": "f.predicate_id",
-    "predicate": "f.predicate",
-    "direction": "f.direction",
-    "state": "state",
-    "is_discovery": "f.is_discovery",
-    "estimand": "coalesce(f.estimand, 'difference of shares')",
-    "validity": "coalesce(f.conservative_validity, f.validity)",
-    "lo": "f.lo",
-    "hi": "f.hi",
-    "p": "f.p",
-    "q": "f.q",
-    "n_a": "f.n_a",
-    "n_b": "f.n_b",
-    "group_id": "coalesce(f.group_id, f.predicate_id)",
-    "grade": "f.grade",
-    "family": "f.family",
-    "engine": "f.engine",
-    "model": "f.model",
-    "n_judgements": "f.n_judgements",
-    "cost_usd": "f.cost_usd",
-    "run_id": "f.run_id",
-    "split_hash": "f.split_hash",
-    "code_version": "f.code_version",
-    "found_at": "f.found_at",
+COLUMNS = {
+    "study": "name of the study",
+    "kind": "kind of the study",
+    "goal": "what was asked",
+    "predicate_id": "hash of the hypothesis and of how it is judged",
+    "predicate": "the hypothesis, which completes 'the text ...'",
+    "direction": "A or B: the group in which it was said to hold more often, before it was tested",
+    "more_in": "what that group is called",
+    "state": "what became of it: holds, no longer holds, not tested again, or was rejected",
+    "is_discovery": "whether it was a discovery in this run",
+    "estimand": "what validity measures: a difference of shares (-1 to 1), or bits per text",
+    "validity": "the effect: share in A minus share in B, or bits gained beside all others",
+    "lo": "lower end of its interval",
+    "hi": "upper end of its interval",
+    "p": "chance of an effect this large if there were none",
+    "q": "p corrected for all hypotheses tested in the run",
+    "n_a": "verdicts in A",
+    "n_b": "verdicts in B",
+    "group_id": "predicate_id of the one that it says nearly the same as",
+    "grade": "exact: the definition is the claim; proxy, theme: it stands in for it",
+    "family": "what proposed it",
+    "engine": "who proposed and judged: embedded, llm or replay",
+    "model": "model that judged, or whose vectors were used",
+    "n_judgements": "verdicts that were asked for",
+    "cost_usd": "share of what the answers of models cost, in US dollars",
+    "run_id": "the run",
+    "split_hash": "hash of which texts lay in which half",
+    "code_version": "version of natstat",
+    "found_at": "when the run was first recorded (UTC)",
 }
+"""What is listed, by the name of the column."""
+_OTHERWISE = {
+    "estimand": "coalesce(estimand, 'difference of shares')",
+    # Where a walk stopped early its own estimate leans away from zero: reports show this one, too.
+    "validity": "coalesce(conservative_validity, validity)",
+    "group_id": "coalesce(group_id, predicate_id)",
+}
+"""Columns that are not as the table has them."""
+_CALLED = "more_in"
+"""The one that no table has."""
+_READ = ", ".join(f"{_OTHERWISE.get(name, name)} AS {name}" for name in COLUMNS if name != _CALLED)
 _SQL = f"""
 WITH
 newest AS (SELECT * FROM discoveries WHERE run_id IN (SELECT run_id FROM studies)),
@@ -71,15 +82,15 @@ listed AS (
     FROM earlier ANTI JOIN newest USING (study, predicate, direction)
     WHERE study IN (SELECT study FROM studies)
 )
-SELECT {", ".join(f"{said} AS {name}" for name, said in _COLUMNS.items())}
-FROM listed AS f
-WHERE ($study = '' OR f.study = $study) AND ($kind = '' OR f.kind = $kind)
-ORDER BY f.study, state <> '{HELD}', f.predicate_id, f.run_id
+SELECT {_READ}
+FROM listed
+WHERE $study IN ('', study) AND $kind IN ('', kind)
+ORDER BY study, state <> '{HELD}', predicate_id, run_id
 """  # noqa: S608 - nothing of it comes from outside
 
 
 def listed(study: str = "", kind: str = "", *, held: bool = False) -> pl.DataFrame:
-    """Rows by `_COLUMNS`, with `more_in`: what the group is called in which the sentence holds more often.
+    """Rows by `COLUMNS`.
 
     Args:
         study: of which alone; empty: of all.
@@ -98,9 +109,9 @@ def listed(study: str = "", kind: str = "", *, held: bool = False) -> pl.DataFra
     called = [_called(*one) for one in found.select("study", "run_id").unique().iter_rows()]
     schema = {"run_id": pl.String, "A": pl.String, "B": pl.String}
     names = pl.DataFrame(called, schema=schema, orient="row")
-    more_in = pl.when(pl.col("direction") == "A").then("A").otherwise("B").alias("more_in")
+    more_in = pl.when(pl.col("direction") == "A").then("A").otherwise("B").alias(_CALLED)
     found = found.join(names, on="run_id", how="left", maintain_order="left")
-    found = found.with_columns(more_in).select(*list(_COLUMNS)[:6], "more_in", *list(_COLUMNS)[6:])
+    found = found.with_columns(more_in).select(*COLUMNS)
     return found.filter(state=HELD) if held else found
 
 
@@ -110,12 +121,9 @@ def _refuse_unknown(column: str, name: str) -> None:
     known = duck.query(f"SELECT DISTINCT {column} FROM studies ORDER BY ALL")[column].to_list()  # noqa: S608
     if name not in known:
         raise ParamsError(
-            f"--{column} {name}: wanted one that has been recorded, {_either(known)}{nearest(name, known)}."
+            f"--{column} {name}: wanted one that has been recorded, {wording.listed(known)}"
+            f"{nearest(name, known)}."
         )
-
-
-def _either(known: Iterable[str]) -> str:
-    return " or ".join(known) or "of which there is none yet"
 
 
 def _called(study: str, run_id: str) -> tuple[str, str, str]:
