@@ -3,8 +3,6 @@
 import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import polars as pl
@@ -18,9 +16,9 @@ from tasks.store import duck, frames, listing
 from tests.conftest import REPO, Project, in_a_copy
 from tests.recorded_study import FOUND, NOT_FOUND, PRESS, put_study
 from tests.spec.report_made import Node
+from tests.spec.test_report_layout import CHROMIUM, opened
 from tests.spec.test_report_untrusted import ATTACK, SHOWN
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COVID, VIRUS = 'mentions "covid"', 'mentions "virus"'
 
 
@@ -156,21 +154,12 @@ setTimeout(() => { told.search = first(); document.title = JSON.stringify(told);
 """
 
 
-def shown(file: Path) -> tuple[str, list[str]]:
+def title_of(file: Path) -> tuple[str, list[str]]:
     """The page's title after its script has run, and what the browser complains of."""
-    command = [
-        str(CHROMIUM),
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--enable-logging=stderr",
-        "--v=0",
-    ]
-    command += ["--virtual-time-budget=3000", "--dump-dom", f"file://{file}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    page, complaints = opened(file)
+    title = re.search(r"<title>(.*?)</title>", page, re.DOTALL)
     assert title
-    return title[1], [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return html.unescape(title[1]), complaints
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
@@ -178,16 +167,16 @@ def test_a_browser_searches_filters_and_sorts_under_the_policy(page: str, tmp_pa
     whole = page.replace("</body>", f"<script>{DRIVE}</script></body>")
     allowed = whole.replace("script-src ", f"script-src '{digest(DRIVE)}' ")
     (tmp_path / "driven.html").write_text(allowed, encoding="utf-8")
-    title, complaints = shown(tmp_path / "driven.html")
+    title, complaints = title_of(tmp_path / "driven.html")
     assert complaints == []
-    told = json.loads(html.unescape(title))
+    told = json.loads(title)
     assert told["begin"] == [SHOWN[:12], "is a questio"], "what holds, the largest effect first"
     assert told["q"][:2] == [SHOWN[:12], 'mentions "co'] and len(told["q"]) == 7
     assert told["size"][:2] == [SHOWN[:12], 'mentions "co'] and told["least"][-2:] == told["size"][1::-1]
     assert (told["press"], told["other"]) == (6, 0)
     assert told["search"] == ['mentions "co']
     (tmp_path / "attacked.html").write_text(whole.replace("<h1>", "<h1 style='color:red'>"), encoding="utf-8")
-    title, complaints = shown(tmp_path / "attacked.html")
+    title, complaints = title_of(tmp_path / "attacked.html")
     assert title == "All studies · natstat" and len(complaints) == 2, (
         "the policy stops what is not the page's own"
     )
@@ -198,4 +187,4 @@ def test_ten_thousand_rows_take_less_than_six_megabytes(recorded: None) -> None:
     many = pl.concat([one] * 10_000).with_columns(
         predicate_id=pl.int_range(10_000).cast(pl.String), group_id=pl.int_range(10_000).cast(pl.String)
     )
-    assert len(site.page(many).encode()) < 6_000_000
+    assert len(site.page(listing.studies(), many).encode()) < 6_000_000

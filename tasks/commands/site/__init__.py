@@ -26,9 +26,9 @@ Row = dict[str, Any]
 
 def run(arguments: argparse.Namespace) -> None:
     """Writes it, and says where."""
-    listed = listing.listed()
+    studies, listed = listing.studies(), listing.listed()
     file = paths.site_page()
-    written = page(listed)
+    written = page(studies, listed)
     temporary = disk.copy_beside(file)
     try:
         with disk.reported(file):
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         disk.remove(temporary)
     told = {
         "page": file.relative_to(paths.root()).as_posix(),
-        "n_studies": listed["study"].n_unique(),
+        "n_studies": studies.height,
         "n_tested": listed.height,
         "n_held": listed.filter(state=listing.HELD).height,
     }
@@ -55,43 +55,26 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def page(listed: pl.DataFrame) -> str:
+def page(studies: pl.DataFrame, listed: pl.DataFrame) -> str:
     """The page.
 
     Args:
+        studies: rows of `listing.studies`.
         listed: rows of `listing.listed`.
     """
     template = pages.environment((_HERE,), 2, "share").get_template("kind/site.html")
-    studies = studies_of(listed)
-    at = {one["study"]: place for place, one in enumerate(studies)}
+    rows = [{**row, "report": _report(row["study"])} for row in studies.iter_rows(named=True)]
+    at = {row["study"]: place for place, row in enumerate(rows)}
     return template.render(
-        studies=studies,
+        studies=rows,
         rows=[_row(row, at[row["study"]]) for row in _ordered(listed)],
-        kinds=sorted({one["kind"] for one in studies}),
-        goals=sorted({one["goal"] for one in studies}),
+        kinds=sorted(set(studies["kind"])),
+        goals=sorted(set(studies["goal"])),
         states=listing.STATES,
         first=listing.HELD,
         n_held=listed.filter(state=listing.HELD).height,
         script=(_HERE / "site.js").read_text(encoding="utf-8"),
         version=code_version(),
-    )
-
-
-def studies_of(listed: pl.DataFrame) -> list[Row]:
-    """A row for each study, by name: what its newest run asked, found and tested."""
-    is_newest = pl.col("state") != listing.UNTESTED
-    return (
-        listed.filter(is_newest)
-        .group_by("study")
-        .agg(
-            pl.first("kind", "goal"),
-            n_tested=pl.len(),
-            n_held=(pl.col("state") == listing.HELD).sum(),
-            date=pl.col("found_at").max().dt.date().cast(pl.String),
-        )
-        .sort("study")
-        .with_columns(report=pl.col("study").map_elements(_report, return_dtype=pl.String))
-        .to_dicts()
     )
 
 
