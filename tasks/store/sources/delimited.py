@@ -40,7 +40,7 @@ _ADVICE = (
     "Mend the line, or write under collect `csv: {skip_bad_lines: true}`, which leaves such lines out and "
     "counts them"
 )
-_MEND = "Mend the line: none is left out where the table is written back."
+_MEND = "Mend the line: none is left out where the table is written back"
 _OF_QUOTES = ', or `csv: {quote: ""}` where quotes are characters like others'
 
 
@@ -97,20 +97,23 @@ def batches(lines: Iterator[str], options: Csv, label: str, size: int) -> Iterat
     reader = csv.reader(chain(first[start:], lines), delimiter=mark, strict=True, **quoted)
     names: list[str] = []
     rows: list[list[str]] = []
+    number = start + 1
     try:
         for fields in filter(None, reader):
             if not names:
                 names = _names(fields) if options.header else [f"column_{i + 1}" for i in range(len(fields))]
                 rows += [] if options.header else [fields]
-                continue
-            if wrong := _surplus(fields, len(names), mark):
-                raise _bad_line(label, start + reader.line_num, wrong, _MEND)
-            rows.append(fields)
+            elif wrong := _surplus(fields, len(names), mark):
+                raise _bad_line(label, number, wrong, f"{_MEND}.")
+            else:
+                rows.append(fields)
+            number = start + reader.line_num + 1
             if len(rows) == size:
                 yield _frame(names, rows)
                 rows = []
     except csv.Error as error:
-        raise _bad_line(label, start + reader.line_num, str(error), _MEND) from None
+        advice = f"{_MEND}, or write under collect {_OF_QUOTES.removeprefix(', or ')}."
+        raise _bad_line(label, number, str(error), advice) from None
     if not names:
         raise SourceError(f"{label}: wanted rows of fields parted by {mark!r}, the file is empty.")
     if rows:
