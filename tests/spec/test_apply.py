@@ -202,6 +202,20 @@ def test_what_cannot_be_is_one_line(
     assert {one.name for one in project.folder.iterdir()} == {"params.yaml", "data", name}, "nothing is left"
 
 
+def test_keys_of_json_lines_may_be_missing_but_not_come_late(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(project, verify={"shard_size": 1})
+    lines = [{"text": "covid", "n": 1}, {"text": "covid"}]
+    Path("new.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    assert main(["apply", "press", "--data", "new.jsonl"]) == 0
+    assert pl.read_ndjson("new-press.jsonl")["n"].to_list() == [1, None]
+    Path("new.jsonl").write_text("\n".join(map(json.dumps, lines[::-1])), encoding="utf-8")
+    capsys.readouterr()
+    told = refused(capsys, 11, "press", "--data", "new.jsonl", "--out", "other.jsonl")
+    assert "'n' comes late. Write it in the first line" in told and not Path("other.jsonl").exists()
+
+
 def test_a_file_in_another_encoding_says_so(press: Project, capsys: pytest.CaptureFixture[str]) -> None:
     Path("new.csv").write_bytes("text\nvoilà\n".encode("latin-1"))
     assert "wanted UTF-8" in refused(capsys, 11, "press", "--data", "new.csv")

@@ -83,7 +83,7 @@ def _of_parquet(file: Path, size: int) -> Iterator[pl.DataFrame]:
 def _of_objects(file: Path, lines: Iterator[str], size: int) -> Iterator[pl.DataFrame]:
     """Rows of JSON lines; all batches have the columns of the first."""
     records: list[Any] = []
-    names: list[str] | None = None
+    names: list[str] = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
@@ -91,23 +91,23 @@ def _of_objects(file: Path, lines: Iterator[str], size: int) -> Iterator[pl.Data
             except (ValueError, RecursionError) as error:
                 raise SourceError(f"{shown(file)}: line {number} is no JSON: {error}.") from None
         if len(records) == size:
-            names = yield from _of_some(file, records, names)
-            records = []
-    if records or names is None:
-        yield from _of_some(file, records, names)
+            rows = _of_records(file, records, names)
+            names, records = rows.columns, []
+            yield rows
+    if records or not names:
+        yield _of_records(file, records, names)
 
 
-def _of_some(file: Path, records: list[Any], names: list[str] | None) -> Iterator[pl.DataFrame]:
+def _of_records(file: Path, records: list[Any], names: list[str]) -> pl.DataFrame:
+    """Objects as rows with these columns; without names, with all that they have."""
     rows = tables.from_objects(file, records)[0]
-    if names is not None and (new := [name for name in rows.columns if name not in names]):
+    if names and (new := [name for name in rows.columns if name not in names]):
         raise SourceError(
             f"{shown(file)}: wanted the same keys throughout, {new[0]!r} comes late. Write it in the first "
             "line, too, if only as null."
         )
-    names = names or rows.columns
     missing = [pl.lit(None).alias(name) for name in names if name not in rows.columns]
-    yield rows.with_columns(missing).select(names)
-    return names
+    return rows.with_columns(missing).select(names or rows.columns)
 
 
 @contextmanager
