@@ -2,7 +2,7 @@
 
     python -m benchmarks.site [--rows 10000]
 
-Rows are made: ten studies of as many hypotheses each. A headless Chromium, where there is one, opens the page.
+Rows are made: ten studies of as many hypotheses each. A headless Chromium opens the page, where it is there.
 Prints one JSON object as its last line; times of the browser are wall time.
 """
 
