@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM := false
 DEMO = $(if $(KIND),$$(natstat studies --names --kind '$(KIND)'),docstrings docstrings-null digits)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench ui audit clean
+.PHONY: help install demo test check bench ui site audit clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ audit: install ## list what natstat is built of (sbom.json, CycloneDX) and ask P
 	$(AUDIT)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file sbom.json $(VENV)/bin/python
 	$(VENV)/bin/python -m pip freeze --exclude-editable --disable-pip-version-check > $(AUDIT)/packages.txt
 	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $(AUDIT)/packages.txt
+
+site: install ## write one page of all recorded studies and discoveries (reports/index.html)
+	natstat site
 
 # Needs no package: where .venv is broken or gone, the system's Python does it.
 clean: ## delete study results, reports, caches and the environment (not your files, answers, labels, past runs)

@@ -187,6 +187,26 @@ def _add_findings(add: _Add) -> None:
         "--csv", nargs="?", const="-", metavar="FILE", help="as CSV, to FILE or standard output"
     )
     texts.epilog = "For example: natstat texts --study docstrings --predicate 1 --csv verdicts.csv"
+    applied = add("apply", "judge a study's discoveries on new texts: a column each", study=False, table=True)
+    applied.add_argument("study", metavar="STUDY", help="an entry of params.yaml that has run")
+    applied.add_argument(
+        "--data", required=True, metavar="FILE", help="a table: CSV, TSV, JSON lines, JSON, Parquet or Arrow"
+    )
+    applied.add_argument("--text", metavar="COLUMN", help="the column of the texts (that of the study)")
+    applied.add_argument("--out", metavar="FILE", help="where (beside the file, with the study's name)")
+    applied.add_argument("--yes", action="store_true", help="ask a language model without asking you first")
+    applied.epilog = "For example: natstat apply docstrings --data new.csv"
+    site = add(
+        "site", "write one page of all studies and discoveries: reports/index.html", study=False, table=True
+    )
+    site.epilog = "It reads data/discoveries.duckdb, and leads to the reports beside it."
+    export = add(
+        "export", "write what was tested as CSV, Parquet and a Croissant description", study=False, table=True
+    )
+    export.add_argument("--out", default="export", metavar="FOLDER", help="where (export)")
+    export.add_argument("--study", metavar="NAME", help="only of that study")
+    export.add_argument("--kind", metavar="KIND", help="only of studies of that kind")
+    export.add_argument("--held", action="store_true", help="only what holds")
     query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")

@@ -71,6 +71,11 @@ def report_page(study: str) -> Path:
     return output(study, "report") / "index.html"
 
 
+def site_page() -> Path:
+    """The page of all studies: no study can be called so."""
+    return reports() / "index.html"
+
+
 def labels() -> Path:
     """Verdicts of people: written by hand, so no stage output, and kept in git."""
     return data() / "labels"

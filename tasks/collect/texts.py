@@ -16,9 +16,7 @@ def clean(rows: pl.DataFrame, collect: Collect) -> tuple[pl.DataFrame, dict[str,
     Texts get their one form (store/canonical.py), long ones are cut, what is ignored or masked goes, then
     empty ones are dropped. Of answers `normalised` is what they answer: an empty one is a row, and counted.
     """
-    texts, changed = canonical.with_changes(rows["text"])
-    is_long = (texts.str.len_chars() > collect.max_chars).fill_null(False)
-    texts, n_masked = masked(texts.str.slice(0, collect.max_chars), collect)
+    texts, changed, is_long, n_masked = in_one_form(rows["text"], collect)
     read = rows.with_columns(texts.alias("text"), normalised(texts).fill_null("").alias("normalised"))
     if "media" in rows.columns:
         read = read.with_columns(pl.col("text").fill_null(""), normalised=pl.col("media"))
@@ -40,6 +38,16 @@ def clean(rows: pl.DataFrame, collect: Collect) -> tuple[pl.DataFrame, dict[str,
         **({"masked": n_masked} if n_masked else {}),
     }
     return kept, counts
+
+
+def in_one_form(
+    texts: pl.Series, collect: Collect
+) -> tuple[pl.Series, Mapping[str, pl.Series], pl.Series, dict[str, int]]:
+    """Texts as a judge reads them; by kind of change which were changed; which are cut; how many masked."""
+    read, changed = canonical.with_changes(texts)
+    is_long = (read.str.len_chars() > collect.max_chars).fill_null(False)
+    kept, n_masked = masked(read.str.slice(0, collect.max_chars), collect)
+    return kept, changed, is_long, n_masked
 
 
 def _by_group(rows: pl.DataFrame, changed: Mapping[str, pl.Series]) -> dict[str, dict[str, Any]]:

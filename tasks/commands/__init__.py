@@ -8,6 +8,8 @@ check cost   what a study would use and find, and what it would cost (foresight:
              unasked: answers that are yet to be written)
 judge        what the study's judge is worth at questions with known answers
 label        a blank sheet for people
+apply        a study's discoveries on new texts
+site export  all studies and all that they tested: a page, a data set
 show query   what was found: of one study, of all
 texts        the confirmation texts with their verdicts
 explain      the keys of params.yaml

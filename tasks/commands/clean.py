@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     ours = list(studies())
     n_studies = len(ours)
     places = list(made())
-    ours += [place.parent for place in places if place.name == _PAGE]
+    ours += [place.parent for place in places if place.name == _PAGE and place != paths.site_page()]
     n_files = sum(_delete(place) for place in places)
     for folder in ours:
         _drop_if_empty(folder)
@@ -65,6 +65,8 @@ def made() -> Iterator[Path]:
         if not report.is_symlink() and _is_ours(report / _PAGE):
             yield from (report / name for name in _OF_REPORT)
             yield report / _PAGE
+    if _says(paths.site_page(), "all studies"):
+        yield paths.site_page()
     for like in _COPIES:
         yield from filter(_is_copy, paths.root().glob(like))
     yield from sorted(paths.cache().rglob("*"), reverse=True)
@@ -106,12 +108,17 @@ def _is_whole(table: Path) -> bool:
 
 def _is_ours(page: Path) -> bool:
     """Whether it is the report of the study that its folder is called after: a copy elsewhere is yours."""
+    return _says(page, f"study {page.parent.name}")
+
+
+def _says(page: Path, whose: str) -> bool:
+    """Whether it is a page of natstat's that says whose it is."""
     try:
         with page.open(encoding="utf-8", errors="replace") as opened:
             head = opened.read(_HEAD)
     except OSError:
         return False
-    return "· natstat</title>" in head and f">natstat · study {page.parent.name}<" in head
+    return "· natstat</title>" in head and f">natstat · {whose}<" in head
 
 
 def _delete(place: Path) -> int:

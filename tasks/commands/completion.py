@@ -6,6 +6,8 @@ from typing import Any
 SHELLS = ("bash", "zsh", "fish")
 NAMES = "natstat studies --names 2>/dev/null"
 """What a shell runs to know the studies."""
+_FILES = {"file", "data", "out"}
+"""Arguments that are a file or folder."""
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -21,7 +23,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
         for action in command._actions:
             if action.dest == "study":
                 action.complete = shtab.cmd(NAMES)
-            elif action.dest == "file":
+            elif action.dest in _FILES:
                 action.complete = shtab.FILE
     written: str = shtab.complete(parser, shell)
     return written.rstrip()

@@ -121,6 +121,18 @@ def _loads(study: Study, found: Collected, held_out: pl.DataFrame) -> list[Load]
     return asked
 
 
+def judging_lines(study: Study, load: Load) -> list[str]:
+    """What a load costs at most, for each model of the judge."""
+    told = []
+    for one in _asked(study, [load], {}):
+        price = "no price is known" if one.cost_usd is None else f"{_usd(one.cost_usd)} USD"
+        told.append(
+            f"{study.name}: at most {one.n_calls:,} calls of {one.model}, {one.tokens_in:,} tokens in and "
+            f"{one.tokens_out:,} out, {price}; answers that are kept are not paid again"
+        )
+    return told
+
+
 def _measured(study: Study, found: Collected) -> tuple[dict[str, Any], Mapping[str, Factors]]:
     """What the judge is worth, and by what its tokens differ from an estimate; or why it cannot be asked."""
     try:

@@ -10,14 +10,10 @@ Guarantees: one file that needs no network, and a script only to sort and to sea
 Not here:   estimates, tests, or any choice of what counts as a discovery
 """
 
-import base64
-import functools
-import hashlib
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks import kinds, paths
 from tasks.kinds import answered
@@ -28,14 +24,11 @@ from tasks.report import warnings as warned
 from tasks.report.figures import forest, metrics, missing
 from tasks.report.findings import Row, findings, rejected
 from tasks.report.inputs import Inputs, read_inputs
+from tasks.report.pages import TEMPLATES, environment
 from tasks.report.scale import Scale
 from tasks.store import frames, media
 from tasks.study import Study, dialect
 
-if TYPE_CHECKING:
-    import jinja2
-
-TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("report.js", "map.js")
 SEARCH = "texts.js"
 """One after another they are the page's script, the last where it carries texts; then the kind's own."""
@@ -69,7 +62,6 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
     decimals = 3 if width is not None and width < _FINE[kind.scale] else 2
     words = kind.speaks(of_pictures=media.are_there(study.name))
     shown = results(study, inputs, kind)
-    script = scripts(study, kind, shown["section"])
     template = environment(tuple(kind.folders), decimals, kind.scale).get_template("report.html")
     return template.render(
         **shown,
@@ -81,39 +73,8 @@ def page(study: Study, inputs: Inputs, figures: dict[str, Any]) -> str:
         subject=words.subject,
         terms=map_shown(inputs, kind, decimals),
         figures=figures,
-        script=script,
-        # The page's policy lets this script run and no other, whatever a corpus holds.
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script=scripts(study, kind, shown["section"]),
     )
-
-
-@functools.cache
-def environment(kind_folders: tuple[Path, ...], decimals: int, scale: str) -> "jinja2.Environment":
-    """Where a page's templates come from and what they may call, with so many decimals; compiled once."""
-    import jinja2
-
-    made = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [
-                jinja2.FileSystemLoader(TEMPLATES),
-                # A kind's own part of the page lies in its folder, or in that of kinds like it.
-                jinja2.PrefixLoader({"kind": jinja2.FileSystemLoader(kind_folders)}),
-            ]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=filters.neutral,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        effect=lambda value: filters.effect(value, decimals),
-        end=lambda value: filters.end(value, decimals),
-        # Where effects are bits their digits say nothing of those of a share.
-        share=lambda value: filters.share(value, decimals if scale == "share" else 2),
-        **{name: getattr(filters, name) for name in filters.PLAIN},
-    )
-    return made
 
 
 def scripts(study: Study, kind: kinds.Kind, own: kinds.Section | None) -> str:

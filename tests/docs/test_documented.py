@@ -20,7 +20,7 @@ from tests.docs import pages
 
 README = pages.text("README.md")
 MAKEFILE = (REPO / "Makefile").read_text(encoding="utf-8")
-LISTED = "studies new check cost judge label show texts explain query load clean completion"
+LISTED = "studies new check cost judge label show texts apply site export explain query load clean completion"
 """Commands that are no stages."""
 
 

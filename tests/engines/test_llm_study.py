@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import polars as pl
 import pytest
 
 from tasks import paths
+from tasks.__main__ import main
 from tasks.commands import show
 from tasks.errors import EngineError
 from tasks.store import frames
 from tasks.study import load
-from tests import loopback
-from tests.conftest import SHARED, Project, shared_file
+from tests import loopback, scripted_model
+from tests.conftest import SHARED, Project, in_a_copy, shared_file
 from tests.llm_study import (
     HYPOTHESES,
     NULL,
@@ -23,6 +25,7 @@ from tests.llm_study import (
     discoveries,
     is_refused,
     prepared,
+    rows,
     study,
     verdict_files,
     verdicts,
@@ -210,6 +213,53 @@ def test_the_report_tells_what_was_found_and_who_said_so(finished: None) -> None
     page = (paths.reports() / "news" / "index.html").read_text(encoding="utf-8")
     for said in ("covid", "cricket", "scripted"):
         assert said in page
+
+
+@pytest.fixture
+def new_texts(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pl.DataFrame:
+    """Texts that the finished study has not seen, in new.csv of a copy of its folder."""
+    in_a_copy(whole, tmp_path / "copy", monkeypatch)
+    texts = pl.DataFrame(rows(20, seed=77)).select("text")
+    texts.write_csv("new.csv")
+    return texts
+
+
+def test_discoveries_are_applied_to_new_texts_by_the_same_judge(
+    new_texts: pl.DataFrame, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.change(replace(PLAN, refusals=0.2))
+    before = server.stats()["calls"]
+    assert main(["apply", "news", "--data", "new.csv"]) == 10
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("news: at most 40 calls of scripted, ") and "no price is known" in told[0]
+    assert told[1] == "error: apply news: nobody was asked. Add --yes to ask."
+    assert server.stats()["calls"] == before and not Path("new-news.csv").exists()
+    assert main(["apply", "news", "--data", "new.csv", "--out", "told.parquet", "--yes"]) == 0
+    table = pl.read_parquet("told.parquet")
+    assert table["text"].to_list() == new_texts["text"].to_list()
+    plan = replace(PLAN, refusals=0.2)
+    for predicate in PLANTED:
+        for text, said in table.select("text", predicate).iter_rows():
+            holds = scripted_model.holds(plan, predicate, text, 1)
+            assert said == (None if is_refused(plan, text) else int(holds)), text
+    n_refused = sum(is_refused(plan, text) for text in new_texts["text"])
+    assert 0 < n_refused < 20 and f"{n_refused} without a verdict" in capsys.readouterr().out
+
+
+def test_whoever_stopped_applying_pays_nothing_twice(
+    new_texts: pl.DataFrame, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.change(replace(PLAN, refusals=0.0))
+    arguments = ["apply", "news", "--data", "new.csv", "--yes"]
+    new_texts.head(15).write_csv("new.csv")
+    assert main([*arguments, "--out", "first.jsonl"]) == 0
+    before = server.stats()["calls"]
+    new_texts.write_csv("new.csv")
+    assert main([*arguments, "--out", "whole.jsonl"]) == 0
+    assert server.stats()["calls"] == before + new_texts.height - 15
+    assert main([*arguments, "--out", "again.jsonl"]) == 0
+    assert server.stats()["calls"] == before + new_texts.height - 15
+    assert Path("again.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
 
 
 @shared_file("headlines.parquet")

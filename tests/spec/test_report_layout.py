@@ -35,6 +35,21 @@ def chromium(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
+def opened(file: Path) -> tuple[str, list[str]]:
+    """What a browser makes of the page, and what its console says of it."""
+    command = [
+        str(CHROMIUM),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--v=0",
+    ]
+    command += ["--virtual-time-budget=3000", "--dump-dom", f"file://{file}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
 def n_pages(page: str, folder: Path) -> int:
     (folder / "page.html").write_text(page, encoding="utf-8")
     chromium(f"--print-to-pdf={folder / 'page.pdf'}", "--no-pdf-header-footer", f"file://{folder}/page.html")
@@ -72,6 +87,15 @@ def test_long_names_stay_inside_a_telephone(project: Project) -> None:
     for page in pages.values():
         shown = {one.text[-1] for one in Node(page).one("header").nodes("bdi", class_="name")}
         assert shown == {"1", "2"}, "long names that differ at their ends are told apart"
+
+
+def test_a_browser_has_nothing_to_complain_of_under_the_policy_of_the_page(project: Project) -> None:
+    page = long_study(project, LONG["markup"])
+    for name, whole in (("as_it_is", page), ("styled", page.replace("<h1", "<h1 style='color:red'"))):
+        (project.folder / f"{name}.html").write_text(whole, encoding="utf-8")
+    said = {name: opened(project.folder / f"{name}.html")[1] for name in ("as_it_is", "styled")}
+    assert said["as_it_is"] == []
+    assert len(said["styled"]) == 1 and "Content Security Policy" in said["styled"][0]
 
 
 HEADERS = """<script>addEventListener("load", () => {

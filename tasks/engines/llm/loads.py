@@ -6,7 +6,7 @@ answers are written out as JSON. Nothing is asked.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Literal
@@ -51,6 +51,12 @@ class Load:
         schema = len(json.dumps(self.answer.model_json_schema())) if self.answer else 0
         tokens_in = self.n_calls * (FRAME + schema / BYTES_PER_TOKEN) + self.bytes_in / BYTES_PER_TOKEN
         return round(tokens_in), round(self.bytes_out / BYTES_PER_ANSWER_TOKEN)
+
+
+def together(each: Sequence[Load]) -> Load:
+    """Loads of one form as one."""
+    sums = {name: sum(getattr(one, name) for one in each) for name in ("n_calls", "bytes_in", "bytes_out")}
+    return replace(each[0], **sums)
 
 
 def of_texts(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame) -> list[Load]:

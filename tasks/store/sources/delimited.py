@@ -7,6 +7,8 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
 
 import polars as pl
 
@@ -38,6 +40,7 @@ _ADVICE = (
     "Mend the line, or write under collect `csv: {skip_bad_lines: true}`, which leaves such lines out and "
     "counts them"
 )
+_MEND = "Mend the line: none is left out where the table is written back"
 _OF_QUOTES = ', or `csv: {quote: ""}` where quotes are characters like others'
 
 
@@ -77,6 +80,44 @@ def read(content: str, options: Csv, label: str, advice: str = "") -> Table:
             parts.append(_frame(names, chunk))
             chunk = []
     return Table(pl.concat([*parts, _frame(names, chunk)]), bad)
+
+
+def batches(lines: Iterator[str], options: Csv, label: str, size: int) -> Iterator[pl.DataFrame]:
+    """The same of lines as they are read, so many rows at a time; a line that does not fit is an error.
+
+    Raises:
+        SourceError: there is no header, or a line does not fit.
+    """
+    csv.field_size_limit(2**31 - 1)
+    first = list(islice(lines, _TRIED_RECORDS))
+    announced = _ANNOUNCED.match(first[0]) if first else None
+    start = 1 if announced else 0
+    mark = options.delimiter or (announced[1] if announced else _mark_of("".join(first), options.quote))
+    quoted: dict[str, Any] = {"quotechar": options.quote} if options.quote else {"quoting": csv.QUOTE_NONE}
+    reader = csv.reader(chain(first[start:], lines), delimiter=mark, strict=True, **quoted)
+    names: list[str] = []
+    rows: list[list[str]] = []
+    number = start + 1
+    try:
+        for fields in filter(None, reader):
+            if not names:
+                names = _names(fields) if options.header else [f"column_{i + 1}" for i in range(len(fields))]
+                rows += [] if options.header else [fields]
+            elif wrong := _surplus(fields, len(names), mark):
+                raise _bad_line(label, number, wrong, f"{_MEND}.")
+            else:
+                rows.append(fields)
+            number = start + reader.line_num + 1
+            if len(rows) == size:
+                yield _frame(names, rows)
+                rows = []
+    except csv.Error as error:
+        advice = f"{_MEND}, or write under collect {_OF_QUOTES.removeprefix(', or ')}."
+        raise _bad_line(label, number, str(error), advice) from None
+    if not names:
+        raise SourceError(f"{label}: wanted rows of fields parted by {mark!r}, the file is empty.")
+    if rows:
+        yield _frame(names, rows)
 
 
 def _frame(names: list[str], records: list[list[str]]) -> pl.DataFrame:
