@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from tasks import kinds, paths, study
-from tasks.commands import output
+from tasks.commands import discovery, output
 from tasks.errors import MissingStageError
 from tasks.kinds.parts import of_pictures
 from tasks.report import counts
@@ -18,7 +19,8 @@ from tasks.study import Study
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints them."""
-    output(found_by(study.load(arguments.study)), lines, arguments.json)
+    found = found_by(study.load(arguments.study))
+    output(found, partial(lines, with_ids=arguments.ids), arguments.json)
 
 
 def found_by(study: Study) -> dict[str, Any]:
@@ -83,8 +85,8 @@ def found_by(study: Study) -> dict[str, Any]:
     }
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
-    """The same as a person reads it."""
+def lines(found: Mapping[str, Any], *, with_ids: bool = False) -> list[str]:
+    """The same as a person reads it; with ids as `natstat trace` takes them."""
     kept, walk, kind = found["discoveries"], found["walk"], kinds.load(found["kind"])
     is_seen = media.are_there(found["study"])
     words = kind.speaks(of_pictures=is_seen)
@@ -106,10 +108,11 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"({walk['share_judged']:.0%})"
         )
     for row in kept:
+        named = f"  {discovery.shown({**row, 'study': found['study']})}" if with_ids else ""
         if "." in row["number"]:
             lines.append(
                 f"      {row['number']}  {row['conservative_validity']:+.2f} on nearly the same "
-                f"{words.rows}: {row['predicate']}{' (asked by you)' if row['is_asked'] else ''}"
+                f"{words.rows}: {row['predicate']}{' (asked by you)' if row['is_asked'] else ''}{named}"
             )
             continue
         lines.append(
@@ -119,7 +122,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"{'' if is_bits else row['more_in'] + ': '}{row['predicate']}"
             f"{' (fragile)' if row['is_fragile'] else ''}"
             f"{' (expected without data)' if row['is_blind'] else ''}"
-            f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}"
+            f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}{named}"
         )
     if found["n_contradicted"]:
         lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")
