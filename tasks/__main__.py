@@ -195,6 +195,11 @@ def _add_findings(add: _Add) -> None:
         help="STUDY/ID, RUN/ID or STUDY/NUMBER; the beginning of an id is enough",
     )
     trace.epilog = "For example: natstat trace docstrings/1. Ids: natstat show --study NAME --ids"
+    replicate = add(
+        "replicate", "test a past discovery again on other data, as a study of its own", table=True
+    )
+    replicate.add_argument("discovery", metavar="DISCOVERY_ID", help="as of natstat trace")
+    replicate.epilog = "NAME is an entry of params.yaml with the new data. Nothing of it runs yet."
     query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")

@@ -13,7 +13,7 @@ from tasks.errors import MissingStageError
 from tasks.kinds.parts import of_pictures
 from tasks.report import counts
 from tasks.report.findings import findings
-from tasks.store import frames, media
+from tasks.store import duck, frames, media
 from tasks.study import Study
 
 
@@ -63,6 +63,7 @@ def found_by(study: Study) -> dict[str, Any]:
         "headline": kinds.load(study.kind).headline(study),
         "useless": counts.useless(_proposed(study)),
         "walk": walk,
+        "replicates": _replicated(study),
         "measured": frames.read_manifest(paths.output(study.name, "propose")).get("judge"),
         "shuffled": {
             name: manifest[f"null_{name}"]
@@ -99,6 +100,11 @@ def lines(found: Mapping[str, Any], *, with_ids: bool = False) -> list[str]:
     lines += alarm_lines(found["shuffled"], words.labels)
     told = kind.headline_lines(found["headline"])
     lines += [of_pictures(one) for one in told] if is_seen else told
+    if old := found["replicates"]:
+        lines.append(
+            f"  tests {old['id']} of {old['study']} again, there {old['validity']:{digits}} "
+            f"[{old['lo']:{digits}}, {old['hi']:{digits}}]: {old['outcome'] or 'run natstat load to compare'}"
+        )
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
     lines += [f"  {told}." for told in found["useless"]]
@@ -146,6 +152,18 @@ def _asked(tested: pl.DataFrame, scores: pl.DataFrame) -> list[dict[str, Any]]:
     asked = tested.filter(family="user").select(columns)
     why = scores.select("predicate_id", "why")
     return asked.join(why, on="predicate_id", maintain_order="left").to_dicts()
+
+
+def _replicated(study: Study) -> dict[str, Any] | None:
+    """The discovery that was tested again, and its outcome by `query replications`; None: none was."""
+    if study.propose.replicates is None:
+        return None
+    told = frames.read_manifest(paths.output(study.name, "propose"))["replicates"]
+    try:
+        outcome = duck.query("replications", {"study": study.name}).filter(again_in=study.name)["outcome"]
+    except MissingStageError:
+        return {**told, "outcome": None}
+    return {**told, "outcome": outcome.first()}
 
 
 def _measured(one: Mapping[str, Any], digits: str) -> str:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
 import duckdb
 import polars as pl
 import pytest
