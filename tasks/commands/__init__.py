@@ -9,7 +9,8 @@ check cost   what a study would use and find, and what it would cost (foresight:
 judge        what the study's judge is worth at questions with known answers
 label        a blank sheet for people
 show query   what was found: of one study, of all
-trace        where a discovery comes from, with every hash (trace_checks); verify_store: is DuckDB its Parquet?
+trace        where a discovery comes from, with every hash (trace_checks)
+verify_store whether DuckDB is its Parquet
 replicate    a past discovery on other data (discovery: which one an id means)
 texts        the confirmation texts with their verdicts
 explain      the keys of params.yaml

@@ -117,8 +117,7 @@ def _share_seen(row: Mapping[str, Any], texts: pl.DataFrame) -> float | None:
         return asked
     if frames.split_hash(old) != row["split_hash"]:
         return asked
-    tested = texts.filter(half="confirm")["text_hash"].unique()
-    return float(tested.is_in(old["text_hash"].unique().implode()).mean() or 0.0)
+    return holdout.share_of(texts, old)
 
 
 def _was_more_in(row: Mapping[str, Any]) -> str:

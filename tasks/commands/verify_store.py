@@ -21,8 +21,8 @@ def run(arguments: argparse.Namespace) -> None:
     if wrong:
         raise MismatchError(
             f"verify-store: wanted DuckDB equal to the Parquet it came from; {len(wrong)} of {len(found)} "
-            "comparisons differ. Where the Parquet is right, delete data/discoveries.duckdb and run "
-            "`natstat load`."
+            "comparisons differ. `natstat load` writes down what DuckDB alone has. Where the Parquet is "
+            "right, delete data/discoveries.duckdb first; where DuckDB is, the run's folder in data/.runs."
         )
 
 

@@ -44,10 +44,15 @@ def seen_by(run_id: str, texts: pl.DataFrame) -> float | None:
         run_id: of the past run.
         texts: of frames.TEXTS, of the study that would ask them again.
     """
-    asked = texts.filter(half="confirm")["text_hash"].unique()
     with past.copied() as connection:
-        known = connection.sql(_ASKED_BY, params={"run_id": run_id}).pl()["text_hash"]
-    return None if known.is_empty() else float(asked.is_in(known.implode()).mean() or 0.0)
+        known = connection.sql(_ASKED_BY, params={"run_id": run_id}).pl()
+    return None if known.is_empty() else share_of(texts, known)
+
+
+def share_of(texts: pl.DataFrame, seen: pl.DataFrame) -> float:
+    """Share of the confirmation texts that are among others, by their text_hash, in [0, 1]."""
+    tested = texts.filter(half="confirm").select("text_hash").unique()
+    return tested.join(seen, on="text_hash", how="semi").height / max(tested.height, 1)
 
 
 def use(run: pl.DataFrame, discoveries: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from tasks import paths
 from tasks.__main__ import main
 from tasks.commands import discovery, trace
-from tasks.errors import MismatchError, ParamsError
+from tasks.errors import MismatchError, ParamsError, StoreError
 from tasks.store import dvc_lock, frames
 from tests.conftest import PAIR_STUDY, Project, in_a_copy, pair
 
@@ -147,6 +147,15 @@ def test_a_changed_row_of_duckdb_is_found(finished: Project, capsys: pytest.Capt
     assert "DIFFERS  evidence" in said and "only in DuckDB: run_id" in said
     assert "DIFFERS  asked_texts" in said and "only in Parquet: split_hash" in said
     assert "equal    scores" in said
+
+
+def test_changed_bytes_of_the_database_are_no_answer(
+    finished: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for at in range(1, 10):
+        flip(paths.discoveries_db(), at / 10)
+    assert main(["verify-store"]) in {MismatchError.exit_code, StoreError.exit_code}
+    assert "discoveries.duckdb" in capsys.readouterr().err
 
 
 def test_what_is_gone_cannot_be_verified_and_is_no_difference(
