@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +15,17 @@ from tasks.errors import CorpusError, ParamsError, SourceError
 from tasks.formalise import check_new
 from tasks.store import duck, frames, originals
 from tasks.study import load
-from tests.conftest import PAIR_STUDY, Project, in_a_copy, pair
-from tests.recorded_study import put_study
-
-AGAIN = {key: value for key, value in PAIR_STUDY.items() if key != "propose"}
-STUDIES = {"news": "news.parquet", "later": "later.parquet", "same": "news.parquet", "part": "part.parquet"}
-
-
-def write_params(folder: Path, **changes: Any) -> None:
-    """params.yaml as a person writes it: defaults, and an entry for each study."""
-    project = Project(folder)
-    project.params(blank={"goal": "x", "data": "x"})
-    lines = (folder / "params.yaml").read_text(encoding="utf-8").splitlines()[2:]
-    blank = [line[2:] for line in lines if not line.strip().startswith(("goal:", "data:"))]
-    entries = []
-    for name, data in STUDIES.items():
-        entry = {**(PAIR_STUDY if name == "news" else AGAIN), "data": data, **changes.get(name, {})}
-        entries += [f"  {name}:", "    <<: *defaults", "    # mine"]
-        entries += [f"    {key}: {json.dumps(value)}" for key, value in entry.items()]
-    text = "\n".join(["defaults: &defaults", *blank, "studies:", *entries])
-    (folder / "params.yaml").write_text(text + "\n", encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project whose study has found something."""
-    with pytest.MonkeyPatch.context() as patch:
-        project = Project(tmp_path_factory.mktemp("found"))
-        patch.chdir(project.folder)
-        old, new = pair(120, 0.3, 0.0), pair(120, 0.3, 0.0, seed=50)
-        project.table("news.parquet", old)
-        project.table("later.parquet", new)
-        project.table("part.parquet", [*new[:-40], *old[:20], *old[-20:]])
-        write_params(project.folder)
-        project.run("news")
-        yield project.folder
+from tests import finished_study
+from tests.conftest import Project, in_a_copy
+from tests.finished_study import write_params
+from tests.recorded_study import Row, put_study
 
 
 @pytest.fixture
-def project(found: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    return in_a_copy(found, tmp_path / "copy", monkeypatch)
+def project(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    return in_a_copy(finished_study.finished(tmp_path_factory.getbasetemp()), tmp_path / "copy", monkeypatch)
 
 
 def test_it_runs_as_a_study_of_its_own_and_is_compared(
@@ -171,22 +141,23 @@ CAME = [
 
 def test_what_came_of_it_in_either_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    wanted = {}
     for direction, side in (("A", 1), ("B", -1)):
-        old = f"press-{direction}"
-        put_study(old, f"run-{direction}", [("x", direction, side * 0.27, 0.01, 0.001, True, "x")])
-        for i, (validity, half, is_found, outcome) in enumerate(CAME):
-            name = f"again-{direction}{i}"
-            row = ("x", direction, side * validity, half, 0.001, is_found, "x")
-            put_study(name, f"run-{name}", [row], split_hash=f"split-{name}")
-            says_so(name, f"run-{direction}/{frames.hashed('x')}")
-            wanted[name] = (old, outcome)
+        put_study(
+            f"press-{direction}", f"run-{direction}", [("x", direction, side * 0.27, 0.01, 0.001, True, "x")]
+        )
+        rows: list[Row] = [
+            (f"case {i}", direction, side * validity, half, 0.001, is_found, f"case {i}")
+            for i, (validity, half, is_found, _) in enumerate(CAME)
+        ]
+        put_study(f"again-{direction}", f"run-again-{direction}", rows, split_hash="other")
+        says_so(f"again-{direction}", f"run-{direction}/{frames.hashed('x')}")
     duck.load_all()
-    rows = duck.query("replications")
-    came = {row["again_in"]: (row["study"], row["outcome"]) for row in rows.iter_rows(named=True)}
-    assert came == wanted
-    assert duck.query("replications", {"study": "press-B"}).height == len(CAME)
-    assert duck.query("replications", {"study": "again-A2"})["outcome"].to_list() == ["weakened"]
+    came = duck.query("replications")
+    wanted = [outcome for *_, outcome in CAME]
+    for direction in "AB":
+        part = came.filter(again_in=f"again-{direction}", study=f"press-{direction}").sort("predicate")
+        assert part["outcome"].to_list() == wanted
+        assert duck.query("replications", {"study": f"press-{direction}"}).height == len(CAME)
 
 
 def says_so(study: str, replicates: str) -> None:
