@@ -168,7 +168,8 @@ def _add_before_a_run(add: _Add) -> None:
 
 
 def _add_findings(add: _Add) -> None:
-    add("show", "print the discoveries of a finished study", table=True)
+    show = add("show", "print the discoveries of a finished study", table=True)
+    show.add_argument("--ids", action="store_true", help="with the id of each")
     texts = add("texts", "print the confirmation texts for which a predicate holds", table=True)
     texts.add_argument(
         "--predicate",
@@ -207,6 +208,18 @@ def _add_findings(add: _Add) -> None:
     export.add_argument("--study", metavar="NAME", help="only of that study")
     export.add_argument("--kind", metavar="KIND", help="only of studies of that kind")
     export.add_argument("--held", action="store_true", help="only what holds")
+    trace = add("trace", "print where a discovery comes from, and verify every hash", study=False, table=True)
+    trace.add_argument(
+        "discovery",
+        metavar="DISCOVERY_ID",
+        help="STUDY/ID, RUN/ID or STUDY/NUMBER; the beginning of an id is enough",
+    )
+    trace.epilog = "For example: natstat trace docstrings/1. Ids: natstat show --study NAME --ids"
+    replicate = add(
+        "replicate", "test a past discovery again on other data, as a study of its own", table=True
+    )
+    replicate.add_argument("discovery", metavar="DISCOVERY_ID", help="as of natstat trace")
+    replicate.epilog = "NAME is an entry of params.yaml with the new data. Nothing of it runs yet."
     query = add("query", "run a ready question or SQL on all past discoveries", study=False, table=True)
     query.add_argument("question", nargs="?", help="a ready question, or SQL; without it: the list")
     query.add_argument("values", nargs="*", metavar="NAME=VALUE", help="the question's parameters")
@@ -221,6 +234,13 @@ def _add_upkeep(add: _Add) -> None:
         table=True,
     )
     clean.epilog = "Your own files, labels, answers of language models and past runs (data/.runs) stay."
+    add(
+        "verify-store",
+        "prove that data/discoveries.duckdb equals the recorded Parquet",
+        command="verify_store",
+        study=False,
+        table=True,
+    )
     add("load", "rebuild data/discoveries.duckdb from the recorded Parquet", study=False, table=True)
 
 

@@ -11,6 +11,7 @@
     +-- StoreError                  17   disk, permission or database
     +-- MissingStageError           18   an earlier stage has not run
     +-- JudgeError                  19   the judge is no better than chance at questions with known answers
+    +-- MismatchError               20   what is stored is not what it was made from
 
 A message says what was wanted, what came, where, and what to do. User errors print without a
 traceback (`tasks/__main__.py`); anything outside this tree is a bug and prints one.
@@ -99,6 +100,12 @@ class JudgeError(NatstatError):
     """The judge is not good enough to be trusted with the study."""
 
     exit_code = 19
+
+
+class MismatchError(NatstatError):
+    """A stored row, file or figure is not what it was made from."""
+
+    exit_code = 20
 
 
 def nearest(name: str, known: Iterable[object]) -> str:

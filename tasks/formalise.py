@@ -1,6 +1,6 @@
 """Make each proposal testable and freeze it.
 
-Reads:      3_proposals, 1_texts (sizes and the split's hash)
+Reads:      3_proposals, 1_texts (sizes and the split's hash); of a replication what its original asked
 Writes:     4_predicates/predicates.parquet: one frozen row per predicate
 Guarantees: judge, threshold, direction, planned test and split are fixed before any verdict
 Not here:   judging, testing, or dropping a predicate for what the confirmation half says
@@ -12,11 +12,16 @@ from typing import Any
 import polars as pl
 
 from tasks import kinds, paths
+from tasks.errors import CorpusError
 from tasks.records import Predicate
-from tasks.store import frames
+from tasks.store import frames, holdout
 from tasks.store.canonical import spelling
 from tasks.study import Study
 from tasks.verdicts.planned import planned
+
+MOST_SEEN = 0.02
+"""Share of the texts of a replication that its original may have had: it moves an effect by itself at most,
+and this is the default minimum effect."""
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -25,6 +30,7 @@ def run(study: Study) -> dict[str, Any]:
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     predicates = formalise(study, proposals, texts)
     frame = frames.from_records(predicates, frames.PREDICATES)
+    replication = _replication(study, texts)
     manifest = {
         "n_proposals": proposals.height,
         "n_predicates": len(predicates),
@@ -33,6 +39,7 @@ def run(study: Study) -> dict[str, Any]:
         "planned_test": predicates[0].planned_test,
         "split_hash": predicates[0].split_hash,
         "frozen_hash": frames.frozen_hash(frame),
+        **replication,
     }
     with frames.writing(paths.output(study.name, "formalise")) as folder:
         frames.write(frame, folder / "predicates.parquet", frames.PREDICATES)
@@ -64,6 +71,38 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
         )
         for row in _first_of_each(proposals.iter_rows(named=True))
     ]
+
+
+def _replication(study: Study, texts: pl.DataFrame) -> dict[str, Any]:
+    """How many of the texts of a replication the original asked, as far as it is remembered.
+
+    Raises:
+        CorpusError: so many that they alone could make a discovery.
+    """
+    original = frames.read_manifest(paths.output(study.name, "propose")).get("replicates")
+    if original is None:
+        return {}
+    share = holdout.seen_by(original["id"].split("/")[0], texts)
+    check_new(study, share)
+    return {"share_asked_by_original": share}
+
+
+def check_new(study: Study, share: float | None) -> None:
+    """Passes where a replication is of new texts; of texts asked before the answer is known.
+
+    Args:
+        study: the replication.
+        share: of its confirmation texts that the original had, in [0, 1]; None where nobody knows.
+
+    Raises:
+        CorpusError: so many that they alone could make a discovery.
+    """
+    if share is not None and share > MOST_SEEN:
+        raise CorpusError(
+            f"studies.{study.name}: wanted new texts, {share:.1%} of those to be tested were in the study "
+            f"that is replicated. More than {MOST_SEEN:.0%} could make a discovery alone. Take them out "
+            "of the data, or name other data."
+        )
 
 
 def _first_of_each(rows: Iterable[dict[str, Any]]) -> Sequence[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """Look at the exploration half and suggest hypotheses.
 
-Reads:      1_texts, 2_embeddings; a file of the user's sentences, where one is named
+Reads:      1_texts, 2_embeddings; a file of the user's sentences or of a past discovery, where one is named
 Writes:     3_proposals/proposals.parquet: one row per proposal, best first; calls.parquet if paid; tables
             of the study's kind
 Guarantees: the proposer is handed rows of the exploration half only; every example it names is one; into
             how many shards a search is cut changes nothing, and a killed one loses a shard at most; a
             language model that is no better than chance at questions with known answers is not let judge;
-            what the user asks goes first, and none of it is dropped
+            what the user asks goes first, and none of it is dropped; a replication proposes nothing else
 Not here:   anything that looks at the confirmation half, and any claim about significance
 """
 
@@ -25,7 +25,8 @@ from tasks.engines.roles import Meaning
 from tasks.errors import CorpusError, ParamsError, SplitError
 from tasks.kinds import Proposed, Search, Seen
 from tasks.kinds.parts import of_pictures
-from tasks.store import calls, canonical, frames, media
+from tasks.records import Proposal
+from tasks.store import calls, canonical, frames, media, originals
 from tasks.study import Study
 from tasks.study.asked import PATTERN, Asked
 
@@ -138,6 +139,8 @@ def _asked(study: Study, found: Proposed) -> dict[str, Any]:
     """The user's own words beside what is judged in their place; what they ask goes first."""
     asked = zip(study.own_sentences, found.proposals, strict=False)
     told = [{"said": one.said, "predicate": proposal.predicate} for one, proposal in asked]
+    if study.propose.replicates:
+        return {"replicates": originals.read(study).told}
     return {"asked": told} if told else {}
 
 
@@ -162,6 +165,8 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
         # What the user asks is part of the model, as it was measured there.
         found = kind.propose(replace(seen, asked=tuple(own.proposals)), actors, _rng(study), search)
         found = replace(found, noted={**found.noted, **own.noted}, calls=(*own.calls, *found.calls))
+    elif study.propose.replicates:
+        found = Proposed([replicated(study)], {"n_replicated": 1}, ())
     elif study.propose.only:
         found = own
     else:
@@ -174,6 +179,28 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
     if strangers:
         raise SplitError(f"proposals name texts outside the exploration half: {', '.join(strangers[:5])}.")
     return found
+
+
+def replicated(study: Study) -> Proposal:
+    """The discovery that is tested again, as it was frozen: nothing is chosen, fitted or looked at.
+
+    Its effect on an exploration half is that of the study which proposed it.
+
+    Raises:
+        SourceError: it is not registered.
+        ParamsError: the study would measure something else.
+    """
+    original = originals.read(study)
+    return Proposal(
+        predicate=original.predicate,
+        direction=original.direction,
+        family=roles.OWN,
+        grade=original.grade,
+        definition=original.definition,
+        explore_effect=original.explore_effect,
+        explore_z=original.explore_z,
+        prompt_hash=original.prompt_hash,
+    )
 
 
 def _rng(study: Study) -> np.random.Generator:

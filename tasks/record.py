@@ -2,8 +2,8 @@
 
 Reads:      1_texts, 2_embeddings (to order the evidence), 4_predicates, 5_verdicts, 6_scores, the calls
             of 3_proposals and 5_verdicts, and other studies' discoveries in data/discoveries.duckdb
-Writes:     7_discoveries/{discoveries,evidence,runs}.parquet, calls.parquet where rating is paid, and
-            data/discoveries.duckdb by run_id
+Writes:     7_discoveries/{discoveries,evidence,runs,files,checks}.parquet, calls.parquet where rating is
+            paid, and data/discoveries.duckdb by run_id
 Guarantees: nothing unfrozen or out of range is recorded; the database can be rebuilt from the Parquet
 Not here:   estimates, tests or any choice of what counts as a discovery
 """
@@ -24,7 +24,7 @@ from tasks.engines import roles
 from tasks.errors import EngineError, NatstatError
 from tasks.kinds.rows import holds
 from tasks.records import ESTIMANDS, Predicate
-from tasks.store import calls, duck, expectations, frames, holdout, media
+from tasks.store import calls, duck, expectations, files, frames, holdout, media
 from tasks.store.version import code_version
 from tasks.study import Study
 
@@ -61,7 +61,7 @@ def run(study: Study) -> dict[str, Any]:
     run_id = this_run["run_id"].item()
     cost_usd = calls.cost_usd_by_predicate(paid, study.spend.prices)
     discoveries = discovery_rows(this_run, predicates, scores, ratings, rated_by, cost_usd, judges)
-    expectations.check_record(predicates, expectations.summarise(verdicts), discoveries, kind.scale)
+    checks = expectations.check_record(predicates, expectations.summarise(verdicts), discoveries, kind.scale)
     tested = kinds.tested(kind, study, texts, paths.output(study.name, "verify"))
     judged, embeddings = kind.evidence(study, texts, tested)
     evidence = evidence_rows(study, run_id, judged, embeddings, by_strength(frozen, scores), verdicts, judge)
@@ -84,6 +84,7 @@ def run(study: Study) -> dict[str, Any]:
         "cannot_find": list(actors.CANNOT_SEE if media.are_pictures(texts) else actors.CANNOT_FIND),
         "versions": versions(),
     }
+    rests_on = files.rested_on(study)
     output = paths.output(study.name, "record")
     with frames.writing(output) as folder:
         frames.write(this_run, folder / "runs.parquet", frames.RUNS)
@@ -91,6 +92,9 @@ def run(study: Study) -> dict[str, Any]:
         frames.write(evidence, folder / "evidence.parquet", frames.EVIDENCE)
         if rater_calls.height:
             frames.write(rater_calls, folder / "calls.parquet", frames.CALLS)
+        frames.write(checks, folder / "checks.parquet", expectations.CHECKS)
+        own = pl.DataFrame(files.written_by("record", folder, output), schema=files.FILES, orient="row")
+        frames.write(pl.concat([rests_on, own]), folder / "files.parquet", files.FILES)
         frames.write_manifest(folder, manifest)
     try:
         duck.record(study.name)
@@ -186,13 +190,19 @@ def run_row(
         "cost_usd": cost_usd,
         "code_version": code_version(),
     }
-    run_id = frames.hashed(
-        json.dumps(row, sort_keys=True),
+    return pl.DataFrame([{"run_id": id_of(row, predicates, scores, judges), **row}], schema=frames.RUNS)
+
+
+def id_of(
+    row: Mapping[str, Any], predicates: pl.DataFrame, scores: pl.DataFrame, judges: pl.DataFrame | None
+) -> str:
+    """The run_id that follows from all else in the run's row, what was frozen, and what came out."""
+    return frames.hashed(
+        json.dumps(dict(row), sort_keys=True),
         frames.frozen_hash(predicates),
         scores.write_ndjson(),
         *([] if judges is None or judges.is_empty() else [judges.write_ndjson()]),
     )
-    return pl.DataFrame([{"run_id": run_id, **row}], schema=frames.RUNS)
 
 
 def discovery_rows(

@@ -1,7 +1,7 @@
 """Read the sources, merge duplicates, join near-duplicates, split by document.
 
 Reads:      the study's `data` (and `verdicts`), through its kind
-Writes:     1_texts/{texts.parquet,documents.parquet,manifest.json}, with recorded verdicts recorded.parquet
+Writes:     1_texts/{texts,documents,checks}.parquet, manifest.json; with recorded verdicts recorded.parquet
 Guarantees: duplicates are merged and near-duplicates joined before the split; no text, family or document is
             in both halves; more rows move a document only where they join it to another; the order of rows
             changes nothing
@@ -21,7 +21,7 @@ from tasks.collect.texts import clean, merge, resolve_overlap
 from tasks.collect.units import link, split
 from tasks.errors import CorpusError
 from tasks.kinds.parts import of_pictures
-from tasks.store import expectations, frames, media
+from tasks.store import expectations, files, frames, media
 from tasks.store.sources import hashes, read_verdicts
 from tasks.store.sources.pictures import PICTURE
 from tasks.study import Study
@@ -55,7 +55,8 @@ def run(study: Study) -> Counts:
     """Collects, checks and writes."""
     kinds.load(study.kind).fetch(study)
     found = collected(study)
-    expectations.check_texts(found.texts, found.documents, study.collect.explore_share)
+    checks = expectations.check_texts(found.texts, found.documents, study.collect.explore_share)
+    manifest = {**found.manifest, "data_hash": files.place_hash(study.data_path)}
     with frames.writing(paths.output(study.name, "collect")) as folder:
         frames.write(found.texts, folder / "texts.parquet", frames.TEXTS)
         frames.write(found.documents, folder / "documents.parquet", frames.DOCUMENTS)
@@ -69,8 +70,9 @@ def run(study: Study) -> Counts:
             frames.write(found.pictures.facts, folder / media.PICTURES, frames.PICTURES)
             frames.write(found.pictures.measures, folder / media.MEASURES, found.pictures.measures.schema)
             media.write(folder, found.pictures.bytes())
-        frames.write_manifest(folder, found.manifest)
-    return found.manifest
+        frames.write(checks, folder / "checks.parquet", expectations.CHECKS)
+        frames.write_manifest(folder, manifest)
+    return manifest
 
 
 def collected(study: Study) -> Collected:

@@ -11,6 +11,9 @@ label        a blank sheet for people
 apply        a study's discoveries on new texts
 site export  all studies and all that they tested: a page, a data set
 show query   what was found: of one study, of all
+trace        where a discovery comes from, with every hash (trace_checks)
+verify_store whether DuckDB is its Parquet
+replicate    a past discovery on other data (discovery: which one an id means)
 texts        the confirmation texts with their verdicts
 explain      the keys of params.yaml
 load         the database anew from Parquet

@@ -19,7 +19,7 @@ from tasks.engines import languages
 from tasks.stats.decisions import Rule
 from tasks.stats.gain_power import gain_detectable
 from tasks.stats.power import Outlook, sequential_outlook, share_difference_detectable_fisher
-from tasks.store import media
+from tasks.store import media, originals
 from tasks.study import Study, load
 
 FOUND = 0.8
@@ -72,6 +72,12 @@ def asked(study: Study, found: Collected) -> list[dict[str, str | None]]:
         ParamsError: one of them cannot be judged.
         SourceError: their file cannot be read.
     """
+    if study.propose.replicates:
+        old = originals.read(study)
+        how = f"as {old.study} found it: {old.validity:+.2f} [{old.lo:+.2f}, {old.hi:+.2f}]"
+        return [
+            {"said": old.predicate, "direction": old.direction, "predicate": old.predicate, "judged": how}
+        ]
     explored = found.texts.filter(pl.col("half") == "explore")
     return [
         {"said": one.said, "direction": one.direction, "predicate": meaning.predicate, "judged": meaning.how}

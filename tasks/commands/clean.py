@@ -16,7 +16,7 @@ from tasks.commands import output
 
 _OF_STAGE = ("*.parquet", "*.npy", "manifest.json")
 _PAGE = "index.html"
-_OF_REPORT = ("metrics.json", "forest.json")
+_OF_REPORT = ("checks.html", "metrics.json", "forest.json")
 _HEAD = 200_000
 """Characters of a page in which it says whose report it is, style sheet included."""
 _COPIES = ("data/.*.tmp*", "data/*/.*.tmp", "reports/.*.tmp")

@@ -2,23 +2,25 @@
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from tasks import kinds, paths, study
-from tasks.commands import output
+from tasks.commands import discovery, output
 from tasks.errors import MissingStageError
 from tasks.kinds.parts import of_pictures
 from tasks.report import counts
 from tasks.report.findings import findings
-from tasks.store import frames, media
+from tasks.store import duck, frames, media
 from tasks.study import Study
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Prints them."""
-    output(found_by(study.load(arguments.study)), lines, arguments.json)
+    found = found_by(study.load(arguments.study))
+    output(found, partial(lines, with_ids=arguments.ids), arguments.json)
 
 
 def found_by(study: Study) -> dict[str, Any]:
@@ -61,6 +63,7 @@ def found_by(study: Study) -> dict[str, Any]:
         "headline": kinds.load(study.kind).headline(study),
         "useless": counts.useless(_proposed(study)),
         "walk": walk,
+        "replicates": _replicated(study),
         "measured": frames.read_manifest(paths.output(study.name, "propose")).get("judge"),
         "shuffled": {
             name: manifest[f"null_{name}"]
@@ -83,8 +86,8 @@ def found_by(study: Study) -> dict[str, Any]:
     }
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
-    """The same as a person reads it."""
+def lines(found: Mapping[str, Any], *, with_ids: bool = False) -> list[str]:
+    """The same as a person reads it; with ids as `natstat trace` takes them."""
     kept, walk, kind = found["discoveries"], found["walk"], kinds.load(found["kind"])
     is_seen = media.are_there(found["study"])
     words = kind.speaks(of_pictures=is_seen)
@@ -97,6 +100,11 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     lines += alarm_lines(found["shuffled"], words.labels)
     told = kind.headline_lines(found["headline"])
     lines += [of_pictures(one) for one in told] if is_seen else told
+    if old := found["replicates"]:
+        lines.append(
+            f"  tests {old['id']} of {old['study']} again, there {old['validity']:{digits}} "
+            f"[{old['lo']:{digits}}, {old['hi']:{digits}}]: {old['outcome'] or 'run natstat load to compare'}"
+        )
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
     lines += [f"  {told}." for told in found["useless"]]
@@ -106,10 +114,11 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"({walk['share_judged']:.0%})"
         )
     for row in kept:
+        named = f"  {discovery.shown({**row, 'study': found['study']})}" if with_ids else ""
         if "." in row["number"]:
             lines.append(
                 f"      {row['number']}  {row['conservative_validity']:+.2f} on nearly the same "
-                f"{words.rows}: {row['predicate']}{' (asked by you)' if row['is_asked'] else ''}"
+                f"{words.rows}: {row['predicate']}{' (asked by you)' if row['is_asked'] else ''}{named}"
             )
             continue
         lines.append(
@@ -119,7 +128,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"{'' if is_bits else row['more_in'] + ': '}{row['predicate']}"
             f"{' (fragile)' if row['is_fragile'] else ''}"
             f"{' (expected without data)' if row['is_blind'] else ''}"
-            f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}"
+            f"{' (asked by you)' if row['is_asked'] else ''}{_gold_words(row['gold'])}{named}"
         )
     if found["n_contradicted"]:
         lines.append(f"  {found['n_contradicted']} more were taken back: the gold verdicts contradict them.")
@@ -143,6 +152,18 @@ def _asked(tested: pl.DataFrame, scores: pl.DataFrame) -> list[dict[str, Any]]:
     asked = tested.filter(family="user").select(columns)
     why = scores.select("predicate_id", "why")
     return asked.join(why, on="predicate_id", maintain_order="left").to_dicts()
+
+
+def _replicated(study: Study) -> dict[str, Any] | None:
+    """The discovery that was tested again, and its outcome by `query replications`; None: none was."""
+    if study.propose.replicates is None:
+        return None
+    told = frames.read_manifest(paths.output(study.name, "propose"))["replicates"]
+    try:
+        outcome = duck.query("replications", {"study": study.name}).filter(again_in=study.name)["outcome"]
+    except MissingStageError:
+        return {**told, "outcome": None}
+    return {**told, "outcome": outcome.first()}
 
 
 def _measured(one: Mapping[str, Any], digits: str) -> str:

@@ -91,6 +91,8 @@ class Kind:
     neither folded nor held equal."""
     fits: ClassVar[bool] = False
     """Whether it fits a model around what the user asks: `propose` is called with that alone, too."""
+    cannot_replicate: ClassVar[str] = ""
+    """Why a predicate of it cannot be tested alone on other data; empty where it can."""
     foresees_gain: ClassVar[bool] = True
     """Whether `check` can tell, of an effect in bits, how small a one would be found."""
     min_effect: ClassVar[float | None] = None

@@ -3,8 +3,9 @@
 Reads:      1_texts, 4_predicates, 5_verdicts, 6_scores, 7_discoveries; of 3_proposals the manifest; of
             6_scores also paths.parquet where the plan was sequential, groups.parquet where it was not,
             judges.parquet with gold verdicts, agreement.parquet of a panel; with `labels` the file in
-            data/labels; what the study's kind shows of its own tables
-Writes:     reports/<study>/{index.html, metrics.json, forest.json}
+            data/labels; what the study's kind shows of its own tables; data checks of 1_texts and
+            7_discoveries
+Writes:     reports/<study>/{index.html, checks.html, metrics.json, forest.json}
 Guarantees: one file that needs no network, and a script only to sort and to search; corpora are escaped and
             neutralised; equal input gives equal bytes
 Not here:   estimates, tests, or any choice of what counts as a discovery
@@ -18,7 +19,7 @@ from typing import Any
 from tasks import kinds, paths
 from tasks.kinds import answered
 from tasks.records import Group
-from tasks.report import columns, concordance, counts, filters, terms, thumbnails, trust, walks
+from tasks.report import checked, columns, concordance, counts, filters, terms, thumbnails, trust, walks
 from tasks.report import map as maps
 from tasks.report import warnings as warned
 from tasks.report.figures import forest, metrics, missing
@@ -46,6 +47,7 @@ def run(study: Study) -> dict[str, Any]:
     figures = metrics(inputs)
     files = {
         "index.html": page(study, inputs, figures),
+        "checks.html": checked.page(study.name, inputs.run, environment((), 2, "share")),
         "metrics.json": _json(figures),
         "forest.json": _json(forest(inputs.rows)),
     }
@@ -223,6 +225,7 @@ def background(
         ],
         "unread": counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
         "useless": counts.useless(inputs.proposed),
+        "replicated": inputs.proposed.get("replicates"),
         "scored": inputs.scored,
         "recorded": inputs.recorded,
         "holdout": holdout(inputs),

@@ -45,8 +45,31 @@ class Scored:
     """With gold verdicts."""
 
 
-def run(study: Study) -> dict[str, Any]:
-    """Runs the stage and gives its manifest."""
+@dataclass(frozen=True)
+class Read:
+    """What the stage reads, as one record."""
+
+    of: Judged
+    texts: pl.DataFrame
+    """Rows of frames.TEXTS."""
+    verified: dict[str, Any]
+    """verify's manifest."""
+    noted: dict[str, Any]
+    """Whose the gold verdicts are."""
+
+    def scored(self) -> tuple[Scored, Walk | None]:
+        """The tests of all frozen predicates, and the walk of a sequential plan."""
+        walk = _walk(self.of, self.verified)
+        return score_judged(self.of, walk, self.verified.get("n_looks")), walk
+
+
+def read(study: Study) -> Read:
+    """The verdicts on the frozen predicates.
+
+    Raises:
+        MissingStageError: a stage before has not run.
+        FrozenError: they are of other predicates, labels or judges.
+    """
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     frozen = frames.read(paths.output(study.name, "formalise"), "predicates.parquet", frames.PREDICATES)
     verify = paths.output(study.name, "verify")
@@ -61,8 +84,20 @@ def run(study: Study) -> dict[str, Any]:
     of = judged_from(study, rows, predicates, score, status, kind.gaps, by_gold)
     of = replace(of, wanted=kind.wanted(study, rows, predicates))
     of = replace(of, agreed=kind.agreed(of, verify))
-    walk = _walk(of, verified)
-    scored = score_judged(of, walk, verified.get("n_looks"))
+    return Read(of, texts, verified, noted)
+
+
+def score_table(scored: Scored) -> pl.DataFrame:
+    """Rows of frames.SCORES; a group without any value has no mean: NULL, not NaN, in the tables."""
+    return frames.from_records(scored.scores, frames.SCORES).fill_nan(None)
+
+
+def run(study: Study) -> dict[str, Any]:
+    """Runs the stage and gives its manifest."""
+    found = read(study)
+    of, texts, verified, noted = found.of, found.texts, found.verified, found.noted
+    verify, kind = paths.output(study.name, "verify"), kinds.load(study.kind)
+    scored, walk = found.scored()
     agreement, panel = read_panel(of, verify)
     beside = kind.beside(of, texts, [s.predicate_id for s in scored.scores if s.is_discovery])
     manifest = {
@@ -77,12 +112,10 @@ def run(study: Study) -> dict[str, Any]:
         **({} if panel is None else {"panel": panel}),
         **position_bias(of, verify),
     }
-    # A group without any value has no mean: NULL, not NaN, in the tables.
-    table = frames.from_records(scored.scores, frames.SCORES).fill_nan(None)
     own = {"baselines": frames.BASELINES, **kind.tables}
     with frames.writing(paths.output(study.name, "score")) as folder:
         for name, frame, schema in (
-            ("scores", table, frames.SCORES),
+            ("scores", score_table(scored), frames.SCORES),
             *((name, left, own[name]) for name, left in beside.items() if isinstance(left, pl.DataFrame)),
             ("groups", scored.groups, frames.GROUPS),
             ("judges", scored.judges, frames.JUDGES),

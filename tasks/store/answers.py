@@ -204,6 +204,19 @@ class Answers:
                 rows += self._connection.execute(f"{_SELECT_CALLS} ({','.join('?' * len(part))})", part)
         return _rows_of_ledger(rows)
 
+    def intact(self, request_hashes: Iterable[str]) -> dict[str, bool]:
+        """Whether the stored answer to each is undamaged; one that is not stored is left out.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        found: dict[str, bool] = {}
+        with self._reported():
+            for key in sorted(set(request_hashes)):
+                if self._connection.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchone():
+                    found[key] = self._undamaged(key) is not None
+        return found
+
     def newest(self) -> int:
         """The call_id of the newest call of any study; 0 where there is none.
 
@@ -272,6 +285,18 @@ def ledger(request_hashes: Sequence[str], file: Path | None = None) -> pl.DataFr
         return LEDGER.to_frame()
     with opened(file) as answers:
         return answers.ledger(request_hashes)
+
+
+def intact(request_hashes: Sequence[str]) -> dict[str, bool]:
+    """Whether the stored answer to each of these requests is undamaged; one that is not stored is left out.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    if not paths.answers().is_file():
+        return {}
+    with opened() as answers:
+        return answers.intact(request_hashes)
 
 
 def newest() -> int:

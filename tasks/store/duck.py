@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from tasks import paths
 from tasks.errors import MissingStageError, NatstatError, ParamsError, StoreError, nearest
-from tasks.store import answers, calls, disk, frames, media, past_runs, tables
+from tasks.store import answers, calls, disk, files, frames, media, past_runs, tables
 from tasks.study.params import Price
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def load_all() -> int:
         MissingStageError: no study has been recorded.
         StoreError: the database cannot be written, or a study's Parquet is damaged.
     """
-    studies = _recorded()
+    studies = recorded()
     if not studies and not past_runs.are_there():
         raise MissingStageError(
             f"{paths.data()}: wanted a study with recorded discoveries, there is none. Run `dvc repro`."
@@ -135,7 +135,7 @@ def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
             f"{file}: wanted the recorded discoveries, not there. Run `dvc repro`, or `natstat load` "
             "where studies have been recorded."
         )
-    with _opened(file, read_only=True) as connection:
+    with opened(file, read_only=True) as connection:
         try:
             answer = connection.sql(sql, params=bound) if bound else connection.sql(sql)
             found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
@@ -159,7 +159,7 @@ def _names() -> list[str]:
     return sorted(file.stem for file in _QUESTIONS.glob("*.sql"))
 
 
-def _recorded() -> list[str]:
+def recorded() -> list[str]:
     """Studies in the order in which they were recorded, as far as their files tell."""
     files = {
         folder.name: paths.output(folder.name, "record") / "runs.parquet"
@@ -185,7 +185,7 @@ def _advice(error: Exception) -> str:
 
 
 @contextmanager
-def _opened(file: Path, *, read_only: bool = False) -> Iterator["DuckDBPyConnection"]:
+def opened(file: Path, *, read_only: bool = False) -> Iterator["DuckDBPyConnection"]:
     """A connection, tried again for a while if another program holds the file.
 
     Raises:
@@ -222,7 +222,7 @@ def _changed() -> Iterator["DuckDBPyConnection"]:
         with FileLock(lock, timeout=_WAIT_S):
             copy = disk.copy_beside(file)
             is_damaged = _copy(file, copy)
-            with _opened(copy) as connection:
+            with opened(copy) as connection:
                 connection.begin()
                 tables.create(connection)
                 restored = past_runs.restore(connection)
@@ -286,7 +286,7 @@ def _damage(copy: Path) -> str | None:
     import duckdb
 
     try:
-        with _opened(copy) as connection:
+        with opened(copy) as connection:
             connection.sql("SELECT count(*) FROM runs").fetchall()
             for (table,) in connection.sql("SELECT table_name FROM duckdb_tables()").fetchall():
                 connection.sql(f'SELECT max(hash(t)) FROM "{table}" AS t').fetchall()  # noqa: S608
@@ -323,22 +323,23 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> str:
     run_id: str = runs["run_id"].item()
     manifest = frames.read_manifest(folder)
     found, recorded = _when(connection, folder, study, run_id)
+    of_run = [pl.lit(run_id).alias("run_id"), pl.lit(study).alias("study")]
     is_written = pl.lit(manifest.get("is_written"), pl.Boolean).alias("is_written")
     _replace = partial(tables.replace, connection)
     _replace("runs", run_id, runs.with_columns(*found, *recorded, is_written))
     _replace("discoveries", run_id, discoveries.with_columns(found))
     _replace("evidence", run_id, _evidence(study, folder))
+    _replace("files", run_id, _files(folder).select(*of_run, pl.all()))
     collected = paths.output(study, "collect")
     if (collected / "texts.parquet").is_file():
         asked = tables.asked_texts(frames.read(collected, "texts.parquet", frames.TEXTS))
         tables.put_asked(connection, asked, runs["split_hash"].item())
-    of_run = [pl.lit(run_id).alias("run_id"), pl.lit(study).alias("study")]
     for table, stage, schema in (
         ("predicates", "formalise", frames.PREDICATES),
         ("scores", "score", frames.SCORES),
     ):
         rows = frames.read(paths.output(study, stage), f"{table}.parquet", schema)
-        if _made(rows, discoveries):
+        if made(rows, discoveries):
             _replace(table, run_id, rows.select(*of_run, *schema.names()))
             if table == "scores":
                 _replace("changes", run_id, _changes(study).select(*of_run, *frames.CHANGES.names()))
@@ -348,6 +349,13 @@ def _load_study(connection: "DuckDBPyConnection", study: str) -> str:
         prices = {model: Price(**price) for model, price in manifest["prices"].items()}
         _replace("llm_calls", run_id, _with_ledger(paid, prices).select(*of_run, pl.all()))
     return run_id
+
+
+def _files(folder: Path) -> pl.DataFrame:
+    """What the run rests on; no rows where an earlier release recorded it."""
+    if not (folder / "files.parquet").is_file():
+        return files.FILES.to_frame()
+    return frames.read(folder, "files.parquet", files.FILES)
 
 
 def _evidence(study: str, folder: Path) -> pl.DataFrame:
@@ -401,7 +409,7 @@ def _with_ledger(paid: pl.DataFrame, prices: calls.Prices) -> pl.DataFrame:
     return priced.join(newest.select(columns), on="request_hash", how="left", maintain_order="left")
 
 
-def _made(rows: pl.DataFrame, discoveries: pl.DataFrame) -> bool:
+def made(rows: pl.DataFrame, discoveries: pl.DataFrame) -> bool:
     """Whether the discoveries were made from these rows, or the stage has run again since."""
     shared = [name for name in rows.columns if name in discoveries.columns]
     return rows.select(shared).sort("predicate_id").equals(discoveries.select(shared).sort("predicate_id"))

@@ -16,12 +16,27 @@ from tasks.records import Grade, Status
 AT_MOST_SHOWN = 5
 MOST_BITS = 1e6
 """Bits that a text can gain, at most: what is more is no figure."""
+CHECKS = pl.Schema(
+    {
+        "of": pl.String,
+        "expectation": pl.String,
+        "column": pl.String,
+        "limits": pl.String,
+        "n_rows": pl.Int64,
+        "n_missing": pl.Int64,
+        "observed": pl.String,
+        "is_met": pl.Boolean,
+    }
+)
+"""What was held against what (`checks.parquet` of 1_texts and 7_discoveries): the rows that were checked, the
+expectation by Great Expectations' name, its column and limits, so many rows (of which in that column are
+missing), and what was observed where it is one figure."""
 STRAY = 1e-6
 """How seldom a split by hash may stray from its share so far that the study is stopped."""
 
 
-def check_texts(texts: pl.DataFrame, documents: pl.DataFrame, explore_share: float) -> None:
-    """Passes when the texts may be split and looked at as they are.
+def check_texts(texts: pl.DataFrame, documents: pl.DataFrame, explore_share: float) -> pl.DataFrame:
+    """Rows of CHECKS, all met, when the texts may be split and looked at as they are.
 
     Args:
         texts: rows of frames.TEXTS.
@@ -40,6 +55,7 @@ def check_texts(texts: pl.DataFrame, documents: pl.DataFrame, explore_share: flo
         texts.with_columns(
             pl.coalesce("context", "media", "text").str.strip_chars().str.len_chars().alias("n_chars")
         ).drop("text", "context"),
+        "texts",
         "text_id",
         [
             expect.ExpectTableRowCountToBeBetween(min_value=1),
@@ -56,6 +72,7 @@ def check_texts(texts: pl.DataFrame, documents: pl.DataFrame, explore_share: flo
     for key in ("text_hash", "document_id", "source_document_id", "family_id"):
         suite.check(
             known.drop_nulls(key).group_by(key).agg(pl.col("half").n_unique().alias("n_halves")).sort(key),
+            f"halves of each {key}",
             key,
             [expect.ExpectColumnValuesToBeBetween(column="n_halves", min_value=1, max_value=1)],
         )
@@ -64,6 +81,7 @@ def check_texts(texts: pl.DataFrame, documents: pl.DataFrame, explore_share: flo
     explored = pl.col("half").eq("explore").cast(pl.Float64).alias("share_explored")
     suite.check(
         drawn.select(explored, "document_id"),
+        "documents",
         "document_id",
         [
             expect.ExpectColumnMeanToBeBetween(
@@ -73,6 +91,7 @@ def check_texts(texts: pl.DataFrame, documents: pl.DataFrame, explore_share: flo
             )
         ],
     )
+    return suite.checks()
 
 
 def split_bounds(n_units: int, share: float) -> tuple[float, float]:
@@ -106,8 +125,8 @@ def summarise(verdicts: pl.LazyFrame) -> pl.DataFrame:
 
 def check_record(
     predicates: pl.DataFrame, verdicts: pl.DataFrame, discoveries: pl.DataFrame, scale: str = "share"
-) -> None:
-    """Passes when what was tested is what was frozen, and every figure is one that can be.
+) -> pl.DataFrame:
+    """Rows of CHECKS, all met, when what was tested is what was frozen, and every figure is one that can be.
 
     Args:
         predicates: the frozen ones, rows of frames.PREDICATES.
@@ -124,6 +143,7 @@ def check_record(
     frozen = predicates["predicate_id"].sort().to_list()
     suite.check(
         predicates,
+        "predicates",
         "predicate_id",
         [
             expect.ExpectColumnValuesToBeUnique(column="predicate_id"),
@@ -134,6 +154,7 @@ def check_record(
     )
     _check_verdicts(suite, expect, verdicts, frozen)
     _check_figures(suite, expect, discoveries, frozen, scale)
+    return suite.checks()
 
 
 def _check_verdicts(suite: "_Suite", expect: Any, verdicts: pl.DataFrame, frozen: list[str]) -> None:
@@ -141,6 +162,7 @@ def _check_verdicts(suite: "_Suite", expect: Any, verdicts: pl.DataFrame, frozen
     never = ("n_unknown_status", "n_value_without_score", "n_score_without_value", "n_twice")
     suite.check(
         verdicts,
+        "verdicts of each predicate",
         "predicate_id",
         [
             expect.ExpectColumnValuesToBeInSet(column="predicate_id", value_set=frozen),
@@ -189,6 +211,7 @@ def _check_figures(
     )
     suite.check(
         figures,
+        "figures of each predicate",
         "predicate_id",
         [
             expect.ExpectColumnValuesToBeUnique(column="predicate_id"),
@@ -234,9 +257,14 @@ class _Suite:
             context = gx.get_context(mode="ephemeral", project_config=config)
             self._source = context.data_sources.add_pandas(name)
         self._n_assets = 0
+        self._checked: list[dict[str, Any]] = []
 
-    def check(self, frame: pl.DataFrame, key: str, expectations: list[Any]) -> None:
-        """Holds a frame against expectations; `key` is the column that names its rows.
+    def checks(self) -> pl.DataFrame:
+        """Rows of CHECKS: all that was held against anything so far."""
+        return pl.DataFrame(self._checked, schema=CHECKS)
+
+    def check(self, frame: pl.DataFrame, of: str, key: str, expectations: list[Any]) -> None:
+        """Holds a frame against expectations; `of` says what it is, the column `key` names its rows.
 
         Raises:
             GuardError: one is not met, or could not be computed.
@@ -254,6 +282,31 @@ class _Suite:
         broken = [_told(result, key) for result in outcome.results if not result.success]
         if broken:
             raise GuardError(f"{self._name}: {'; '.join(broken)}. Nothing was written.")
+        self._checked += [_row(result, of, frame.height) for result in outcome.results]
+
+
+def _row(result: Any, of: str, n_rows: int) -> dict[str, Any]:
+    """One expectation as a row of CHECKS."""
+    config, seen = result.expectation_config, result.result
+    return {
+        "of": of,
+        "expectation": config.type,
+        "column": config.kwargs.get("column"),
+        "limits": _limits(config),
+        "n_rows": n_rows,
+        "n_missing": seen.get("missing_count"),
+        "observed": None if "observed_value" not in seen else str(seen["observed_value"]),
+        "is_met": bool(result.success),
+    }
+
+
+def _limits(config: Any) -> str:
+    """What was wanted of the column, such as `min_value 0, max_value 1`; a long set by its size."""
+    wanted = {k: v for k, v in config.kwargs.items() if k not in {"batch_id", "column"} and v is not None}
+    return ", ".join(
+        f"{k} {f'{len(v)} values' if isinstance(v, list) and len(v) > AT_MOST_SHOWN else v}"
+        for k, v in wanted.items()
+    )
 
 
 def _told(result: Any, key: str) -> str:

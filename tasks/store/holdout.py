@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _LATEST = 2**62
 """The number of a run that has none yet."""
+_ASKED_BY = "SELECT text_hash FROM asked_texts JOIN runs USING (split_hash) WHERE run_id = $run_id"
 _USE = """
 WITH
 this AS (SELECT * FROM holdout_runs WHERE run_id = $run_id),
@@ -34,6 +35,24 @@ SELECT
     shared_alpha AS alpha
 FROM this
 """
+
+
+def seen_by(run_id: str, texts: pl.DataFrame) -> float | None:
+    """Share of the confirmation texts that a past run asked, in [0, 1]; None where it is not remembered.
+
+    Args:
+        run_id: of the past run.
+        texts: of frames.TEXTS, of the study that would ask them again.
+    """
+    with past.copied() as connection:
+        known = connection.sql(_ASKED_BY, params={"run_id": run_id}).pl()
+    return None if known.is_empty() else share_of(texts, known)
+
+
+def share_of(texts: pl.DataFrame, seen: pl.DataFrame) -> float:
+    """Share of the confirmation texts that are among others, by their text_hash, in [0, 1]."""
+    tested = texts.filter(half="confirm").select("text_hash").unique()
+    return tested.join(seen, on="text_hash", how="semi").height / max(tested.height, 1)
 
 
 def use(run: pl.DataFrame, discoveries: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A run has a folder `NUMBER-RUN_ID` with its rows of each table. Numbers are given under the database's lock
 and only grow: the newest run is the one with the highest, whatever the clocks of the machines said. Which
-texts a split asked is written once (`split-HASH.parquet`).
+texts a split asked is written once (`split-HASH.parquet`). `hashes.json` of a run has the hash of each file.
 """
 
 import shutil
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _OF_RUN = tuple(table for table in tables.TABLES if table != "asked_texts")
 _SPLIT = "split-"
+_HASHES = "hashes.json"
 
 
 def next_number(connection: "DuckDBPyConnection") -> int:
@@ -61,6 +62,8 @@ def keep(connection: "DuckDBPyConnection", recorded: set[str]) -> None:
                 ).pl()
                 if found.height:
                     frames.write(found, written / f"{table}.parquet", tables.TABLES[table])
+            held = sorted(written.glob("*.parquet"))
+            frames.write_json(written / _HASHES, {file.name: frames.file_hash(file) for file in held})
         # The same run recorded again is kept once, under its newest number.
         for number_before, before in _kept():
             if _run_id(before) == run_id and number_before < number:
@@ -70,6 +73,35 @@ def keep(connection: "DuckDBPyConnection", recorded: set[str]) -> None:
 def are_there() -> bool:
     """Whether any run was written down."""
     return bool(_kept())
+
+
+def folders() -> list[Path]:
+    """Where runs are written down, the oldest first."""
+    return [folder for _, folder in _kept()]
+
+
+def folder_of(run_id: str) -> Path | None:
+    """Where a run is written down; None where it is not."""
+    return next((folder for folder in folders() if _run_id(folder) == run_id), None)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """The hash that each file of a run had when it was written; empty where an earlier release wrote it."""
+    return frames.read_manifest(folder, Path(_HASHES).stem) if (folder / _HASHES).is_file() else {}
+
+
+def rows_of(table: str) -> pl.DataFrame:
+    """The rows of a table in all that was written down, by the schema of this release.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    if table == "asked_texts":
+        held = sorted(paths.past_runs().glob(f"{_SPLIT}*.parquet"))
+    else:
+        held = [folder / f"{table}.parquet" for folder in folders()]
+    empty = tables.TABLES[table].to_frame()
+    return pl.concat([empty, *(_rows(file, table) for file in held if file.is_file())])
 
 
 def _kept() -> list[tuple[int, Path]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tasks import paths
-from tasks.store import frames, media
+from tasks.store import files, frames, media
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,6 +37,7 @@ TABLES: dict[str, pl.Schema] = {
         dict.fromkeys(("cost_usd", "latency_s"), pl.Float64),
         {"attempts": pl.Int64, "status": pl.String, "called_at": pl.Datetime("us"), "served": pl.String},
     ),
+    "files": _schema(_RUN, files.FILES),
     "asked_texts": pl.Schema({"split_hash": pl.String, "text_hash": pl.String}),
 }
 _MEASURES = pl.Schema({"media": pl.String})

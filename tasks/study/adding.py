@@ -1,4 +1,4 @@
-"""A new entry in params.yaml; all that stands there already stays as it is."""
+"""A new entry in params.yaml, or a new block in one; all that stands there already stays as it is."""
 
 import re
 from collections.abc import Mapping
@@ -53,6 +53,41 @@ def add(name: str, entry: Mapping[str, Any], comment: str = "") -> None:
             f"params.yaml: wanted `defaults: &defaults` and a `studies:` block of one study under the other; "
             f"nothing was written. Add this entry by hand:\n{_lines(name, entry, '  ', 'defaults')}"
         )
+    _put(new)
+
+
+def add_block(name: str, block: str, values: Mapping[str, Any]) -> None:
+    """Writes a block into a study's entry, which has none of its own.
+
+    Raises:
+        ParamsError: it has one, or params.yaml is not written as it must be to take one.
+        StoreError: it cannot be written.
+    """
+    text = _text()
+    line = f"{block}: {{{', '.join(f'{key}: {value}' for key, value in values.items())}}}"
+    new = _with_block(text, name, line)
+    content = dialect.read(text)
+    studies = {**content["studies"], name: {**content["studies"][name], block: dict(values)}}
+    if _read(new) != {**content, "studies": studies}:
+        raise ParamsError(
+            f"studies.{name}: wanted an entry without a block `{block}` of its own; nothing was written. "
+            f"Write this line into it by hand, in place of that block: `{line}`."
+        )
+    _put(new)
+
+
+def _with_block(text: str, name: str, line: str) -> str:
+    """The file with that line before the first key of the entry's own; the caller sees whether it reads."""
+    head = re.search(rf"^( +)(['\"]?){re.escape(name)}\2:[ \t]*(#.*)?\r?\n", text, re.MULTILINE)
+    own = head and re.compile(rf"^({head[1]} +)(?!<<:)[^\s#]", re.MULTILINE).search(text, head.end())
+    if not own:
+        return ""
+    end = "\r\n" if "\r\n" in text else "\n"
+    return f"{text[: own.start()]}{own[1]}{line}{end}{text[own.start() :]}"
+
+
+def _put(new: str) -> None:
+    """Writes params.yaml whole, or not at all."""
     file = paths.params_file().resolve()
     beside = file.with_name(f".{file.name}.tmp")
     try:

@@ -273,6 +273,9 @@ class Propose(Block):
     `b: ...` say where more is expected."""
     only: bool = False
     """Whether these alone are tested, and nothing else is proposed."""
+    replicates: Annotated[str, Field(pattern=r"^[0-9a-f]{16}/[0-9a-f]{16}$")] | None = None
+    """A past discovery that is tested again, alone, on these data: RUN_ID/PREDICATE_ID. `natstat replicate`
+    writes it."""
     max_predicates: int = Field(default=20, ge=1)
     """Most predicates that are frozen and tested, those of `also` first."""
     families: tuple[Literal["words", "style", "theme", "axis", "picture", "shows"], ...] = Field(

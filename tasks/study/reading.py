@@ -86,6 +86,10 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
                 settled.rests_on(encoder.removeprefix(REPAIRED), "score")
     except ValueError as error:
         raise ParamsError(f"studies.{name}: {error}.") from None
+    if settled.propose.replicates and asked.cannot_replicate:
+        raise ParamsError(
+            f"studies.{name}.propose.replicates: wanted none with `kind: {kind}`: {asked.cannot_replicate}."
+        )
     return settled
 
 

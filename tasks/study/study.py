@@ -109,6 +109,10 @@ class Study(Block):
     @model_validator(mode="after")
     def _asks_something(self) -> "Study":
         also = self.propose.also
+        if self.propose.replicates and (also or self.propose.only):
+            raise ValueError(
+                "wanted propose.replicates without also and only: a replication tests one sentence alone"
+            )
         if self.propose.only and not also:
             raise ValueError("wanted sentences under propose.also with `only: true`, which tests them alone")
         if isinstance(also, str) and not asked.is_a_place_for_them(also):
@@ -130,8 +134,15 @@ class Study(Block):
         return asked.sentences(self.name, self.propose.also, self.propose.max_predicates)
 
     @property
+    def proposes(self) -> bool:
+        """Whether anything is proposed; else only what the user named is tested."""
+        return not self.propose.only and self.propose.replicates is None
+
+    @property
     def most_predicates(self) -> int:
         """So many predicates are tested at most."""
+        if self.propose.replicates:
+            return 1
         return len(self.own_sentences) if self.propose.only else self.propose.max_predicates
 
     @model_validator(mode="after")
@@ -176,7 +187,7 @@ class Study(Block):
     @property
     def asked_roles(self) -> tuple[RoleName, ...]:
         """The roles in which this study asks a language model."""
-        unasked = {"gold", *OF_A_KIND, *(("proposer", "describer") if self.propose.only else ())}
+        unasked = {"gold", *OF_A_KIND, *(() if self.proposes else ("proposer", "describer"))}
         roles = [role for role in get_args(RoleName) if role not in unasked] if self.engine == "llm" else []
         return (*roles, *(("gold",) if self.gold.texts else ()))
 

@@ -1,19 +1,20 @@
 """Sentences of the user's own under `engine: llm`: as they are, with no proposer where they stand alone."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tasks import paths
-from tasks.commands import check, cost
+from tasks.commands import check, cost, discovery, replicate, trace_checks
 from tasks.errors import ParamsError
-from tasks.store import frames
+from tasks.store import duck, frames
 from tasks.study import load
 from tests import loopback
 from tests.conftest import Project, pair
-from tests.llm_study import HYPOTHESES, NULL, PLANTED, discoveries, prepared, study
+from tests.llm_study import HYPOTHESES, NULL, PLANTED, discoveries, prepared, rows, study
 from tests.loopback import Plan, Server
 
 ASKED = ['The text mentions "covid".', "texts that discuss a village fair", f"b: {NULL[0]}"]
@@ -51,6 +52,33 @@ def test_alone_they_need_no_proposer(project: Project, server: Server) -> None:
     assert set(paid["role"]) == {"judge"}
     assert {p for p, row in discoveries().items() if row["is_discovery"]} == {'mentions "covid"'}
     assert set(discoveries()) == set(SENTENCES)
+
+
+def test_a_discovery_is_traced_to_its_answers_and_tested_again_by_the_model(
+    project: Project, server: Server
+) -> None:
+    alone = {"also": [f"a: {SENTENCES[0]}"], "only": True, "judged": 0}
+    prepared(project, server, n=60, propose=alone)
+    project.run("news")
+    row = discovery.named("news/1")
+    project.table("later.parquet", rows(60, seed=9))
+    named = {"replicates": f"{row['run_id']}/{row['predicate_id']}"}
+    again = study(server, data="later.parquet", propose=named)
+    project.params(news=study(server, propose=alone), later=again)
+    assert replicate.registered("news/1", load("later"))["share_seen"] == 0
+    project.run("later")
+    (found,) = discoveries("later").values()
+    assert found["predicate_id"] == row["predicate_id"] and found["direction"] == "A"
+    paid = duck.query("SELECT DISTINCT stage, role FROM llm_calls WHERE study = 'later'").rows()
+    assert "proposer" not in dict(paid).values() and ("verify", "judge") in paid
+    assert duck.query("replications")["outcome"].to_list() == ["held"]
+    checks = {one.of: one.state for one in trace_checks.checks(discovery.named("later/1"))}
+    assert checks.pop("DVC's lock") == "unknown" and set(checks.values()) == {"verified"}
+    with sqlite3.connect(paths.answers()) as connection:
+        connection.execute("UPDATE answers SET response = replace(response, '0', '1')")
+    connection.close()
+    checks = {one.of: one.state for one in trace_checks.checks(discovery.named("later/1"))}
+    assert checks["answers"] == "differs"
 
 
 def test_beside_what_the_model_proposes_they_go_first_and_none_twice(

@@ -63,13 +63,13 @@ def of_texts(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units:
     """All that a study of two groups of texts asks for with `engine: llm`, but for its gold judge."""
     explored = texts.filter(pl.col("half") == "explore")
     proposed = (
-        []
-        if study.propose.only
-        else [
+        [
             *describing(study, explored, sampling.sizes(study).rounds + study.propose.error_rounds),
             *proposing(study, explored, names),
             *ranking(study, explored),
         ]
+        if study.proposes
+        else []
     )
     return [
         *proposed,

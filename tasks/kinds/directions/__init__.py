@@ -42,6 +42,9 @@ class DirectionsKind(Kind):
 
     name = "directions"
     question = "what does a unit of a network respond to?"
+    cannot_replicate = (
+        "a sentence names a unit, and alone it names none: directions.also_on tests names on another corpus"
+    )
     unit = "input"
     estimand = "share of a unit's end minus share of random inputs"
     has_groups = False

@@ -54,6 +54,9 @@ class EncoderFailures(Kind):
     # were written to be read: gaps follow from what is measured, and left out they would make V too large.
     gaps = "against"
     written = "fresh"
+    cannot_replicate = (
+        "a failure is tested on pairs that are written for it, new ones in every study: take another seed"
+    )
     judge_errs = False
     joins_near_duplicates = False
     reads_pictures = False

@@ -53,6 +53,7 @@ class ExplanationsKind(Kind):
     has_groups = False
     sides = {"A": "from the explanation", "B": "matched reader"}  # noqa: RUF012 - never changed
     written = "trials"
+    cannot_replicate = "an explanation is of one answer: take the answers to other inputs"
     planned_test = "items_and_inputs"
     judge_errs = False
     reads_pictures = False

@@ -56,6 +56,9 @@ class Fitted(Kind):
     scale = "bits"
     conditional = True
     fits = True
+    cannot_replicate = (
+        "its effect is what it adds to the other sentences of its model, and alone it is another number"
+    )
     planned_test = "conditional_gain"
     source = "Zhong, Wang, Klein & Steinhardt 2024"
     sides = {"A": "the texts", "B": "no text"}  # noqa: RUF012 - never changed

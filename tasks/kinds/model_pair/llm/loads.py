@@ -25,7 +25,7 @@ TRAIT = schemas.Trait(
 def of_pairs(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units: pl.DataFrame) -> list[Load]:
     """All that is asked, at most."""
     explored = weighing.whole(texts.filter(half="explore"))
-    rounds = [] if study.propose.only or explored.is_empty() else _rounds(study, explored)
+    rounds = _rounds(study, explored) if study.proposes and not explored.is_empty() else []
     return [
         *rounds,
         *_reading(study, explored),
