@@ -28,6 +28,7 @@ from tasks.study.params import (
     Spend,
     Verify,
 )
+from tasks.study.unattended import Notify, Schedule
 
 _HALF = 0.5
 NOBODY = ".gitkeep"
@@ -58,6 +59,10 @@ class Study(Block):
     """What the reader wants to know; relevance is measured against it."""
     user: str | None = None
     """Who reads the result."""
+    schedule: Schedule = None
+    """When `make ui` runs it: `every 6 hours`, `every monday at 03:00 in Europe/Berlin`, or cron, such as
+    `0 3 * * *`; UTC where no zone is named."""
+    notify: Notify = Notify()
     collect: Collect = Collect()
     llm: Llm = Llm()
     spend: Spend = Spend()
