@@ -68,19 +68,16 @@ def show_results(study: Study) -> None:
 
 
 def _leave_table(client: SyncPrefectClient, name: str, rows: list[dict[str, Any]], description: str) -> None:
-    _leave(
-        client, type="table", key=name, data=json.dumps(rows, ensure_ascii=False), description=description
-    )
+    _leave(client, type="table", key=name, data=json.dumps(rows, ensure_ascii=False), description=description)
 
 
 def _report(study: str) -> str:
     """Where the report is: a link, if the server that shows it hands reports out (flows/guard.py)."""
     page = paths.report_page(study).relative_to(paths.root()).as_posix()
     url = f"{os.environ.get(settings.API_URL, '').removesuffix('/api')}/{quote(page)}"
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the server that the user named
     try:
-        with urllib.request.urlopen(  # noqa: S310 - the server that the user named
-            urllib.request.Request(url, method="HEAD"), timeout=WAIT_S  # noqa: S310
-        ) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310
             is_there = "sandbox" in answer.headers.get("content-security-policy", "")
     except (OSError, ValueError):
         is_there = False

@@ -97,7 +97,7 @@ class Hook(BaseHTTPRequestHandler):
     posted: ClassVar[list[tuple[str, Any]]] = []
     answers: ClassVar[int] = 200
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self.posted.append((self.path, json.loads(body)))
         self.send_response(self.answers)
