@@ -26,7 +26,7 @@ from tasks.store import calls, frames
 from tasks.study import Study
 
 MAX_CHARS = 160
-WAIT_S = 2.0
+WAIT_S = 10.0
 _MARKUP = re.compile(
     r"[\\`*\[\]<~@]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=//)|\bwww\.|^[-+>#=]|^\d+[.)]", re.IGNORECASE
 )
@@ -39,14 +39,20 @@ def key(*parts: str) -> str:
 
 @contextmanager
 def progress(study: str, stage: str, n_shards: int) -> Iterator[Callable[[int], None]]:
-    """Leaves a progress artifact of the running flow; gives what tells it how many shards are finished."""
+    """Leaves a progress artifact of the running flow; gives what tells it how many shards are finished.
+
+    Where there is no shard it leaves nothing.
+    """
+    if not n_shards:
+        yield lambda n_finished: None
+        return
     with get_client(sync_client=True) as client:
         artifact_id = _leave(
             client,
             type="progress",
             key=key(study, stage, "progress"),
-            data=0 if n_shards else 100,
-            description=f"{stage} of {study}: {n_shards} shards. {_report(study)}",
+            data=0,
+            description=f"{stage} of {study}: {n_shards} shards",
         )
         yield lambda n_finished: client.update_artifact(
             artifact_id, ArtifactUpdate(data=round(100 * n_finished / n_shards, 1))
@@ -64,7 +70,13 @@ def show_results(study: Study) -> None:
         _leave_table(client, key(study.name, "data", "checks"), data_rows(study.name), checked)
         nothing = [{"predicate": "nothing held up on what no proposer had seen"}]
         _leave_table(client, key(study.name, "discoveries"), rows or nothing, f"{tested} {page}")
-        _leave(client, type="markdown", key=key(study.name, "spend"), data=spending(study))
+        _leave(
+            client,
+            type="markdown",
+            key=key(study.name, "spend"),
+            data=spending(study),
+            description=f"What was asked of language models, and its price. {page}",
+        )
 
 
 def _leave_table(client: SyncPrefectClient, name: str, rows: list[dict[str, Any]], description: str) -> None:
@@ -117,10 +129,10 @@ def spending(study: Study) -> str:
     costs = calls.price_of_each(alike, study.spend.prices)
     lines = [
         f"| {row['stage']} | {row['role']} | {_cell(row['model'])} | {row['len']:,} | {row['tokens_in']:,} |"
-        f" {row['tokens_out']:,} | {row['tokens_cached']:,} | {_usd(cost)} |"
+        f" {row['tokens_cached']:,} | {row['tokens_out']:,} | {_usd(cost)} |"
         for row, cost in zip(alike.to_dicts(), costs, strict=True)
     ]
-    head = "| stage | role | model | answers | tokens in | out | of them cached | price |"
+    head = "| stage | role | model | answers | tokens in | cached | out | price |"
     whole = f"All answers that this run rests on, paid now or before: {_usd(calls.summed(costs))}."
     budget = study.spend.budget_usd
     limit = "" if budget is None else f" The study may cost {_usd(budget)} in all."
@@ -128,7 +140,7 @@ def spending(study: Study) -> str:
 
 
 def _usd(cost: float | None) -> str:
-    return "not known (no price)" if cost is None else f"${cost:.4f}"
+    return "no price" if cost is None else f"${cost:.4f}"
 
 
 def _cell(text: str) -> str:

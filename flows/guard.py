@@ -109,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    paths.reports().mkdir(exist_ok=True)  # there may be none yet, and then are
     served = OwnPageOnly(WithReports(create_app(final=True), paths.reports()))
     uvicorn.run(served, host=HOST, port=port, log_level="warning", lifespan="on")
     return 0

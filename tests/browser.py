@@ -65,7 +65,7 @@ class Page:
             time.sleep(_LOOK_UP_S)
         return shown
 
-    def click(self, text: str, among: str = "button, a, [role=menuitem]", seconds: float = 60.0) -> None:
+    def click(self, text: str, among: str = "button, a, li", seconds: float = 60.0) -> None:
         """Presses the first element with that text that a mouse would hit, once there is one."""
         find = f"""(() => {{
             for (const one of document.querySelectorAll({json.dumps(among)})) {{
