@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
+from httpx import HTTPStatusError
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.asyncio import concurrency
@@ -62,11 +63,11 @@ async def _limit(client: PrefectClient, address: str, wanted: int) -> int:
     try:
         return (await client.read_global_concurrency_limit_by_name(name(address))).limit
     except ObjectNotFound:
-        with contextlib.suppress(ObjectAlreadyExists):  # another flow was first
-            await client.create_global_concurrency_limit(
-                GlobalConcurrencyLimitCreate(name=name(address), limit=wanted)
-            )
-        return wanted
+        made = GlobalConcurrencyLimitCreate(name=name(address), limit=wanted)
+    # Where another flow was first this fails, and what that one made counts.
+    with contextlib.suppress(HTTPStatusError, ObjectAlreadyExists):
+        await client.create_global_concurrency_limit(made)
+    return (await client.read_global_concurrency_limit_by_name(name(address))).limit
 
 
 def set_for(studies: Iterable[Study]) -> None:

@@ -61,7 +61,9 @@ class Page:
         """Waits until the page shows a text, and gives what it shows."""
         until = time.monotonic() + seconds
         while not re.search(pattern, shown := self.text()):
-            assert time.monotonic() < until, f"wanted {pattern!r} on {self.run('location.href')}, got: {shown}"
+            assert time.monotonic() < until, (
+                f"wanted {pattern!r} on {self.run('location.href')}, got: {shown}"
+            )
             time.sleep(_LOOK_UP_S)
         return shown
 
