@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
-from httpx import HTTPStatusError
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.asyncio import concurrency
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 
 from tasks.engines.gateway import turns
 from tasks.engines.gateway.turns import Servers
@@ -65,7 +64,7 @@ async def _limit(client: PrefectClient, address: str, wanted: int) -> int:
     except ObjectNotFound:
         made = GlobalConcurrencyLimitCreate(name=name(address), limit=wanted)
     # Where another flow was first this fails, and what that one made counts.
-    with contextlib.suppress(HTTPStatusError, ObjectAlreadyExists):
+    with contextlib.suppress(PrefectHTTPStatusError, ObjectAlreadyExists):
         await client.create_global_concurrency_limit(made)
     return (await client.read_global_concurrency_limit_by_name(name(address))).limit
 

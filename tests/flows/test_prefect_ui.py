@@ -163,11 +163,12 @@ def test_a_study_is_watched_cancelled_retried_and_finished_in_the_ui(
 ) -> None:
     outside = tmp_path_factory.mktemp("browser")
     with served(port, outside / "serve.log") as pid, browser.opened(outside) as page:
+        wait_until(lambda: ask(port, "flow_runs/filter"), "the next run by the schedule")
         page.open(f"http://{serve.HOST}:{port}/deployments")
         for tag in ("corpus_pair", "llm", "news"):
             page.wait_for(rf"Deployment Status .*\b{tag}\b|\b{tag}\b.* Deployment Status", SLOW_S)
         page.click("news")
-        page.wait_for("Next Run .*Scheduled", SLOW_S)
+        page.wait_for("Next Run .*Schedules params-yaml", SLOW_S)
         shoot(page, "deployment")
         page.click("Run")
         page.click("Quick run")
