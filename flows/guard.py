@@ -3,15 +3,23 @@
 Prefect answers every web page that is open in a browser here, so any site could list runs and delete them.
 Here a request must name this machine as its host, or a site could give itself our address by its own DNS; and
 where a page sends it, that page must be this server's own.
+
+It hands out reports, too, so that the UI can lead to them: in a sandbox, where a page has no origin, and what
+a corpus says there can ask this server nothing.
 """
 
 import argparse
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tasks import paths
+
 HOST = "127.0.0.1"
+_REPORTS = "/reports"
+_SANDBOX = b"sandbox allow-scripts allow-downloads allow-popups"
 _OURS = {HOST, "localhost"}
 _Message = MutableMapping[str, Any]
 _App = Callable[
@@ -52,6 +60,36 @@ class OwnPageOnly:
         await self._app(scope, receive, send)
 
 
+class WithReports:
+    """An ASGI application in front of another: gives the files of a folder under /reports/."""
+
+    def __init__(self, app: _App, folder: Path) -> None:
+        from starlette.applications import Starlette
+        from starlette.routing import Mount
+        from starlette.staticfiles import StaticFiles
+
+        self._app = app
+        self._files = Starlette(routes=[Mount(_REPORTS, StaticFiles(directory=folder, check_dir=False))])
+
+    async def __call__(
+        self,
+        scope: _Message,
+        receive: Callable[[], Awaitable[_Message]],
+        send: Callable[[_Message], Awaitable[None]],
+    ) -> None:
+        """Answers a request for a report; hands others on."""
+        if scope["type"] != "http" or not scope["path"].startswith(f"{_REPORTS}/"):
+            await self._app(scope, receive, send)
+            return
+
+        async def send_in_sandbox(message: _Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"content-security-policy", _SANDBOX)]
+            await send(message)
+
+        await self._files(scope, receive, send_in_sandbox)
+
+
 async def _refuse(kind: str, send: Callable[[_Message], Awaitable[None]]) -> None:
     if kind == "websocket":
         await send({"type": "websocket.close", "code": 1008})
@@ -71,7 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    uvicorn.run(OwnPageOnly(create_app(final=True)), host=HOST, port=port, log_level="warning", lifespan="on")
+    paths.reports().mkdir(exist_ok=True)  # there may be none yet, and then are
+    served = OwnPageOnly(WithReports(create_app(final=True), paths.reports()))
+    uvicorn.run(served, host=HOST, port=port, log_level="warning", lifespan="on")
     return 0
 
 

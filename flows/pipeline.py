@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from flows import artifacts, stages
+from flows import artifacts, deployments, limits, stages
 from tasks import paths, study
 from tasks.errors import NatstatError
 from tasks.run import alone, line
@@ -25,10 +25,10 @@ def run_study(name: str, force: bool = False) -> str:
     _tell_errors_in_one_line()
     loaded = study.load(name)
     # Alone on the study: a twin would take away the folders that this run's next stage reads.
-    with prefect.tags(name), alone(loaded, "study"):
+    with prefect.tags(*deployments.tags(loaded)), limits.shared(), alone(loaded, "study"):
         for stage in paths.STAGES:
-            _report(name, stage, stages.run(name, stage, force=force))
-        artifacts.show_discoveries(loaded)
+            _report(name, stage, stages.run(loaded, stage, force=force))
+        artifacts.show_results(loaded)
     return str(paths.report_page(name).relative_to(paths.root()))
 
 
@@ -36,21 +36,23 @@ def run_study(name: str, force: bool = False) -> str:
 def run_stage(name: str, stage: str) -> None:
     """Runs one stage of a study, as `dvc repro` asks for it."""
     _tell_errors_in_one_line()
-    _report(name, stage, stages.run(name, stage))
-    if stage == "record":
-        artifacts.show_discoveries(study.load(name))
+    loaded = study.load(name)
+    with limits.shared():
+        _report(name, stage, stages.run(loaded, stage))
+    if stage == "report":
+        artifacts.show_results(loaded)
 
 
 def start_study(name: str, *, force: bool) -> str:
     """Starts `run_study` in this process."""
-    with prefect.tags(name), _without_heartbeat():
+    with prefect.tags(*deployments.tags(study.load(name))), _without_heartbeat():
         report: str = run_study(name, force)
         return report
 
 
 def start_stage(name: str, stage: str) -> None:
     """Starts `run_stage` in this process."""
-    with prefect.tags(name, stage), _without_heartbeat():
+    with prefect.tags(*deployments.tags(study.load(name)), stage), _without_heartbeat():
         run_stage(name, stage)
 
 

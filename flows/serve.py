@@ -5,7 +5,6 @@ data/.cache/prefect.
 """
 
 import argparse
-import asyncio
 import atexit
 import os
 import signal
@@ -20,21 +19,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-from flows import guard, settings
+from flows import deployments, guard, settings
 from tasks import paths
 from tasks.__main__ import exit_code
 from tasks.errors import EngineError
 from tasks.store import disk
 
-if TYPE_CHECKING:
-    from prefect.client.schemas.actions import DeploymentScheduleCreate
-
 HOST = guard.HOST
 START_S = 180.0
 STOP_S = 15.0
-RUNS_AT_ONCE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,49 +78,9 @@ def serve(port: int) -> None:
                 f"  export {settings.API_URL}={url}/api",
                 flush=True,
             )
-            _serve_deployments(names)
+            deployments.serve(names, _interrupt)
     except KeyboardInterrupt:
         print("Stopped.", flush=True)
-
-
-def _serve_deployments(names: Sequence[str]) -> None:
-    """Starts runs that the UI asks for, until interrupted."""
-    from prefect.runner import Runner
-    from prefect.types.entrypoint import EntrypointType
-
-    from flows.pipeline import run_study
-
-    # Ending pauses the schedules, so that missed runs do not all start with the next server.
-    runner = Runner(limit=RUNS_AT_ONCE, pause_on_shutdown=True)
-    # Prefect's own handler exits before it has paused anything.
-    runner.handle_sigterm = _interrupt  # type: ignore[method-assign]
-    for name in names:
-        deployment = run_study.to_deployment(
-            name,
-            parameters={"name": name},
-            tags=[name],
-            paused=False,
-            schedules=_schedules_set_in_ui(f"{run_study.name}/{name}"),
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
-        runner.add_deployment(deployment)  # type: ignore[arg-type]
-    asyncio.run(runner.start())
-
-
-def _schedules_set_in_ui(deployment: str) -> "list[DeploymentScheduleCreate]":
-    """What an earlier server was told; registering a deployment anew would drop it."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.exceptions import ObjectNotFound
-
-    with get_client(sync_client=True) as client:
-        try:
-            kept = client.read_deployment_by_name(deployment).schedules
-        except ObjectNotFound:
-            return []
-    return [
-        DeploymentScheduleCreate(schedule=s.schedule, active=s.active, parameters=s.parameters) for s in kept
-    ]
 
 
 def start_for_this_process() -> None:

@@ -6,22 +6,30 @@ Shards carry no cache here: a finished part is kept by the stage itself, so a re
 
 import errno
 from collections.abc import Sequence
-from typing import Any, TypedDict, cast
+from typing import Any, ParamSpec, TypedDict, TypeVar, cast
 
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 from prefect.futures import PrefectFuture, as_completed
 from prefect.results import ResultStore
+from prefect.states import Completed
 
 from flows import artifacts, fingerprint, runners
-from tasks import progress
+from tasks import notices, progress
 from tasks import run as stages
 from tasks.errors import EngineError, StoreError
+from tasks.store import disk
 from tasks.study import Study, load
 
-RETRY_DELAYS_S = (2.0, 10.0)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRY_DELAYS_S = (10.0, 60.0, 300.0)
+"""A server that is down was waited for already (spend.patience_s), and so was a file that others hold."""
+RETRY_JITTER = 0.3
+"""Shards that failed together come back one after the other."""
 _PASSING = {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
 """Errors of a disk that may be gone the next time; a full one is not emptied by waiting."""
 
@@ -33,24 +41,31 @@ class Left(TypedDict):
     output_hash: str | None
 
 
-def run(study: str, stage: str, *, force: bool = False) -> dict[str, Any]:
+def run(study: Study, stage: str, *, force: bool = False) -> dict[str, Any]:
     """Runs a stage inside a flow, unless it is up to date, and gives its manifest."""
-    key = f"{study}.{stage}.{fingerprint.of(study, stage)}"
-    is_stale = force or not is_up_to_date(study, stage, key)
-    prepared = run_stage.with_options(
+    name = study.name
+    key = f"{name}.{stage}.{fingerprint.of(name, stage)}"
+    if not force and is_up_to_date(name, stage, key):
+        return _prepared(run_stage, stage, stage)(name, stage, key)["manifest"]
+    prepared = _prepared(run_stage, stage, stage).with_options(refresh_cache=True)
+    if _is_sharded(stage):
+        with stages.alone(study, stage):
+            _run_shards(study, stage)
+            return prepared(name, stage, key)["manifest"]
+    with notices.of_news(study, stage):
+        return prepared(name, stage, key)["manifest"]
+
+
+def _prepared(task: Task[P, R], name: str, stage: str) -> Task[P, R]:
+    """A task as it shows in the UI, tried again where that can help; its flow has the tags of the study."""
+    return task.with_options(
         name=stage,
-        task_run_name=stage,
-        tags=[study, stage],
+        task_run_name=name,
+        tags=[stage],
         retries=len(RETRY_DELAYS_S),
         retry_delay_seconds=list(RETRY_DELAYS_S),
-        refresh_cache=is_stale,
+        retry_jitter_factor=RETRY_JITTER,
     )
-    if is_stale and _is_sharded(stage):
-        loaded = load(study)
-        with stages.alone(loaded, stage):
-            _run_shards(loaded, stage)
-            return prepared(study, stage, key)["manifest"]
-    return prepared(study, stage, key)["manifest"]
 
 
 def is_up_to_date(study: str, stage: str, key: str) -> bool:
@@ -70,7 +85,9 @@ def is_worth_retrying(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     error = state.result(raise_on_failure=False)
     if isinstance(error, StoreError):
         cause = error.__cause__
-        return isinstance(cause, OSError) and cause.errno in _PASSING
+        return cause is not None and (
+            disk.is_busy(cause) or (isinstance(cause, OSError) and cause.errno in _PASSING)
+        )
     return isinstance(error, EngineError) and error.retryable
 
 
@@ -102,9 +119,10 @@ def run_stage(study: str, stage: str, key: str) -> Left:
     persist_result=False,
     retry_condition_fn=is_worth_retrying,
 )
-def run_shard(study: str, stage: str, shard: int) -> None:
-    """Leaves one finished part, or finds it there."""
-    stages.module(stage).run_shard(load(study), shard)
+def run_shard(study: str, stage: str, shard: int) -> State[None]:
+    """Leaves one finished part, or finds it there, which the UI shows as cached."""
+    did_something: bool = stages.module(stage).run_shard(load(study), shard)
+    return Completed() if did_something else Completed(name="Cached", message="An earlier run left it.")
 
 
 def _is_sharded(stage: str) -> bool:
@@ -116,13 +134,7 @@ def _run_shards(study: Study, stage: str) -> None:
     with runners.of(study) as runner:
         futures = [
             runner.submit(
-                run_shard.with_options(
-                    name=f"{stage} shard",
-                    task_run_name=f"{stage} shard {shard + 1}/{n_shards}",
-                    tags=[study.name, stage],
-                    retries=len(RETRY_DELAYS_S),
-                    retry_delay_seconds=list(RETRY_DELAYS_S),
-                ),
+                _prepared(run_shard, f"{stage} shard {shard + 1}/{n_shards}", stage),
                 {"study": study.name, "stage": stage, "shard": shard},
             )
             for shard in range(n_shards)

@@ -46,9 +46,9 @@ def shards(study: Study) -> int:
     return _n_shards(study, texts)
 
 
-def run_shard(study: Study, shard: int) -> None:
-    """Encodes the texts of one shard that are not in the cache."""
-    _run_shard(study, _texts(study), shard, _unwatched)
+def run_shard(study: Study, shard: int) -> bool:
+    """Encodes the texts of one shard that are not in the cache, and says whether there were any."""
+    return _run_shard(study, _texts(study), shard, _unwatched)
 
 
 def finish(study: Study) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _views(study: Study) -> dict[str, str]:
     return {file: name for file, name in views.items() if name != "none"}
 
 
-def _run_shard(study: Study, texts: pl.DataFrame, shard: int, advance: progress.Advance) -> None:
+def _run_shard(study: Study, texts: pl.DataFrame, shard: int, advance: progress.Advance) -> bool:
     size = study.embed.shard_size
     view, shard = divmod(shard, _shards_per_view(study, texts))
     given = inputs.of(study, list(_views(study).values())[view], texts)
@@ -103,6 +103,7 @@ def _run_shard(study: Study, texts: pl.DataFrame, shard: int, advance: progress.
         for items, rows in given.encoded(missing, STORE_EVERY):
             cache.put_many([given.key(item) for item in items], rows)
             advance(len(items))
+    return bool(missing)
 
 
 def _missing(cache: vectors.VectorCache, given: inputs.Inputs, items: pl.Series) -> list[str]:

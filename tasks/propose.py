@@ -59,11 +59,10 @@ def shards(study: Study) -> int:
     return search.n_shards if search else 0
 
 
-def run_shard(study: Study, shard: int) -> None:
-    """Searches one shard unless what it found is there already."""
+def run_shard(study: Study, shard: int) -> bool:
+    """Searches one shard unless what it found is there already, and says whether it was to be searched."""
     search = _inputs(study).search
-    if search:
-        search.run(shard)
+    return search.run(shard) if search else False
 
 
 def finish(study: Study) -> dict[str, Any]:

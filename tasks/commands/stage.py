@@ -4,8 +4,8 @@ import argparse
 import sys
 from typing import Any
 
+from tasks import notices, study
 from tasks import run as stages
-from tasks import study
 from tasks.commands import output
 from tasks.study import Study
 
@@ -17,7 +17,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def run_stage(of: Study, stage: str, as_json: bool = False) -> dict[str, Any]:
     """Runs it, says what it counted and gives the manifest."""
-    manifest = stages.run(of, stage)
+    with notices.of_news(of, stage):
+        manifest = stages.run(of, stage)
     output(manifest, lambda found: [stages.line(of.name, stage, found)], as_json)
     sys.stdout.flush()
     return manifest

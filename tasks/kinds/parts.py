@@ -60,8 +60,8 @@ class Search(Protocol):
         """How often all shards together advance."""
         ...
 
-    def run(self, shard: int, advance: Any = bool) -> None:
-        """Does one shard unless what it found is there already."""
+    def run(self, shard: int, advance: Any = bool) -> bool:
+        """Does one shard unless what it found is there already, and says whether it was to be done."""
         ...
 
     def clear(self) -> None:

@@ -25,6 +25,9 @@ _DAY_S = 86_400.0
 _FULL = re.compile(
     r"no space left|disk is full|quota exceeded|file too large|requested and \d+ written", re.I
 )
+_BUSY = re.compile(
+    r"could not set lock|database (?:table )?is locked|file lock .* could not be acquired", re.I | re.S
+)
 _CLOSED = re.compile(
     r"permission denied|read-only file system|readonly database|operation not permitted", re.I
 )
@@ -38,6 +41,11 @@ def is_full(error: BaseException) -> bool:
 def is_closed(error: BaseException) -> bool:
     """Whether a permission is missing."""
     return getattr(error, "errno", None) in CLOSED or bool(_CLOSED.search(str(error)))
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether somebody else holds a file at the moment: DuckDB's, SQLite's, or one that is a lock."""
+    return bool(_BUSY.search(str(error)))
 
 
 def advice(error: BaseException) -> str:

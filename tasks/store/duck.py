@@ -171,13 +171,9 @@ def recorded() -> list[str]:
     )
 
 
-def _is_held(error: Exception) -> bool:
-    return "could not set lock" in str(error).lower()
-
-
 def _advice(error: Exception) -> str:
     """What to do about a file that cannot be read."""
-    if _is_held(error):
+    if disk.is_busy(error):
         return "Close it there."
     if disk.is_full(error) or disk.is_closed(error):
         return disk.advice(error)
@@ -199,7 +195,7 @@ def opened(file: Path, *, read_only: bool = False) -> Iterator["DuckDBPyConnecti
             connection = duckdb.connect(str(file), read_only=read_only, config=_CONFIG)
             break
         except duckdb.Error as error:
-            if _is_held(error) and time.monotonic() < deadline:
+            if disk.is_busy(error) and time.monotonic() < deadline:
                 time.sleep(0.2)
                 continue
             raise StoreError(f"{file}: cannot be opened: {disk.told(error)}. {_advice(error)}") from error
@@ -233,10 +229,10 @@ def _changed() -> Iterator["DuckDBPyConnection"]:
             _put(copy, file)
             if is_damaged:
                 print(_rebuilt(restored), file=sys.stderr)
-    except Timeout:
+    except Timeout as error:
         raise StoreError(
             f"{file}: another process has been writing it for {_WAIT_S:.0f} s. Stop that one."
-        ) from None
+        ) from error
     except (OSError, duckdb.Error) as error:
         raise disk.unwritable(file, error) from error
     finally:

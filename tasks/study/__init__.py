@@ -2,6 +2,7 @@
 
 params   the blocks of a study, key by key (corpus: `collect`; block: what all have in common)
 asked    sentences of the user's own
+unattended when a study runs by itself, and whom it tells
 study    what the blocks mean together
 reading  params.yaml -> a study of its kind
 dialect  YAML as DVC reads it (naming: what a study may be called)

@@ -20,6 +20,9 @@ from tasks.study.explain import error_lines
 from tasks.study.params import REPAIRED
 from tasks.study.study import Study
 
+_NEED_NOT_STAND_THERE = {"name", "data", "goal", "schedule", "notify"}
+"""Keys that no default can give, or that no stage reads, so that DVC does not ask for them."""
+
 
 def names() -> list[str]:
     """Names of all studies in params.yaml, in file order."""
@@ -42,7 +45,7 @@ def load(name: str) -> Study:
     if not isinstance(entry, dict):
         raise ParamsError(f"studies.{name}: wanted keys and values indented under it, got {entry!r}.")
     # DVC wants every key that dvc.yaml names, in every study: one entry without them stops all.
-    if any(key not in entry for key in Study.model_fields if key not in {"name", "data", "goal"}):
+    if any(key not in entry for key in Study.model_fields.keys() - _NEED_NOT_STAND_THERE):
         raise ParamsError(f"studies.{name}: wanted `<<: *defaults` as its first line, not there. Add it.")
     return study_of(name, entry)
 

@@ -29,6 +29,7 @@ from tasks.study.params import (
     Verify,
 )
 from tasks.study.running import Runner
+from tasks.study.unattended import Notify, Schedule
 
 _HALF = 0.5
 NOBODY = ".gitkeep"
@@ -59,6 +60,10 @@ class Study(Block):
     """What the reader wants to know; relevance is measured against it."""
     user: str | None = None
     """Who reads the result."""
+    schedule: Schedule = None
+    """When `make ui` runs it: `every 6 hours`, `every monday at 03:00 in Europe/Berlin`, or cron, such as
+    `0 3 * * *`; UTC where no zone is named."""
+    notify: Notify = Notify()
     collect: Collect = Collect()
     llm: Llm = Llm()
     spend: Spend = Spend()

@@ -56,9 +56,9 @@ def shards(study: Study) -> int:
     return _plan(study).n_shards
 
 
-def run_shard(study: Study, shard: int) -> None:
-    """Judges one shard unless it is there already."""
-    _run_shard(_plan(study), shard)
+def run_shard(study: Study, shard: int) -> bool:
+    """Judges one shard unless it is there already, and says whether it was to be judged."""
+    return _run_shard(_plan(study), shard)
 
 
 def finish(study: Study) -> dict[str, Any]:
@@ -103,14 +103,16 @@ def check_halves(texts: pl.DataFrame, predicates: Sequence[Predicate]) -> None:
         raise FrozenError("the split changed after the predicates were frozen. Rerun propose and formalise.")
 
 
-def _run_shard(plan: Plan, shard: int) -> None:
+def _run_shard(plan: Plan, shard: int) -> bool:
     if plan.walks:
         plan.ended.unlink(missing_ok=True)  # there may be more money by now
         _walked(plan, _looked)
-    elif not plan.file("part", shard).is_file():
+        return True
+    is_there = plan.file("part", shard).is_file()
+    if not is_there:
         part.judge_part(plan, shard, plan.predicates, plan.held_out[plan.shard(shard)])
-    if not plan.walks:
-        gaps.check_parts(plan)
+    gaps.check_parts(plan)
+    return not is_there
 
 
 def _walked(plan: Plan, look: _Look) -> tuple[Walk, roles.Judgements]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flows import __main__ as stage_command
-from flows import serve, settings
+from flows import deployments, serve, settings
 from flows import study as study_command
 from tasks.errors import EngineError, MissingStageError, ParamsError, SourceError
 from tests.conftest import PAIR_STUDY, REPO, Project
@@ -138,16 +138,42 @@ def test_a_user_error_is_one_line_on_a_server_too(news: Project, prefect_api: No
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_schedules_set_in_the_ui_outlive_a_restart(news: Project, prefect_api: None) -> None:
+def test_schedules_of_the_ui_and_of_params_live_side_by_side(news: Project, prefect_api: None) -> None:
+    from prefect.client.orchestration import get_client
     from prefect.client.schemas.schedules import CronSchedule
 
     from flows.pipeline import run_study
 
-    assert serve._schedules_set_in_ui("study/news") == []
+    def registered(text: str | None) -> list[tuple[Any, bool, str | None]]:
+        """Of a deployment that is registered anew, as a server does when it starts."""
+        wanted = deployments.schedules("study/news", text)
+        run_study.to_deployment("news", parameters={"name": "news"}, schedules=wanted).apply()
+        with get_client(sync_client=True) as client:
+            there = client.read_deployment_by_name("study/news").schedules
+        return sorted(((s.schedule, s.active, s.slug) for s in there), key=lambda s: s[2] or "")
+
+    assert deployments.schedules("study/news", None) == []
     daily = CronSchedule(cron="0 3 * * *", timezone="UTC")
     run_study.to_deployment("news", parameters={"name": "news"}, schedule=daily).apply()
-    (kept,) = serve._schedules_set_in_ui("study/news")
-    assert (kept.schedule, kept.active) == (daily, True)
+    of_ui = (daily, True, None)
+    assert registered(None) == [of_ui]
+    weekly = CronSchedule(cron="30 6 * * 1", timezone="Europe/Berlin")
+    for _ in range(2):
+        assert registered("every monday at 06:30 in Europe/Berlin") == [
+            of_ui,
+            (weekly, True, deployments.SLUG),
+        ]
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name("study/news")
+        own = next(s.id for s in found.schedules if s.slug)
+        client.update_deployment_schedule(found.id, own, active=False)
+    assert registered("every monday at 06:30 in Europe/Berlin")[1][1] is False, (
+        "it was switched off in the UI"
+    )
+    (_, (hourly, is_active, _)) = registered("every 2 hours")
+    assert (hourly.interval.total_seconds(), hourly.timezone, is_active) == (7_200, "UTC", True)
+    assert (hourly.anchor_date.hour, hourly.anchor_date.minute) == (0, 0)
+    assert registered(None) == [of_ui]
 
 
 def _ask(url: str, **body: Any) -> Any:
@@ -168,6 +194,7 @@ def _is_free(port: int) -> bool:
 def test_the_server_serves_each_study_and_ends_whole(news: Project, port: int, how: signal.Signals) -> None:
     home = news.folder / "home"
     home.mkdir()
+    news.params(news={**PAIR_STUDY, "schedule": "every day at 03:00"}, broken={**PAIR_STUDY, "seed": -1})
     log = (news.folder / "log").open("w+")
     served = subprocess.Popen(
         [sys.executable, "-m", "flows.serve", "--port", str(port)],
@@ -177,15 +204,16 @@ def test_the_server_serves_each_study_and_ends_whole(news: Project, port: int, h
         start_new_session=True,
     )
     try:
-        deployments: list[Any] = []
+        found: list[Any] = []
         deadline = time.monotonic() + 120
-        while not deployments and time.monotonic() < deadline:
+        while len(found) < 2 and time.monotonic() < deadline:
             assert served.poll() is None, Path(log.name).read_text()
             time.sleep(0.5)
             if serve.is_healthy(f"http://{serve.HOST}:{port}"):
-                deployments = _ask(f"http://{serve.HOST}:{port}/api/deployments/filter")
-        assert [(d["name"], d["parameters"], d["paused"]) for d in deployments] == [
-            ("news", {"name": "news"}, False)
+                found = _ask(f"http://{serve.HOST}:{port}/api/deployments/filter", sort="NAME_DESC")
+        assert [(d["name"], d["parameters"], d["paused"], d["tags"], len(d["schedules"])) for d in found] == [
+            ("news", {"name": "news"}, False, ["news", "corpus_pair", "embedded"], 1),
+            ("broken", {"name": "broken"}, False, ["broken"], 0),
         ]
         # What Ctrl-C does in a terminal: the server, in a group of its own, must be ended by its parent.
         os.killpg(served.pid, how)
@@ -199,4 +227,5 @@ def test_the_server_serves_each_study_and_ends_whole(news: Project, port: int, h
     shown = Path(log.name).read_text()
     assert f"export PREFECT_API_URL=http://{serve.HOST}:{port}/api" in shown
     assert shown.endswith("Stopped.\n"), shown
+    assert "warning: studies.broken.seed: wanted" in shown
     assert not list(home.iterdir()), "the user's home is not touched"

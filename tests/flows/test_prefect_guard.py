@@ -109,3 +109,30 @@ def test_the_real_server_answers_its_own_page_and_no_other(server: str) -> None:
         assert (status, json.loads(found)) == (200, []) and headers[allowed] == origin
         status, headers, _ = asked(server, "/api/flows/x", "OPTIONS", Origin=origin, **preflight)
         assert status == 200 and headers[allowed] == origin
+
+
+def test_reports_are_handed_out_in_a_sandbox_and_nothing_else_is(server: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    page = tmp_path / "reports" / "news" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<h1>A report</h1>")
+    (page.parent / "out.html").symlink_to(tmp_path / "secret.txt")
+    status, headers, found = asked(server, "/reports/news/index.html")
+    assert (status, found) == (200, "<h1>A report</h1>")
+    # Without `allow-same-origin` the page has no origin, and what it asks of this server is refused.
+    assert headers["content-security-policy"].split()[0] == "sandbox"
+    assert "allow-same-origin" not in headers["content-security-policy"]
+    assert asked(server, "/api/flow_runs/filter", "POST", Origin="null")[0] == 403
+    outside = (
+        "../secret.txt",
+        "%2e%2e/secret.txt",
+        "news/..%2f..%2fsecret.txt",
+        "news/out.html",
+        "news",
+        "x",
+    )
+    for path in outside:
+        status, headers, found = asked(server, f"/reports/{path}")
+        assert status == 404 and "secret" not in found, path
+    assert asked(server, "/reports/news/index.html", Host="evil.example")[0] == 403
+    assert asked(server, "/reports/news/index.html", "POST")[0] == 405

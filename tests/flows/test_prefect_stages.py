@@ -4,18 +4,21 @@ The stages here are stand-ins that count their calls; the server, the flows and 
 """
 
 import logging
+import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pytest
+from filelock import Timeout
 
 from tasks import paths
 from tasks import run as stage
 from tasks.errors import EngineError, NatstatError, SourceError, StoreError
-from tasks.study import Study
+from tasks.study import Study, load
 from tests.conftest import PAIR_STUDY, Project
 
 DVC = """
@@ -62,13 +65,14 @@ class StandIns:
         (folder / "texts").write_text(study.data_path.read_text() + str(study.collect.b))
         return {"n_texts": 3}
 
-    def run_shard(self, study: Study, shard: int) -> None:
+    def run_shard(self, study: Study, shard: int) -> bool:
         part = paths.parts(study.name, "verify", "x") / f"part-{shard}"
         if part.is_file():
-            return
+            return False
         self.note(f"shard {shard}")
         part.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(str(shard))
+        return True
 
     def finish(self, study: Study) -> dict[str, Any]:
         self.note("finish")
@@ -168,7 +172,7 @@ def test_force_runs_what_is_up_to_date(toy: StandIns, prefect_api: None) -> None
     from flows import stages
 
     start("collect")
-    flow(lambda: stages.run("toy", "collect", force=True), name="forced")()
+    flow(lambda: stages.run(load("toy"), "collect", force=True), name="forced")()
     assert toy.calls["collect"] == 2
 
 
@@ -177,7 +181,7 @@ def test_shards_are_tasks_with_progress(toy: StandIns) -> None:
     start("verify")
     runs = task_runs("toy / verify", N_SHARDS + 1)
     assert set(runs) == {"verify", *(f"verify shard {shard}/{N_SHARDS}" for shard in range(1, N_SHARDS + 1))}
-    assert all({"toy", "verify"} <= set(run.tags) for run in runs.values())
+    assert all({"toy", "corpus_pair", "embedded", "verify"} <= set(run.tags) for run in runs.values())
     assert progress_percent("toy-verify-progress") == 100
     assert (paths.output("toy", "verify") / "verdicts").read_text() == "0123"
 
@@ -190,6 +194,11 @@ def test_shards_are_tasks_with_progress(toy: StandIns) -> None:
         (lambda: SourceError("rows.txt: wanted rows, got none."), 1),
         (lambda: StoreError("damaged"), 1),
         (lambda: _caused(OSError(28, "No space left")), 1),
+        (lambda: _caused(OSError(5, "Input/output error")), 3),
+        (lambda: _caused(sqlite3.OperationalError("database is locked")), 3),
+        (lambda: _caused(duckdb.IOException("IO Error: Could not set lock on file")), 3),
+        (lambda: _caused(Timeout("duckdb.lock")), 3),
+        (lambda: _caused(sqlite3.DatabaseError("file is not a database")), 1),
         (lambda: _caused(PermissionError(13, "Permission denied")), 1),
     ],
 )
@@ -237,6 +246,14 @@ def test_a_rerun_takes_up_at_the_shard_that_failed(toy: StandIns) -> None:
     }
     start("verify")
     assert toy.calls == {"collect": 1, "shard 0": 1, "shard 1": 2, "shard 2": 1, "shard 3": 1, "finish": 1}
+    states = {name: run.state_name for name, run in task_runs("toy / verify", N_SHARDS + 1).items()}
+    assert states == {
+        "verify shard 1/4": "Cached",
+        "verify shard 2/4": "Completed",
+        "verify shard 3/4": "Cached",
+        "verify shard 4/4": "Cached",
+        "verify": "Completed",
+    }
 
 
 def test_the_log_in_the_ui_has_no_traceback_of_a_user_error() -> None:

@@ -14,6 +14,8 @@ import pytest
 from flows import fingerprint
 from tasks import paths
 from tasks.store import frames
+from tasks.study import Study
+from tasks.study.params import Spend
 from tests.conftest import REPO, STAGES, Project
 
 
@@ -62,6 +64,11 @@ def test_flow_and_bare_stages_give_equal_bytes(
     assert list(table[0]) == ["#", "V", "interval", "q", "more often in", "predicate"]
     assert table[0]["more often in"] == "2020"
     assert 0.2 < float(table[0]["V"]) < 0.4
+    with _artifact("news-data-checks") as artifact:
+        counted = {(row["of"], row["what"]): row["found"] for row in json.loads(str(artifact.data))}
+    assert counted["texts", "texts"] == "600" and int(counted["verdicts", "value"].replace(",", "")) > 600
+    with _artifact("news-spend") as artifact:
+        assert artifact.data == "No language model was asked."
 
     before = {stage: fingerprint.of("news", stage) for stage in STAGES}
     pipeline.start_study("news", force=False)
@@ -94,6 +101,31 @@ def test_corpus_text_has_no_effect_in_the_ui(text: str, shown: str) -> None:
     from flows.artifacts import plain
 
     assert plain(text) == shown
+
+
+def test_what_was_spent_is_a_table_by_stage_and_model(project: Project) -> None:
+    from flows.artifacts import spending
+
+    def call(n: int, model: str) -> dict[str, Any]:
+        tokens = {"tokens_in": 1_000, "tokens_out": 100, "tokens_cached": 500}
+        about = {"stage": "verify", "role": "judge", "predicate_ids": ["p"]}
+        return {"request_hash": str(n), "model": model, **about, **tokens}
+
+    rows = [call(1, "mini"), call(2, "mini"), call(3, "a|b")]
+    with frames.writing(paths.output("news", "verify")) as folder:
+        frames.write(pl.DataFrame(rows, schema=frames.CALLS), folder / "calls-0000.parquet", frames.CALLS)
+        frames.write_manifest(folder, {})
+    price = {"input": 2.0, "output": 10.0, "cached": 1.0}
+    spend = Spend.model_validate({"budget_usd": 5.0, "prices": {"mini": price, "a|b": price}})
+    told = spending(Study(name="news", goal="any", data="any", spend=spend)).splitlines()
+    assert told[0] == (
+        "All answers that this run rests on, paid now or before: $0.0075. The study may cost $5.0000 in all."
+    )
+    assert told[4:] == [
+        "| verify | judge | mini | 2 | 2,000 | 1,000 | 200 | $0.0050 |",
+        r"| verify | judge | a\|b | 1 | 1,000 | 500 | 100 | $0.0025 |",
+    ]
+    assert "no price" in spending(Study(name="news", goal="any", data="any"))
 
 
 def test_only_leaders_of_discoveries_are_listed_surest_first(project: Project) -> None:

@@ -56,7 +56,7 @@ def memory(project: Project) -> None:
 @pytest.mark.usefixtures("memory")
 def test_every_question_answers_with_its_defaults() -> None:
     assert sorted(duck.questions()) == [
-        "asked", "calls", "changes", "cost", "evidence", "held-up", "holdout-use", "past-discoveries",
+        "asked", "calls", "changes", "cost", "evidence", "held-up", "holdout-use", "news", "past-discoveries",
         "rejected", "strongest", "studies",
     ]  # fmt: skip
     for name, title in duck.questions().items():

@@ -75,7 +75,7 @@ class Embeddings(Gateway):
         """
         assert self._run is not None  # noqa: S101 - only called while running
         calling = self._run.calling
-        self._connect(calling)
+        await self._connect(calling)
         called = await calling.call(self._asked(texts))
         if called.completion is not None and not called.is_error:
             self._take(texts, self._received(texts, called.completion, called))
@@ -92,10 +92,13 @@ class Embeddings(Gateway):
             self._endpoint, partial(_body, self._endpoint, texts), _FORM, lost, self._endpoint.max_tokens
         )
 
-    def _connect(self, calling: Calling) -> None:
+    async def _connect(self, calling: Calling) -> None:
         name = (self._endpoint.base_url, self._endpoint.key_env)
-        if name not in calling._connections:
-            connection = EmbeddingConnection(self._endpoint, self._study.spend)
+        if name in calling._connections:
+            return
+        spend = await calling.may_ask(self._endpoint)
+        if name not in calling._connections:  # another job may have been first
+            connection = EmbeddingConnection(self._endpoint, spend)
             calling._connections[name] = connection
             if self._known is not None:
                 calling.knows(self._asked([self._known[0]]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import BaseModel
 
-from tasks.engines.gateway import completion, dialect, faults, limits
+from tasks.engines.gateway import completion, dialect, faults, limits, turns
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.engines.gateway.dialect import Body, Dialect
 from tasks.engines.gateway.faults import Circuit, Fault, Form, Meaning, Write
@@ -19,7 +19,7 @@ from tasks.engines.gateway.pictures import Shown
 from tasks.errors import EngineError
 from tasks.store.answers import Answers
 from tasks.study import Study
-from tasks.study.params import Endpoint
+from tasks.study.params import Endpoint, Spend
 
 if TYPE_CHECKING:
     from tasks.engines.gateway.transport import Connection
@@ -97,8 +97,12 @@ class Called:
 class Calling:
     """What all calls of one run share; lives in one event loop."""
 
-    def __init__(self, study: Study, answers: Answers, cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, study: Study, answers: Answers, cancel: Callable[[], None], addresses: set[str]
+    ) -> None:
+        """Prepares to ask the servers at these addresses."""
         self._spend = study.spend
+        self._turn = turns.Turn(study.spend, addresses)
         self.purse = limits.Purse(study, answers)
         self.error: BaseException | None = None
         """Why the run stopped."""
@@ -112,11 +116,24 @@ class Calling:
         """Ends the run: no further call begins, those in flight end, since they are paid for."""
         self.error = self.error or error
         self._stopping.set()
+        self._turn.give_up()
 
     async def close(self) -> None:
         """Ends all connections."""
         for connection in self._connections.values():
             await connection.close()
+        await self._turn.end()
+
+    async def may_ask(self, endpoint: Endpoint) -> Spend:
+        """Waits until it is this run's turn; how fast the server may be asked.
+
+        Raises:
+            StoppedError: the run has stopped.
+        """
+        spend = await self._turn.come(endpoint.base_url)
+        if self._stopping.is_set():
+            raise StoppedError
+        return spend
 
     def knows(self, asked: Asked) -> None:
         """This was answered in a run before: whatever fails now, such requests can be answered."""
@@ -245,7 +262,7 @@ class Calling:
 
     async def _exchanged(self, asked: Asked, body: Body, called: Called) -> Completion | Fault:
         endpoint = asked.endpoint
-        connection = self._connection(endpoint)
+        connection = await self._connection(endpoint)
         n_tokens = sum(self.purse.expected(endpoint, body.weight, asked.limit))
         async with connection.free:
             await self._pause(self._pace.reserve(n_tokens, time.monotonic()))
@@ -298,14 +315,15 @@ class Calling:
             self._circuits[name] = Circuit(endpoint, self._spend.patience_s)
         return self._circuits[name]
 
-    def _connection(self, endpoint: Endpoint) -> "Connection":
+    async def _connection(self, endpoint: Endpoint) -> "Connection":
         name = (endpoint.base_url, endpoint.key_env)
+        spend = self._spend if name in self._connections else await self.may_ask(endpoint)
         if name not in self._connections:
             # Loads the client, which a run that finds all its answers in the store does without.
             from tasks.engines.gateway.transport import Connection
 
             try:
-                self._connections[name] = Connection(endpoint, self._spend)
+                self._connections[name] = Connection(endpoint, spend)
             except EngineError as error:
                 self._end(error)
         return self._connections[name]

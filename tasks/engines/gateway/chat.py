@@ -119,10 +119,12 @@ class Gateway:
         handle: Callable[[T], None],
         total: int,
         description: str,
+        addresses: set[str] | None = None,
     ) -> None:
         """Runs jobs, taken as they are needed, as many at once as the study's servers may be asked.
 
-        Gives each result to `handle`.
+        Gives each result to `handle`. Addresses are those of the servers that jobs ask; the study's, where
+        none are named.
 
         A job awaits `ask` as often as it needs, one call after the other. Jobs and `handle` run in a
         thread of their own, never two at once; results come in the order in which jobs end.
@@ -134,7 +136,7 @@ class Gateway:
         """
         _refuse_nesting()
         with _one_run, progress.bar(description, total) as advance:
-            self._finish(jobs, handle, advance)
+            self._finish(jobs, handle, advance, addresses)
 
     async def ask(self, request: Request) -> Answer:
         """The answer, from the store or from the endpoint, validated, with one repair. Only inside `run`."""
@@ -170,7 +172,8 @@ class Gateway:
             return key, await self.ask(request)
 
         jobs = [partial(ask, key, request) for key, request in requests.items()]
-        self.run(jobs, lambda got: found.update([got]), len(jobs), description)
+        addresses = {request.endpoint.base_url for request in requests.values()}
+        self.run(jobs, lambda got: found.update([got]), len(jobs), description, addresses)
         return {key: found[key] for key in requests}
 
     def ask_now(self, request: Request) -> Answer:
@@ -183,7 +186,8 @@ class Gateway:
         _refuse_nesting()
         got: list[Answer] = []
         with _one_run:
-            self._finish([lambda: self.ask(request)], got.append, lambda steps=1, note=None: None)
+            jobs = [lambda: self.ask(request)]
+            self._finish(jobs, got.append, lambda steps=1, note=None: None, {request.endpoint.base_url})
         return got[0]
 
     def _finish(
@@ -191,10 +195,11 @@ class Gateway:
         jobs: Iterable[Callable[[], Awaitable[T]]],
         handle: Callable[[T], None],
         advance: progress.Advance,
+        addresses: set[str] | None,
     ) -> None:
         """Runs jobs in an event loop of their own thread: the caller's may have a loop that is running."""
         with start_blocking_portal("asyncio") as portal:
-            future = portal.start_task_soon(self._drive, iter(jobs), handle, advance)
+            future = portal.start_task_soon(self._drive, iter(jobs), handle, advance, addresses)
             try:
                 # Not every system wakes a thread that waits without end when Ctrl-C is pressed.
                 while not wait([future], timeout=_LOOK_UP_S).done:
@@ -211,10 +216,11 @@ class Gateway:
         jobs: Iterator[Callable[[], Awaitable[T]]],
         handle: Callable[[T], None],
         advance: progress.Advance,
+        addresses: set[str] | None,
     ) -> BaseException | None:
         _inside.of_run = True
         with answers.opened() as store, anyio.CancelScope() as scope:
-            calling = Calling(self._study, store, scope.cancel)
+            calling = Calling(self._study, store, scope.cancel, addresses or self._study.llm.addresses())
             self._run = _Run(store, calling)
             try:
                 async with anyio.create_task_group() as workers:

@@ -88,13 +88,13 @@ class Pairs:
         """How often `run` advances, over all shards."""
         return sum(self._search.n_tiles(blocks) for blocks in self._shards)
 
-    def run(self, shard: int, advance: Callable[[], object] = bool) -> None:
-        """Searches one shard unless what it found is there already."""
+    def run(self, shard: int, advance: Callable[[], object] = bool) -> bool:
+        """Searches one shard unless what it found is there already, and says whether it did."""
         blocks, place = self._shards[shard], self._place(shard)
         if place.is_dir():
             for _ in range(self._search.n_tiles(blocks)):
                 advance()
-            return
+            return False
         found = self._search.part(blocks, advance)
         with frames.writing(place) as folder:
             frames.write(found.hits, folder / "hits.parquet", tally.HITS)
@@ -102,6 +102,7 @@ class Pairs:
             names = ("n_hits", "n_collisions", "n_same_document")
             counted = {name: getattr(found, name) for name in names}
             frames.write_manifest(folder, counted)
+        return True
 
     def clear(self) -> None:
         """Deletes what the shards left, of this search and of those before it."""

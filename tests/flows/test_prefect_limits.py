@@ -1,0 +1,107 @@
+"""Calls to one server by several flows: together no more than Prefect's global limit of it allows."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tasks.engines.gateway import turns
+from tasks.study import Study
+from tests.conftest import Project
+from tests.engines import scripted_server
+from tests.engines.chatting import GOOD, run_many, study_of
+from tests.llm_study import study as llm_study
+from tests.loopback import Server
+
+HERE = "http://127.0.0.1:9/v1"
+pytestmark = pytest.mark.usefixtures("project", "prefect_api")
+
+
+def limit_of(address: str) -> Any:
+    from prefect.client.orchestration import get_client
+
+    from flows import limits
+
+    with get_client(sync_client=True) as client:
+        return client.read_global_concurrency_limit_by_name(limits.name(address))
+
+
+def test_a_limit_s_name_says_whose_it_is() -> None:
+    from flows import limits
+
+    assert limits.name("https://api.openai.com/v1") == "calls to api.openai.com v1"
+    assert limits.name("http://127.0.0.1:8080/a/v1/") == "calls to 127.0.0.1:8080 a v1"
+    assert limits.name("http://localhost") == "calls to localhost"
+
+
+def test_who_comes_second_waits_until_the_first_has_ended() -> None:
+    from flows import limits
+
+    order = []
+
+    async def run(name: str, seconds: float, wanted: Mapping[str, int]) -> None:
+        async with limits._taken(wanted) as may:
+            assert may == wanted
+            order.append(f"{name} begins")
+            await asyncio.sleep(seconds)
+            order.append(f"{name} ends")
+
+    async def both() -> None:
+        first = asyncio.create_task(run("first", 1.0, {HERE: 4}))
+        await asyncio.sleep(0.5)
+        await asyncio.gather(first, run("second", 0.0, {HERE: 4}))
+
+    asyncio.run(both())
+    assert order == ["first begins", "first ends", "second begins", "second ends"]
+    assert (limit_of(HERE).limit, limit_of(HERE).active_slots) == (4, 0)
+
+
+@pytest.mark.parametrize("concurrency", [2, 8])
+def test_a_run_keeps_to_the_limit_that_the_ui_shows(concurrency: int) -> None:
+    from prefect.client.orchestration import get_client
+
+    from flows import limits
+
+    async def script(body: dict[str, Any], before: int) -> Any:
+        await asyncio.sleep(0.02)
+        return scripted_server.says(GOOD)
+
+    with scripted_server.serving(script) as server:
+        with get_client(sync_client=True) as client:
+            client.upsert_global_concurrency_limit_by_name(limits.name(server.url), 3)
+        with limits.shared():
+            run_many(study_of(server.url, concurrency=concurrency), 20)
+        assert server.calls == 20
+        assert server.max_in_flight == min(concurrency, 3)
+        assert limit_of(server.url).active_slots == 0
+    assert turns.taken is turns._at_once
+
+
+def test_what_is_known_already_waits_for_nobody() -> None:
+    from flows import limits
+
+    async def script(body: dict[str, Any], before: int) -> Any:
+        return scripted_server.says(GOOD)
+
+    with scripted_server.serving(script) as server, limits.shared():
+        study = study_of(server.url, concurrency=2)
+        run_many(study, 3)
+
+        async def again() -> None:
+            async with limits._taken({server.url: 2}):
+                await asyncio.wait_for(asyncio.to_thread(run_many, study, 3), 20)
+
+        asyncio.run(again())
+        assert server.calls == 3
+
+
+def test_each_server_has_the_places_of_the_study_that_asks_it_most(project: Project) -> None:
+    from flows import limits
+
+    def one(name: str, concurrency: int, **more: Any) -> Study:
+        made = llm_study(Server(HERE), spend={"concurrency": concurrency}, **more)
+        return Study.model_validate({"name": name, **made})
+
+    limits.set_for([one("a", 5), one("b", 7), one("c", 99, engine="embedded")])
+    assert limit_of(HERE).limit == 7
