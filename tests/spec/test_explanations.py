@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tasks.__main__ import main
+from tasks.engines.embedded.tokens import joined_all
 from tasks.kinds.explanations import anchors, strata, tables
 from tasks.kinds.explanations.trials import Index, matched
 from tests.conftest import Project
@@ -139,7 +140,7 @@ def test_a_match_lies_as_near_and_is_taken_once() -> None:
 
 
 def test_words_are_found_whole() -> None:
-    index = Index(["The cat sat", "a catalogue", "Cat and dog", "", "the dog house"])
+    index = Index(joined_all(["The cat sat", "a catalogue", "Cat and dog", "", "the dog house"]))
     assert index.holding(["cat"]).tolist() == [True, False, True, False, False]
     assert index.holding(["dog house", "sat"]).tolist() == [True, False, False, False, True]
     assert not index.holding(["", "!!"]).any()
@@ -158,7 +159,7 @@ def test_what_is_meant_can_be_said_and_found_again(of: str) -> None:
     }
     definition = {"kind": "foresight", "explainer": "a", "of": of, **more.get(of, {})}
     wanted = {"all": [True, True, False], "short": [False, True, False]}.get(of, [True, False, False])
-    assert strata.holds(definition, items).tolist() == wanted
+    assert strata.holds(definition, strata.Items(items)).tolist() == wanted
     assert strata.phrase(definition).startswith("a")
 
 

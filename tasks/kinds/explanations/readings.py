@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -10,7 +9,7 @@ from jaxtyping import Bool, Float
 from scipy import stats
 
 from tasks.engines import roles
-from tasks.engines.embedded.tokens import joined_all
+from tasks.engines.embedded.tokens import joined
 from tasks.engines.encoders import encoder
 from tasks.engines.encoders.cached import encoded
 from tasks.kinds.explanations import anchors, tables, tests, trials
@@ -26,25 +25,35 @@ N_RANDOM = 2000
 """Pairs of random inputs that generality is held against."""
 
 
-@dataclass(frozen=True)
 class _Half:
     """The confirmation items, with what they need to be tried anew."""
 
-    study: Study
-    texts: pl.DataFrame
-    vectors: Float[np.ndarray, "text dim"]
+    def __init__(self, study: Study, texts: pl.DataFrame) -> None:
+        self.study, self.texts = study, texts.filter(half="confirm").sort("text_id")
+        self.vectors = trials.vectors(study, texts, self.texts)
+        self._inputs = trials.Inputs.of(study, self.texts, self.vectors)
+        self._words: dict[str, set[str]] = {}
+
+    def tried(self, explanations: pl.DataFrame | None = None) -> Tried:
+        """What the study's explanations come to, or these."""
+        return trials.of(self.study, self.texts, self._inputs, explanations)
+
+    def words(self, text: str) -> set[str]:
+        """Those of an input that was tried."""
+        if text not in self._words:
+            self._words[text] = set(joined(text).split())
+        return self._words[text]
 
 
 def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The tables `explainers` and `baselines`."""
     study = judged.study
-    confirm = texts.filter(half="confirm").sort("text_id")
-    half = _Half(study, confirm, trials.vectors(study, texts, confirm))
+    half = _Half(study, texts)
     majority, first = _majority(study, texts), judged.predicates[0]
-    tried = trials.of(study, confirm, half.vectors)
+    tried = half.tried()
     rows = [_told(half, first, name, tried, majority) for name in tried.items["explainer"].unique().sort()]
     rows += [
-        _told(half, first, name, trials.of(study, confirm, half.vectors, anchor), majority)
+        _told(half, first, name, half.tried(anchor), majority)
         for name, anchor in anchors.of(study, texts).items()
     ]
     told = pl.DataFrame(rows, schema=tables.EXPLAINERS).fill_nan(None)
@@ -91,7 +100,7 @@ def _told(half: _Half, first: Predicate, name: str, tried: Tried, majority: str)
         "generality_lo": lo,
         "generality_hi": hi,
         "generality_random": _random_generality(half),
-        "generality_words": _unlike_words(covered),
+        "generality_words": _unlike_words(half, covered),
         "plausibility": _mean(rated["plausibility"]),
         "plausibility_r": _spearman(rated),
         "similarity": _mean(covered["similarity"]),
@@ -154,11 +163,11 @@ def _random_generality(half: _Half) -> float:
     return 1 - float(np.einsum("ij,ij->i", half.vectors[one], half.vectors[other], dtype=np.float64).mean())
 
 
-def _unlike_words(covered: pl.DataFrame) -> float:
+def _unlike_words(half: _Half, covered: pl.DataFrame) -> float:
     """1 less the mean share of words in common of neighbouring inputs that one explanation covers."""
     found = []
     for _, rows in covered.group_by("item", "explainer", maintain_order=True):
-        words = [set(said.split()) for said in joined_all(rows["text"].to_list())]
+        words = [half.words(text) for text in rows["text"]]
         for i, one in enumerate(words):
             found += [1 - len(one & other) / max(len(one | other), 1) for other in words[i + 1 :]]
     return float(np.mean(found)) if found else float("nan")
