@@ -1,7 +1,7 @@
 """Explainers side by side on confirmation items, with anchors; and readers without an explanation."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -32,11 +32,20 @@ class _Half:
         self.study, self.texts = study, texts.filter(half="confirm").sort("text_id")
         self.vectors = trials.vectors(study, texts, self.texts)
         self._inputs = trials.Inputs.of(study, self.texts, self.vectors)
+        self._vector = dict(zip(self.texts["text"], self.vectors, strict=True))
         self._words: dict[str, set[str]] = {}
 
     def tried(self, explanations: pl.DataFrame | None = None) -> Tried:
         """What the study's explanations come to, or these."""
         return trials.of(self.study, self.texts, self._inputs, explanations)
+
+    def vectors_of(self, texts: list[str]) -> Float[np.ndarray, "text dim"]:
+        """Of inputs that were tried: explained ones have theirs, others are encoded."""
+        others = [text for text in texts if text not in self._vector]
+        if others:
+            made = encoded(encoder.open_named(self.study.embed.encoder, self.study), others)
+            self._vector |= zip(others, made, strict=True)
+        return np.array([self._vector[text] for text in texts])
 
     def words(self, text: str) -> set[str]:
         """Those of an input that was tried."""
@@ -76,7 +85,7 @@ def _told(half: _Half, first: Predicate, name: str, tried: Tried, majority: str)
     true, in_a = comes_true(rows), (rows["group"] == "A").to_numpy()
     found = _tested(half.study, first, rows, true).row(0, named=True)
     covered = rows.filter(pl.Series(in_a))
-    spread = _generality(half.study, covered)
+    spread = _generality(half, covered)
     lo, hi = _mean_interval(spread, level)
     cover_lo, cover_hi = _coverage_interval(items, level)
     precise = (pl.col("n_true") / pl.col("n_guessed")).alias("precision")
@@ -138,19 +147,23 @@ def _mean_interval(values: Float[np.ndarray, " item"], level: float) -> tuple[fl
     return float(values.mean()) - reach, float(values.mean()) + reach
 
 
-def _generality(study: Study, covered: pl.DataFrame) -> Float[np.ndarray, " item"]:
+def _generality(half: _Half, covered: pl.DataFrame) -> Float[np.ndarray, " item"]:
     """Of each explanation that covers two inputs or more: 1 less their mean pairwise cosine."""
-    if covered.is_empty():
-        return np.empty(0)
-    each = covered["text"].unique().sort()
-    vectors = encoded(encoder.open_named(study.embed.encoder, study), each.to_list())
+    each = covered["text"].unique().sort().to_list()
     place = dict(zip(each, range(len(each)), strict=True))
+    vectors = half.vectors_of(each).astype(np.float64)
     found = []
-    for _, rows in covered.group_by("item", "explainer", maintain_order=True):
-        own_rows = vectors[[place[text] for text in rows["text"]]].astype(np.float64)
-        if (n := len(own_rows)) > 1:
-            found.append(1 - (float((own_rows.sum(axis=0) ** 2).sum()) - n) / (n * (n - 1)))
+    for texts in _by_explanation(covered):
+        if (n := len(texts)) > 1:
+            total = vectors[[place[text] for text in texts]].sum(axis=0)
+            found.append(1 - (float((total**2).sum()) - n) / (n * (n - 1)))
     return np.array(found)
+
+
+def _by_explanation(covered: pl.DataFrame) -> Iterator[list[str]]:
+    """The inputs that each covers."""
+    named = covered.group_by("item", "explainer", maintain_order=True).agg("text")
+    yield from named["text"].to_list()
 
 
 def _random_generality(half: _Half) -> float:
@@ -164,12 +177,14 @@ def _random_generality(half: _Half) -> float:
 
 
 def _unlike_words(half: _Half, covered: pl.DataFrame) -> float:
-    """1 less the mean share of words in common of neighbouring inputs that one explanation covers."""
+    """1 less the mean share of words in common of two inputs that one explanation covers."""
     found = []
-    for _, rows in covered.group_by("item", "explainer", maintain_order=True):
-        words = [half.words(text) for text in rows["text"]]
+    for texts in _by_explanation(covered):
+        words = [half.words(text) for text in texts]
         for i, one in enumerate(words):
-            found += [1 - len(one & other) / max(len(one | other), 1) for other in words[i + 1 :]]
+            for other in words[i + 1 :]:
+                common = len(one & other)
+                found.append(1 - common / max(len(one) + len(other) - common, 1))
     return float(np.mean(found)) if found else float("nan")
 
 

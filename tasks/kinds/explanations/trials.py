@@ -55,6 +55,10 @@ SUMMARY = pl.Schema(
 were made there and came true, and for how many of these no match was found."""
 
 
+_AT_ONCE = 64
+"""Inputs whose cosines with all others are computed together."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """What the explanations of one half come to."""
@@ -264,10 +268,15 @@ class Weighed:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._rows = TfidfVectorizer(analyzer=str.split).fit_transform(joined)
+        self._turned = self._rows.T.tocsr()
+        self._start, self._block = 0, np.empty((0, len(joined)))
 
     def near(self, at: int) -> Float[np.ndarray, " input"]:
-        """The cosine of every input with one of them."""
-        return np.asarray((self._rows @ self._rows[at].T).toarray().ravel())
+        """The cosine of every input with one of them; cheap where they are asked for in their order."""
+        if not self._start <= at < self._start + len(self._block):
+            self._start = at
+            self._block = (self._rows[at : at + _AT_ONCE] @ self._turned).toarray()
+        return np.asarray(self._block[at - self._start])
 
 
 def listed(explanation: str) -> list[str]:
