@@ -16,6 +16,7 @@ import pytest
 from tasks import paths
 from tasks.__main__ import main
 from tasks.commands import cost
+from tasks.kinds.explanations import asking
 from tasks.study import load
 from tests import loopback
 from tests.conftest import REPO, Project
@@ -38,6 +39,23 @@ def _own_answers(store: Path) -> None:
 def server(scripted: Server) -> Server:
     scripted.change(Plan())
     return scripted
+
+
+@pytest.mark.parametrize(
+    ("written", "inputs"),
+    [
+        ('1. One\n- two\n\n* "three"', ["One", "two", "three"]),
+        (
+            '{"input": "a  late\\nparcel", "answer": "negative", "explanation": "It is late."}',
+            ["a late parcel"],
+        ),
+        ('```json\n{"answer": "negative"}\n"a box"\n```', ["a box"]),
+        ("{not json}\n" + "[" * 9999, ["{not json}", "[" * 9999]),
+    ],
+    ids=["lists", "whole rows of JSON", "a block", "what only looks like JSON"],
+)
+def test_inputs_are_lines_however_they_are_dressed(written: str, inputs: list[str]) -> None:
+    assert asking._inputs(written) == inputs
 
 
 def prepared(project: Project, url: str, **blocks: Any) -> Project:

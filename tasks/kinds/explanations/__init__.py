@@ -63,6 +63,7 @@ class ExplanationsKind(Kind):
         "counterfactuals": tables.COUNTERFACTUALS,
         "trials": tables.TRIALS,
         "explainers": tables.EXPLAINERS,
+        "foreseen": tables.FORESEEN,
     }
     words = Words(
         subject="the model is foreseen from …",

@@ -54,7 +54,7 @@ class Explanations(Block):
     """Column with how plausible people find the explanation, a number."""
     drawn: int = Field(default=10, ge=1, le=100)
     """Covered inputs that are drawn for an explanation, at most."""
-    apart: float = Field(default=0.05, gt=0, le=2)
+    apart: float = Field(default=0.1, gt=0, le=2)
     """How far a covered input and its match may differ in how near they lie to the explained input, by
     meaning and by words (two cosines, Euclid)."""
 

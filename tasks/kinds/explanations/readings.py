@@ -18,6 +18,7 @@ from tasks.kinds.explanations.trials import Tried
 from tasks.records import Predicate
 from tasks.stats.accuracy import share_ci_wilson_clustered
 from tasks.store import frames
+from tasks.store.frames import hashed
 from tasks.study import Study
 from tasks.verdicts.judged import Judged
 
@@ -55,7 +56,7 @@ class _Half:
 
 
 def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The tables `explainers` and `baselines`."""
+    """The tables `explainers`, `foreseen` and `baselines`."""
     study = judged.study
     half = _Half(study, texts)
     majority, first = _majority(study, texts), judged.predicates[0]
@@ -66,7 +67,20 @@ def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
         for name, anchor in anchors.of(study, texts).items()
     ]
     told = pl.DataFrame(rows, schema=tables.EXPLAINERS).fill_nan(None)
-    return {"explainers": told, "baselines": _baselines(judged, majority)}
+    return {"explainers": told, "foreseen": _foreseen(tried), "baselines": _baselines(judged, majority)}
+
+
+def _foreseen(tried: Tried) -> pl.DataFrame:
+    """Rows of tables.FORESEEN."""
+    guessed = tried.items.filter(pl.col("n_guessed") > 0).with_columns(
+        text="explanation", precision=pl.col("n_true") / pl.col("n_guessed")
+    )
+    document = [hashed("foreseen", one) for one in guessed["document_id"]]
+    said = pl.when(pl.col("precision") > 0.5).then(pl.lit("precise"))
+    said = said.when(pl.col("precision") < 0.5).then(pl.lit("misleading"))
+    return guessed.with_columns(pl.Series("document", document, pl.String), foreseen=said).select(
+        tables.FORESEEN.names()
+    )
 
 
 def _majority(study: Study, texts: pl.DataFrame) -> str:
@@ -114,7 +128,9 @@ def _told(half: _Half, first: Predicate, name: str, tried: Tried, majority: str)
         "plausibility_r": _spearman(rated),
         "similarity": _mean(covered["similarity"]),
         "similarity_matched": _mean(rows.filter(pl.Series(~in_a))["similarity"]),
+        "n_pairs": covered.height,
         "n_unmatched": int(items["n_unmatched"].sum()),
+        "n_inputs": covered["input"].n_unique(),
     }
 
 
