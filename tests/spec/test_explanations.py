@@ -15,7 +15,7 @@ from tasks.kinds.explanations import anchors, guessing, strata, tables
 from tasks.kinds.explanations.trials import Index, matched
 from tasks.study import dialect
 from tests.conftest import REPO, Project
-from tests.explained import FAITHFUL, OTHER, drawn_rows, tried_rows
+from tests.explained import FAITHFUL, OTHER, drawn_rows, inputs, tried_rows
 
 N = 240
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score")
@@ -285,7 +285,7 @@ def test_a_new_study_finds_its_columns(
     pl.DataFrame(tried_rows(40)).rename(names).write_csv(project.folder / "triage.csv")
     assert main(["new", "triage.csv", "--yes"]) == 0
     made = dialect.read((project.folder / "params.yaml").read_text())["studies"]["triage"]
-    assert made["kind"] == "explanations" and made.get("collect", {}) == collect
+    assert made["kind"] == "explanations" and (made["collect"] or {}) == collect
     assert block.items() <= made["explanations"].items()
     assert main(["check", "--study", "triage"]) == 0
 
@@ -306,6 +306,7 @@ def test_sentences_without_anything_tried_are_no_table_of_explanations() -> None
         ({"embed": {"encoder": "none"}}, "embed.encoder"),
         ({"explanations": {"python": "a:b", "counterfactual": "c"}}, "not both"),
         ({"explanations": {"python": "os.system('x')"}}, "python"),
+        ({"explanations": {"edited": 4}}, "explanations.python"),
         ({"verify": {"plan": "sequential"}}, "plan: fixed"),
     ],
 )
@@ -355,6 +356,40 @@ def test_a_function_that_fails_is_one_line(
     project.params(news=entry(explanations={"python": f"own_model_of_a_test:{name}"}))
     assert main(["check", "--study", "news"]) != 0
     assert wanted in capsys.readouterr().err
+
+
+RULE = """
+RULES = {"kettle": "kitchen", "anchor": "harbour", "saddle": "stable", "violin": "stage"}
+
+def by_rule(texts):
+    found = []
+    for text in texts:
+        words = [word for word in text.split() if word in RULES]
+        answer = RULES[words[-1]] if words else "nowhere"
+        found.append({"answer": answer, "explanations": {"all": ", ".join(words), "first": text.split()[0]}})
+    return found
+"""
+
+
+def test_edits_keep_the_answer_where_they_keep_the_words_that_decide(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(project.folder)
+    (project.folder / "rule_of_a_test.py").write_text(RULE)
+    project.table("rows.parquet", [{"text": text} for text, _ in inputs(60)])
+    project.params(news=entry(explanations={"python": "rule_of_a_test:by_rule", "edited": 6}))
+    project.run("news", "collect")
+    rows = pl.read_parquet("data/news/1_texts/counterfactuals.parquet")
+    said = pl.read_parquet("data/news/1_texts/explanations.parquet")
+    rows = rows.join(said.select("text_hash", "explainer", "answer"), on=["text_hash", "explainer"])
+    kept = rows.group_by("explainer", covered=pl.col("guess").is_not_null()).agg(
+        n=pl.len(), same=(pl.col("outcome") == pl.col("answer")).mean()
+    )
+    share = {(row["explainer"], row["covered"]): row["same"] for row in kept.iter_rows(named=True)}
+    assert kept["n"].min() > 150
+    # A word of the rule may come in with another input's words.
+    assert share["all", True] > 0.9 and share["all", False] < 0.1
+    assert abs(share["first", True] - share["first", False]) < 0.15
 
 
 def test_a_function_answers_and_explains(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

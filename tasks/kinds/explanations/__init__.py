@@ -8,7 +8,7 @@ one half, and tested on those of the other.
 
 params tables gathering   its keys, its tables, explained inputs and what is said of them
 guessing   which columns hold them (`natstat new`)
-calling asking   a model that is a Python function; models that are asked (prompts/)
+calling editing asking   a model that is a Python function, inputs edited for it; models asked (prompts/)
 trials     which inputs an explanation is tried on, and their matches
 strata     which explanations a sentence is about
 tests      V by explained items and by inputs
@@ -89,6 +89,8 @@ class ExplanationsKind(Kind):
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
         if own(study).python and own(study).counterfactual:
             raise ValueError("wanted explanations.python or explanations.counterfactual, not both")
+        if own(study).edited and not own(study).python:
+            raise ValueError("wanted explanations.edited with explanations.python, which answers edits")
         self._check_task(study)
         if study.embed.encoder == "none":
             raise ValueError(f"wanted embed.encoder with `kind: {self.name}`: by it inputs are matched")

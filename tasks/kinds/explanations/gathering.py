@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import CorpusError, SourceError
-from tasks.kinds.explanations import asking, calling, checks, tables
+from tasks.kinds.explanations import asking, calling, checks, editing, tables
 from tasks.kinds.explanations.guesses import folded
 from tasks.kinds.explanations.inputs import opened
 from tasks.kinds.explanations.params import Explanations, own
@@ -32,7 +32,7 @@ def gathered(study: Study) -> Gathered:
     reader, table = opened(study, _columns(asked))
     given, noted, calls = table.picked, dict[str, Any](), tuple[Call, ...]()
     if asked.python:
-        given, noted = _called(given, asked.python, where)
+        given, noted = _called(given, asked, study.seed, where)
     elif asked.task:
         said, calls, in_vain = asking.told(study)
         given, noted = given.join(said, on=TEXT, how="inner", maintain_order="left"), {"in_vain": in_vain}
@@ -56,10 +56,19 @@ def gathered(study: Study) -> Gathered:
     )
 
 
-def _called(rows: pl.DataFrame, named: str, where: str) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The rows with what the function says of each distinct text."""
+def _called(
+    rows: pl.DataFrame, asked: Explanations, seed: int, where: str
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The rows with what the function says of each distinct text, and of edits of it."""
+    named = str(asked.python)
     texts = rows[TEXT].drop_nulls().unique(maintain_order=True).to_list()
     said, digest = calling.told(named, texts, ONE, where)
+    if asked.edited:
+        said = editing.edited(said, asked.edited, seed)
+        others = said["counterfactual"].unique().sort().to_list()
+        answers, _ = calling.told(named, others, ONE, where)
+        outcome = answers.unique("text").select(counterfactual="text", outcome="answer")
+        said = said.join(outcome, on="counterfactual", how="left", maintain_order="left")
     told = rows.join(said, on=TEXT, how="inner", maintain_order="left")
     return told, {"function": {"name": named, "digest": digest}}
 
