@@ -133,6 +133,8 @@ class Question:
             return [{"text": row[side]} for row in self.in_user for side in ("first", "second")]
         if self.task == "prompt":
             return [{"text": self.user}]
+        if self.task == "answer":
+            return [{"text": row["input"]} for row in self.in_user]
         return [row for row in self.in_user if "text" in row]
 
 
@@ -154,6 +156,7 @@ def refusal(plan: Plan, question: Question) -> str:
         "yes_or_no",
         "description",
         "prompt",
+        "answer",
     }:
         return ""
     for row in question.texts:

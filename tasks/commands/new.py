@@ -129,7 +129,8 @@ def _of_kind(
     """The same for a table that a kind knows as its own."""
     for kind in map(kinds.load, kinds.names()):
         if (block := kind.guessed(rows)) is not None:
-            whole = {**entry, "kind": kind.name, **_columns(kind, entry, rows), kind.name: block or None}
+            own = {"kind": kind.name, **_columns(kind, entry, rows, block), kind.name: block or None}
+            whole = {**entry, **own}
             return _told(known, whole, goal)
     return None
 
@@ -151,7 +152,8 @@ def _whole_of_kind(
                 f"--kind {kind.name}: wanted columns of that kind in {label}, got {listed(columns)}. "
                 f"Leave --kind out, or write the entry by hand: natstat explain {kind.name}."
             )
-        return {**entry, "kind": kind.name, kind.name: block or None}
+        own = {"kind": kind.name, **_columns(kind, entry, rows, block), kind.name: block or None}
+        return {**entry, **own}
     if "value" in kind.Params.model_fields:
         block = kind.guessed(rows) if not asked.get("group") else None
         block = block or {"value": guess.guess(rows, label, {**asked, "a": None, "b": None}).group}
@@ -176,11 +178,14 @@ def _told(known: Mapping[str, Any], whole: Mapping[str, Any], goal: str | None) 
     return {**known, "entry": entry, "names": gathered.names, "rows": dict(counts.iter_rows())}
 
 
-def _columns(kind: kinds.Kind, entry: Mapping[str, Any], rows: pl.DataFrame) -> dict[str, Any]:
-    """`collect:` with the column of the texts, for a kind whose texts a column of another name holds."""
-    if not kind.fits or "text" in rows.columns:
+def _columns(
+    kind: kinds.Kind, entry: Mapping[str, Any], rows: pl.DataFrame, block: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`collect:` with the column of the texts, for a kind of one pile where it has another name."""
+    if kind.has_groups or "text" in rows.columns:
         return {}
-    found = guess.guess(rows, "", {"group": "random"}).collect
+    left = rows.drop(value for value in block.values() if value in rows.columns)
+    found = guess.guess(left, "", {"group": "random"}).collect
     del found["group"]
     return {"collect": {**entry.get("collect", {}), **found}}
 

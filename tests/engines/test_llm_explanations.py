@@ -1,5 +1,6 @@
 """Models that answer, explain, write inputs and guess under `engine: llm`: asked once, killed and resumed."""
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import pytest
 from tasks import paths
 from tasks.__main__ import main
 from tasks.commands import cost
+from tasks.kinds.explanations import asking
 from tasks.study import load
 from tests import loopback
 from tests.conftest import REPO, Project
@@ -38,6 +40,23 @@ def _own_answers(store: Path) -> None:
 def server(scripted: Server) -> Server:
     scripted.change(Plan())
     return scripted
+
+
+@pytest.mark.parametrize(
+    ("written", "inputs"),
+    [
+        ('1. One\n- two\n\n* "three"', ["One", "two", "three"]),
+        (
+            '{"input": "a  late\\nparcel", "answer": "negative", "explanation": "It is late."}',
+            ["a late parcel"],
+        ),
+        ('```json\n{"answer": "negative"}\n"a box"\n```', ["a box"]),
+        ("{not json}\n" + "[" * 9999, ["{not json}", "[" * 9999]),
+    ],
+    ids=["lists", "whole rows of JSON", "a block", "what only looks like JSON"],
+)
+def test_inputs_are_lines_however_they_are_dressed(written: str, inputs: list[str]) -> None:
+    assert asking._inputs(written) == inputs
 
 
 def prepared(project: Project, url: str, **blocks: Any) -> Project:
@@ -105,6 +124,28 @@ def test_what_will_be_asked_is_counted_for_all_four(project: Project, server: Se
     assert told["cost_usd"] > 0
     left = cost.preview(load("news"))
     assert sum(one["cost_usd"] for one in left["unasked"]) < 0.5 * told["cost_usd"], "paid once"
+
+
+def test_the_budget_holds_refusals_are_counted_and_a_rerun_goes_on(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = {"inputs": 24, "tried": 2, "ways": {"plainly": WAYS["plainly"]}}
+    with loopback.serve(Plan(refusals=0.2)) as server:
+        prepared(project, server.url, spend={"budget_usd": 0.012, "concurrency": 1}, explanations=few)
+        assert main(["collect", "--study", "news"]) == 16
+        assert "budget" in capsys.readouterr().err
+        assert not paths.output("news", "collect").exists()
+        n = server.stats()["answered"]
+        assert n > 0
+        prepared(project, server.url, explanations=few)
+        assert main(["collect", "--study", "news"]) == 0
+        counted = server.stats()
+        assert counted["answered"] > n and counted["repeated"] == 0, (
+            "what was paid or refused is not asked again"
+        )
+    read = json.loads((paths.output("news", "collect") / "manifest.json").read_text())["read"]
+    assert 0 < read["in_vain"]["answers"] < 24 + 24
+    assert any("answers of models" in one for one in read["warnings"])
 
 
 def test_faults_on_the_way_change_nothing(project: Project, server: Server, tmp_path: Path) -> None:

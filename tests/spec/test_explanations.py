@@ -1,6 +1,7 @@
 """Kind explanations: faithful words foretell the model, others do not, and what a user gets wrong is one
 line."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import polars as pl
 import pytest
 
 from tasks.__main__ import main
-from tasks.kinds.explanations import anchors, strata, tables
+from tasks.engines.embedded.tokens import joined_all
+from tasks.kinds.explanations import anchors, guessing, strata, tables
 from tasks.kinds.explanations.trials import Index, matched
-from tests.conftest import Project
-from tests.explained import FAITHFUL, OTHER, drawn_rows, tried_rows
+from tasks.study import dialect
+from tests.conftest import REPO, Project
+from tests.explained import FAITHFUL, OTHER, drawn_rows, inputs, tried_rows
 
 N = 240
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score")
@@ -31,7 +34,15 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Project:
         patch.chdir(folder)
         project = Project(folder)
         project.table("rows.parquet", drawn_rows(N))
-        project.params(news=entry(explanations={"explainer": "who"}))
+        project.params(
+            news=entry(explanations={"explainer": "who"}),
+            misleading={
+                "goal": "how explanations that mislead differ",
+                "data": "data/news/6_scores/foreseen.parquet",
+                # Precise ones are four words here, too few texts for a group.
+                "collect": {"document": "document", "where": "foreseen = 'misleading'", "group": "random"},
+            },
+        )
         project.run("news")
     return project
 
@@ -84,6 +95,23 @@ def test_explainers_stand_beside_anchors(done: Project) -> None:
     assert rows[tables.FAITHFUL]["validity"] > 0.3
 
 
+def test_misleading_explanations_are_texts_of_a_study_with_both_halves(
+    done: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(done.folder)
+    assert main(["collect", "--study", "misleading"]) == 0
+    texts = pl.read_parquet(done.folder / "data/misleading/1_texts/texts.parquet")
+    assert set(texts["half"]) == {"explore", "confirm"}
+
+
+def test_explanations_as_texts_are_precise_where_most_guesses_come_true(done: Project) -> None:
+    rows = pl.read_parquet(done.folder / "data/news/6_scores/foreseen.parquet")
+    assert set(rows.filter(explainer=FAITHFUL)["foreseen"]) == {"precise"}
+    other = rows.filter(explainer=OTHER)
+    assert set(other.filter(pl.col("precision") < 0.5)["foreseen"]) == {"misleading"}
+    assert other.filter(pl.col("precision") == 0.5)["foreseen"].null_count() > 0
+
+
 def test_trials_stay_in_the_half_of_the_input_that_is_explained(done: Project) -> None:
     folder = done.folder / "data/news"
     texts = pl.read_parquet(folder / "1_texts/texts.parquet")
@@ -102,6 +130,8 @@ def test_the_page_shows_explainers_and_what_they_were_tried_on(done: Project) ->
 
 def test_guesses_come_true_as_often_as_outcomes_follow_the_rule(tried: dict[str, dict[str, Any]]) -> None:
     assert tried["all"]["precision"] == 1
+    assert tried["all"]["n_pairs"] > tried["all"]["n_unmatched"], "apart allows most a match"
+    assert tried["all"]["lo"] > 0.3
     assert tried["exceptions"]["precision"] == pytest.approx(0.7, abs=0.05)
 
 
@@ -139,7 +169,7 @@ def test_a_match_lies_as_near_and_is_taken_once() -> None:
 
 
 def test_words_are_found_whole() -> None:
-    index = Index(["The cat sat", "a catalogue", "Cat and dog", "", "the dog house"])
+    index = Index(joined_all(["The cat sat", "a catalogue", "Cat and dog", "", "the dog house"]))
     assert index.holding(["cat"]).tolist() == [True, False, True, False, False]
     assert index.holding(["dog house", "sat"]).tolist() == [True, False, False, False, True]
     assert not index.holding(["", "!!"]).any()
@@ -158,7 +188,7 @@ def test_what_is_meant_can_be_said_and_found_again(of: str) -> None:
     }
     definition = {"kind": "foresight", "explainer": "a", "of": of, **more.get(of, {})}
     wanted = {"all": [True, True, False], "short": [False, True, False]}.get(of, [True, False, False])
-    assert strata.holds(definition, items).tolist() == wanted
+    assert strata.holds(definition, strata.Items(items)).tolist() == wanted
     assert strata.phrase(definition).startswith("a")
 
 
@@ -179,6 +209,31 @@ BAD: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str]] = {
         rewritten(tried_rows(40), guess="cannot tell"),
         {"counterfactual": "counterfactual"},
         "no input is covered",
+    ),
+    "lists that cover nothing": (
+        rewritten(drawn_rows(40), explanation="zebra, quagga"),
+        {"explainer": "who"},
+        "no input is covered, got zebra, quagga",
+    ),
+    "two outcomes": (
+        rewritten(tried_rows(40), counterfactual="a shop by the sea"),
+        {"counterfactual": "counterfactual"},
+        "wanted one outcome for each counterfactual",
+    ),
+    "the input as its own counterfactual": (
+        [{**row, "counterfactual": row["text"].upper()} for row in tried_rows(40)],
+        {"counterfactual": "counterfactual"},
+        "no counterfactual other than the input",
+    ),
+    "guesses of other words": (
+        rewritten(tried_rows(40), guess="somewhere warm"),
+        {"counterfactual": "counterfactual"},
+        "got 'somewhere warm'",
+    ),
+    "one input": (
+        tried_rows(1),
+        {"counterfactual": "counterfactual"},
+        "wanted at least 5 explained inputs in each half",
     ),
     "no number": (
         rewritten(drawn_rows(40), rated="much"),
@@ -201,6 +256,48 @@ def test_what_a_user_gets_wrong_is_one_line(
     assert wanted in said and "Traceback" not in said
 
 
+def test_some_guesses_that_are_no_answer_are_told(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tried_rows(40)
+    rows[0]["guess"] = "somewhere warm"
+    project.table("rows.parquet", rows)
+    project.params(news=entry(explanations={"counterfactual": "counterfactual"}))
+    assert main(["check", "--study", "news"]) == 0
+    assert "guesses: 1 are no answer of the model, such as 'somewhere warm'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "collect", "block"),
+    [
+        ({}, {}, {"counterfactual": "counterfactual", "guess": "guess", "outcome": "outcome"}),
+        (
+            {"text": "input", "answer": "prediction", "explanation": "Rationale", "counterfactual": "other"},
+            {"text": "input"},
+            {"answer": "prediction", "explanation": "Rationale", "counterfactual": "other"},
+        ),
+    ],
+)
+def test_a_new_study_finds_its_columns(
+    project: Project, names: dict[str, str], collect: dict[str, str], block: dict[str, str]
+) -> None:
+    shutil.copy(REPO / "params.yaml", project.folder)
+    pl.DataFrame(tried_rows(40)).rename(names).write_csv(project.folder / "triage.csv")
+    assert main(["new", "triage.csv", "--yes"]) == 0
+    made = dialect.read((project.folder / "params.yaml").read_text())["studies"]["triage"]
+    assert made["kind"] == "explanations" and (made["collect"] or {}) == collect
+    assert block.items() <= made["explanations"].items()
+    assert main(["check", "--study", "triage"]) == 0
+
+
+def test_sentences_without_anything_tried_are_no_table_of_explanations() -> None:
+    rows = pl.DataFrame(drawn_rows(20))
+    assert guessing.block(rows) == {"explanation": "explanation", "answer": "answer", "explainer": "who"}
+    prose = rows.with_columns(explanation=pl.lit("because the message says that it came too late"))
+    assert guessing.block(prose) is None
+    assert guessing.block(rows.drop("answer")) is None
+
+
 @pytest.mark.parametrize(
     ("blocks", "wanted"),
     [
@@ -209,6 +306,7 @@ def test_what_a_user_gets_wrong_is_one_line(
         ({"embed": {"encoder": "none"}}, "embed.encoder"),
         ({"explanations": {"python": "a:b", "counterfactual": "c"}}, "not both"),
         ({"explanations": {"python": "os.system('x')"}}, "python"),
+        ({"explanations": {"edited": 4}}, "explanations.python"),
         ({"verify": {"plan": "sequential"}}, "plan: fixed"),
     ],
 )
@@ -258,6 +356,40 @@ def test_a_function_that_fails_is_one_line(
     project.params(news=entry(explanations={"python": f"own_model_of_a_test:{name}"}))
     assert main(["check", "--study", "news"]) != 0
     assert wanted in capsys.readouterr().err
+
+
+RULE = """
+RULES = {"kettle": "kitchen", "anchor": "harbour", "saddle": "stable", "violin": "stage"}
+
+def by_rule(texts):
+    found = []
+    for text in texts:
+        words = [word for word in text.split() if word in RULES]
+        answer = RULES[words[-1]] if words else "nowhere"
+        found.append({"answer": answer, "explanations": {"all": ", ".join(words), "first": text.split()[0]}})
+    return found
+"""
+
+
+def test_edits_keep_the_answer_where_they_keep_the_words_that_decide(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(project.folder)
+    (project.folder / "rule_of_a_test.py").write_text(RULE)
+    project.table("rows.parquet", [{"text": text} for text, _ in inputs(60)])
+    project.params(news=entry(explanations={"python": "rule_of_a_test:by_rule", "edited": 6}))
+    project.run("news", "collect")
+    rows = pl.read_parquet("data/news/1_texts/counterfactuals.parquet")
+    said = pl.read_parquet("data/news/1_texts/explanations.parquet")
+    rows = rows.join(said.select("text_hash", "explainer", "answer"), on=["text_hash", "explainer"])
+    kept = rows.group_by("explainer", covered=pl.col("guess").is_not_null()).agg(
+        n=pl.len(), same=(pl.col("outcome") == pl.col("answer")).mean()
+    )
+    share = {(row["explainer"], row["covered"]): row["same"] for row in kept.iter_rows(named=True)}
+    assert kept["n"].min() > 150
+    # A word of the rule may come in with another input's words.
+    assert share["all", True] > 0.9 and share["all", False] < 0.1
+    assert abs(share["first", True] - share["first", False]) < 0.15
 
 
 def test_a_function_answers_and_explains(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

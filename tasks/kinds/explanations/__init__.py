@@ -7,7 +7,8 @@ control). A sentence names an explainer and which of its explanations: it is pro
 one half, and tested on those of the other.
 
 params tables gathering   its keys, its tables, explained inputs and what is said of them
-calling asking   a model that is a Python function; models that are asked (prompts/)
+guessing   which columns hold them (`natstat new`)
+calling editing asking   a model that is a Python function, inputs edited for it; models asked (prompts/)
 trials     which inputs an explanation is tried on, and their matches
 strata     which explanations a sentence is about
 tests      V by explained items and by inputs
@@ -63,6 +64,7 @@ class ExplanationsKind(Kind):
         "counterfactuals": tables.COUNTERFACTUALS,
         "trials": tables.TRIALS,
         "explainers": tables.EXPLAINERS,
+        "foreseen": tables.FORESEEN,
     }
     words = Words(
         subject="the model is foreseen from …",
@@ -88,6 +90,8 @@ class ExplanationsKind(Kind):
             raise ValueError(f"wanted `plan: fixed`, `form: one_text` and no `gold` with `kind: {self.name}`")
         if own(study).python and own(study).counterfactual:
             raise ValueError("wanted explanations.python or explanations.counterfactual, not both")
+        if own(study).edited and not own(study).python:
+            raise ValueError("wanted explanations.edited with explanations.python, which answers edits")
         self._check_task(study)
         if study.embed.encoder == "none":
             raise ValueError(f"wanted embed.encoder with `kind: {self.name}`: by it inputs are matched")
@@ -124,6 +128,12 @@ class ExplanationsKind(Kind):
             if study.spend.budget_usd is not None and endpoint.model not in study.spend.prices:
                 raise ValueError(f"wanted spend.prices for `{endpoint.model}` to keep a budget")
 
+    def guessed(self, rows: pl.DataFrame) -> dict[str, Any] | None:
+        """Where answers, explanations and what they were tried on seem to be."""
+        from tasks.kinds.explanations import guessing
+
+        return guessing.block(rows)
+
     def fetch(self, study: Study) -> None:
         """Has models answer, explain, write counterfactuals and guess, where the study asks for it."""
         if own(study).task:
@@ -157,7 +167,8 @@ class ExplanationsKind(Kind):
         """Explainers, and those of their explanations that foretell most, or mislead."""
         from tasks.kinds.explanations import strata, trials
 
-        tried = trials.of(seen.study, seen.texts, seen.vectors["embeddings"])
+        inputs = trials.Inputs.of(seen.study, seen.texts, seen.vectors["embeddings"])
+        tried = trials.of(seen.study, seen.texts, inputs)
         return Proposed(strata.proposals(seen.study, seen.texts, tried), {}, ())
 
     def units(self, study: Study, texts: pl.DataFrame) -> pl.DataFrame:
@@ -178,7 +189,8 @@ class ExplanationsKind(Kind):
         from tasks.kinds.explanations import strata, trials
 
         confirm = texts.filter(half="confirm").sort("text_id")
-        tried = trials.of(study, confirm, trials.vectors(study, texts, confirm))
+        inputs = trials.Inputs.of(study, confirm, trials.vectors(study, texts, confirm))
+        tried = trials.of(study, confirm, inputs)
         rows = strata.rows(study, texts, tried, predicates)
         if rows.is_empty():
             raise CorpusError(

@@ -5,6 +5,7 @@ prompts of the generator write other inputs: such as the explanation covers, and
 nothing of. A reader of the explanation guesses, or cannot tell; the subject answers about them, too.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -247,6 +248,19 @@ _FIELDS = {
 
 
 def _inputs(written: str) -> list[str]:
-    """One input a line, without the number or dash before it."""
+    """One input a line, without the number or dash before it; of a line of JSON its `input`."""
     bare = (line.strip().lstrip("-*•0123456789.) ").strip() for line in written.splitlines())
-    return [line.strip('"') for line in bare if line.strip('"')]
+    return [text for line in bare if (text := _text_of(line))]
+
+
+def _text_of(line: str) -> str:
+    """The input that a line holds; nothing where it is JSON that holds none, or the fence of a block."""
+    if line.startswith("```"):
+        return ""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        said = line.strip('"')
+    if isinstance(said, dict):
+        said = str(said.get("input", ""))
+    return " ".join(said.split()) if isinstance(said, str) else line

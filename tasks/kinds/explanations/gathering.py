@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from tasks.errors import CorpusError, SourceError
-from tasks.kinds.explanations import asking, calling, tables
+from tasks.kinds.explanations import asking, calling, checks, editing, tables
 from tasks.kinds.explanations.guesses import folded
 from tasks.kinds.explanations.inputs import opened
 from tasks.kinds.explanations.params import Explanations, own
@@ -18,8 +18,6 @@ from tasks.study import Study
 
 ONE = "the explanations"
 """What an explainer is called where no column names one."""
-LEAST_ANSWERS = 2
-"""Where a model gives one answer throughout there is nothing to foresee."""
 
 
 def gathered(study: Study) -> Gathered:
@@ -34,18 +32,19 @@ def gathered(study: Study) -> Gathered:
     reader, table = opened(study, _columns(asked))
     given, noted, calls = table.picked, dict[str, Any](), tuple[Call, ...]()
     if asked.python:
-        given, noted = _called(given, asked.python, where)
+        given, noted = _called(given, asked, study.seed, where)
     elif asked.task:
         said, calls, in_vain = asking.told(study)
         given, noted = given.join(said, on=TEXT, how="inner", maintain_order="left"), {"in_vain": in_vain}
-    rows = _with_hashes(given, study)
-    rows, left_out = _whole(rows, where, table.label)
+    rows, left_out = _whole(_with_hashes(given, study), where, table.label)
     explained = _explanations(rows, study, table.label)
-    tried = _counterfactuals(rows, asked)
-    _check_answers(study, explained, tried)
+    tried = _counterfactuals(rows, asked, where, table.label)
+    odd = checks.answers(study, explained, tried)
+    if not _is_tried(rows):
+        checks.covered(study, rows)
     read: dict[str, Any] = reader.manifest() | noted
     read |= {"explainers": explained["explainer"].unique().sort().to_list(), "left_out": left_out}
-    if warnings := [*read.get("warnings", []), *_of_left_out(left_out), *_of_vain(noted)]:
+    if warnings := [*read.get("warnings", []), *_of_left_out(left_out), *_of_vain(noted), *odd]:
         read["warnings"] = warnings
     items = rows.select(TEXT, DOCUMENT).unique(maintain_order=True).with_columns(group=pl.lit("A"))
     return Gathered(
@@ -57,10 +56,19 @@ def gathered(study: Study) -> Gathered:
     )
 
 
-def _called(rows: pl.DataFrame, named: str, where: str) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The rows with what the function says of each distinct text."""
+def _called(
+    rows: pl.DataFrame, asked: Explanations, seed: int, where: str
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The rows with what the function says of each distinct text, and of edits of it."""
+    named = str(asked.python)
     texts = rows[TEXT].drop_nulls().unique(maintain_order=True).to_list()
     said, digest = calling.told(named, texts, ONE, where)
+    if asked.edited:
+        said = editing.edited(said, asked.edited, seed)
+        others = said["counterfactual"].unique().sort().to_list()
+        answers, _ = calling.told(named, others, ONE, where)
+        outcome = answers.unique("text").select(counterfactual="text", outcome="answer")
+        said = said.join(outcome, on="counterfactual", how="left", maintain_order="left")
     told = rows.join(said, on=TEXT, how="inner", maintain_order="left")
     return told, {"function": {"name": named, "digest": digest}}
 
@@ -82,13 +90,22 @@ def _with_hashes(rows: pl.DataFrame, study: Study) -> pl.DataFrame:
     given = [name for name in ("answer", "guess", "outcome", "explanation") if name in rows.columns]
     tidy = [_tidy(name) for name in given]
     explainer = _tidy("explainer").fill_null(ONE) if "explainer" in rows.columns else pl.lit(ONE)
-    return rows.with_columns(told.alias("text_hash"), *tidy, explainer.alias("explainer"))
+    made = rows.with_columns(told.alias("text_hash"), *tidy, explainer.alias("explainer"))
+    if not _is_tried(rows):
+        return made
+    other = canonical.with_changes(rows["counterfactual"])[0]
+    is_other = _line(pl.lit(other)).str.to_lowercase() != _line(pl.col(TEXT)).str.to_lowercase()
+    return made.with_columns(counterfactual=pl.when(is_other).then(other))
 
 
 def _tidy(name: str) -> pl.Expr:
     """As one line; null where nothing is written."""
-    said = pl.col(name).cast(pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
+    said = _line(pl.col(name).cast(pl.String))
     return pl.when(said != "").then(said).alias(name)
+
+
+def _line(said: pl.Expr) -> pl.Expr:
+    return said.str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def _whole(rows: pl.DataFrame, where: str, label: str) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -110,7 +127,7 @@ def _whole(rows: pl.DataFrame, where: str, label: str) -> tuple[pl.DataFrame, di
         lacking = max(left_out, key=left_out.__getitem__)
         raise CorpusError(
             f"{where}: wanted rows with {', '.join(needed)}, none of the {rows.height:,} rows of {label} has "
-            f"all of them, and {left_out[lacking]:,} have no {lacking}."
+            f"all of them, and {left_out[lacking]:,} have no {_LACKED.get(lacking, lacking)}."
         )
     return kept, left_out
 
@@ -124,15 +141,7 @@ def _explanations(rows: pl.DataFrame, study: Study, label: str) -> pl.DataFrame:
     """
     where = f"studies.{study.name}.explanations"
     told = rows.with_columns(_number(rows, where, label))
-    for column, keys in (("answer", ["text_hash"]), ("explanation", ["text_hash", "explainer"])):
-        twice = told.select(*keys, column).unique().filter(pl.len().over(keys) > 1)
-        if twice.height:
-            text = told.filter(pl.col("text_hash") == twice["text_hash"].min())["text"][0]
-            raise SourceError(
-                f"{where}.{column}: wanted one {column} for each input"
-                f"{' and explainer' if len(keys) > 1 else ''}, {label} has several for {text[:80]!r}. Name "
-                f"{'what tells explanations apart as explainer' if len(keys) > 1 else 'another column'}."
-            )
+    checks.said_once(told, ("answer", "explanation"), where, label)
     each = told.group_by("text_hash", "explainer").agg(
         pl.col("explanation", "answer").first(), pl.col("plausibility").mean()
     )
@@ -155,31 +164,19 @@ def _number(rows: pl.DataFrame, where: str, label: str) -> pl.Series:
     return number.alias("plausibility")
 
 
-def _counterfactuals(rows: pl.DataFrame, asked: Explanations) -> pl.DataFrame:
-    """Distinct inputs that explanations were tried on; a guess that is none is null."""
+def _counterfactuals(rows: pl.DataFrame, asked: Explanations, where: str, label: str) -> pl.DataFrame:
+    """Distinct inputs that explanations were tried on; a guess that is none is null.
+
+    Raises:
+        SourceError: a counterfactual has two outcomes, or two guesses from one explanation.
+    """
     if not _is_tried(rows):
         return pl.DataFrame(schema=tables.COUNTERFACTUALS)
     none = [folded(one) for one in asked.cannot_tell]
     guess = pl.when(~pl.col("guess").str.to_lowercase().is_in(none)).then("guess")
-    tried = rows.with_columns(
-        guess.alias("guess"), counterfactual=canonical.with_changes(rows["counterfactual"])[0]
-    )
+    tried = rows.with_columns(guess.alias("guess"))
+    checks.said_once(tried, ("outcome", "guess"), where, label)
     return tried.select(tables.COUNTERFACTUALS.names()).unique().sort(tables.COUNTERFACTUALS.names())
-
-
-def _check_answers(study: Study, said: pl.DataFrame, tried: pl.DataFrame) -> None:
-    where = f"studies.{study.name}.explanations"
-    answers = pl.concat([said["answer"], tried["outcome"]]).str.to_lowercase().unique()
-    if len(answers) < LEAST_ANSWERS:
-        raise CorpusError(
-            f"{where}.answer: wanted a model that gives more than one answer, it gives {answers[0]!r} "
-            "throughout: any reader foresees that."
-        )
-    if tried.height and not tried["guess"].count():
-        raise CorpusError(
-            f"{where}.guess: wanted guesses from explanations, none of the {tried.height:,} inputs has one "
-            "that says anything: no input is covered."
-        )
 
 
 def _of_vain(noted: dict[str, Any]) -> list[str]:
@@ -188,7 +185,12 @@ def _of_vain(noted: dict[str, Any]) -> list[str]:
 
 
 def _of_left_out(left_out: dict[str, int]) -> list[str]:
+    lacked = [(n, _LACKED.get(name, name)) for name, n in left_out.items()]
     return [
         f"left out: {n:,} row{'s' * (n != 1)} without {'an' if name[0] in 'aeo' else 'a'} {name}"
-        for name, n in left_out.items()
+        for n, name in lacked
     ]
+
+
+_LACKED = {"counterfactual": "counterfactual other than the input"}
+"""What a row lacks where a column has nothing of use."""

@@ -14,7 +14,10 @@ def folded(value: Any) -> str:
 
 def comes_true(rows: pl.DataFrame) -> Bool[np.ndarray, " row"]:
     """Whether each guess is the outcome."""
-    return np.array(
-        [folded(guess) == folded(outcome) for guess, outcome in rows.select("guess", "outcome").iter_rows()],
-        dtype=bool,
+    each = pl.concat([rows["guess"], rows["outcome"]]).unique()
+    as_compared = pl.DataFrame({"said": each, "folded": [folded(one) for one in each]})
+    guess, outcome = (
+        rows.select(said=column).join(as_compared, on="said", how="left", maintain_order="left")["folded"]
+        for column in ("guess", "outcome")
     )
+    return (guess == outcome).to_numpy()

@@ -36,6 +36,7 @@ def section(outputs: Outputs) -> Section:
         "page.html",
         {
             "explainers": [*own, *anchored],
+            "few": [one for one in own if one["n_pairs"] < one["n_unmatched"]],
             "has_anchors": bool(anchored),
             "is_rated": any(one["plausibility"] is not None for one in told),
             "cards": [_card(row, rows, known) for row in outputs.found],

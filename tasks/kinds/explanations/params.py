@@ -21,6 +21,10 @@ class Explanations(Block):
     """The model itself in place of columns, as `module:function`: called once with a list of texts, it gives
     a mapping for each, with `answer` and `explanation`, or `explanations` by explainer. It runs as any code
     of yours would, so name none that you have not read."""
+    edited: int = Field(default=0, ge=0, le=50)
+    """With `python`: inputs that are made of each explained one by putting words of other inputs in place of
+    some of its own, half of them without those that an explanation lists; the function is asked about these,
+    too. 0: inputs of the study are drawn."""
     task: str | None = Field(default=None, max_length=4000)
     """With `engine: llm`: what the model under test (llm.subject) is asked of each input, such as "What is
     the tone of the text?". Models then answer, explain, write counterfactuals and guess; no column is
@@ -54,7 +58,7 @@ class Explanations(Block):
     """Column with how plausible people find the explanation, a number."""
     drawn: int = Field(default=10, ge=1, le=100)
     """Covered inputs that are drawn for an explanation, at most."""
-    apart: float = Field(default=0.05, gt=0, le=2)
+    apart: float = Field(default=0.1, gt=0, le=2)
     """How far a covered input and its match may differ in how near they lie to the explained input, by
     meaning and by words (two cosines, Euclid)."""
 

@@ -1,8 +1,7 @@
 """Explainers side by side on confirmation items, with anchors; and readers without an explanation."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -10,7 +9,7 @@ from jaxtyping import Bool, Float
 from scipy import stats
 
 from tasks.engines import roles
-from tasks.engines.embedded.tokens import joined_all
+from tasks.engines.embedded.tokens import joined
 from tasks.engines.encoders import encoder
 from tasks.engines.encoders.cached import encoded
 from tasks.kinds.explanations import anchors, tables, tests, trials
@@ -19,6 +18,7 @@ from tasks.kinds.explanations.trials import Tried
 from tasks.records import Predicate
 from tasks.stats.accuracy import share_ci_wilson_clustered
 from tasks.store import frames
+from tasks.store.frames import hashed
 from tasks.study import Study
 from tasks.verdicts.judged import Judged
 
@@ -26,29 +26,61 @@ N_RANDOM = 2000
 """Pairs of random inputs that generality is held against."""
 
 
-@dataclass(frozen=True)
 class _Half:
     """The confirmation items, with what they need to be tried anew."""
 
-    study: Study
-    texts: pl.DataFrame
-    vectors: Float[np.ndarray, "text dim"]
+    def __init__(self, study: Study, texts: pl.DataFrame) -> None:
+        self.study, self.texts = study, texts.filter(half="confirm").sort("text_id")
+        self.vectors = trials.vectors(study, texts, self.texts)
+        self._inputs = trials.Inputs.of(study, self.texts, self.vectors)
+        self._vector = dict(zip(self.texts["text"], self.vectors, strict=True))
+        self._words: dict[str, set[str]] = {}
+
+    def tried(self, explanations: pl.DataFrame | None = None) -> Tried:
+        """What the study's explanations come to, or these."""
+        return trials.of(self.study, self.texts, self._inputs, explanations)
+
+    def vectors_of(self, texts: list[str]) -> Float[np.ndarray, "text dim"]:
+        """Of inputs that were tried: explained ones have theirs, others are encoded."""
+        others = [text for text in texts if text not in self._vector]
+        if others:
+            made = encoded(encoder.open_named(self.study.embed.encoder, self.study), others)
+            self._vector |= zip(others, made, strict=True)
+        return np.array([self._vector[text] for text in texts])
+
+    def words(self, text: str) -> set[str]:
+        """Those of an input that was tried."""
+        if text not in self._words:
+            self._words[text] = set(joined(text).split())
+        return self._words[text]
 
 
 def beside(judged: Judged, texts: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The tables `explainers` and `baselines`."""
+    """The tables `explainers`, `foreseen` and `baselines`."""
     study = judged.study
-    confirm = texts.filter(half="confirm").sort("text_id")
-    half = _Half(study, confirm, trials.vectors(study, texts, confirm))
+    half = _Half(study, texts)
     majority, first = _majority(study, texts), judged.predicates[0]
-    tried = trials.of(study, confirm, half.vectors)
+    tried = half.tried()
     rows = [_told(half, first, name, tried, majority) for name in tried.items["explainer"].unique().sort()]
     rows += [
-        _told(half, first, name, trials.of(study, confirm, half.vectors, anchor), majority)
+        _told(half, first, name, half.tried(anchor), majority)
         for name, anchor in anchors.of(study, texts).items()
     ]
     told = pl.DataFrame(rows, schema=tables.EXPLAINERS).fill_nan(None)
-    return {"explainers": told, "baselines": _baselines(judged, majority)}
+    return {"explainers": told, "foreseen": _foreseen(tried), "baselines": _baselines(judged, majority)}
+
+
+def _foreseen(tried: Tried) -> pl.DataFrame:
+    """Rows of tables.FORESEEN."""
+    guessed = tried.items.filter(pl.col("n_guessed") > 0).with_columns(
+        text="explanation", precision=pl.col("n_true") / pl.col("n_guessed")
+    )
+    document = [hashed("foreseen", one) for one in guessed["document_id"]]
+    said = pl.when(pl.col("precision") > 0.5).then(pl.lit("precise"))
+    said = said.when(pl.col("precision") < 0.5).then(pl.lit("misleading"))
+    return guessed.with_columns(pl.Series("document", document, pl.String), foreseen=said).select(
+        tables.FORESEEN.names()
+    )
 
 
 def _majority(study: Study, texts: pl.DataFrame) -> str:
@@ -67,7 +99,7 @@ def _told(half: _Half, first: Predicate, name: str, tried: Tried, majority: str)
     true, in_a = comes_true(rows), (rows["group"] == "A").to_numpy()
     found = _tested(half.study, first, rows, true).row(0, named=True)
     covered = rows.filter(pl.Series(in_a))
-    spread = _generality(half.study, covered)
+    spread = _generality(half, covered)
     lo, hi = _mean_interval(spread, level)
     cover_lo, cover_hi = _coverage_interval(items, level)
     precise = (pl.col("n_true") / pl.col("n_guessed")).alias("precision")
@@ -91,12 +123,14 @@ def _told(half: _Half, first: Predicate, name: str, tried: Tried, majority: str)
         "generality_lo": lo,
         "generality_hi": hi,
         "generality_random": _random_generality(half),
-        "generality_words": _unlike_words(covered),
+        "generality_words": _unlike_words(half, covered),
         "plausibility": _mean(rated["plausibility"]),
         "plausibility_r": _spearman(rated),
         "similarity": _mean(covered["similarity"]),
         "similarity_matched": _mean(rows.filter(pl.Series(~in_a))["similarity"]),
+        "n_pairs": covered.height,
         "n_unmatched": int(items["n_unmatched"].sum()),
+        "n_inputs": covered["input"].n_unique(),
     }
 
 
@@ -129,19 +163,23 @@ def _mean_interval(values: Float[np.ndarray, " item"], level: float) -> tuple[fl
     return float(values.mean()) - reach, float(values.mean()) + reach
 
 
-def _generality(study: Study, covered: pl.DataFrame) -> Float[np.ndarray, " item"]:
+def _generality(half: _Half, covered: pl.DataFrame) -> Float[np.ndarray, " item"]:
     """Of each explanation that covers two inputs or more: 1 less their mean pairwise cosine."""
-    if covered.is_empty():
-        return np.empty(0)
-    each = covered["text"].unique().sort()
-    vectors = encoded(encoder.open_named(study.embed.encoder, study), each.to_list())
+    each = covered["text"].unique().sort().to_list()
     place = dict(zip(each, range(len(each)), strict=True))
+    vectors = half.vectors_of(each).astype(np.float64)
     found = []
-    for _, rows in covered.group_by("item", "explainer", maintain_order=True):
-        own_rows = vectors[[place[text] for text in rows["text"]]].astype(np.float64)
-        if (n := len(own_rows)) > 1:
-            found.append(1 - (float((own_rows.sum(axis=0) ** 2).sum()) - n) / (n * (n - 1)))
+    for texts in _by_explanation(covered):
+        if (n := len(texts)) > 1:
+            total = vectors[[place[text] for text in texts]].sum(axis=0)
+            found.append(1 - (float((total**2).sum()) - n) / (n * (n - 1)))
     return np.array(found)
+
+
+def _by_explanation(covered: pl.DataFrame) -> Iterator[list[str]]:
+    """The inputs that each covers."""
+    named = covered.group_by("item", "explainer", maintain_order=True).agg("text")
+    yield from named["text"].to_list()
 
 
 def _random_generality(half: _Half) -> float:
@@ -154,13 +192,15 @@ def _random_generality(half: _Half) -> float:
     return 1 - float(np.einsum("ij,ij->i", half.vectors[one], half.vectors[other], dtype=np.float64).mean())
 
 
-def _unlike_words(covered: pl.DataFrame) -> float:
-    """1 less the mean share of words in common of neighbouring inputs that one explanation covers."""
+def _unlike_words(half: _Half, covered: pl.DataFrame) -> float:
+    """1 less the mean share of words in common of two inputs that one explanation covers."""
     found = []
-    for _, rows in covered.group_by("item", "explainer", maintain_order=True):
-        words = [set(said.split()) for said in joined_all(rows["text"].to_list())]
+    for texts in _by_explanation(covered):
+        words = [half.words(text) for text in texts]
         for i, one in enumerate(words):
-            found += [1 - len(one & other) / max(len(one | other), 1) for other in words[i + 1 :]]
+            for other in words[i + 1 :]:
+                common = len(one & other)
+                found.append(1 - common / max(len(one) + len(other) - common, 1))
     return float(np.mean(found)) if found else float("nan")
 
 

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from tasks.engines.embedded.tokens import joined_all
 from tasks.kinds.explanations import tables
@@ -26,6 +27,23 @@ MOST_WORDS = 200
 """Words of explanations that are tried, the commonest first."""
 SAME = 0.7
 """Two parts of one explainer whose items correlate more than this are one."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """Rows of trials.SUMMARY, with the words of their explanations."""
+
+    rows: pl.DataFrame
+
+    @cached_property
+    def said(self) -> list[str]:
+        """Words of each, joined."""
+        return joined_all(self.rows["explanation"].to_list())
+
+    @cached_property
+    def n_words(self) -> Int[np.ndarray, " item"]:
+        """How many of them spaces tell apart."""
+        return self.rows["explanation"].str.split(" ").list.len().to_numpy()
 
 
 @dataclass(frozen=True)
@@ -52,42 +70,37 @@ def phrase(definition: Mapping[str, Any]) -> str:
             return str(whose)
 
 
-def holds(definition: Mapping[str, Any], items: pl.DataFrame) -> Bool[np.ndarray, " item"]:
-    """Which rows of trials.SUMMARY are meant."""
-    own = (items["explainer"] == definition["explainer"]).to_numpy()
+def holds(definition: Mapping[str, Any], items: Items) -> Bool[np.ndarray, " item"]:
+    """Which of them are meant."""
+    own = (items.rows["explainer"] == definition["explainer"]).to_numpy()
     match definition["of"]:
         case "answer":
             of = np.array(
-                [folded(one) == folded(definition["answer"]) for one in items["answer"]], dtype=bool
+                [folded(one) == folded(definition["answer"]) for one in items.rows["answer"]], dtype=bool
             )
         case "word":
-            said = joined_all(items["explanation"].to_list())
-            of = np.array([f" {definition['word']} " in one for one in said], dtype=bool)
+            of = np.array([f" {definition['word']} " in one for one in items.said], dtype=bool)
         case "long":
-            of = _n_words(items) > definition["more_than"]
+            of = items.n_words > definition["more_than"]
         case "short":
-            of = _n_words(items) <= definition["at_most"]
+            of = items.n_words <= definition["at_most"]
         case _:
-            of = np.ones(items.height, dtype=bool)
+            of = np.ones(items.rows.height, dtype=bool)
     return np.asarray(own & of)
-
-
-def _n_words(items: pl.DataFrame) -> np.ndarray:
-    return items["explanation"].str.split(" ").list.len().to_numpy()
 
 
 def proposals(study: Study, texts: pl.DataFrame, tried: Tried) -> list[Proposal]:
     """Each explainer, then those parts of its explanations that stand out most."""
-    items = tried.items
+    items = Items(tried.items)
     gain, weight = _by_item(tried)
     found: list[tuple[float, Proposal]] = []
     chosen: list[tuple[str, Float[np.ndarray, " item"]]] = []
-    for explainer in items["explainer"].unique().sort():
+    for explainer in items.rows["explainer"].unique().sort():
         definition = {"kind": "foresight", "explainer": explainer, "of": "all"}
-        found.append((np.inf, _proposal(definition, holds(definition, items), gain, weight, items)))
+        found.append((np.inf, _proposal(definition, holds(definition, items), gain, weight, items.rows)))
     ranked = []
     for stratum in _strata(items):
-        apart = _stands_out(stratum, items, gain, weight)
+        apart = _stands_out(stratum, items.rows, gain, weight)
         ranked.append((-abs(apart), phrase(stratum.definition), apart, stratum))
     for _, _, apart, stratum in sorted(ranked, key=lambda one: one[:2]):
         if len(found) >= study.propose.max_predicates or not abs(apart) >= GATE:
@@ -96,7 +109,7 @@ def proposals(study: Study, texts: pl.DataFrame, tried: Tried) -> list[Proposal]
         if any(whose == other and abs(_phi(column, one)) > SAME for other, one in chosen):
             continue
         chosen.append((whose, column))
-        found.append((abs(apart), _proposal(stratum.definition, stratum.member, gain, weight, items)))
+        found.append((abs(apart), _proposal(stratum.definition, stratum.member, gain, weight, items.rows)))
     return [proposal for _, proposal in found[: study.propose.max_predicates]]
 
 
@@ -109,25 +122,25 @@ def _by_item(tried: Tried) -> tuple[Float[np.ndarray, " item"], Float[np.ndarray
     return every["gain"].fill_null(0.0).to_numpy(), every["pair"].fill_null(0).to_numpy().astype(np.float64)
 
 
-def _strata(items: pl.DataFrame) -> Iterator[Stratum]:
-    for explainer in items["explainer"].unique().sort():
-        own = items.filter(explainer=explainer)
+def _strata(items: Items) -> Iterator[Stratum]:
+    for explainer in items.rows["explainer"].unique().sort():
+        own = Items(items.rows.filter(explainer=explainer))
         definitions: list[dict[str, Any]] = [
-            {"of": "answer", "answer": answer} for answer in own["answer"].unique().sort()
+            {"of": "answer", "answer": answer} for answer in own.rows["answer"].unique().sort()
         ]
         counts: dict[str, int] = {}
-        for said in joined_all(own["explanation"].to_list()):
+        for said in own.said:
             for word in set(said.split()):
                 if word[0].isalnum():
                     counts[word] = counts.get(word, 0) + 1
         commonest = sorted(counts, key=lambda word: (-counts[word], word))[:MOST_WORDS]
         definitions += [{"of": "word", "word": word} for word in commonest]
-        middle = int(np.median(_n_words(own)))
+        middle = int(np.median(own.n_words))
         definitions += [{"of": "long", "more_than": middle}, {"of": "short", "at_most": middle}]
         for one in definitions:
             definition = {"kind": "foresight", "explainer": explainer, **one}
             member = holds(definition, items)
-            if LEAST_ITEMS <= member.sum() <= own.height - LEAST_ITEMS:
+            if LEAST_ITEMS <= member.sum() <= own.rows.height - LEAST_ITEMS:
                 yield Stratum(definition, member)
 
 
@@ -183,9 +196,9 @@ def _proposal(
 
 def rows(study: Study, texts: pl.DataFrame, tried: Tried, predicates: Sequence[Predicate]) -> pl.DataFrame:
     """Rows of tables.TRIALS: what each sentence is tested on."""
-    parts = [pl.DataFrame(schema=tables.TRIALS)]
+    parts, items = [pl.DataFrame(schema=tables.TRIALS)], Items(tried.items)
     for predicate in predicates:
-        member = holds(json.loads(predicate.definition), tried.items)
+        member = holds(json.loads(predicate.definition), items)
         meant = tried.items.filter(pl.Series(member)).select("item", "explainer")
         own = tried.rows.join(meant, on=["item", "explainer"], how="semi", maintain_order="left")
         ids = [

@@ -80,7 +80,9 @@ EXPLAINERS = pl.Schema(
         "plausibility_r": pl.Float64,
         "similarity": pl.Float64,
         "similarity_matched": pl.Float64,
+        "n_pairs": pl.Int64,
         "n_unmatched": pl.Int64,
+        "n_inputs": pl.Int64,
     }
 )
 """Each explainer, and two anchors (`6_scores/explainers.parquet`): on confirmation items. `coverage` is the
@@ -88,7 +90,23 @@ share of the inputs tried of which its readers made a guess; `precision` that of
 with and without a match (V is over pairs); `majority` the share of covered inputs that the commonest answer
 of the exploration half foresees; `generality` 1 less the mean cosine of two inputs that one explanation
 covers, `generality_random` the same of random inputs, `generality_words` 1 less the share of words in common;
-`plausibility_r` Spearman's correlation over items of plausibility and precision."""
+`plausibility_r` Spearman's correlation over items of plausibility and precision. V rests on `n_pairs` guesses
+with a match, on `n_inputs` distinct inputs; `n_unmatched` have none."""
+
+FORESEEN = pl.Schema(
+    {
+        "text": pl.String,
+        "document": pl.String,
+        "explainer": pl.String,
+        "answer": pl.String,
+        "n_guessed": pl.Int64,
+        "precision": pl.Float64,
+        "foreseen": pl.String,
+    }
+)
+"""Explanations as texts (`6_scores/foreseen.parquet`), of confirmation items: `foreseen` is `precise` where
+more guesses come true than fail, `misleading` where fewer do, else null. `document` tells explained inputs
+apart, by other names than here: by the same ones a study of this table would have one half only."""
 
 
 def collected(study: Study, name: str) -> pl.DataFrame:

@@ -8,6 +8,7 @@ and by words (the cosine of TF-IDF), since an input that shares a rare word shar
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,10 @@ SUMMARY = pl.Schema(
 were made there and came true, and for how many of these no match was found."""
 
 
+_AT_ONCE = 64
+"""Inputs whose cosines with all others are computed together."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """What the explanations of one half come to."""
@@ -66,43 +71,57 @@ class Tried:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Inputs of which the model's answer is known."""
+    """Inputs of one half of which the model's answer is known; what is costly of them is made once."""
 
+    place: Mapping[str, int]
+    """By text_hash the row."""
     text: Sequence[str]
     document: Sequence[str]
     outcome: Sequence[str]
     vectors: Float[np.ndarray, "input dim"]
 
+    @classmethod
+    def of(cls, study: Study, texts: pl.DataFrame, vectors: Float[np.ndarray, "text dim"]) -> "Inputs":
+        """The study's explained inputs among these rows of frames.TEXTS, with vectors of the rows."""
+        said = tables.collected(study, "explanations").unique("text_hash", keep="first")
+        known = texts.with_row_index("at").join(said, on="text_hash").sort("text_hash")
+        return cls(
+            dict(zip(known["text_hash"], range(known.height), strict=True)),
+            known["text"].to_list(),
+            known["document_id"].to_list(),
+            known["answer"].to_list(),
+            vectors[known["at"].to_numpy()],
+        )
 
-def of(
-    study: Study,
-    texts: pl.DataFrame,
-    vectors: Float[np.ndarray, "text dim"],
-    explanations: pl.DataFrame | None = None,
-) -> Tried:
+    @cached_property
+    def joined(self) -> list[str]:
+        """Words of each."""
+        return joined_all(self.text)
+
+    @cached_property
+    def index(self) -> "Index":
+        """Which hold a word."""
+        return Index(self.joined)
+
+    @cached_property
+    def weighed(self) -> "Weighed":
+        """How near they are by words."""
+        return Weighed(self.joined)
+
+
+def of(study: Study, texts: pl.DataFrame, inputs: Inputs, explanations: pl.DataFrame | None = None) -> Tried:
     """Every explanation of these explained inputs on the inputs that it covers, and on their matches.
 
     Args:
         study: whose they are.
         texts: rows of frames.TEXTS of one half.
-        vectors: of them.
+        inputs: of them.
         explanations: rows of tables.EXPLANATIONS; without it the study's.
     """
     said = tables.collected(study, "explanations") if explanations is None else explanations
-    known = texts.with_row_index("at").join(said, on="text_hash", how="inner").sort("text_hash", "explainer")
-    first = known.unique("text_hash", keep="first", maintain_order=True)
-    inputs = Inputs(
-        first["text"].to_list(),
-        first["document_id"].to_list(),
-        first["answer"].to_list(),
-        vectors[first["at"].to_numpy()],
-    )
-    place = dict(zip(first["text_hash"], range(first.height), strict=True))
+    known = texts.join(said, on="text_hash", how="inner").sort("text_hash", "explainer")
     recorded = tables.collected(study, "counterfactuals")
-    if recorded.height:
-        found = _recorded(study, known, recorded, inputs, place)
-    else:
-        found = _drawn(study, known, inputs, place)
+    found = _recorded(study, known, recorded, inputs) if recorded.height else _drawn(study, known, inputs)
     rows, items = zip(*found, strict=True) if known.height else ((), ())
     return Tried(
         pl.DataFrame([row for part in rows for row in part], schema=ROWS, orient="row"),
@@ -124,16 +143,15 @@ def vectors(study: Study, texts: pl.DataFrame, some: pl.DataFrame) -> Float[np.n
 _Found = tuple[list[tuple[Any, ...]], tuple[Any, ...]]
 
 
-def _drawn(study: Study, known: pl.DataFrame, inputs: Inputs, place: Mapping[str, int]) -> Iterator[_Found]:
+def _drawn(study: Study, known: pl.DataFrame, inputs: Inputs) -> Iterator[_Found]:
     """Explanations that list words, on inputs of the study that have one of them."""
-    words, weighed = Index(inputs.text), Weighed(inputs.text)
     document = np.array(inputs.document)
     for row in known.iter_rows(named=True):
-        at = place[row["text_hash"]]
+        at = inputs.place[row["text_hash"]]
         is_other = document != row["document_id"]
-        covers = words.holding(listed(row["explanation"])) & is_other
+        covers = inputs.index.holding(listed(row["explanation"])) & is_other
         drawn = _sample(np.flatnonzero(covers), own(study), study.seed, row)
-        near = np.column_stack([inputs.vectors @ inputs.vectors[at], weighed.near(at)])
+        near = np.column_stack([inputs.vectors @ inputs.vectors[at], inputs.weighed.near(at)])
         matches = matched(near[drawn], near, is_other & ~covers, own(study).apart)
         rows = []
         for i, j in zip(drawn, matches, strict=True):
@@ -157,9 +175,7 @@ def _sample(
     return [int(i) for i in held[order[: asked.drawn]]]
 
 
-def _recorded(
-    study: Study, known: pl.DataFrame, recorded: pl.DataFrame, inputs: Inputs, place: Mapping[str, int]
-) -> Iterator[_Found]:
+def _recorded(study: Study, known: pl.DataFrame, recorded: pl.DataFrame, inputs: Inputs) -> Iterator[_Found]:
     """Explanations with the inputs that readers were asked about.
 
     What a reader could not tell of, and explained inputs of other documents, are matches.
@@ -168,12 +184,12 @@ def _recorded(
     each = of_half["counterfactual"].unique().sort().to_list()
     made = encoded(encoder.open_named(study.embed.encoder, study), each)
     every = np.concatenate([inputs.vectors, made])
-    weighed = Weighed([*inputs.text, *each])
+    weighed = Weighed([*inputs.joined, *joined_all(each)])
     of_each = dict(zip(each, range(len(inputs.text), len(every)), strict=True))
     asked = dict(of_half.group_by("text_hash", "explainer", maintain_order=True))
     document = np.array(inputs.document)
     for row in known.iter_rows(named=True):
-        at, tried = place[row["text_hash"]], asked.get((row["text_hash"], row["explainer"]))
+        at, tried = inputs.place[row["text_hash"]], asked.get((row["text_hash"], row["explainer"]))
         if tried is None:
             yield [], _summary(row, (0, 0, 0, 0, 0))
             continue
@@ -248,19 +264,19 @@ def matched(
 class Weighed:
     """Words of inputs, rare ones counting more (TF-IDF)."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, joined: Sequence[str]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        words = [joined.split() for joined in joined_all(texts)]
-        self._rows = TfidfVectorizer(analyzer=_itself).fit_transform(words)
+        self._rows = TfidfVectorizer(analyzer=str.split).fit_transform(joined)
+        self._turned = self._rows.T.tocsr()
+        self._start, self._block = 0, np.empty((0, len(joined)))
 
     def near(self, at: int) -> Float[np.ndarray, " input"]:
-        """The cosine of every input with one of them."""
-        return np.asarray((self._rows @ self._rows[at].T).toarray().ravel())
-
-
-def _itself(words: list[str]) -> list[str]:
-    return words
+        """The cosine of every input with one of them; cheap where they are asked for in their order."""
+        if not self._start <= at < self._start + len(self._block):
+            self._start = at
+            self._block = (self._rows[at : at + _AT_ONCE] @ self._turned).toarray()
+        return np.asarray(self._block[at - self._start])
 
 
 def listed(explanation: str) -> list[str]:
@@ -271,8 +287,8 @@ def listed(explanation: str) -> list[str]:
 class Index:
     """Which inputs hold a word or phrase: whole words, whatever their case."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._joined = joined_all(texts)
+    def __init__(self, joined: Sequence[str]) -> None:
+        self._joined = joined
         self._at: dict[str, list[int]] = {}
         for i, text in enumerate(self._joined):
             for word in set(text.split()):
