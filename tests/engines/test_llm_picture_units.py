@@ -14,7 +14,7 @@ import pytest
 
 from tasks import paths
 from tasks.commands import cost
-from tasks.errors import EngineError
+from tasks.errors import EngineError, SourceError
 from tasks.kinds.directions.llm import proposing
 from tasks.store import frames, media
 from tasks.study import load
@@ -184,6 +184,16 @@ def test_refused_pictures_are_counted_and_silence_about_all_is_an_error(
     prepared(project, server.url, seed=1, **SMALL)
     with pytest.raises(EngineError, match="pictures of any end none has a caption, or a description"):
         project.run("looks", "collect", "embed", "propose")
+
+
+def test_a_corpus_of_texts_beside_one_of_pictures_is_refused(project: Project, server: Server) -> None:
+    prepared(project, server.url, n=20)
+    activations = pl.read_parquet("inputs/activations.parquet")
+    activations.select("file", text=pl.format("the note {}", "file")).write_csv("inputs/notes.csv")
+    also = {"path": "notes.csv", "activations": "activations.parquet"}
+    prepared(project, server.url, directions={"also_on": also})
+    with pytest.raises(SourceError, match="wanted pictures in both corpora, or texts in both"):
+        project.run("looks", "collect")
 
 
 @pytest.mark.long
