@@ -143,7 +143,7 @@ def _write_view(file: Path, given: inputs.Inputs, texts: pl.DataFrame) -> dict[s
     if not isinstance(given, inputs.Pictures):
         _write(file, given.encoder.dim, items.len(), _assembled(given, items))
         return {}
-    placed, network = given.space(texts), given.network
+    placed, network = given.space(), given.network
     _write(file, given.encoder.dim, items.len(), map(placed.vectors, _assembled(given, items)))
     if isinstance(network, Lite):
         classes = map(network.probabilities, _assembled(given, items))

@@ -265,6 +265,8 @@ def _hypotheses(plan: Plan, question: Question) -> dict[str, Any]:
 def _units(plan: Plan, question: Question) -> dict[str, Any]:
     """Words that most of these texts have and few of the others, one a sentence; then what the plan says."""
     n = _number(r"Give (\d+)", question.user)
+    if looked := scripted_sight.hypotheses(question.user):
+        return {"hypotheses": [f"The picture {p}" for p in looked][:n]}
     others, _, these = question.user.partition("These texts:\n")
     count: dict[str, float] = {}
     for said, weight in ((others, -1.0), (these, 1.0)):

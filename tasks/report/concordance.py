@@ -53,6 +53,7 @@ def section(study: Study, rows: Sequence[Row]) -> dict[str, Any]:
             "n_all": tested.rows.height,
             "n_cut": int(texts["is_cut"].sum()),
             "max_chars": MAX_CHARS,
+            "is_one": len(tested.names) == 1,
             "has_looks": any(shown.get("look", [])),
         }
     }

@@ -174,7 +174,7 @@ def read(study: Study) -> Tested:
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     rows = kinds.tested(kinds.load(study.kind), study, texts, verify)
     names = frames.read_manifest(record)["names"]
-    if kinds.load(study.kind).scale == "bits":
-        # All texts are of one group.
+    if rows["group"].n_unique() == 1:
+        # One pile: what A and B are called are then sides of a test, and no groups of its rows.
         names = {"A": names["A"]}
     return Tested(study, names, rows, predicates)

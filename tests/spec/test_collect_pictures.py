@@ -354,6 +354,37 @@ def test_pictures_and_tables_of_one_folder_are_never_mixed(
         assert set(found.texts.filter(group="A")["media"]) >= hashes_of(seen / "a") - hashes_of(seen / "b")
 
 
+def test_a_text_file_of_a_pictures_name_is_its_caption(project: Project, seen: Path) -> None:
+    (seen / "a" / "0003.txt").write_text("a dog\non a beach\n", encoding="utf-8")
+    (seen / "b" / "0031.txt").write_text("  \n", encoding="utf-8")
+    said = {"0003.png": "a dog\non a beach"}
+    for of in (None, {"a": {"path": "a/*.png"}, "b": {"path": "b"}}, {"group": "folder", "a": "a", "b": "b"}):
+        found = collect.collected(study(project, of))
+        assert found.pictures is not None
+        rows = found.pictures.named(found.texts)
+        assert (
+            dict(rows.select(pl.col("path").str.slice(2), "text").filter(pl.col("text") != "").iter_rows())
+            == said
+        )
+        assert rows.height == 2 * N
+
+
+def test_a_text_file_of_another_name_or_from_elsewhere_is_no_caption(project: Project, seen: Path) -> None:
+    (seen / "a" / "0003.txt").write_text("a dog", encoding="utf-8")
+    (seen / "a" / "notes.txt").write_text("about", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"holds pictures and files of other formats .*a/notes\.txt"):
+        collect.collected(study(project))
+    (seen / "a" / "notes.txt").unlink()
+    (project.folder / "secret.txt").write_text("a key", encoding="utf-8")
+    (seen / "a" / "0004.txt").symlink_to(project.folder / "secret.txt")
+    with pytest.raises(SourceError, match=r"0004\.txt.* links out of the data folder"):
+        collect.collected(study(project))
+    (seen / "a" / "0004.txt").unlink()
+    (seen / "a" / "0004.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(SourceError, match=r"0004\.txt.* wanted UTF-8"):
+        collect.collected(study(project))
+
+
 def test_what_systems_leave_is_no_table(project: Project, seen: Path) -> None:
     (seen / "a" / "Thumbs.db").write_bytes(b"")
     assert collect.collected(study(project)).manifest["texts"] == {"A": N, "B": N}

@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 
 from tasks.engines.encoders import clip_parts
-from tasks.errors import EngineError, SourceError
+from tasks.errors import EngineError
+from tests import loopback
 from tests.conftest import Project
 from tests.drawn_pictures import stored
 from tests.drawn_shapes import Drawn, drawn
+from tests.loopback import Plan
 from tests.tiny_clip import save_tiny_clip
 from tests.tiny_encoder import save_tiny_encoder
 
@@ -112,8 +114,18 @@ def test_a_target_that_sees_no_pictures_is_refused(done: Project, monkeypatch: p
         done.run("heads", "embed")
 
 
-def test_a_language_model_that_would_see_captions_alone_is_not_asked(project: Project) -> None:
-    save_shapes(project.folder / "data" / "shapes", 40)
-    project.params(heads={**study(), "engine": "llm", "llm": {"model": "scripted"}})
-    with pytest.raises(SourceError, match="got pictures, of which the model would be shown the captions"):
-        project.run("heads", "collect")
+def test_heads_are_named_by_a_language_model_too(done: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(done.folder)
+    monkeypatch.setenv("NATSTAT_ANSWERS", str(done.folder / "answers.sqlite"))
+    with loopback.serve(Plan(hypotheses=(("is badly lit", "A"),))) as server:
+        asked = {
+            "engine": "llm",
+            "llm": {"model": "scripted", "base_url": server.url, "check": False},
+            "propose": {"judged": 0, "samples": 4},
+        }
+        done.params(asked={**study(units=["h0.0", "h1.1"]), **asked})
+        done.run("asked", "collect", "embed", "propose", "formalise", "verify", "score")
+        assert server.stats()["by_task"]["units"] == 4
+    frozen = table(done, "asked/4_predicates/predicates.parquet")
+    assert set(frozen["family"]) == {"llm"} and frozen.height == 4
+    assert table(done, "asked/6_scores/scores.parquet").height == 4

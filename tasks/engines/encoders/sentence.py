@@ -64,6 +64,11 @@ class SentenceEncoder:
         row = {text: i for i, text in enumerate(distinct)}
         return vectors[[row[text] for text in texts]]
 
+    def release(self) -> None:
+        """Gives back the memory of weights that can be read again when asked, as the bundled model's."""
+        if (release := getattr(self._model, "release", None)) is not None:
+            release()
+
     def _encode_part(self, texts: list[str], out: Float[np.ndarray, "text dim"]) -> None:
         if not self._ragged:  # no transformer: it cannot be fed token ids row by row
             out[:] = self._unit(self._model.encode(texts, batch_size=self._batch_size), texts)

@@ -14,6 +14,7 @@ from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.gateway.pictures import Shown
 from tasks.engines.llm import prompts
+from tasks.errors import EngineError
 from tasks.records import Call
 from tasks.store import media
 from tasks.store.canonical import canonical
@@ -50,6 +51,19 @@ class Describer:
         n_without = self.problems.total()
         counts = {"n_described": len(self._said) - n_without, "n_not_described": n_without}
         return {**counts, **({"not_described": dict(self.problems.most_common())} if n_without else {})}
+
+    def lack(self, whose: str) -> EngineError:
+        """The error of a proposer that reads, where nobody says a word of the pictures it is to be shown.
+
+        Args:
+            whose: pictures they are: "a group", "any end".
+        """
+        ((why, _),) = self.problems.most_common(1)
+        return EngineError(
+            f"studies.{self._study.name}: wanted words for a proposer that reads, and of the pictures of "
+            f"{whose} none has a caption, or a description by {self.model}: {why}.",
+            hint=f"{problems.remedy(why)} Name another model under llm.describer, or bring captions.",
+        )
 
     def described(self, texts: pl.DataFrame) -> pl.DataFrame:
         """The rows with what their pictures show as `description`; empty where nobody said it.

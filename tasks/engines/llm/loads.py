@@ -81,9 +81,13 @@ def of_texts(study: Study, texts: pl.DataFrame, names: Mapping[str, str], units:
 
 def describing(study: Study, explored: pl.DataFrame, n_rounds: int) -> list[Load]:
     """Of pictures: each that a proposer is shown in so many rounds is described once."""
+    return described(explored, min(explored.height, n_rounds * 2 * sampling.sizes(study).samples))
+
+
+def described(explored: pl.DataFrame, n: int) -> list[Load]:
+    """So many descriptions of pictures; none of texts."""
     if not media.are_pictures(explored):
         return []
-    n = min(explored.height, n_rounds * 2 * sampling.sizes(study).samples)
     system, user = prompts.load("propose/describe").render()
     bytes_in = _bytes(system, user) + BYTES_PER_TOKEN * picture_tokens(explored)
     bytes_out = MOST_TOKENS * BYTES_PER_ANSWER_TOKEN
@@ -121,10 +125,14 @@ def proposing(study: Study, explored: pl.DataFrame, names: Mapping[str, str]) ->
 def shown_bytes(study: Study, explored: pl.DataFrame) -> float:
     """The texts of a round as lines of data: of both groups, of one for a small model."""
     n, is_small = sampling.sizes(study).samples, study.llm.endpoints("proposer")[0].is_small
-    room = max(sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // (2 * n)))
-    described = MOST_TOKENS * BYTES_PER_TOKEN if media.are_pictures(explored) else 0
-    text = mean_bytes(explored, room) + len('{"text":""}\n')
-    return n * (1 if is_small else 2) * (text + min(described, room))
+    return (0.5 if is_small else 1) * lines_bytes(explored, 2 * n)
+
+
+def lines_bytes(explored: pl.DataFrame, n: int) -> float:
+    """So many texts as lines of data, cut to what a prompt with all of them has room for."""
+    room = max(sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // n))
+    said = MOST_TOKENS * BYTES_PER_TOKEN if media.are_pictures(explored) else 0
+    return n * (mean_bytes(explored, room) + len('{"text":""}\n') + min(said, room))
 
 
 def mending(n: int, noun: prompts.Noun) -> Load:

@@ -16,11 +16,9 @@ import polars as pl
 from pydantic import BaseModel
 
 from tasks.engines import roles
-from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts, sampling, schemas, wording
 from tasks.engines.llm.describing import Describer
-from tasks.errors import EngineError
 from tasks.records import Call, Group
 from tasks.store import frames, media
 from tasks.study import Study
@@ -148,7 +146,7 @@ class Suggester:
             for sentence in getattr(answers[group].parsed, "hypotheses", ())[:n]
         ]
         self.counts["n_suggested"] += len(said)
-        return self._judgeable(said, [text for row in _words(sample) for text in row.values()])
+        return self._judgeable(said, [text for row in words(sample) for text in row.values()])
 
     def _in_words(self, sample: pl.DataFrame) -> pl.DataFrame:
         """The texts as they are; of pictures, too, what they show."""
@@ -157,13 +155,8 @@ class Suggester:
         if self._endpoint.is_small:  # It is shown no others.
             sample = sample.filter(pl.col("group").is_in(self.groups))
         told = self.describer.described(sample)
-        if not all(_words(told.filter(group=group)) for group in self.groups):
-            ((why, _),) = self.describer.problems.most_common(1)
-            raise EngineError(
-                f"studies.{self._study.name}: wanted words for a proposer that reads, and of the pictures of "
-                f"a group none has a caption, or a description by {self.describer.model}: {why}.",
-                hint=f"{problems.remedy(why)} Name another model under llm.describer, or bring captions.",
-            )
+        if not all(words(told.filter(group=group)) for group in self.groups):
+            raise self.describer.lack("a group")
         return told
 
     def _fields(
@@ -247,13 +240,18 @@ class Suggester:
 
 def shown(sample: pl.DataFrame, group: Group) -> str:
     """The texts of a group as lines of data, cut to what a prompt with all of them has room for."""
-    rows = _words(sample.filter(pl.col("group") == group))
+    return as_lines(sample.filter(pl.col("group") == group), sample.height)
+
+
+def as_lines(rows: pl.DataFrame, n_shown: int) -> str:
+    """Texts, or what is said of pictures, as lines of data, cut to the room that a prompt of so many has."""
     return prompts.lines(
-        {name: sampling.excerpt(text, sample.height * len(row)) for name, text in row.items()} for row in rows
+        {name: sampling.excerpt(text, n_shown * len(row)) for name, text in row.items()}
+        for row in words(rows)
     )
 
 
-def _words(sample: pl.DataFrame) -> list[dict[str, str]]:
+def words(sample: pl.DataFrame) -> list[dict[str, str]]:
     """Of each text, or of each picture of which there are words, all there is to read."""
     if "description" not in sample.columns:
         return sample.select("text").to_dicts()

@@ -1,4 +1,8 @@
-"""Whether a part of an encoder does what its unit was named for: what is lost without it, on new inputs."""
+"""Whether a part of an encoder does what its unit was named for: what is lost without it.
+
+Inputs are those of the confirmation half. They are new to directions and means, which are of the exploration
+half; that they made the discoveries, too, is told on the page.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -37,8 +41,8 @@ def causal(judged: Judged, texts: pl.DataFrame, found: Sequence[str]) -> pl.Data
     """The causal test of each discovery; rows of tables.CAUSAL.
 
     An attribute is what a discovery's sentence says. Its direction, and what each part adds on average, are
-    of exploration inputs; who holds it among new inputs is what the judge said. Random sets are other parts
-    of the same sort: heads for a head.
+    of exploration inputs; who holds it among confirmation inputs is what the judge said. Random sets are
+    other parts of the same sort: heads for a head.
 
     Args:
         judged: all verdicts.

@@ -1,4 +1,4 @@
-"""Texts with the activations of all units, matched by id."""
+"""Texts or pictures with the activations of all units, matched by id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tasks.kinds.directions.ends import ALSO, FIRST
 from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Gathered
 from tasks.store.sources import hashes, read_groups, told_apart
-from tasks.store.sources.pictures import PICTURE
+from tasks.store.sources.pictures import OF_PICTURES, PICTURE
 from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
 from tasks.store.sources.wording import shown
 from tasks.study import Study
@@ -36,16 +36,16 @@ def gathered(study: Study) -> Gathered:
     if also is not None:
         corpora.append(_corpus(study, reader, Source(path=also.path), "also_on.activations", first.units))
         names[ALSO] = also.path
-    rows = pl.concat([one.rows.with_columns(group=pl.lit(g)) for g, one in zip(names, corpora, strict=True)])
-    told = hashes(told_apart(rows[TEXT], study.collect))
+    grouped = [one.rows.with_columns(group=pl.lit(g)) for g, one in zip(names, corpora, strict=True)]
+    rows = _stacked(study, grouped)
     manifest = {**reader.manifest(), "rows": dict(rows["group"].value_counts().iter_rows())}
     manifest["activations"] = {"file": first.file, "units": len(first.units), "inputs": first.rows.height}
     return Gathered(
-        rows.select("text", "group", "document_id"),
+        rows.select("text", "group", "document_id", OF_PICTURES),
         names,
         manifest,
         {
-            "activations": _by_text(told, np.concatenate([one.values for one in corpora])),
+            "activations": _by_text(_hashes(study, rows), np.concatenate([one.values for one in corpora])),
             "units": pl.DataFrame([{"unit": one} for one in first.units], schema=tables.UNITS),
         },
     )
@@ -98,17 +98,12 @@ def _corpus(
     _check_finite(used, chosen, where)
     if units is None:
         _check_varies(used, chosen, where)
-    return _Corpus(rows.select("text", "document_id"), shown(file), chosen, used)
+    return _Corpus(rows.select("text", "document_id", OF_PICTURES), shown(file), chosen, used)
 
 
 def _texts_alone(study: Study) -> Gathered:
     """Texts whose activations an encoder computes, and the sentences that may name its parts."""
     rows, names, read = read_groups(study)
-    if PICTURE in rows.columns and study.engine == "llm":
-        raise SourceError(
-            f"studies.{study.name}.engine: wanted texts with `engine: llm` and `kind: {study.kind}`, got "
-            "pictures, of which the model would be shown the captions alone. Write `engine: embedded`."
-        )
     asked = own(study)
     read["activations"] = {"target": asked.target, "parts": asked.parts, "units": len(asked.units)}
     if asked.also_on is not None:
@@ -118,9 +113,29 @@ def _texts_alone(study: Study) -> Gathered:
         }
         also = Reader(study).table("", Source(path=asked.also_on.path), picks).picked
         known = also.with_columns(group=pl.lit(ALSO))
-        rows, names = pl.concat([rows, known], how="diagonal"), {**names, ALSO: asked.also_on.path}
+        rows, names = _stacked(study, [rows, known]), {**names, ALSO: asked.also_on.path}
         read["rows"] = {**read["rows"], ALSO: also.height}
     return Gathered(rows, names, read, {"bank": bank.read(study)} if asked.bank else {})
+
+
+def _stacked(study: Study, corpora: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of both corpora.
+
+    Raises:
+        SourceError: one is of pictures, the other of texts.
+    """
+    if len({PICTURE in rows.columns for rows in corpora}) > 1:
+        raise SourceError(
+            f"studies.{study.name}.directions.also_on: wanted pictures in both corpora, or texts in both; "
+            "got one of each."
+        )
+    return pl.concat(corpora, how="diagonal")
+
+
+def _hashes(study: Study, rows: pl.DataFrame) -> pl.Series:
+    """Of each row the text_hash that collect gives its text, or its picture."""
+    is_seen = PICTURE in rows.columns
+    return hashes(rows["media"].fill_null("") if is_seen else told_apart(rows[TEXT], study.collect))
 
 
 def _by_text(text_hash: pl.Series, values: Float[np.ndarray, "input unit"]) -> pl.DataFrame:

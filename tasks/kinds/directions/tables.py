@@ -25,9 +25,9 @@ CAUSAL = pl.Schema(
     }
 )
 """Of an encoder's heads and MLPs, each discovery (`6_scores/causal.parquet`): the margin of what its sentence
-says on new inputs, the share of it that is lost without the unit's part, the mean share that the other
-discoveries' sentences lose, the difference with its interval over documents, and p and q against n_random
-other parts of the sort. NULL where there is no margin to lose or no other sentence."""
+says on confirmation inputs, the share of it that is lost without the unit's part, the mean share that the
+other discoveries' sentences lose, the difference with its interval over documents, and p and q against
+n_random other parts of the sort. NULL where there is no margin to lose or no other sentence."""
 REPAIR_PAIRS = pl.Schema(
     {
         "left": pl.String,

@@ -100,12 +100,21 @@ const startTexts = (data) => {
       from.append(make("mark", flat(place[0])), flat(text.slice(end, end + 160)));
       summary.append(make("span", flat(text.slice(Math.max(0, place.index - 120), place.index)), "before"), from);
     } else {
+      const from = make("span", flat(text.slice(0, 240)), "from");
+      if (data.look?.[i]) from.prepend(pictured(i));
       summary.className = "whole";
-      summary.append(make("span", flat(text.slice(0, 240)), "from"));
+      summary.append(from);
     }
     details.append(summary);
     details.addEventListener("toggle", () => details.childNodes.length > 1 || details.append(inside(i)), { once: true });
     return details;
+  };
+
+  const pictured = (i) => {
+    const look = make("img");
+    look.src = data.look[i];
+    look.alt = "";
+    return look;
   };
 
   const inside = (i) => {
@@ -116,12 +125,7 @@ const startTexts = (data) => {
       asked.append(make("bdi", data.context[i]));
       box.append(asked);
     }
-    if (data.look?.[i]) {
-      const look = make("img");
-      look.src = data.look[i];
-      look.alt = "";
-      box.append(look);
-    }
+    if (data.look?.[i]) box.append(pictured(i));
     let at = 0;
     for (const place of regex ? text.matchAll(regex) : []) {
       quote.append(text.slice(at, place.index), make("mark", place[0]));

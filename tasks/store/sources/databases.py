@@ -3,7 +3,6 @@
 import sqlite3
 from pathlib import Path
 
-import duckdb
 import polars as pl
 
 from tasks.errors import SourceError
@@ -73,6 +72,8 @@ def _no_attach(action: int, *_: object) -> int:
 
 
 def _duckdb(file: Path, query: str | None) -> pl.DataFrame:
+    import duckdb
+
     try:
         with duckdb.connect(str(file), read_only=True, config=_CLOSED) as connection:
             if query is None:

@@ -1,9 +1,12 @@
-"""Pictures as rows: those of a folder, a glob, a zip, or of a column of a table."""
+"""Pictures as rows: those of a folder, a glob, a zip, or of a column of a table.
+
+Beside a picture that is a file, a text file of its name (`001.txt` beside `001.jpg`) is its caption.
+"""
 
 import base64
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -29,33 +32,44 @@ OF_PICTURES = cs.by_name(PICTURE, PATH, "media", require_all=False)
 """What rows that are pictures bring to collect, and other rows lack."""
 _OF_SYSTEMS = frozenset({"Thumbs.db", "ehthumbs.db"})
 """What systems leave in folders of pictures; by its name it could be a database."""
+CAPTION = ".txt"
+"""Ends the name of a caption's file."""
 _AT_ONCE = 50_000
 """Names that are kept as Python's, before they become a column."""
 
 
 def found(
-    base: Path, path: str | None, readable: frozenset[str], apart: Path | None = None
+    base: Path,
+    path: str | None,
+    readable: frozenset[str],
+    read: Callable[[Path], str],
+    apart: Path | None = None,
 ) -> pl.DataFrame | None:
     """A row a picture of what `collect.path` names, by name; None where it names no pictures.
+
+    Where files have captions, they are in a column `text`.
 
     Args:
         base: the study's data.
         path: a folder, zip, glob or picture inside it, or None for all of it.
         readable: endings of tables and texts.
+        read: gives the text of a file.
         apart: a file that is read for another purpose.
 
     Raises:
-        SourceError: a zip or folder cannot be looked into, a link leaves `base`, a name is no UTF-8, or there
-            are both pictures and other files that can be read.
+        SourceError: a zip or folder cannot be looked into, a link leaves `base`, a name is no UTF-8, there
+            are both pictures and other files that can be read, or a caption cannot be.
     """
     wanted = PurePath(path or ".")
     if wanted.is_absolute() or ".." in wanted.parts:
         return None
     try:
-        return _found(base, path, base / wanted, readable, None if apart is None else os.fspath(apart))
+        rows = _found(base, path, base / wanted, readable, None if apart is None else os.fspath(apart))
     except (OSError, ValueError):
         # What cannot be looked at, or is no pattern, is told by whoever looks for texts there.
         return None
+    is_zip = rows is not None and NUL in rows[PICTURE][0]
+    return rows if rows is None or is_zip else _captioned(rows, base, read)
 
 
 def _found(
@@ -77,25 +91,65 @@ def _found(
 def _of_files(
     files: Iterable["os.DirEntry[str] | Path"], base: Path, readable: frozenset[str], apart: str | None
 ) -> pl.DataFrame | None:
-    parts: list[pl.Series] = []
-    names: list[str] = []
+    found, captions = _Names(), _Names()
     picture = other = ""
     top = base if base.is_dir() else base.parent
     for entry in files:
         ending = PurePath(entry.name).suffix.lower()
-        if ending in readable and entry.name not in _OF_SYSTEMS and os.fspath(entry) != apart:
+        if ending == CAPTION:
+            captions.add(os.path.relpath(entry, top))
+        elif ending in readable and entry.name not in _OF_SYSTEMS and os.fspath(entry) != apart:
             other = other or os.path.relpath(entry, top)
         if ending in ENDINGS:
             file = os.fspath(entry)
             _check(entry, Path(file), base)
             picture = os.path.relpath(file, top)
-            names.append(picture)
+            found.add(picture)
         if picture and other:
             raise _both(base, picture, other)
-        if len(names) == _AT_ONCE:
-            parts.append(pl.Series("file", names, dtype=pl.String))
-            names = []
-    return _rows(pl.concat([*parts, pl.Series("file", names, dtype=pl.String)]).sort(), f"{base}/")
+    names, texts = found.column(), captions.column()
+    alone = texts.filter(~_stem(texts).is_in(_stem(names).implode()))
+    if len(names) and len(alone):
+        raise _both(base, picture, alone.sort()[0])
+    return _rows(names.sort(), f"{base}/")
+
+
+class _Names:
+    """Names of files, of which no more than some are kept as Python's."""
+
+    def __init__(self) -> None:
+        self._parts, self._held = list[pl.Series](), list[str]()
+
+    def add(self, name: str) -> None:
+        """One more."""
+        self._held.append(name)
+        if len(self._held) == _AT_ONCE:
+            self._flush()
+
+    def column(self) -> pl.Series:
+        """All of them."""
+        self._flush()
+        return pl.concat(self._parts)
+
+    def _flush(self) -> None:
+        self._parts.append(pl.Series("file", self._held, dtype=pl.String))
+        self._held = []
+
+
+def _stem(names: pl.Series) -> pl.Series:
+    return names.str.replace(r"\.[^./]*$", "")
+
+
+def _captioned(rows: pl.DataFrame, base: Path, read: Callable[[Path], str]) -> pl.DataFrame:
+    """The rows with what stands in the caption's file of each, as `text`; as they are where none has one."""
+    top = base if base.is_dir() else base.parent
+    said: list[str | None] = []
+    for name in _stem(rows["file"]):
+        file = top / f"{name}{CAPTION}"
+        if there := file.is_file():
+            _check(file, file, base)
+        said.append(read(file).strip() if there else None)
+    return rows.with_columns(text=pl.Series(said, dtype=pl.String)) if any(said) else rows
 
 
 def _both(base: Path, picture: str, other: str) -> SourceError:

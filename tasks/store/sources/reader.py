@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,8 @@ class Reader:
         if column:
             return None
         apart = locate.verdicts_file(self._study)
-        rows = pictures.found(base, path, frozenset({*locate.FORMATS, ".gz"}), apart)
+        read = partial(tables.text_of, collect=self._study.collect)
+        rows = pictures.found(base, path, frozenset({*locate.FORMATS, ".gz"}), read, apart)
         if rows is None:
             return None
         place = base / path if path else base

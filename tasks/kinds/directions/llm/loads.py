@@ -28,7 +28,10 @@ def of_units(study: Study, texts: pl.DataFrame, units: pl.DataFrame) -> list[Loa
     n_ends = n_names // own(study).names
     random = ends.random_rows(units, study.seed)
     others = units.filter(~random)
+    n_shown = -(-explored.height // 2)  # half of the exploration inputs may be
+    described = min(n_shown, n_ends * _shown(study, explored))
     return [
+        *loads.described(explored, described),
         *[_proposing(study, explored)] * n_ends,
         *_screening(study, explored, n_ends),
         _judging(study, n_names, units.filter(random), "verify"),
@@ -42,25 +45,33 @@ def _at_end(study: Study, n: int) -> int:
     return max(round(own(study).top * n), 1)
 
 
+def _contrasts(study: Study) -> bool:
+    return not study.llm.endpoints("proposer")[0].is_small
+
+
+def _shown(study: Study, explored: pl.DataFrame) -> int:
+    """Inputs that are shown of an end, and beside it."""
+    n_end = min(proposing.n_shown(study), _at_end(study, explored.height))
+    return n_end + (proposing.n_shown(study) if _contrasts(study) else 0)
+
+
 def _proposing(study: Study, explored: pl.DataFrame) -> Load:
     """The call that names an end."""
-    n, contrasts = proposing.n_asked(study), not study.llm.endpoints("proposer")[0].is_small
-    n_end = min(proposing.n_shown(study), _at_end(study, explored.height))
-    n_shown = n_end + (proposing.n_shown(study) if contrasts else 0)
-    room = max(sampling.LEAST_CHARS, min(sampling.MAX_CHARS, sampling.MAX_CHARS_IN_ALL // n_shown))
+    n, noun, contrasts = proposing.n_asked(study), prompts.noun(study), _contrasts(study)
     examples = study.propose.examples if contrasts else ()
     return load_of(
         "propose",
         "proposer",
         prompts.load("propose", FOLDER),
-        schemas.hypotheses(n)(hypotheses=[f"The text {SENTENCE}"] * n),
-        n_shown * (loads.mean_bytes(explored, room) + len('{"text":""}\n')),
+        schemas.hypotheses(n, noun)(hypotheses=[f"The {noun} {SENTENCE}"] * n),
+        loads.lines_bytes(explored, _shown(study, explored)),
         {
+            "noun": noun,
             "these": "",
             "middle": "",
             "others": "-" if contrasts else "",
             "study": question(study),
-            "examples": prompts.lines({"answer": f"The text {one}"} for one in examples),
+            "examples": prompts.lines({"answer": f"The {noun} {one}"} for one in examples),
             "n": n,
         },
     )

@@ -1,12 +1,13 @@
 """Naming ends of units: a model is shown inputs at an end, in the middle and random, and names the first.
 
-One call for each end, side by side. Half of the exploration documents are shown, and what is said is judged
-on the other half (screening.py). Every answer is data: a sentence is only ever judged, never obeyed.
+One call for each end, side by side. Of pictures it is shown what a describer says of them, and captions. Half
+of the exploration documents are shown, and what is said is judged on the other half (screening.py). Every
+answer is data: a sentence is only ever judged, never obeyed.
 """
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +18,15 @@ from tasks.engines import roles
 from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts, sampling, schemas, wording
-from tasks.engines.llm.suggesting import STAGE, TOKENS, noted, question
+from tasks.engines.llm.describing import Describer
+from tasks.engines.llm.suggesting import STAGE, TOKENS, as_lines, noted, question, words
 from tasks.errors import EngineError
 from tasks.kinds.directions.ends import SIGN, End, topped_up
 from tasks.kinds.directions.llm.screening import Named, Screen
 from tasks.kinds.directions.params import own
 from tasks.kinds.directions.prompts import FOLDER
 from tasks.records import Call, Proposal
-from tasks.store import frames
+from tasks.store import frames, media
 from tasks.store.canonical import spelling
 from tasks.study import Study
 
@@ -62,7 +64,11 @@ class UnitProposer:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._endpoint = study.llm.endpoints("proposer")[0]
+        # A small model that is shown other inputs too answers about them, and gives examples back.
+        self._contrasts = not self._endpoint.is_small
+        self._noun = prompts.noun(study)
         self._prompt = prompts.load("propose", FOLDER)
+        self._describer = Describer(study)
         self._gateway = Gateway(study, STAGE)
         self._calls: list[Call] = []
         self._counts: Counter[str] = Counter()
@@ -71,13 +77,14 @@ class UnitProposer:
 
     @property
     def calls(self) -> Sequence[Call]:
-        """The paid answers of the proposer, and of the judge on exploration inputs."""
-        return tuple(self._calls)
+        """The paid answers of the describer, the proposer, and of the judge on exploration inputs."""
+        return (*self._describer.calls, *self._calls)
 
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
-        return noted(NOTED, self._counts, self._faults, self._problems)
+        counted = noted(NOTED, self._counts, self._faults, self._problems)
+        return {**counted, **self._describer.noted}
 
     def propose(
         self, texts: pl.DataFrame, ends: Sequence[End], vectors: Float[np.ndarray, "text dim"]
@@ -115,13 +122,35 @@ class UnitProposer:
             block = range(start, min(start + BLOCK, len(ends)))
             # Of an end with few inputs none may be among those that are shown.
             sample = {k: rows for k in block if (rows := self._sample(ends[k], shows)).these}
-            requests = {k: self._request(texts, rows) for k, rows in sample.items()}
+            told = self._in_words(texts, sample.values())
+            said = {k: words(told[list(rows.these)]) for k, rows in sample.items()}
+            requests = {k: self._request(told, rows) for k, rows in sample.items() if said[k]}
+            if mute := [k for k in sample if not said[k]]:
+                found |= {k: [] for k in mute}
+                self._skip(len(mute), every=len(mute) == len(found))
             answers = self._gateway.ask_each(requests, f"propose {self._study.name}")
             for k, answer in answers.items():
-                found[k] = self._judgeable(answer, texts["text"][list(sample[k].these)])
+                found[k] = self._judgeable(answer, [text for row in said[k] for text in row.values()])
             if self._counts["n_ends_failed"] == len(found) == len(sample) > 0:
                 self._refuse()
         return found
+
+    def _in_words(self, texts: pl.DataFrame, sample: Iterable[_Shown]) -> pl.DataFrame:
+        """The texts as they are; of pictures that are shown, too, what they show."""
+        if not media.are_pictures(texts):
+            return texts
+        rows = sorted({row for one in sample for row in (*one.these, *self._beside(one))})
+        said = self._describer.described(texts[rows])["description"]
+        of = dict(zip(rows, said, strict=True))
+        return texts.with_columns(description=pl.Series([of.get(row, "") for row in range(texts.height)]))
+
+    def _skip(self, n: int, every: bool) -> None:
+        """Counts ends of whose pictures nobody says a word; where it is every one so far, the study ends."""
+        if every:
+            raise self._describer.lack("any end")
+        ((why, _),) = self._describer.problems.most_common(1)
+        self._problems[why] += n
+        self._counts["n_ends_failed"] += n
 
     def _refuse(self) -> None:
         ((why, _),) = self._problems.most_common(1)
@@ -142,38 +171,39 @@ class UnitProposer:
         others = [int(row) for row in rest if row not in set(middle.tolist())][:half]
         return _Shown(these.tolist(), sorted(middle.tolist()), others)
 
+    def _beside(self, rows: _Shown) -> Sequence[int]:
+        """Inputs that are shown beside those of an end."""
+        return (*rows.middle, *rows.others) if self._contrasts else ()
+
     def _request(self, texts: pl.DataFrame, rows: _Shown) -> Request:
-        study, n = self._study, n_asked(self._study)
-        # A small model that is shown other texts too answers about them, and gives examples back.
-        contrasts = not self._endpoint.is_small
-        n_texts = len(rows.these) + (len(rows.middle) + len(rows.others)) * contrasts
+        study, n, contrasts = self._study, n_asked(self._study), self._contrasts
+        n_shown = len(rows.these) + len(self._beside(rows))
 
         def lines(which: Sequence[int]) -> str:
-            return prompts.lines({"text": sampling.excerpt(texts["text"][row], n_texts)} for row in which)
+            return as_lines(texts[list(which)], n_shown)
 
+        examples = study.propose.examples if contrasts else ()
         system, user = self._prompt.render(
+            noun=self._noun,
             these=lines(rows.these),
             middle=lines(rows.middle) if contrasts else "",
             others=lines(rows.others) if contrasts else "",
             study=question(study),
-            examples=prompts.lines({"answer": f"The text {one}"} for one in study.propose.examples)
-            if contrasts
-            else "",
+            examples=prompts.lines({"answer": f"The {self._noun} {one}"} for one in examples),
             n=n,
         )
-        schema, room = schemas.hypotheses(n), TOKENS * (n + 1)
+        schema, room = schemas.hypotheses(n, self._noun), TOKENS * (n + 1)
         return Request("proposer", self._endpoint, system, user, schema, self._prompt.hash, most_tokens=room)
 
-    def _judgeable(self, answer: Answer, shown: pl.Series) -> list[str]:
-        """Sentences that hold or do not hold of one text, each once."""
+    def _judgeable(self, answer: Answer, texts: Sequence[str]) -> list[str]:
+        """Sentences that hold or do not hold of one input, each once; `texts` were shown of the end."""
         self._calls += answer.calls
         if answer.status != roles.VALUE:
             self._problems[answer.problem] += 1
             self._counts["n_ends_failed"] += 1
-        texts = shown.to_list()
         kept: dict[str, str] = {}
         for said in getattr(answer.parsed, "hypotheses", ())[: n_asked(self._study)]:
-            sentence = wording.predicate(said)
+            sentence = wording.predicate(wording.bare(said, self._noun))
             why = wording.fault(sentence, texts, self._study.propose.examples)
             self._counts.update(n_suggested=1, n_unfit=bool(why), n_repeated=spelling(sentence) in kept)
             if why:

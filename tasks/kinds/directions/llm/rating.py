@@ -22,8 +22,9 @@ class UnitRater(LlmRater):
         return prompts.load("blind", FOLDER), prompts.load("rate", FOLDER)
 
     def about(self) -> dict[str, str]:
-        """Goal, reader and origin of the texts: there are no groups."""
-        known = {"reader": self._study.user, "texts": self._study.propose.about}
+        """Goal, reader and origin of the inputs: there are no groups."""
+        rows = f"{prompts.noun(self._study)}s"
+        known = {"reader": self._study.user, rows: self._study.propose.about}
         return {"goal": self._study.goal, **{name: value for name, value in known.items() if value}}
 
     def question_fields(self, predicate: Predicate) -> dict[str, str]:
