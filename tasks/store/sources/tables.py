@@ -7,7 +7,9 @@ pairs (which JSON can spell and UTF-8 cannot) become U+FFFD and are counted.
 
 import codecs
 import gzip
+import itertools
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from tasks.study.corpus import Collect
 SURROGATES = "n_surrogates"
 """Key of `read` that counts values in which half of a surrogate pair was replaced."""
 _MARKED = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_MARKS = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
+"""The marks that tell the order of bytes."""
 _MB = 2**20
 _PLAIN = Collect()
 
@@ -42,10 +49,11 @@ def pieces_of(file: Path, collect: Collect = _PLAIN) -> Iterator[str]:
     Raises:
         SourceError: as `text_of`, once the piece is reached.
     """
-    decoder, offset, head = codecs.getincrementaldecoder(collect.encoding)(), 0, b""
-    is_first = True
-    for raw in _unpacked(file, collect.max_unpacked_mb):
-        head = head or raw[:2]
+    raws = _unpacked(file, collect.max_unpacked_mb)
+    first = next(raws)
+    decoder, head = _decoder(collect.encoding, first), first[:2]
+    offset, is_first = 0, True
+    for raw in itertools.chain([first], raws):
         # What ended within a character.
         pending = decoder.getstate()[0]
         try:
@@ -62,6 +70,14 @@ def pieces_of(file: Path, collect: Collect = _PLAIN) -> Iterator[str]:
             # Whatever the encoding, a byte order mark is no part of the text.
             yield text.removeprefix("\ufeff") if is_first else text
             is_first = False
+
+
+def _decoder(encoding: str, first: bytes) -> codecs.IncrementalDecoder:
+    """Decodes piece by piece as a whole file is decoded: without a mark UTF-16 is in this machine's order."""
+    name = codecs.lookup(encoding).name
+    marks = _MARKS.get(name)
+    order = "" if marks is None or first.startswith(marks) else f"-{sys.byteorder[0]}e"
+    return codecs.getincrementaldecoder(f"{name}{order}")()
 
 
 def _other_encoding(file: Path, encoding: str, byte: bytes, offset: int, head: bytes) -> SourceError:
