@@ -83,6 +83,15 @@ def drawn_of(rows: pl.DataFrame) -> pl.DataFrame:
     return kept.with_columns(pl.col("text").fill_null("")).sort(pl.all())
 
 
+def n_documents(rows: list[dict[str, Any]]) -> int:
+    """Documents, and texts without one as collect tells them apart."""
+    return len({row["document"] or " ".join(row["text"].split()) for row in rows} - {""})
+
+
+def not_in(few: pl.DataFrame, many: pl.DataFrame) -> pl.DataFrame:
+    return few.join(many, on=few.columns, how="anti", nulls_equal=True)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("asked", [GROUPS, DOCUMENTS], ids=["texts", "documents"])
 def test_every_format_draws_the_same_documents_and_all_of_them_where_there_are_no_more(
@@ -119,7 +128,7 @@ def test_a_sample_is_whole_documents_and_the_rest_might_as_well_not_be_there(pro
     parquet(project.folder / "two/a.parquet", changed[100:][::-1])
     assert drawn_of(read(project, asked, "two")[0]).equals(first)
     # A larger sample has all of a smaller one; another seed has others.
-    assert first.join(read(project, {**asked, "sample": 15})[0], on=first.columns, how="anti").is_empty()
+    assert not_in(first, drawn_of(read(project, {**asked, "sample": 15})[0])).is_empty()
     assert not drawn_of(read(project, asked, seed=1)[0]).equals(first)
 
 
@@ -146,7 +155,7 @@ def test_groups_are_told_apart_as_without_a_sample(project: Project, asked: dict
     few, found = read(project, {**asked, **path, "sample": 5}, "data")
     assert drawn_of(every).equals(drawn_of(whole))
     assert {one["drawn"] for one in found["sampled"].values()} == {5}
-    assert drawn_of(few).join(whole, on=whole.columns, how="anti", nulls_equal=True).is_empty()
+    assert not_in(drawn_of(few), drawn_of(whole)).is_empty()
 
 
 def test_of_a_text_that_stands_in_both_groups_it_is_known_which_were_not_drawn(project: Project) -> None:
@@ -190,9 +199,8 @@ def test_what_was_drawn_is_told_before_a_run(project: Project) -> None:
     parquet(project.folder / "n.parquet", ROWS)
     project.params(news={**PAIR_STUDY, "data": "n.parquet", "collect": {**DOCUMENTS, "sample": 30}})
     told = check.lines(check.preview(load("news")))
-    assert any(line == "  drawn by chance: 30 of 37 documents of 2020, 30 of 51 of 2019" for line in told), (
-        told
-    )
+    of_a, of_b = (n_documents([row for row in ROWS if row["year"] == year]) for year in (2020, 2019))
+    assert f"  drawn by chance: 30 of {of_a} documents of 2020, 30 of {of_b} documents of 2019" in told
 
 
 @pytest.mark.parametrize(
@@ -201,7 +209,7 @@ def test_what_was_drawn_is_told_before_a_run(project: Project) -> None:
         ("n.csv", b"text,year\nfine,2020\nso, it is,2019\n", {}),
         ("n.csv", b'text,year\nfine,2020\n"open,2019\n', {}),
         ("n.csv", b"text,year\n" + b"fine,2020\n" * 90 + b"caf\xe9,2019\n", {}),
-        ("n.csv.gz", gzip.compress(b"text,year\n" + b"fine,2020\n" * 200_000), {"max_unpacked_mb": 1}),
+        ("n.csv.gz", gzip.compress(b"text,year\n" + b"fine" * 400_000 + b",2020\n"), {"max_unpacked_mb": 1}),
         ("n.csv.gz", gzip.compress(b"text,year\nfine,2020\n")[:-9], {}),
         ("n.jsonl", b'{"text": "a", "year": 2020}\n' * 40 + b"{broken\n", {}),
         ("n.jsonl", b'{"text": "a", "year": 2020}\n' * 40 + b"[1]\n", {}),
@@ -211,9 +219,10 @@ def test_what_was_drawn_is_told_before_a_run(project: Project) -> None:
         ("n.csv", b"text,year\n1,2020\n2,2019\n", {}),
         ("n.csv", b"text,year\nfine,2020\nfine,2019\n", {"where": "yaer = 2020"}),
     ],
-    ids="surplus,quote,encoding,large,cut off,json,no object,parquet,no column,no label,numbers,no name".split(
-        ","
-    ),
+    ids=[
+        *("surplus", "quote", "encoding", "large", "cut off", "json", "no object", "parquet"),
+        *("no column", "no label", "numbers", "no such column"),
+    ],
 )
 def test_errors_are_those_of_reading_it_whole(
     project: Project, name: str, content: bytes, asked: dict[str, Any]
@@ -261,7 +270,7 @@ def test_a_timeline_and_results_are_sampled_by_document_and_by_item(project: Pro
         }
     )
     found = collect.collected(load("news"))
-    assert found.manifest["read"]["sampled"] == {"A": {"drawn": 30, "of": 74}}
+    assert found.manifest["read"]["sampled"] == {"A": {"drawn": 30, "of": n_documents(ROWS)}}
     assert set(found.tables["values"]["text_hash"]) >= set(found.texts["text_hash"])
     answers = [
         {"input": f"question {i}", "item": f"q{i}", "outcome": i % 2 == n % 2, "epoch": n}
