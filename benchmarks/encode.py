@@ -1,6 +1,6 @@
 """Measures our encoding against plain sentence-transformers, in one run.
 
-    python -m benchmarks.encode [--texts FILE] [--n 4000] [--precision float32] [--plain float32] [--repeats 3]
+    python -m benchmarks.encode [--texts FILE] [--n 4000] [--precision float32] [--plain float32]
 
 Both sides encode the same distinct texts with the bundled model, in turns, with no vectors kept, at the same
 precision unless --plain says another. Plain is `SentenceTransformer.encode` as it comes (batches of 32). FILE

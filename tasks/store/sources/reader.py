@@ -135,11 +135,12 @@ class Reader:
                 f"studies.{study.name}.collect.query: wanted a DuckDB or SQLite file, got {shown(files[0])}. "
                 "Use where: FILTER for other files."
             )
-        read = progress.track(files, f"collect {study.name}", len(files))
-        parts = [
-            (held and self._streamed(file, key, source, held)) or self.file(file, key, source, query)
-            for file in read
-        ]
+        with progress.bar(f"collect {study.name}", None) as advance:
+            parts = [
+                (held and self._streamed(file, key, source, held, advance))
+                or self.file(file, key, source, query)
+                for file in files
+            ]
         if len(files) > 1:
             # Text files name themselves already; rows of several tables can be told apart by their file.
             parts = [part.of_file(self._inside(file)) for part, file in zip(parts, files, strict=True)]
@@ -266,9 +267,11 @@ class Reader:
         self._note_file(file, key, frame.height, bad_lines)
         return Part(self._placed(columns.named(logs.recognised(frame, file), shown(file)), file), untyped)
 
-    def _streamed(self, file: Path, key: str, source: Source, held: streamed.Held) -> Part | None:
+    def _streamed(
+        self, file: Path, key: str, source: Source, held: streamed.Held, advance: progress.Advance
+    ) -> Part | None:
         """A file that is read block by block; None where it must be read whole."""
-        found = streamed.streamed(file, self._study.collect, held, self._untyped(source))
+        found = streamed.streamed(file, self._study.collect, held, self._untyped(source), advance)
         if found is None:
             return None
         self._note_bad_lines(file, found.bad_lines)

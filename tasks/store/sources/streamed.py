@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
+from tasks import progress
 from tasks.store import canonical
 from tasks.store.sources import columns, delimited, locate, logs, nested, tables
 from tasks.store.sources.wording import reading, shown
@@ -36,7 +37,9 @@ class Streamed:
     n_surrogates: int = 0
 
 
-def streamed(file: Path, collect: Collect, held: Held, as_text: set[str]) -> Streamed | None:
+def streamed(
+    file: Path, collect: Collect, held: Held, as_text: set[str], advance: progress.Advance
+) -> Streamed | None:
     """The file, block by block; None where it must be read whole.
 
     Args:
@@ -44,26 +47,30 @@ def streamed(file: Path, collect: Collect, held: Held, as_text: set[str]) -> Str
         collect: how it is written.
         held: which columns all rows are held of.
         as_text: columns of CSV that have no numbers, whatever they look like.
+        advance: told how many rows were read.
 
     Raises:
         SourceError: as when it is read whole.
     """
     match locate.format_of(file):
         case "csv":
-            return _of_csv(file, collect, held, as_text)
+            return _of_csv(file, collect, held, as_text, advance)
         case "jsonl":
-            return _of_jsonl(file, collect, held)
+            return _of_jsonl(file, collect, held, advance)
         case "parquet" | "ipc" as name:
-            return _of_batches(file, name == "parquet", held)
+            return _of_batches(file, name == "parquet", held, advance)
     return None
 
 
-def _of_csv(file: Path, collect: Collect, held: Held, as_text: set[str]) -> Streamed:
+def _of_csv(
+    file: Path, collect: Collect, held: Held, as_text: set[str], advance: progress.Advance
+) -> Streamed:
     parts, bad_lines = list[pl.DataFrame](), list[int]()
     for block in tables.csv_blocks(file, collect):
         rows = columns.named(block.rows, shown(file))
         parts.append(_narrow(rows, held(rows.columns)))
         bad_lines += block.bad_lines
+        advance(rows.height)
     untyped = pl.concat(parts)
     typed = delimited.typed(untyped, as_text)
 
@@ -75,13 +82,14 @@ def _of_csv(file: Path, collect: Collect, held: Held, as_text: set[str]) -> Stre
     return Streamed(typed, blocks, untyped, bad_lines)
 
 
-def _of_jsonl(file: Path, collect: Collect, held: Held) -> Streamed | None:
+def _of_jsonl(file: Path, collect: Collect, held: Held, advance: progress.Advance) -> Streamed | None:
     parts, n_surrogates = list[pl.DataFrame](), 0
     for rows, n_replaced in _json_frames(file, collect):
         if logs.recognised(rows, file) is not rows:
             return None
         parts.append(_narrow(rows, held(rows.columns)))
         n_surrogates += n_replaced
+        advance(rows.height)
     if any(_are_mixed(parts, name) for name in {name for part in parts for name in part.columns}):
         # Which type holds all of them is known from all values alone.
         return None
@@ -108,7 +116,7 @@ def _are_mixed(parts: list[pl.DataFrame], name: str) -> bool:
     return len({part.schema[name] for part in parts if name in part.columns} - {pl.Null()}) > 1
 
 
-def _of_batches(file: Path, is_parquet: bool, held: Held) -> Streamed:
+def _of_batches(file: Path, is_parquet: bool, held: Held, advance: progress.Advance) -> Streamed:
     with _reading(file, is_parquet):
         # A name is no pattern.
         lazy = pl.scan_parquet(file, glob=False) if is_parquet else pl.scan_ipc(file, glob=False)
@@ -129,6 +137,7 @@ def _of_batches(file: Path, is_parquet: bool, held: Held) -> Streamed:
 
     wanted = held(names)
     found = pl.concat(selected(wanted)) if wanted and n_rows else pl.DataFrame()
+    advance(n_rows)
     rows = pl.DataFrame([found[n] if n in found.columns else _nothing(n, n_rows) for n in names])
     return Streamed(rows, blocks)
 
