@@ -114,8 +114,8 @@ _screen = _Screen()
 
 
 @contextmanager
-def bar(description: str, total: int) -> Iterator[Advance]:
-    """Gives a function that advances a bar."""
+def bar(description: str, total: int | None) -> Iterator[Advance]:
+    """Gives a function that advances a bar; None: nobody knows how far."""
     on_terminal = sys.stderr.isatty()
     if on_terminal:
         shown = _Bar(

@@ -22,7 +22,7 @@ from tasks.collect.units import link, split
 from tasks.errors import CorpusError
 from tasks.kinds.parts import of_pictures
 from tasks.store import expectations, files, frames, media
-from tasks.store.sources import hashes, read_verdicts
+from tasks.store.sources import IS_DRAWN, hashes, read_verdicts
 from tasks.store.sources.pictures import PICTURE
 from tasks.study import Study
 from tasks.study.corpus import Collect
@@ -192,6 +192,9 @@ def _without_overlap(
     )
     if study.collect.overlap != "keep" and 0 < n_overlap == merged["normalised"].n_unique():
         kept = kept.clear()
+    if IS_DRAWN in kept.columns:
+        # Others were kept until it was known which texts stand in both groups.
+        kept = kept.filter(IS_DRAWN).drop(IS_DRAWN)
     _each_group(kept, names, lack, advice)
     return kept, n_overlap
 

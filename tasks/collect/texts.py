@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from tasks.store import canonical, frames
-from tasks.store.sources import hashes, masked, normalised, uniform
+from tasks.store.sources import IS_DRAWN, hashes, masked, normalised, uniform
 from tasks.study.corpus import Collect
 
 
@@ -77,6 +78,7 @@ def merge(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("text").min(),
             pl.col("document_id").min(),
             pl.col(also).min(),
+            cs.by_name(IS_DRAWN, require_all=False).max(),
             pl.len().cast(pl.Int64).alias("n_merged"),
         )
         .sort("group", one)

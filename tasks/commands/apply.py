@@ -28,7 +28,7 @@ from tasks.errors import FrozenError, ParamsError, SourceError, StoreError
 from tasks.records import Predicate
 from tasks.report import filters
 from tasks.store import frames, media
-from tasks.store.sources import columns, hashes, normalised, streamed
+from tasks.store.sources import columns, hashes, normalised, streamed, written
 from tasks.store.sources.wording import shown
 from tasks.study import Study
 
@@ -99,7 +99,7 @@ class Applied:
     def place(self) -> Path:
         """Where the table is written where nobody says: beside the file, in its format if that is written."""
         unpacked = Path(self.file.name.removesuffix(".gz"))
-        suffix = unpacked.suffix.lower() if unpacked.suffix.lower() in streamed.WRITTEN else ".parquet"
+        suffix = unpacked.suffix.lower() if unpacked.suffix.lower() in written.WRITTEN else ".parquet"
         return self.file.with_name(f"{unpacked.stem}-{self.study.name}{suffix}")
 
     def batches(self) -> Iterator[pl.DataFrame]:
@@ -145,7 +145,7 @@ class Applied:
             StoreError: the place cannot be written.
         """
         names: list[str] = []
-        with streamed.writing(out) as put, progress.bar(f"apply {self.study.name}", n_rows) as advance:
+        with written.writing(out) as put, progress.bar(f"apply {self.study.name}", n_rows) as advance:
             for rows in self.batches():
                 names = names or _columns(self.predicates, rows.columns)
                 put(pl.concat([rows, self.verdicts(self.texts(rows), names)], how="horizontal"))
@@ -242,10 +242,9 @@ def _check_place(out: Path) -> None:
         SourceError: its name says no format that is written.
         StoreError: it is there.
     """
-    if out.suffix.lower() not in streamed.WRITTEN:
+    if out.suffix.lower() not in written.WRITTEN:
         raise SourceError(
-            f"--out {shown(out)}: wanted a name that ends in {' '.join(streamed.WRITTEN)}, got "
-            f"{out.suffix!r}."
+            f"--out {shown(out)}: wanted a name that ends in {' '.join(written.WRITTEN)}, got {out.suffix!r}."
         )
     if out.exists():
         raise StoreError(

@@ -103,6 +103,8 @@ class Kind:
     """Whether near-duplicates are one document; not where texts that hardly differ are what is looked for."""
     reads_pictures: ClassVar[bool] = True
     """Whether its rows may be pictures."""
+    samples: ClassVar[bool] = True
+    """Whether its rows may be a sample of documents (collect.sample)."""
     tests_encoders: ClassVar[bool] = False
     """Whether encoders are what is tested: `check` then opens them."""
     words: ClassVar[Words] = Words()

@@ -35,7 +35,7 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; in neither group: "
         f"{found['read'].get('rows_of_neither', 0):,}; cut to length: {found['n_cut']:,}",
         f"  {corpus(found)} that stand in both groups, {OVERLAP[found['overlap']]}: {found['n_overlap']:,}",
-        *[f"  {what}: {where}" for what, where in (*pictures(found), *changes(found))],
+        *[f"  {what}: {where}" for what, where in (*drawn(found), *pictures(found), *changes(found))],
         *families(found["near_duplicates"], corpus(found)),
         *[f"  {line}" for line in answered.lines(found["read"])],
         *[f"  {note}" for note in found["notes"]],
@@ -57,6 +57,18 @@ def changes(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         (CHANGES[kind], ", ".join(_of_group(found, counted, group) for group in counted["n"]))
         for kind, counted in found.get("changed", {}).items()
     ]
+
+
+def drawn(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many documents were drawn of how many (collect.sample); nothing where all were taken."""
+    if not (told := found["read"].get("sampled")):
+        return []
+    names = found["names"] if len(told) > 1 else {}
+    said = [
+        f"{one['drawn']:,} of {one['of']:,} documents" + (f" of {names[group]}" if names else "")
+        for group, one in told.items()
+    ]
+    return [("drawn by chance", ", ".join(said))]
 
 
 def pictures(found: Mapping[str, Any]) -> list[tuple[str, str]]:

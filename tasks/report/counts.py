@@ -40,6 +40,10 @@ IN_TABLE = {
 """Entries of collect's manifest that are shown in another way."""
 
 
+_IN_SENTENCES = {"results", "sampled"}
+"""Of what was read (tasks/kinds/answered.py, tasks/kinds/lines.py)."""
+
+
 def collected_lines(
     manifest: dict[str, Any], words: Words | None = None, hidden: Container[str] = ()
 ) -> list[tuple[str, Any]]:
@@ -61,9 +65,8 @@ def collected_lines(
     ]
     rest = {key: value for key, value in manifest.items() if key not in IN_TABLE | set(LABELS)}
     if "read" in rest:
-        # What was answered is told in sentences (tasks/kinds/answered.py).
-        rest["read"] = {key: value for key, value in rest["read"].items() if key != "results"}
-    return known + lines.pictures(manifest) + lines.changes(manifest) + flat(rest)
+        rest["read"] = {key: value for key, value in rest["read"].items() if key not in _IN_SENTENCES}
+    return known + lines.drawn(manifest) + lines.pictures(manifest) + lines.changes(manifest) + flat(rest)
 
 
 def _families(copied: dict[str, Any], said: Words) -> str:

@@ -235,6 +235,9 @@ class Collect(Block):
     """What group B is called in the report."""
     results: Results | None = None
     """In place of text, document, group, a and b: rows are answers of models, told apart by their outcome."""
+    sample: int | None = Field(default=None, ge=1)
+    """At most so many documents of each group (a text without a document is its own), drawn by chance, and
+    files then read block by block. null: all of them."""
     overlap: Literal["draw", "drop", "keep"] = "draw"
     """What to do with a text that stands in both groups: draw one of its rows and take that row's group, drop
     the text, or keep it once in each. Where groups differ in size, only `draw` leaves meaningless labels

@@ -74,6 +74,11 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
             f"studies.{name}: wanted no group, a, b or results under collect with `kind: {kind}`: one pile "
             "of texts."
         )
+    if not asked.samples and isinstance(given.get("collect"), dict) and given["collect"].get("sample"):
+        raise ParamsError(
+            f"studies.{name}: wanted no collect.sample with `kind: {kind}`, whose rows belong together. "
+            "Choose rows with collect.where, or give it a smaller file."
+        )
     whole = _with_every_block(kind)
     try:
         # Blocks of other kinds are of no use here, and still no place for a wrong key.

@@ -51,6 +51,7 @@ class DirectionsKind(Kind):
     sides = {"A": "the end of a unit", "B": "random inputs"}  # noqa: RUF012 - never changed
     conditional = True  # two units may well mean the same: neither repeats the other
     planned_test = "end_against_random"
+    samples = False
     Params = Directions
     tables = {  # noqa: RUF012 - never changed
         "activations": tables.ACTIVATIONS,

@@ -13,8 +13,9 @@ from tasks.kinds.directions.ends import ALSO, FIRST
 from tasks.kinds.directions.params import own
 from tasks.kinds.parts import Gathered
 from tasks.store.sources import hashes, read_groups, told_apart
+from tasks.store.sources.parts import DOCUMENT, TEXT
 from tasks.store.sources.pictures import OF_PICTURES, PICTURE
-from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
+from tasks.store.sources.reader import Pick, Reader
 from tasks.store.sources.wording import shown
 from tasks.study import Study
 from tasks.study.corpus import Source

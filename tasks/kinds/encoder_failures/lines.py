@@ -16,7 +16,7 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         "a search is tried on",
         f"  left out: {found['n_merged']:,} duplicates, {found['n_blank']:,} blank; cut to length: "
         f"{found['n_cut']:,}",
-        *[f"  {what}: {where}" for what, where in lines.changes(found)],
+        *[f"  {what}: {where}" for what, where in (*lines.drawn(found), *lines.changes(found))],
         f"  to be written: at most {written['n_predicates']:,} failures x {written['n_fresh']:,} new pairs = "
         f"{written['n_pairs']:,}, and as many controls; to be judged: at most {written['n_judged']:,} pairs",
     ]

@@ -58,6 +58,7 @@ class ExplanationsKind(Kind):
     planned_test = "items_and_inputs"
     judge_errs = False
     reads_pictures = False
+    samples = False
     Params = Explanations
     tables = {  # noqa: RUF012 - never changed
         "explanations": tables.EXPLANATIONS,

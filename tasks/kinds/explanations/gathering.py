@@ -13,7 +13,7 @@ from tasks.kinds.parts import Gathered
 from tasks.records import Call
 from tasks.store import canonical
 from tasks.store.sources import hashes, told_apart
-from tasks.store.sources.reader import DOCUMENT, TEXT
+from tasks.store.sources.parts import DOCUMENT, TEXT
 from tasks.study import Study
 
 ONE = "the explanations"

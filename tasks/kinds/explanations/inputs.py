@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from tasks.kinds.explanations.params import own
 from tasks.store.frames import hashed
-from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader, Table
+from tasks.store.sources.parts import DOCUMENT, TEXT, Table
+from tasks.store.sources.reader import Pick, Reader
 from tasks.study import Study
 from tasks.study.corpus import Source
 

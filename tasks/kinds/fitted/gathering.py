@@ -9,9 +9,10 @@ from tasks.errors import CorpusError, SourceError
 from tasks.kinds.fitted import tables
 from tasks.kinds.fitted.valued import At, Valued
 from tasks.kinds.parts import Gathered
-from tasks.store.sources import hashes, told_apart
+from tasks.store.sources import hashes, sampling, told_apart
+from tasks.store.sources.parts import DOCUMENT, TEXT, Table
 from tasks.store.sources.pictures import OF_PICTURES, PICTURE
-from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
+from tasks.store.sources.reader import Pick, Reader
 from tasks.study import Study
 from tasks.study.corpus import Collect, Source
 
@@ -42,10 +43,11 @@ def gathered(study: Study, column: str, read: Read, *, as_spelt: bool = False) -
         VALUE: Pick(column, "value", block=study.kind, as_spelt=as_spelt),
     }
     reader = Reader(study)
-    table = reader.table("", Source(), picks)
+    table = reader.table("", Source(), picks, may_stream=True)
     at = At(column, table.label, f"studies.{study.name}.{study.kind}.value")
-    rows = table.picked.with_columns(_told_apart(table.picked, params))
-    _some(rows[VALUE], at)
+    _some(table.picked[VALUE], at)
+    rows, told = _drawn(study, table)
+    rows = rows.with_columns(_told_apart(rows, params))
     values = read(rows, at)
     rows = rows.with_columns(values.said.alias(VALUE), values.number.alias("number"), group=pl.lit("A"))
     rows = rows.filter(pl.col(VALUE).is_not_null())
@@ -59,9 +61,18 @@ def gathered(study: Study, column: str, read: Read, *, as_spelt: bool = False) -
     return Gathered(
         rows.select("text", "group", "document_id", OF_PICTURES).with_columns(identity=identity),
         {"A": name},
-        _with_warnings(reader.manifest(), values.warnings) | {"values": noted, "rows": {"A": rows.height}},
+        _with_warnings(reader.manifest(), values.warnings)
+        | {"values": noted, "rows": {"A": rows.height}, **told},
         {"values": known.cast(tables.VALUES)},
     )
+
+
+def _drawn(study: Study, table: Table) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """All rows, or those that a sample of documents with a value has; and what is to be told of it."""
+    rows = table.picked.with_columns(group=pl.lit("A"))
+    if study.collect.sample is not None:
+        rows = rows.filter(pl.col(VALUE).is_not_null())
+    return sampling.drawn(study, [(table, rows)])
 
 
 def _told_apart(rows: pl.DataFrame, params: Collect) -> pl.Series:

@@ -36,7 +36,7 @@ def sizes(found: Mapping[str, Any]) -> list[str]:
         f"  {explore + confirm:,} {lines.corpus(found)}: {explore:,} to propose from, {confirm:,} to test on",
         *_values(found),
         f"  left out: {', '.join(_left_out(found))}; cut to length: {found['n_cut']:,}",
-        *[f"  {what}: {where}" for what, where in lines.changes(found)],
+        *[f"  {what}: {where}" for what, where in (*lines.drawn(found), *lines.changes(found))],
         *lines.families(found["near_duplicates"], lines.corpus(found)),
         *[f"  {note}" for note in found["notes"]],
         *lines.masked(found),

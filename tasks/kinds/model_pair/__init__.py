@@ -49,6 +49,7 @@ class ModelPair(Kind):
     compares = True
     min_effect = 0.05  # docs/decisions/0027
     planned_test = "sign_flip"
+    samples = False
     Params = Answers
     tables = {  # noqa: RUF012 - never changed
         "pairs": tables.PAIRS,

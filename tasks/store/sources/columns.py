@@ -58,16 +58,42 @@ def text(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.Series:
         SourceError: it is missing, or holds numbers, lists or anything else that is no text.
     """
     column = column_named(frame, name, label, where)
-    if nested.is_nested(column):
-        raise nested.no_text(column, name, label, where)
-    if not isinstance(column.dtype, _TEXTUAL):
+    texts = _as_text(frame, column, label, where)
+    if column.dtype.is_numeric():
         raise _no_text(frame, column, label, where, str(column.dtype))
-    texts = column.cast(pl.String)
+    check_words(frame, texts, label, where)
+    return texts
+
+
+def some_text(frame: pl.DataFrame, name: str, label: str, where: str) -> pl.Series:
+    """The text column of some rows; null where they have none. `check_words` is for all of them.
+
+    Raises:
+        SourceError: it holds lists or anything else that is neither text nor a number.
+    """
+    if not nested.reaches(frame.columns, name) or nested.ends(frame, name):
+        return pl.repeat(None, frame.height, dtype=pl.String, eager=True)
+    return _as_text(frame, column_named(frame, name, label, where), label, where)
+
+
+def check_words(frame: pl.DataFrame, texts: pl.Series, label: str, where: str) -> None:
+    """Refuses texts that are all numbers.
+
+    Raises:
+        SourceError: they are; it names columns of the frame that are text.
+    """
     filled = texts.drop_nulls().str.strip_chars()
     filled = filled.filter(filled != "")
     if len(filled) and filled.cast(pl.Float64, strict=False).null_count() == 0:
-        raise _no_text(frame, column, label, where, f"numbers only, such as {filled[0]}")
-    return texts
+        raise _no_text(frame, texts, label, where, f"numbers only, such as {filled[0]}")
+
+
+def _as_text(frame: pl.DataFrame, column: pl.Series, label: str, where: str) -> pl.Series:
+    if nested.is_nested(column):
+        raise nested.no_text(column, column.name, label, where)
+    if not (isinstance(column.dtype, _TEXTUAL) or column.dtype.is_numeric()):
+        raise _no_text(frame, column, label, where, str(column.dtype))
+    return column.cast(pl.String)
 
 
 def _no_text(frame: pl.DataFrame, column: pl.Series, label: str, where: str, got: str) -> SourceError:

@@ -4,11 +4,11 @@ Cells are text; what is empty is null. A line with fewer fields than the header 
 """
 
 import csv
+import itertools
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Any
 
 import polars as pl
 
@@ -18,7 +18,8 @@ from tasks.study.corpus import Csv
 
 _MARKS = (",", ";", "\t", "|")
 _TRIED_RECORDS, _TRIED_CHARS = 50, 1_000_000
-_CHUNK = 50_000
+BLOCK = 50_000
+"""Rows that are held at a time where a file is read block by block."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _ANNOUNCED = re.compile(r"sep=(.)\r?\n")
 """First line of a sheet that says what parts its fields, as one program writes and reads it."""
@@ -40,7 +41,6 @@ _ADVICE = (
     "Mend the line, or write under collect `csv: {skip_bad_lines: true}`, which leaves such lines out and "
     "counts them"
 )
-_MEND = "Mend the line: none is left out where the table is written back"
 _OF_QUOTES = ', or `csv: {quote: ""}` where quotes are characters like others'
 
 
@@ -48,16 +48,28 @@ def read(content: str, options: Csv, label: str, advice: str = "") -> Table:
     """The rows of a table.
 
     Args:
+        content: Its text.
+        options: How it is written.
+        label: What errors call it.
         advice: What to do about a line that does not fit; without it, what can be set under collect.
 
     Raises:
         SourceError: there is no header, or a line does not fit and may not be skipped.
     """
+    found = list(blocks([content], options, label, advice))
+    return Table(pl.concat(block.rows for block in found), [n for block in found for n in block.bad_lines])
+
+
+def blocks(pieces: Iterable[str], options: Csv, label: str, advice: str = "") -> Iterator[Table]:
+    """The same block by block, one at least, of a text that comes in pieces."""
     csv.field_size_limit(2**31 - 1)
-    announced = _ANNOUNCED.match(content)
-    start = announced.end() if announced else 0
-    mark = options.delimiter or (announced[1] if announced else _mark_of(content, options.quote))
-    records = _records(content, mark, options.quote, start)
+    head, pieces = _begun(pieces)
+    announced = _ANNOUNCED.match(head)
+    mark = options.delimiter or (announced[1] if announced else _mark_of(head, options.quote))
+    lines = _Lines(pieces)
+    if announced:
+        next(lines)
+    records = _records(lines, mark, options.quote)
     first = next(records, None)
     if first is None:
         raise SourceError(f"{label}: wanted rows of fields parted by {mark!r}, the file is empty.")
@@ -66,8 +78,7 @@ def read(content: str, options: Csv, label: str, advice: str = "") -> Table:
         raise _bad_line(label, number, fields, advice)
     names = _names(fields) if options.header else [f"column_{i + 1}" for i in range(len(fields))]
     bad: list[int] = []
-    parts: list[pl.DataFrame] = []
-    chunk = [] if options.header else [fields]
+    block = [] if options.header else [fields]
     for number, fields in records:
         wrong = fields if isinstance(fields, str) else _surplus(fields, len(names), mark)
         if wrong:
@@ -75,49 +86,22 @@ def read(content: str, options: Csv, label: str, advice: str = "") -> Table:
                 raise _bad_line(label, number, wrong, advice)
             bad.append(number)
             continue
-        chunk.append(fields)  # type: ignore[arg-type]
-        if len(chunk) == _CHUNK:
-            parts.append(_frame(names, chunk))
-            chunk = []
-    return Table(pl.concat([*parts, _frame(names, chunk)]), bad)
+        block.append(fields)  # type: ignore[arg-type]
+        if len(block) == BLOCK:
+            yield Table(_frame(names, block), bad)
+            block, bad = [], []
+    yield Table(_frame(names, block), bad)
 
 
-def batches(lines: Iterator[str], options: Csv, label: str, size: int) -> Iterator[pl.DataFrame]:
-    """The same of lines as they are read, so many rows at a time; a line that does not fit is an error.
-
-    Raises:
-        SourceError: there is no header, or a line does not fit.
-    """
-    csv.field_size_limit(2**31 - 1)
-    first = list(islice(lines, _TRIED_RECORDS))
-    announced = _ANNOUNCED.match(first[0]) if first else None
-    start = 1 if announced else 0
-    mark = options.delimiter or (announced[1] if announced else _mark_of("".join(first), options.quote))
-    quoted: dict[str, Any] = {"quotechar": options.quote} if options.quote else {"quoting": csv.QUOTE_NONE}
-    reader = csv.reader(chain(first[start:], lines), delimiter=mark, strict=True, **quoted)
-    names: list[str] = []
-    rows: list[list[str]] = []
-    number = start + 1
-    try:
-        for fields in filter(None, reader):
-            if not names:
-                names = _names(fields) if options.header else [f"column_{i + 1}" for i in range(len(fields))]
-                rows += [] if options.header else [fields]
-            elif wrong := _surplus(fields, len(names), mark):
-                raise _bad_line(label, number, wrong, f"{_MEND}.")
-            else:
-                rows.append(fields)
-            number = start + reader.line_num + 1
-            if len(rows) == size:
-                yield _frame(names, rows)
-                rows = []
-    except csv.Error as error:
-        advice = f"{_MEND}, or write under collect {_OF_QUOTES.removeprefix(', or ')}."
-        raise _bad_line(label, number, str(error), advice) from None
-    if not names:
-        raise SourceError(f"{label}: wanted rows of fields parted by {mark!r}, the file is empty.")
-    if rows:
-        yield _frame(names, rows)
+def _begun(pieces: Iterable[str]) -> tuple[str, Iterator[str]]:
+    """The beginning, by which the mark is told, and all pieces."""
+    pieces, head, size = iter(pieces), list[str](), 0
+    for piece in pieces:
+        head.append(piece)
+        size += len(piece)
+        if size >= _TRIED_CHARS:
+            break
+    return "".join(head)[:_TRIED_CHARS], itertools.chain(head, pieces)
 
 
 def _frame(names: list[str], records: list[list[str]]) -> pl.DataFrame:
@@ -128,15 +112,14 @@ def _frame(names: list[str], records: list[list[str]]) -> pl.DataFrame:
     return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
 
 
-def _records(content: str, mark: str, quote: str, start: int) -> Iterator[tuple[int, list[str] | str]]:
+def _records(lines: "_Lines", mark: str, quote: str) -> Iterator[tuple[int, list[str] | str]]:
     """Line number and fields of each record, or what is wrong with the line; blank lines are none."""
-    lines = _Lines(content, start)
     quoted = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     while True:
         reader = csv.reader(lines, delimiter=mark, strict=True, **quoted)
         try:
             while True:
-                number, place = lines.number + 1, lines.place
+                number = lines.begin()
                 if fields := next(reader):
                     yield number, fields
         except StopIteration:
@@ -144,37 +127,61 @@ def _records(content: str, mark: str, quote: str, start: int) -> Iterator[tuple[
         except csv.Error as error:
             ends = "is not closed" if "end of data" in str(error) else "closes before the field ends"
             # Only the line in which the quote opens is bad: what follows may be whole again.
-            lines.number, lines.place = number - 1, place
-            next(lines)
+            lines.return_to_second()
             yield number, f"got a field in quotes that {ends}"
 
 
 class _Lines:
-    """The lines of a text, from any place on."""
+    """The lines of a text that comes in pieces; those of the last record can be had again."""
 
-    def __init__(self, content: str, place: int) -> None:
-        self._content, self.place, self.number = content, place, content.count("\n", 0, place)
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self._coming, self._again = _split(pieces), deque[str]()
+        self._record: list[str] = []
+        self._number = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        found = _LINE.match(self._content, self.place)
-        if found is None:
-            raise StopIteration
-        self.place, self.number = found.end(), self.number + 1
-        return found[0]
+        line = self._again.popleft() if self._again else next(self._coming)
+        self._record.append(line)
+        self._number += 1
+        return line
+
+    def begin(self) -> int:
+        """Begins a record, and gives the number of its first line."""
+        self._record.clear()
+        return self._number + 1
+
+    def return_to_second(self) -> None:
+        """Makes the second line of the record the next one."""
+        again = self._record[1:]
+        self._again.extendleft(reversed(again))
+        self._number -= len(again)
+
+
+def _split(pieces: Iterable[str]) -> Iterator[str]:
+    """Lines with their ends, as written by any system."""
+    begun: list[str] = []
+    for piece in pieces:
+        begun.append(piece)
+        if "\n" in piece or "\r" in piece:
+            *lines, last = _LINE.findall("".join(begun))
+            yield from lines
+            # It may go on in the next piece, as \r\n may.
+            begun = [last]
+    yield from _LINE.findall("".join(begun))
 
 
 def _mark_of(content: str, quote: str) -> str:
     """What parts the fields: the mark by which most lines have as many fields as the header."""
     csv.field_size_limit(2**31 - 1)
-    return max(_MARKS, key=lambda mark: _fit(content[:_TRIED_CHARS], mark, quote))
+    return max(_MARKS, key=lambda mark: _fit(content, mark, quote))
 
 
 def _fit(content: str, mark: str, quote: str) -> tuple[bool, float, int]:
     sizes: list[int] = []
-    for _, fields in _records(content, mark, quote, 0):
+    for _, fields in _records(_Lines([content]), mark, quote):
         if not sizes and isinstance(fields, str):
             return False, 0.0, 0
         sizes.append(len(fields) if isinstance(fields, list) else 0)

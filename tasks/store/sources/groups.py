@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from tasks.errors import SourceError
-from tasks.store.sources import columns, locate, results, values
-from tasks.store.sources.hashing import normalised, uniform
+from tasks.store.sources import columns, locate, results, sampling, values
+from tasks.store.sources.hashing import normalised
+from tasks.store.sources.parts import DOCUMENT, TEXT, Table
 from tasks.store.sources.pictures import OF_PICTURES, PICTURE
-from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader, called
+from tasks.store.sources.reader import Pick, Reader, called
+from tasks.store.sources.sampling import IS_DRAWN
 from tasks.store.sources.wording import listed
 from tasks.study import Study
 from tasks.study.corpus import Collect, Label, Source
 
 _LABEL = "label"
+_Grouped = tuple[Table, pl.DataFrame]
+"""A table, and its rows with their group."""
 
 
 def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, Any]]:
@@ -34,19 +39,18 @@ def read_groups(study: Study) -> tuple[pl.DataFrame, dict[str, str], dict[str, A
     """
     params = study.collect
     if params.results is not None:
-        return results.read_results(study, params.results)
+        every, names, read = results.read_results(study, params.results)
+        rows, told = sampling.drawn(study, [(Table(every, every, ""), every)])
+        return rows, names, read | told
     if isinstance(params.a, Source) and isinstance(params.b, Source):
-        rows, read = _two_sources(study, params.a, params.b)
+        tables, reader, noted = _two_sources(study, params.a, params.b)
     else:
-        rows, read = _one_source(study)
-    counted = dict(rows.group_by("group").len().sort("group").iter_rows())
-    names = names_of(params)
-    read["rows"] = {group: counted.get(group, 0) for group in names}
-    return (
-        rows.select("text", "group", "document_id", OF_PICTURES),
-        names,
-        read,
-    )
+        tables, reader, noted = _one_source(study)
+    names, groups = names_of(params), pl.concat(rows["group"] for _, rows in tables)
+    rows, told = sampling.drawn(study, tables)
+    noted |= {"rows": {group: int((groups == group).sum()) for group in names}}
+    kept = rows.select(TEXT, "group", DOCUMENT, OF_PICTURES, cs.by_name(IS_DRAWN, require_all=False))
+    return kept, names, reader.manifest() | noted | told
 
 
 def all_rows(study: Study) -> tuple[pl.DataFrame, str]:
@@ -104,17 +108,17 @@ def _path_names(a: str, b: str) -> tuple[str, str]:
     return a, b
 
 
-def _two_sources(study: Study, a: Source, b: Source) -> tuple[pl.DataFrame, dict[str, Any]]:
-    parts, read, params = [], Reader(study), study.collect
+def _two_sources(study: Study, a: Source, b: Source) -> tuple[list[_Grouped], Reader, dict[str, Any]]:
+    found, read, params = list[_Grouped](), Reader(study), study.collect
     for group, source in (("A", a), ("B", b)):
-        picked = read.table(group.lower(), source, _picks(params, source)).picked
-        chosen = picked.select(TEXT, DOCUMENT, OF_PICTURES)
-        parts.append(chosen.with_columns(pl.lit(group).alias("group")))
-    if len({part.width for part in parts}) > 1:
+        table = read.table(group.lower(), source, _picks(params, source), may_stream=True)
+        chosen = table.picked.drop(_LABEL)
+        found.append((table, chosen.with_columns(pl.lit(group).alias("group"))))
+    if len({PICTURE in rows.columns for _, rows in found}) > 1:
         raise SourceError(
             f"studies.{study.name}.collect: wanted pictures in a and b, or texts in both; got one of each."
         )
-    return pl.concat(parts), read.manifest()
+    return found, read, {}
 
 
 def _picks(params: Collect, source: Source) -> Mapping[str, Pick]:
@@ -126,14 +130,14 @@ def _picks(params: Collect, source: Source) -> Mapping[str, Pick]:
     }
 
 
-def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
+def _one_source(study: Study) -> tuple[list[_Grouped], Reader, dict[str, Any]]:
     params, read = study.collect, Reader(study)
-    table = read.table("", Source(), _picks(params, Source()))
+    table = read.table("", Source(), _picks(params, Source()), may_stream=True)
     picked, where = table.picked, f"studies.{study.name}.collect"
     if params.group == "random":
-        return picked.with_columns(_random_half(study, picked)), read.manifest()
+        return [(table, picked.with_columns(_random_half(study, table)))], read, {}
     if params.is_one_pile:
-        return picked.with_columns(pl.lit("A").alias("group")), read.manifest()
+        return [(table, picked.with_columns(pl.lit("A").alias("group")))], read, {}
     if params.group is not None:
         labels = picked[_LABEL].alias(params.group)
         in_a = columns.in_group(labels, _label(params.a), _label(params.b), table.label, f"{where}.a")
@@ -149,9 +153,8 @@ def _one_source(study: Study) -> tuple[pl.DataFrame, dict[str, Any]]:
         )
     group = pl.select(pl.when(in_a).then(pl.lit("A")).when(in_b).then(pl.lit("B")).alias("group"))
     picked = picked.hstack(group)
-    found = read.manifest()
-    found["rows_of_neither"] = int(picked["group"].null_count())
-    return picked.filter(pl.col("group").is_not_null()), found
+    noted = {"rows_of_neither": int(picked["group"].null_count())}
+    return [(table, picked.filter(pl.col("group").is_not_null()))], read, noted
 
 
 def _label(chosen: Any) -> Label | tuple[Label, ...]:
@@ -160,9 +163,11 @@ def _label(chosen: Any) -> Label | tuple[Label, ...]:
     return found
 
 
-def _random_half(study: Study, rows: pl.DataFrame) -> pl.Series:
+def _random_half(study: Study, table: Table) -> pl.Series:
     """A fair coin per document; a text or picture without one is its own: its copies stay together."""
-    own = pl.coalesce("media", PICTURE) if PICTURE in rows.columns else normalised(rows["text"].fill_null(""))
-    unit = rows.select(pl.coalesce("document_id", own)).to_series()
-    coin = uniform(unit, "group", str(study.seed))
+    coin = sampling.numbers(table, table.picked, _own_form, "group", str(study.seed))
     return pl.select(pl.when(coin < 0.5).then(pl.lit("A")).otherwise(pl.lit("B")).alias("group")).to_series()
+
+
+def _own_form(texts: pl.Series) -> pl.Series:
+    return normalised(texts.fill_null(""))

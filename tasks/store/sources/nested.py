@@ -7,7 +7,7 @@ from the end: `message.body`, `messages.-1.content`. A column that is called so 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,12 @@ def _head(names: list[str], path: str) -> str | None:
     parts = path.split(".")
     heads = (".".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
     return next((head for head in heads if head in names), None)
+
+
+def heads(names: list[str], paths: Iterable[str]) -> list[str]:
+    """The columns that paths are, or begin with, of those that are there."""
+    found = (path if path in names else _head(names, path) for path in paths)
+    return list(dict.fromkeys(name for name in found if name is not None))
 
 
 def inside(frame: pl.DataFrame, name: str) -> str | None:

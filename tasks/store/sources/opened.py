@@ -7,8 +7,9 @@ import polars as pl
 
 from tasks.errors import SourceError
 from tasks.store.sources import columns, nested, values
+from tasks.store.sources.parts import Part, of_parts
 from tasks.store.sources.pictures import PATH, PICTURE
-from tasks.store.sources.reader import Part, Pick, Reader, of_parts
+from tasks.store.sources.reader import Pick, Reader
 from tasks.study import Study
 from tasks.study.corpus import Source
 

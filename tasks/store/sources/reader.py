@@ -1,5 +1,6 @@
 """The rows of a source's files that meet its filters, and a note of what was read."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from tasks import progress
 from tasks.errors import SourceError
+from tasks.store import canonical
 from tasks.store.sources import (
     captions,
     columns,
@@ -21,37 +24,20 @@ from tasks.store.sources import (
     pictures,
     places,
     problem,
+    streamed,
     tables,
     values,
 )
 from tasks.store.sources.grammar import is_grammar
+from tasks.store.sources.parts import DOCUMENT, ROW, TEXT, Part, Table, TextStream, of_parts
 from tasks.store.sources.wording import listed, shown
 from tasks.study import Study
 from tasks.study.corpus import Source
-
-TEXT, DOCUMENT = "text", "document_id"
 
 
 def called(files: Sequence[Path]) -> str:
     """How errors call these files."""
     return shown(files[0]) if len(files) == 1 else f"{len(files)} files such as {shown(files[0])}"
-
-
-@dataclass(frozen=True)
-class Part:
-    """The rows of one file."""
-
-    rows: pl.DataFrame
-    untyped: pl.DataFrame | None = None
-    """The same with all cells as text, where the file gives no types."""
-
-    def of_file(self, name: str) -> "Part":
-        """The rows with the name of their file, where they have none."""
-        if "file" in self.rows.columns:
-            return self
-        named = pl.lit(name).alias("file")
-        untyped = None if self.untyped is None else self.untyped.with_columns(named)
-        return Part(self.rows.with_columns(named), untyped)
 
 
 @dataclass(frozen=True)
@@ -70,18 +56,6 @@ class Pick:
     """Whether text stays as it is spelt, be it a number or a datetime: what 1.10 means is not known yet."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """The rows of a source that meet its filters."""
-
-    rows: pl.DataFrame
-    """All columns, where a SQL filter asks for them."""
-    picked: pl.DataFrame
-    """What was wanted of the same rows, each read file by file, whatever type it has there."""
-    label: str
-    """What errors call it."""
-
-
 class Reader:
     """Reads tables and keeps note of what was read."""
 
@@ -94,10 +68,24 @@ class Reader:
         self._n_surrogates = 0
         self._warnings: list[str] = []
 
-    def table(self, key: str, source: Source, picks: Mapping[str, Pick]) -> Table:
-        """All rows of a source that meet its filters, with the columns that are wanted, TEXT among them."""
+    def table(
+        self, key: str, source: Source, picks: Mapping[str, Pick], *, may_stream: bool = False
+    ) -> Table:
+        """All rows of a source that meet its filters, with the columns that are wanted, TEXT among them.
+
+        With collect.sample, of files that can be read block by block, texts come when they are asked for:
+        where this `may_stream`.
+        """
         params, study = self._study.collect, self._study
-        parts, label, is_text = self.parts(key, source)
+        streams = may_stream and params.sample is not None and self._picture.column is None
+        parts, label, is_text = self.parts(key, source, self._held(source, picks) if streams else None)
+        stream = None
+        if any(part.blocks for part in parts):
+            pick = picks[TEXT]
+            at = f"studies.{study.name}.{pick.block}.{pick.key}"
+            noted = partial(self._note_json, pick=pick, label=label)
+            stream = TextStream(parts, str(pick.column), label, at, f"collect {study.name}", noted)
+            picks = {name: pick for name, pick in picks.items() if name != TEXT}
         picked = self._picked(parts, picks, label, "file" if is_text else None)
         rows = columns.stacked([part.rows for part in parts], label) if self._asks_sql(source) else picked
         prefix = f"studies.{study.name}.collect"
@@ -107,10 +95,31 @@ class Reader:
                 rows, picked = rows.filter(kept), picked.filter(kept)
         if pictures.PICTURE in picked.columns:
             picked = picked.with_columns(places.media(picked[pictures.PICTURE], study.data_path))
-        return Table(rows, picked, label)
+        return Table(rows, picked, label, stream)
 
-    def parts(self, key: str, source: Source) -> tuple[list[Part], str, bool]:
+    def _held(self, source: Source, picks: Mapping[str, Pick]) -> streamed.Held:
+        """Which columns decide of a row: those that are wanted beside its text, and those of filters."""
+        params = self._study.collect
+        paths = [pick.column for name, pick in picks.items() if name != TEXT and pick.column]
+        filters = [one for one in (params.where, source.where) if one is not None]
+        filters += [one for one in (params.a, params.b) if params.group is None and isinstance(one, str)]
+
+        def held(names: list[str]) -> list[str]:
+            said = canonical.nfc("\n".join(filters))
+            named = [name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said)]
+            return list(dict.fromkeys([*nested.heads(names, paths), *named]))
+
+        return held
+
+    def parts(
+        self, key: str, source: Source, held: streamed.Held | None = None
+    ) -> tuple[list[Part], str, bool]:
         """Each file's rows, how errors call them, and whether they are texts without columns.
+
+        Args:
+            key: of the source.
+            source: which files.
+            held: of files that can be read block by block, which columns are held of all rows; None: all.
 
         Raises:
             SourceError: a file or query cannot be used, or there is no row.
@@ -126,7 +135,12 @@ class Reader:
                 f"studies.{study.name}.collect.query: wanted a DuckDB or SQLite file, got {shown(files[0])}. "
                 "Use where: FILTER for other files."
             )
-        parts = [self.file(file, key, source, query) for file in files]
+        with progress.bar(f"collect {study.name}", None) as advance:
+            parts = [
+                (held and self._streamed(file, key, source, held, advance))
+                or self.file(file, key, source, query)
+                for file in files
+            ]
         if len(files) > 1:
             # Text files name themselves already; rows of several tables can be told apart by their file.
             parts = [part.of_file(self._inside(file)) for part, file in zip(parts, files, strict=True)]
@@ -178,7 +192,10 @@ class Reader:
                 if column
                 else pl.repeat(None, n_rows, dtype=pl.String, eager=True).alias(name)
             )
-        self._note_json(found[list(picks).index(TEXT)], picks[TEXT], label)
+        if TEXT in picks:
+            self._note_json(found[list(picks).index(TEXT)], picks[TEXT], label)
+        else:
+            found.append(pl.arange(n_rows, eager=True).alias(ROW))
         if are_pictures:
             found += [
                 pl.concat(part.rows[name] for part in parts) for name in (pictures.PICTURE, pictures.PATH)
@@ -248,10 +265,25 @@ class Reader:
             case _:
                 raise locate.no_reader(file)
         self._n_surrogates += replaced
-        noted: dict[str, Any] = {"file": self._inside(file), "rows": frame.height}
+        self._note_file(file, key, frame.height, bad_lines)
+        return Part(self._placed(columns.named(logs.recognised(frame, file), shown(file)), file), untyped)
+
+    def _streamed(
+        self, file: Path, key: str, source: Source, held: streamed.Held, advance: progress.Advance
+    ) -> Part | None:
+        """A file that is read block by block; None where it must be read whole."""
+        found = streamed.streamed(file, self._study.collect, held, self._untyped(source), advance)
+        if found is None:
+            return None
+        self._note_bad_lines(file, found.bad_lines)
+        self._n_surrogates += found.n_surrogates
+        self._note_file(file, key, found.rows.height, found.bad_lines)
+        return Part(found.rows, found.untyped, found.blocks)
+
+    def _note_file(self, file: Path, key: str, n_rows: int, bad_lines: Sequence[int]) -> None:
+        noted: dict[str, Any] = {"file": self._inside(file), "rows": n_rows}
         noted |= {"group": key.upper()} if key else {}
         self._files.append(noted | ({"bad_lines": len(bad_lines)} if bad_lines else {}))
-        return Part(self._placed(columns.named(logs.recognised(frame, file), shown(file)), file), untyped)
 
     def _parquet(self, file: Path) -> pl.DataFrame:
         column = self._picture.column
@@ -311,23 +343,3 @@ class Reader:
         if self._warnings:
             read["warnings"] = self._warnings
         return read
-
-
-def of_parts(
-    parts: list[Part], name: str, read: Callable[[Part], pl.Series], label: str, where: str
-) -> pl.Series:
-    """A column of all parts; null where a part lacks it.
-
-    Raises:
-        SourceError: all lack it.
-    """
-    reached = [nested.reaches(part.rows.columns, name) for part in parts]
-    if not any(reached):
-        raise columns.no_column([part.rows for part in parts], name, label, where)
-    has = [there and not nested.ends(part.rows, name) for part, there in zip(parts, reached, strict=True)]
-    # Where it ends in all of them, the first that is read says so.
-    has = has if any(has) else reached
-    return pl.concat(
-        read(part) if there else pl.repeat(None, part.rows.height, dtype=pl.String, eager=True).alias(name)
-        for part, there in zip(parts, has, strict=True)
-    )

@@ -11,7 +11,8 @@ import polars as pl
 from tasks.errors import SourceError, nearest
 from tasks.store.canonical import canonicalised
 from tasks.store.sources import answered, columns, values
-from tasks.store.sources.reader import DOCUMENT, TEXT, Pick, Reader
+from tasks.store.sources.parts import DOCUMENT, TEXT
+from tasks.store.sources.reader import Pick, Reader
 from tasks.store.sources.wording import listed
 from tasks.study import Study
 from tasks.study.corpus import Label, Results, Source

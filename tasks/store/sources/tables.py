@@ -5,8 +5,12 @@ their offset, lines of CSV that do not fit are an error with their number or cou
 pairs (which JSON can spell and UTF-8 cannot) become U+FFFD and are counted.
 """
 
+import codecs
 import gzip
+import itertools
 import json
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,11 @@ from tasks.study.corpus import Collect
 SURROGATES = "n_surrogates"
 """Key of `read` that counts values in which half of a surrogate pair was replaced."""
 _MARKED = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_MARKS = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
+"""The marks that tell the order of bytes."""
 _MB = 2**20
 _PLAIN = Collect()
 
@@ -31,43 +40,74 @@ def text_of(file: Path, collect: Collect = _PLAIN) -> str:
     Raises:
         SourceError: it cannot be read, unpacks to too much, or is in another encoding.
     """
-    with reading(file, "a text file", "Check that it is whole and may be read."):
-        raw = _unpacked(file, collect.max_unpacked_mb)
-    try:
-        # Whatever the encoding, a byte order mark is no part of the text, nor is half a character.
-        text = raw.decode(collect.encoding).removeprefix("\ufeff")
-        text.encode()
-        return text
-    except UnicodeError as error:
-        # A byte order mark tells UTF-16 for sure; otherwise the old Western encoding is the likeliest.
-        likely = _MARKED.get(raw[:2], "cp1252")
-        at = error.start if isinstance(error, UnicodeDecodeError) else 0
-        advice = (
-            f" Write `collect: {{encoding: {likely}}}` under the study (`natstat new`: --encoding {likely})"
-            if likely != collect.encoding
-            else " Name its encoding"
-        )
-        raise SourceError(
-            f"{shown(file)}: wanted {collect.encoding.upper()}, got byte 0x{raw[at : at + 1].hex()} at "
-            f"offset {at}.{advice} if that is what it is in, or save the file as UTF-8."
-        ) from None
+    return "".join(pieces_of(file, collect))
 
 
-def _unpacked(file: Path, most_mb: int) -> bytes:
-    if file.suffix.lower() != ".gz":
-        return file.read_bytes()
-    with gzip.open(file) as opened:
-        return _at_most(opened, most_mb, file)
+def pieces_of(file: Path, collect: Collect = _PLAIN) -> Iterator[str]:
+    """The same piece by piece: a megabyte is held at a time.
+
+    Raises:
+        SourceError: as `text_of`, once the piece is reached.
+    """
+    raws = _unpacked(file, collect.max_unpacked_mb)
+    first = next(raws)
+    decoder, head = _decoder(collect.encoding, first), first[:2]
+    offset, is_first = 0, True
+    for raw in itertools.chain([first], raws):
+        # What ended within a character.
+        pending = decoder.getstate()[0]
+        try:
+            text = decoder.decode(raw, final=not raw)
+            text.encode()
+        except UnicodeError as error:
+            at, byte = 0, head[:1]
+            if isinstance(error, UnicodeDecodeError):
+                at = offset - len(pending) + error.start
+                byte = (pending + raw)[error.start : error.start + 1]
+            raise _other_encoding(file, collect.encoding, byte, at, head) from None
+        offset += len(raw)
+        if text:
+            # Whatever the encoding, a byte order mark is no part of the text.
+            yield text.removeprefix("\ufeff") if is_first else text
+            is_first = False
 
 
-def _at_most(opened: gzip.GzipFile, most_mb: int, file: Path) -> bytes:
-    """All that comes, counted while it comes."""
-    content = bytearray()
-    while part := opened.read(_MB):
-        content += part
-        if len(content) > most_mb * _MB:
-            raise too_large(file, most_mb)
-    return bytes(content)
+def _decoder(encoding: str, first: bytes) -> codecs.IncrementalDecoder:
+    """Decodes piece by piece as a whole file is decoded: without a mark UTF-16 is in this machine's order."""
+    name = codecs.lookup(encoding).name
+    marks = _MARKS.get(name)
+    order = "" if marks is None or first.startswith(marks) else f"-{sys.byteorder[0]}e"
+    return codecs.getincrementaldecoder(f"{name}{order}")()
+
+
+def _other_encoding(file: Path, encoding: str, byte: bytes, offset: int, head: bytes) -> SourceError:
+    # A byte order mark tells UTF-16 for sure; otherwise the old Western encoding is the likeliest.
+    likely = _MARKED.get(head, "cp1252")
+    advice = (
+        f" Write `collect: {{encoding: {likely}}}` under the study (`natstat new`: --encoding {likely})"
+        if likely != encoding
+        else " Name its encoding"
+    )
+    return SourceError(
+        f"{shown(file)}: wanted {encoding.upper()}, got byte 0x{byte.hex()} at offset {offset}.{advice} if "
+        "that is what it is in, or save the file as UTF-8."
+    )
+
+
+def _unpacked(file: Path, most_mb: int) -> Iterator[bytes]:
+    """The bytes in pieces, an empty one last."""
+    is_packed, n_bytes = file.suffix.lower() == ".gz", 0
+    with (
+        reading(file, "a text file", "Check that it is whole and may be read."),
+        (gzip.open if is_packed else open)(file, "rb") as opened,
+    ):
+        while part := opened.read(_MB):
+            n_bytes += len(part)
+            # Counted while it comes.
+            if is_packed and n_bytes > most_mb * _MB:
+                raise too_large(file, most_mb)
+            yield part
+    yield b""
 
 
 def too_large(file: Path, most_mb: int) -> SourceError:
@@ -84,11 +124,16 @@ def read_csv(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, list[
     Raises:
         SourceError: it is empty, or a line has more fields than the header or a quote that is not closed.
     """
+    blocks = list(csv_blocks(file, collect))
+    return pl.concat(block.rows for block in blocks), [n for block in blocks for n in block.bad_lines]
+
+
+def csv_blocks(file: Path, collect: Collect = _PLAIN) -> Iterator[delimited.Table]:
+    """The same block by block, one at least."""
     options = collect.csv
     if options.delimiter is None and {".tsv", ".tab"} & {s.lower() for s in file.suffixes}:
         options = options.model_copy(update={"delimiter": "\t"})
-    table = delimited.read(text_of(file, collect), options, shown(file))
-    return table.rows, table.bad_lines
+    return delimited.blocks(pieces_of(file, collect), options, shown(file))
 
 
 def read_parquet(file: Path) -> pl.DataFrame:
@@ -113,11 +158,36 @@ def read_jsonl(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, int
     Raises:
         SourceError: a line is no JSON object.
     """
-    records = []
-    for number, line in enumerate(text_of(file, collect).split("\n"), start=1):
+    return from_objects(file, [record for block in jsonl_blocks(file, collect) for record in block])
+
+
+def jsonl_blocks(file: Path, collect: Collect = _PLAIN) -> Iterator[list[Any]]:
+    """What the lines hold, block by block.
+
+    Raises:
+        SourceError: a line is no JSON.
+    """
+    block: list[Any] = []
+    for number, line in enumerate(_lines(pieces_of(file, collect)), start=1):
         if line.strip():
-            records.append(_loaded(file, line, f"line {number}"))
-    return from_objects(file, records)
+            block.append(_loaded(file, line, f"line {number}"))
+        if len(block) == delimited.BLOCK:
+            yield block
+            block = []
+    yield block
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    """Lines, without their ends, of a text that comes in pieces."""
+    begun: list[str] = []
+    for piece in pieces:
+        first, *others = piece.split("\n")
+        begun.append(first)
+        if others:
+            yield "".join(begun)
+            yield from others[:-1]
+            begun = [others[-1]]
+    yield "".join(begun)
 
 
 def read_json(file: Path, collect: Collect = _PLAIN) -> tuple[pl.DataFrame, int]:
@@ -164,8 +234,13 @@ def _loaded(file: Path, content: str, where: str) -> Any:
         raise SourceError(f"{shown(file)}: {where} is no JSON: {error}.") from None
 
 
-def from_objects(file: Path, records: list[Any]) -> tuple[pl.DataFrame, int]:
+def from_objects(file: Path, records: list[Any], first: int = 1) -> tuple[pl.DataFrame, int]:
     """Objects as rows, and how many strings had half a surrogate pair.
+
+    Args:
+        file: that holds them.
+        records: some of what it holds.
+        first: the number of the first of them.
 
     Raises:
         SourceError: there are none, one is no object, or a value fits no column.
@@ -173,7 +248,7 @@ def from_objects(file: Path, records: list[Any]) -> tuple[pl.DataFrame, int]:
     if not records:
         raise SourceError(f"{shown(file)}: wanted at least one object, the file has none.")
     names: dict[str, None] = {}
-    for number, record in enumerate(records, start=1):
+    for number, record in enumerate(records, first):
         if not isinstance(record, dict):
             raise SourceError(f"{shown(file)}: wanted objects, row {number} is {type(record).__name__}.")
         names.update(dict.fromkeys(record))
