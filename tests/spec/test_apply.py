@@ -15,6 +15,7 @@ from tasks import paths
 from tasks.__main__ import main
 from tasks.engines.embedded.judging import NAME
 from tasks.store import frames
+from tasks.store.sources import delimited
 from tests.conftest import PAIR_STUDY, Project
 from tests.recorded_study import FOUND, NOT_FOUND, put_study
 from tests.tiny_encoder import save_tiny_encoder
@@ -175,7 +176,7 @@ BAD: Sequence[tuple[str, str, tuple[str, ...], int, str]] = [
     ("new.csv", "text\n", (), 11, "wanted rows, the file has none"),
     ("new.csv", "", (), 11, "the file is empty"),
     ("new.csv", "text,n\na,1\nb,2,3\n", (), 11, "new.csv, line 3: wanted 2 fields parted by ',', got 3"),
-    ("new.csv", 'text,n\na,1\n"b,2\n', (), 11, "new.csv, line 3: unexpected end of data"),
+    ("new.csv", 'text,n\na,1\n"b,2\n', (), 11, "new.csv, line 3: got a field in quotes that is not closed"),
     ("new.jsonl", '{"text": "a"}\n{"text": ', (), 11, "line 2 is no JSON"),
     ("new.jsonl", '{"text": 3}\n', (), 11, "wanted text in column 'text' of new.jsonl, got Int64"),
     ("new.parquet", "no parquet", (), 11, "wanted Parquet, cannot be read"),
@@ -203,8 +204,9 @@ def test_what_cannot_be_is_one_line(
 
 
 def test_keys_of_json_lines_may_be_missing_but_not_come_late(
-    project: Project, capsys: pytest.CaptureFixture[str]
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(delimited, "BLOCK", 1)
     put(project, verify={"shard_size": 1})
     lines = [{"text": "covid", "n": 1}, {"text": "covid"}]
     Path("new.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")

@@ -112,8 +112,8 @@ def _alike(file: Path, collect: Collect) -> Iterator[pl.DataFrame]:
         names = names or rows.columns
         if new := [name for name in rows.columns if name not in names]:
             raise SourceError(
-                f"{shown(file)}: wanted the same keys throughout, {new[0]!r} comes late. Write it in the first "
-                "line, too, if only as null."
+                f"{shown(file)}: wanted the same keys throughout, {new[0]!r} comes late. Write it in the "
+                "first line, too, if only as null."
             )
         missing = [pl.lit(None).alias(name) for name in names if name not in rows.columns]
         yield rows.with_columns(missing).select(names)
