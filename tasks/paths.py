@@ -89,9 +89,20 @@ def cache() -> Path:
 def answers() -> Path:
     """Every answer of a language model that was ever paid for, and its ledger; absolute.
 
-    NATSTAT_ANSWERS names another place, e.g. one that a team shares or that `dvc exp run --temp` keeps.
+    NATSTAT_ANSWERS names another place, e.g. one that a team shares or that `dvc exp run --temp` keeps. Where
+    it names a server, the file is the one that was used without it.
     """
-    return Path(os.environ.get("NATSTAT_ANSWERS") or data() / "answers.sqlite").absolute()
+    named = "" if answers_server() else os.environ.get("NATSTAT_ANSWERS")
+    return Path(named or data() / "answers.sqlite").absolute()
+
+
+def answers_server() -> str | None:
+    """The address of the server that keeps answers in place of a file; None where NATSTAT_ANSWERS names none.
+
+    It may hold a password: show `tasks.store.answers.shown()`.
+    """
+    named = os.environ.get("NATSTAT_ANSWERS", "")
+    return named if "://" in named else None
 
 
 def vector_cache() -> Path:

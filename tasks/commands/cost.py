@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks import kinds, paths
+from tasks import kinds
 from tasks.collect.stage import Collected, collected
 from tasks.commands import check, judge, label, output, unasked
 from tasks.engines.llm import checking, loads
@@ -161,7 +161,7 @@ def _asked(study: Study, every: Sequence[Load], factors: Mapping[str, Factors]) 
 
 def paid_usd(study: Study) -> float | None:
     """What the ledger says that this study has paid so far; None where a price is not known."""
-    if not paths.answers().is_file():
+    if not answers.may_be_there():
         return 0.0
     with answers.opened() as opened:
         spent = opened.spent(study.name)

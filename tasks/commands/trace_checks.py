@@ -233,7 +233,7 @@ def _answers(row: Row) -> Iterator[Check]:
     damaged = [key for key in asked if known.get(key) is False]
     missing = len(asked) - len(known)
     if missing and not damaged:
-        told = f"{missing} of {len(asked)} are not in {paths.answers().name}"
+        told = f"{missing} of {len(asked)} are not in {answers.shown()}"
         yield Check("answers", "unknown", told)
         return
     wrong = [f"{len(damaged)} of {len(asked)} are damaged"] if damaged else []

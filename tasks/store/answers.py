@@ -1,4 +1,6 @@
-"""Every answer of a language model and what it cost, in one SQLite file shared by all studies.
+"""Every answer of a language model and what it cost, in one SQLite file or on one PostgreSQL server.
+
+All studies share it: a file those of one machine (lite.py), a server those of several (postgres.py).
 
 An answer and its row in the ledger are one transaction: a process that is killed loses neither
 half, and what was committed is never paid again. The first answer to a request stands: verdicts may
@@ -8,21 +10,20 @@ and the budget is kept by it.
 """
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
-from filelock import FileLock
 
 from tasks import paths
-from tasks.errors import StoreError
-from tasks.store import frames, lite
+from tasks.store import frames, lite, postgres
 
 _VERSION = 2
+_PROBE = "SELECT key, response, checksum FROM answers LIMIT 1"
 _UPDATES = {1: "ALTER TABLE calls ADD COLUMN served TEXT NOT NULL DEFAULT ''"}
 _KEYS_PER_QUERY = 500  # under SQLite's smallest limit on bound values
 _TABLES = """
@@ -36,17 +37,37 @@ CREATE TABLE IF NOT EXISTS calls (
 );
 CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_hash);
 """
-_INSERT_CALL = "INSERT INTO calls VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_SELECT_LEDGER = (
-    "SELECT request_hash, study, stage, role, predicate_ids, model, tokens_in, tokens_out, tokens_cached,"
-    " cost_usd, latency_s, attempts, status, called_at, served FROM calls WHERE"
+_SERVER_VERSION = 1
+_SERVER_TABLES = """
+CREATE TABLE answers (key TEXT PRIMARY KEY, response BYTEA NOT NULL, checksum TEXT NOT NULL);
+CREATE TABLE calls (
+    call_id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, request_hash TEXT NOT NULL, study TEXT NOT NULL,
+    stage TEXT NOT NULL, role TEXT NOT NULL, predicate_ids TEXT NOT NULL, model TEXT NOT NULL,
+    tokens_in BIGINT NOT NULL, tokens_out BIGINT NOT NULL, tokens_cached BIGINT NOT NULL,
+    cost_usd DOUBLE PRECISION, latency_s DOUBLE PRECISION NOT NULL, attempts BIGINT NOT NULL,
+    status TEXT NOT NULL, called_at BIGINT NOT NULL, served TEXT NOT NULL
+);
+CREATE INDEX calls_by_request ON calls (request_hash);
+"""
+_INSERT_ANSWER = (
+    "INSERT INTO answers (key, response, checksum) VALUES (?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET response = excluded.response, checksum = excluded.checksum"
 )
+_LEDGER_COLUMNS = (
+    "request_hash, study, stage, role, predicate_ids, model, tokens_in, tokens_out, tokens_cached,"
+    " cost_usd, latency_s, attempts, status, called_at, served"
+)
+_INSERT_CALL = f"INSERT INTO calls ({_LEDGER_COLUMNS}) VALUES ({', '.join('?' * 15)})"  # noqa: S608 - constants
+_SELECT_CALL = "SELECT 1 FROM calls WHERE request_hash = ? AND study = ? AND called_at = ? AND latency_s = ?"
+_SELECT_LEDGER = f"SELECT {_LEDGER_COLUMNS} FROM calls WHERE"  # noqa: S608 - constants
+_SELECT_ANSWERS = "SELECT key, response, checksum FROM answers WHERE key IN"
 _SELECT_CALLS = f"{_SELECT_LEDGER} request_hash IN"
 _SELECT_PAID = f"{_SELECT_LEDGER} study = ? AND stage = ? AND call_id > ?"
 _SELECT_SPENT = (
-    "SELECT model, max(call_id), total(cost_usd), total(tokens_in) FILTER (WHERE cost_usd IS NULL),"
-    " total(tokens_out) FILTER (WHERE cost_usd IS NULL),"
-    " total(tokens_cached) FILTER (WHERE cost_usd IS NULL)"
+    "SELECT model, max(call_id), coalesce(sum(cost_usd), 0),"
+    " coalesce(sum(tokens_in) FILTER (WHERE cost_usd IS NULL), 0),"
+    " coalesce(sum(tokens_out) FILTER (WHERE cost_usd IS NULL), 0),"
+    " coalesce(sum(tokens_cached) FILTER (WHERE cost_usd IS NULL), 0)"
     " FROM calls WHERE study = ? AND call_id > ? GROUP BY model"
 )
 LEDGER = pl.Schema(
@@ -110,24 +131,22 @@ class Spent:
 
 
 class Answers:
-    """The file, open in one thread. Open it with `opened`."""
+    """The store, open in one thread. Open it with `opened`."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        with self._reported():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # Switching a new file to WAL fails at once, without waiting, if another process is at it.
-            with FileLock(f"{file}.lock", timeout=lite.WAIT_S):
-                self._connection = _prepared(file)
+    def __init__(self, place: Path | str) -> None:
+        self._database: lite.File | postgres.Server
+        if isinstance(place, Path):
+            self._database = lite.File(place, _TABLES, _VERSION, _PROBE, _UPDATES)
+        else:
+            self._database = postgres.Server(place, _SERVER_TABLES, _SERVER_VERSION)
 
     def get(self, key: str) -> str | None:
         """The response, or None where there is none or it is damaged.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the store cannot be read.
         """
-        with self._reported():
-            return self._undamaged(key)
+        return self._undamaged([key]).get(key)
 
     def put(self, paid: Paid, response: str | None) -> str | None:
         """Writes the call down and gives the response that is stored for its request from now on.
@@ -141,149 +160,130 @@ class Answers:
                 keeps the ledger row alone.
 
         Raises:
-            StoreError: the file cannot be written (permission, full disk).
+            StoreError: the store cannot be written (permission, full disk).
         """
-        key = paid.request_hash
-        row = (
-            key,
-            paid.study,
-            paid.stage,
-            paid.role,
-            json.dumps(paid.predicate_ids),
-            paid.model,
-            paid.tokens_in,
-            paid.tokens_out,
-            paid.tokens_cached,
-            paid.cost_usd,
-            paid.latency_s,
-            paid.attempts,
-            paid.status,
-            time.time_ns() // 1000,
-            paid.served,
-        )
-        execute = self._connection.execute
-        with self._reported():
-            execute("BEGIN IMMEDIATE")
-            try:
-                stored = self._undamaged(key)
-                if stored is None and response is not None:
-                    execute(
-                        "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)",
-                        (key, response, frames.hashed(key, response)),
-                    )
-                    stored = response
-                execute(_INSERT_CALL, row)
-                execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    execute("ROLLBACK")
-                raise
-        return stored
+        key, called_at = paid.request_hash, time.time_ns() // 1000
+        *start, served = astuple(paid)
+        row = [json.dumps(cell) if isinstance(cell, tuple) else cell for cell in (*start, called_at, served)]
+        rows = self._database.rows
+
+        def write(again: bool) -> str | None:
+            stored = self._undamaged([key]).get(key)
+            if stored is None and response is not None:
+                rows(_INSERT_ANSWER, (key, self._database.cell(response), frames.hashed(key, response)))
+                stored = response
+            if not (again and rows(_SELECT_CALL, (key, paid.study, called_at, paid.latency_s))):
+                rows(_INSERT_CALL, row)
+            return stored
+
+        return self._database.alone(write)
 
     def spent(self, study: str, after: int = 0) -> list[Spent]:
         """What a study ever paid, by model; only calls newer than `after`.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the store cannot be read.
         """
-        with self._reported():
-            rows = self._connection.execute(_SELECT_SPENT, (study, after)).fetchall()
-        return [Spent(model, last, usd, int(i), int(o), int(c)) for model, last, usd, i, o, c in rows]
+        rows = self._database.rows(_SELECT_SPENT, (study, after))
+        return [Spent(model, last, float(usd), int(i), int(o), int(c)) for model, last, usd, i, o, c in rows]
 
     def ledger(self, request_hashes: Iterable[str]) -> pl.DataFrame:
         """The ledger's rows for these requests (schema LEDGER), in the order they were called.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the store cannot be read.
         """
-        keys = sorted(set(request_hashes))
-        rows: list[tuple[object, ...]] = []
-        with self._reported():
-            for start in range(0, len(keys), _KEYS_PER_QUERY):
-                part = keys[start : start + _KEYS_PER_QUERY]
-                rows += self._connection.execute(f"{_SELECT_CALLS} ({','.join('?' * len(part))})", part)
-        return _rows_of_ledger(rows)
+        return _rows_of_ledger(self._rows_of(_SELECT_CALLS, request_hashes))
 
     def intact(self, request_hashes: Iterable[str]) -> dict[str, bool]:
         """Whether the stored answer to each is undamaged; one that is not stored is left out.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the store cannot be read.
         """
-        found: dict[str, bool] = {}
-        with self._reported():
-            for key in sorted(set(request_hashes)):
-                if self._connection.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchone():
-                    found[key] = self._undamaged(key) is not None
-        return found
+        rows = self._rows_of(_SELECT_ANSWERS, request_hashes)
+        return {key: self._sound(key, *cells) is not None for key, *cells in rows}
 
     def newest(self) -> int:
         """The call_id of the newest call of any study; 0 where there is none.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the store cannot be read.
         """
-        with self._reported():
-            return int(self._connection.execute("SELECT coalesce(max(call_id), 0) FROM calls").fetchone()[0])
+        return int(self._database.rows("SELECT coalesce(max(call_id), 0) FROM calls")[0][0])
 
     def paid(self, study: str, stage: str, after: int) -> pl.DataFrame:
         """What a stage of a study paid by calls newer than `after` (schema LEDGER), as they were called.
 
         Raises:
-            StoreError: the file cannot be read.
+            StoreError: the store cannot be read.
         """
-        with self._reported():
-            rows = self._connection.execute(_SELECT_PAID, (study, stage, after)).fetchall()
-        return _rows_of_ledger(rows)
+        return _rows_of_ledger(self._database.rows(_SELECT_PAID, (study, stage, after)))
 
     def close(self) -> None:
         """Ends the connection."""
-        self._connection.close()
+        self._database.close()
 
-    def _undamaged(self, key: str) -> str | None:
-        found = self._connection.execute(
-            "SELECT response, checksum FROM answers WHERE key = ?", (key,)
-        ).fetchone()
-        if found is None or not isinstance(found[0], str) or found[1] != frames.hashed(key, found[0]):
-            return None
-        return found[0]
+    def _undamaged(self, keys: Iterable[str]) -> dict[str, str]:
+        found = {key: self._sound(key, *cells) for key, *cells in self._rows_of(_SELECT_ANSWERS, keys)}
+        return {key: response for key, response in found.items() if response is not None}
 
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"{self._file}: the store of paid answers cannot be used: {error}. Free space or"
-                " permissions, or bring it back from a copy, then rerun. Moving it away begins a new one:"
-                " answers are paid again, and the budget starts from nothing."
-            ) from error
+    def _sound(self, key: str, cell: object, checksum: object) -> str | None:
+        response = self._database.text(cell)
+        return response if response is not None and checksum == frames.hashed(key, response) else None
+
+    def _rows_of(self, select: str, keys: Iterable[str]) -> list[tuple[Any, ...]]:
+        distinct, rows = sorted(set(keys)), list[tuple[Any, ...]]()
+        for start in range(0, len(distinct), _KEYS_PER_QUERY):
+            part = distinct[start : start + _KEYS_PER_QUERY]
+            rows += self._database.rows(f"{select} ({','.join('?' * len(part))})", part)
+        return rows
+
+
+def place() -> Path | str:
+    """Where answers are kept: a file, or the address of a server, which may hold a password."""
+    return paths.answers_server() or paths.answers()
+
+
+def shown() -> str:
+    """The place as it may be read by anybody.
+
+    Raises:
+        StoreError: it is no address of a server.
+    """
+    where = place()
+    return where.name if isinstance(where, Path) else postgres.shown(where)
+
+
+def may_be_there() -> bool:
+    """Whether anything may be kept: where there is no file, nothing was ever paid."""
+    return _may_be_at(place())
 
 
 @contextmanager
-def opened(file: Path | None = None) -> Iterator[Answers]:
+def opened(where: Path | str | None = None) -> Iterator[Answers]:
     """Gives the store of answers.
 
     Raises:
-        StoreError: the file cannot be opened.
+        StoreError: the store cannot be opened.
     """
-    answers = Answers(file or paths.answers())
+    answers = Answers(where or place())
     try:
         yield answers
     finally:
         answers.close()
 
 
-def ledger(request_hashes: Sequence[str], file: Path | None = None) -> pl.DataFrame:
+def ledger(request_hashes: Sequence[str], where: Path | str | None = None) -> pl.DataFrame:
     """The ledger's rows for these requests (schema LEDGER); none where nothing was ever paid.
 
     Raises:
-        StoreError: the file cannot be read.
+        StoreError: the store cannot be read.
     """
-    file = file or paths.answers()
-    if not file.is_file():
+    where = where or place()
+    if not request_hashes or not _may_be_at(where):
         return LEDGER.to_frame()
-    with opened(file) as answers:
+    with opened(where) as answers:
         return answers.ledger(request_hashes)
 
 
@@ -291,9 +291,9 @@ def intact(request_hashes: Sequence[str]) -> dict[str, bool]:
     """Whether the stored answer to each of these requests is undamaged; one that is not stored is left out.
 
     Raises:
-        StoreError: the file cannot be read.
+        StoreError: the store cannot be read.
     """
-    if not paths.answers().is_file():
+    if not request_hashes or not may_be_there():
         return {}
     with opened() as answers:
         return answers.intact(request_hashes)
@@ -303,12 +303,16 @@ def newest() -> int:
     """The call_id of the newest call in the ledger; 0 where nothing was ever paid.
 
     Raises:
-        StoreError: the file cannot be read.
+        StoreError: the store cannot be read.
     """
-    if not paths.answers().is_file():
+    if not may_be_there():
         return 0
     with opened() as answers:
         return answers.newest()
+
+
+def _may_be_at(where: Path | str) -> bool:
+    return isinstance(where, str) or where.is_file()
 
 
 def _rows_of_ledger(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
@@ -316,8 +320,3 @@ def _rows_of_ledger(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
     return frame.with_columns(pl.col("predicate_ids").str.json_decode(pl.List(pl.String))).sort(
         "called_at", "request_hash"
     )
-
-
-def _prepared(file: Path) -> sqlite3.Connection:
-    probe = "SELECT key, response, checksum FROM answers LIMIT 1"
-    return lite.prepared(file, _TABLES, _VERSION, probe, _UPDATES)

@@ -1,8 +1,16 @@
 """Opening a SQLite file of our own: many processes may read and write it, and a killed one loses nothing."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock
+
+from tasks.errors import StoreError
+
+T = TypeVar("T")
 
 WAIT_S = 60.0
 """How long to wait for another process that writes."""
@@ -46,3 +54,69 @@ def prepared(
         connection.close()
         raise
     return connection
+
+
+class File:
+    """The store of answers as a file, open in one thread: what postgres.Server is for several machines."""
+
+    def __init__(self, file: Path, *arguments: Any) -> None:
+        """Opens it, with what `prepared` takes beside the file.
+
+        Raises:
+            StoreError: it cannot be written, is damaged, or was written by another version of natstat.
+        """
+        self._file = file
+        with self._reported():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # Switching a new file to WAL fails at once, without waiting, if another process is at it.
+            with FileLock(f"{file}.lock", timeout=WAIT_S):
+                self.connection = prepared(file, *arguments)
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """What a statement gives; `?` stands for a value.
+
+        Raises:
+            StoreError: the file cannot be read or written.
+        """
+        with self._reported():
+            return self.connection.execute(sql, values).fetchall()
+
+    def alone(self, work: Callable[[bool], T]) -> T:
+        """Does it in one transaction, no other writer being in one; it is told that it was never done before.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        with self._reported():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                done = work(False)
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+        return done
+
+    def cell(self, text: str) -> str:
+        """Text as a cell holds it."""
+        return text
+
+    def text(self, cell: object) -> str | None:
+        """What a cell holds; None where that is no text."""
+        return cell if isinstance(cell, str) else None
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self.connection.close()
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"{self._file}: the store of paid answers cannot be used: {error}. Free space or"
+                " permissions, or bring it back from a copy, then rerun. Moving it away begins a new one:"
+                " answers are paid again, and the budget starts from nothing."
+            ) from error

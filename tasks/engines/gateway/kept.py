@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from tasks import paths
 from tasks.engines import roles
 from tasks.engines.gateway import completion, dialect, reading
 from tasks.records import Call
@@ -54,7 +53,7 @@ def texts_kept(requests: Mapping[K, "Request"], stage: str) -> dict[K, Kept]:
     Raises:
         StoreError: answers cannot be read.
     """
-    if not requests or not paths.answers().is_file():
+    if not requests or not answers.may_be_there():
         return {}
     found = {}
     with answers.opened() as store:
