@@ -17,6 +17,8 @@ import polars as pl
 import pytest
 import yaml
 
+from tests import postgres_server
+
 REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("NATSTAT_SHARED", REPO.parent / "shared"))
 
@@ -177,6 +179,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 SHUFFLES = "tasks.score.baselines.NULL_SHUFFLES"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Cluster]:
+    """A PostgreSQL server; whoever stops it starts it again."""
+    with postgres_server.serving() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session", autouse=True)

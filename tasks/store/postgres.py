@@ -163,7 +163,8 @@ class Server:
     def _unusable(self, error: Exception) -> StoreError:
         return StoreError(
             f"{self.place}: the store of paid answers cannot be used: {self._reason(error)}. Start the"
-            " server, or mend NATSTAT_ANSWERS or the rights there, then rerun: what was kept is not paid again."
+            " server, or mend NATSTAT_ANSWERS or the rights there, then rerun: what was kept is not paid"
+            " again."
         )
 
     def _reason(self, error: Exception) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tasks.errors import StoreError
-from tasks.store import answers
+from tasks.store import answers, lite
 from tasks.store.answers import LEDGER, Paid, Spent, opened
+from tests import postgres_server
 
 PAID = Paid("aa00", "news", "verify", "judge", ("p1", "p2"), "small", 100, 10, 40, 0.25, 0.5, 1, "value")
 
@@ -23,6 +24,14 @@ PAID = Paid("aa00", "news", "verify", "judge", ("p1", "p2"), "small", 100, 10, 4
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "data" / "answers.sqlite"
+
+
+@pytest.fixture(params=["file", "server"])
+def place(request: pytest.FixtureRequest, file: Path) -> Path | str:
+    """A file that is not there yet, or an empty database."""
+    if request.param == "file":
+        return file
+    return str(request.getfixturevalue("postgres").database())
 
 
 def sql(file: Path, statement: str, *values: Any) -> list[Any]:
@@ -35,24 +44,24 @@ def sql(file: Path, statement: str, *values: Any) -> list[Any]:
     return rows
 
 
-def test_an_answer_comes_back_as_it_was(file: Path) -> None:
+def test_an_answer_comes_back_as_it_was(place: Path | str) -> None:
     text = 'é\u2028 "quoted" \x00 \U0001f600'
-    with opened(file) as store:
+    with opened(place) as store:
         assert store.get("aa00") is None
         store.put(PAID, text)
         assert store.get("aa00") == text
-    with opened(file) as store:
+    with opened(place) as store:
         assert store.get("aa00") == text
         assert store.get("aa01") is None
 
 
-def test_the_ledger_keeps_every_column_and_the_first_answer_stands(file: Path) -> None:
+def test_the_ledger_keeps_every_column_and_the_first_answer_stands(place: Path | str) -> None:
     again = replace(PAID, study="other", predicate_ids=(), cost_usd=None, status="refusal", served="big-2")
-    with opened(file) as store:
+    with opened(place) as store:
         assert store.put(PAID, "first") == "first"
         assert store.put(again, "second") == "first"
         assert store.get("aa00") == "first"
-    rows = answers.ledger(["aa00", "unknown", "aa00"], file)
+    rows = answers.ledger(["aa00", "unknown", "aa00"], place)
     assert rows.schema == LEDGER
     assert rows.drop("called_at").rows() == [
         ("aa00", "news", "verify", "judge", ["p1", "p2"], "small", 100, 10, 40, 0.25, 0.5, 1, "value", ""),
@@ -61,21 +70,21 @@ def test_the_ledger_keeps_every_column_and_the_first_answer_stands(file: Path) -
     assert abs(rows["called_at"][0] - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=1)
 
 
-def test_what_was_lost_is_in_the_ledger_alone(file: Path) -> None:
-    with opened(file) as store:
+def test_what_was_lost_is_in_the_ledger_alone(place: Path | str) -> None:
+    with opened(place) as store:
         assert store.put(replace(PAID, status="failed"), None) is None
         assert store.get("aa00") is None
         store.put(PAID, "an answer")
         assert store.put(replace(PAID, status="failed"), None) == "an answer"
-    assert answers.ledger(["aa00"], file)["status"].to_list() == ["failed", "value", "failed"]
+    assert answers.ledger(["aa00"], place)["status"].to_list() == ["failed", "value", "failed"]
 
 
-def test_of_two_that_paid_for_the_same_both_use_the_first(file: Path) -> None:
-    with opened(file) as one, opened(file) as other:
+def test_of_two_that_paid_for_the_same_both_use_the_first(place: Path | str) -> None:
+    with opened(place) as one, opened(place) as other:
         assert one.get("aa00") is None and other.get("aa00") is None
         assert other.put(replace(PAID, study="other"), "theirs") == "theirs"
         assert one.put(PAID, "ours") == "theirs" == one.get("aa00")
-    assert answers.ledger(["aa00"], file)["study"].to_list() == ["other", "news"]
+    assert answers.ledger(["aa00"], place)["study"].to_list() == ["other", "news"]
 
 
 def test_many_requests_are_looked_up_in_pieces(file: Path) -> None:
@@ -91,8 +100,8 @@ def test_without_a_file_the_ledger_is_empty_and_none_is_made(file: Path) -> None
     assert not file.exists()
 
 
-def test_what_a_study_spent_is_counted_by_model_and_from_any_row_on(file: Path) -> None:
-    with opened(file) as store:
+def test_what_a_study_spent_is_counted_by_model_and_from_any_row_on(place: Path | str) -> None:
+    with opened(place) as store:
         assert store.spent("news") == []
         store.put(PAID, "a")
         store.put(replace(PAID, cost_usd=None), "b")
@@ -116,11 +125,14 @@ def test_what_a_study_spent_is_counted_by_model_and_from_any_row_on(file: Path) 
         "UPDATE answers SET key = 'aa01'",
     ],
 )
-def test_a_damaged_entry_is_missing_and_replaced(damage: str, file: Path) -> None:
-    with opened(file) as store:
+def test_a_damaged_entry_is_missing_and_replaced(damage: str, place: Path | str) -> None:
+    with opened(place) as store:
         store.put(PAID, "an answer")
-    sql(file, damage)
-    with opened(file) as store:
+    if isinstance(place, Path):
+        sql(place, damage)
+    else:
+        postgres_server.sql(place, damage.replace("x'ff00'", r"'\xff00'"))
+    with opened(place) as store:
         assert store.get("aa00") is None
         assert store.get("aa01") is None
         assert store.put(PAID, "another answer") == "another answer"
@@ -165,13 +177,14 @@ def test_a_place_that_cannot_be_written_stops(tmp_path: Path) -> None:
 def test_a_full_disk_stops_and_loses_nothing_before(file: Path) -> None:
     with opened(file) as store:
         store.put(PAID, "kept")
-        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        assert isinstance(store._database, lite.File)
+        pages = store._database.connection.execute("PRAGMA page_count").fetchone()[0]
+        store._database.connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StoreError, match="full"):
             store.put(replace(PAID, request_hash="bb00"), "x" * 100_000)
         assert store.get("aa00") == "kept"
         assert store.spent("news")[0].call_id == 1
-        store._connection.execute("PRAGMA max_page_count = 100000")
+        store._database.connection.execute("PRAGMA max_page_count = 100000")
         store.put(replace(PAID, request_hash="bb00"), "x" * 100_000)
     assert answers.ledger(["aa00", "bb00"], file).height == 2
 
@@ -228,12 +241,12 @@ def test_two_processes_write_and_this_one_reads(file: Path) -> None:
         process.communicate()
 
 
-def test_opening_a_new_file_in_many_threads_at_once_works(file: Path) -> None:
+def test_opening_a_new_store_in_many_threads_at_once_works(place: Path | str) -> None:
     failed: list[StoreError] = []
 
     def work(name: str) -> None:
         try:
-            with opened(file) as store:
+            with opened(place) as store:
                 store.put(replace(PAID, request_hash=name), "x")
         except StoreError as error:
             failed.append(error)
@@ -244,4 +257,4 @@ def test_opening_a_new_file_in_many_threads_at_once_works(file: Path) -> None:
     for thread in threads:
         thread.join()
     assert not failed
-    assert answers.ledger([f"t{i}" for i in range(8)], file).height == 8
+    assert answers.ledger([f"t{i}" for i in range(8)], place).height == 8
