@@ -1,4 +1,4 @@
-"""A study whose answers lie on a PostgreSQL server, shared by machines: each is a project folder of its own."""
+"""A study whose answers lie on a PostgreSQL server; another machine is another project folder."""
 
 import random
 import shutil

@@ -29,13 +29,14 @@ BLOCKS = {
 
 
 def started(
-    project: Project, answers: Path, stage: str = "verify", study: str = "news"
+    project: Project, answers: Path | str, stage: str = "verify", study: str = "news"
 ) -> subprocess.Popen[str]:
     """`python -m tasks verify`, or another stage, as a user starts it."""
+    at = filter(None, (str(REPO), os.environ.get("PYTHONPATH")))
     return subprocess.Popen(
         [sys.executable, "-m", "tasks", stage, "--study", study],
         cwd=project.folder,
-        env={**os.environ, "NATSTAT_ANSWERS": str(answers), "PYTHONPATH": str(REPO)},
+        env={**os.environ, "NATSTAT_ANSWERS": str(answers), "PYTHONPATH": os.pathsep.join(at)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -58,7 +59,7 @@ def killed(process: subprocess.Popen[str], server: Server, at_call: int, after_s
     return was_running
 
 
-def finished(project: Project, answers: Path) -> dict[str, bytes]:
+def finished(project: Project, answers: Path | str) -> dict[str, bytes]:
     """The stage's files after a run to the end, in this process: a new one would import for seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NATSTAT_ANSWERS", str(answers))
