@@ -178,6 +178,27 @@ class Answers:
 
         return self._database.alone(write)
 
+    @property
+    def knows_claims(self) -> bool:
+        """Whether who asks can tell others, on other machines, to wait for the answer."""
+        return self._database.knows_claims
+
+    def claim(self, key: str) -> bool:
+        """Claims that this connection asks it, until `free` or the connection's end; False: another does.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        return bool(self._database.rows("SELECT pg_try_advisory_lock(hashtextextended(?, 0))", (key,))[0][0])
+
+    def free(self, key: str) -> None:
+        """Ends a claim, also one that was lost with the connection.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        self._database.rows("SELECT pg_advisory_unlock(hashtextextended(?, 0))", (key,))
+
     def spent(self, study: str, after: int = 0) -> list[Spent]:
         """What a study ever paid, by model; only calls newer than `after`.
 

@@ -59,6 +59,9 @@ def prepared(
 class File:
     """The store of answers as a file, open in one thread: what postgres.Server is for several machines."""
 
+    knows_claims = False
+    """Whether processes tell each other what they ask."""
+
     def __init__(self, file: Path, *arguments: Any) -> None:
         """Opens it, with what `prepared` takes beside the file.
 

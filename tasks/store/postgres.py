@@ -43,7 +43,10 @@ _DEFAULTS = {
 _SESSION = (
     f"SELECT set_config('search_path', '{_SCHEMA}', false), set_config('lock_timeout', %s, false),"
     # A machine that is cut off within a transaction frees the lock.
-    " set_config('idle_in_transaction_session_timeout', '30s', false)"
+    " set_config('idle_in_transaction_session_timeout', '30s', false),"
+    # ... and what it had claimed.
+    " set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),"
+    " set_config('tcp_keepalives_count', '3', false)"
 )
 _WANTED = (
     "NATSTAT_ANSWERS: wanted the path of a file or postgresql://USER@HOST/DATABASE, got {got}. In a password"
@@ -53,6 +56,8 @@ _WANTED = (
 
 class Server:
     """A database on a server, open in one thread; tables are made in the schema `natstat`."""
+
+    knows_claims = True
 
     def __init__(self, address: str, tables: str, version: int) -> None:
         """Opens it.

@@ -20,6 +20,7 @@ from tasks import progress
 from tasks.engines import roles
 from tasks.engines.gateway import completion, dialect, problems, reading
 from tasks.engines.gateway.calling import Asked, Calling, Message, StoppedError
+from tasks.engines.gateway.claims import claimed
 from tasks.engines.gateway.completion import Completion, Tokens
 from tasks.engines.gateway.kept import key as _key
 from tasks.engines.gateway.kept import messages as _messages
@@ -279,8 +280,6 @@ class Gateway:
         while (other := in_flight.get(key)) is not None:
             if (shared := await other) is not None:
                 return shared
-        stored = self._run.store.get(key)
-        found = completion.from_stored(stored) if stored is not None else None
         asked = Asked.of(
             request.endpoint,
             messages,
@@ -291,19 +290,27 @@ class Gateway:
             request.about,
             request.pictures,
         )
-        if found is not None:
-            if found.content:
-                self._run.calling.knows(asked)
-            return found, reading.read(found, request.answer, asked.limit), (self._call(request, key, found),)
+        if known := self._of_stored(self._run.store.get(key), request, key, asked):
+            return known
         future = in_flight[key] = asyncio.get_running_loop().create_future()
         outcome: _Answered | None = None
         try:
-            outcome = await self._called(request, key, asked)
+            async with claimed(self._run.store, key, self._run.calling, asked.endpoint) as others:
+                known = self._of_stored(others, request, key, asked)
+                outcome = known or await self._called(request, key, asked)
             return outcome
         finally:
             del in_flight[key]
             if not future.cancelled():  # as a waiting call is when a run is given up
                 future.set_result(outcome)
+
+    def _of_stored(self, stored: str | None, request: Request, key: str, asked: Asked) -> _Answered | None:
+        """What was kept before, and that such requests are answered; None where there is nothing."""
+        if stored is None or (found := completion.from_stored(stored)) is None:
+            return None
+        if found.content and self._run:
+            self._run.calling.knows(asked)
+        return found, reading.read(found, request.answer, asked.limit), (self._call(request, key, found),)
 
     async def _called(self, request: Request, key: str, asked: Asked) -> _Answered:
         """From the endpoint."""
