@@ -180,7 +180,7 @@ class Server:
         return words.rstrip(".")
 
     def _connected(self) -> "psycopg.Connection[Any]":
-        connection = self._psycopg.connect(**self._settings, autocommit=True)
+        connection: psycopg.Connection[Any] = self._psycopg.connect(**self._settings, autocommit=True)
         try:
             connection.execute(_SESSION, (f"{WAIT_S:.0f}s",))
             self._prepare(connection)
