@@ -16,7 +16,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.results import ResultStore
 from prefect.states import Completed
 
-from flows import artifacts, fingerprint, runners
+from flows import artifacts, fingerprint, limits, runners
 from tasks import notices, progress
 from tasks import run as stages
 from tasks.errors import EngineError, StoreError
@@ -121,7 +121,9 @@ def run_stage(study: str, stage: str, key: str) -> Left:
 )
 def run_shard(study: str, stage: str, shard: int) -> State[None]:
     """Leaves one finished part, or finds it there, which the UI shows as cached."""
-    did_something: bool = stages.module(stage).run_shard(load(study), shard)
+    # A worker is another process than the flow's.
+    with limits.shared():
+        did_something: bool = stages.module(stage).run_shard(load(study), shard)
     return Completed() if did_something else Completed(name="Cached", message="An earlier run left it.")
 
 
