@@ -55,7 +55,7 @@ class ExplanationsKind(Kind):
     has_groups = False
     sides = {"A": "from the explanation", "B": "matched reader"}  # noqa: RUF012 - never changed
     written = "trials"
-    planned_test = "items_and_inputs"
+    planned_test = "items_inputs_exchanged"
     judge_errs = False
     reads_pictures = False
     Params = Explanations
