@@ -7,7 +7,7 @@ import polars as pl
 from tasks.engines.embedded.tokens import joined_all
 from tasks.errors import CorpusError, SourceError
 from tasks.kinds.explanations.guesses import folded
-from tasks.kinds.explanations.trials import Index, listed
+from tasks.kinds.explanations.words import Index, listed
 from tasks.study import Study
 
 LEAST_ANSWERS = 2

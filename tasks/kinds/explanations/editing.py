@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from tasks.engines.embedded.tokens import joined, joined_all
-from tasks.kinds.explanations.trials import Index, listed
+from tasks.kinds.explanations.words import Index, listed
 from tasks.store.frames import hashed
 
 CANNOT_TELL = "cannot tell"
