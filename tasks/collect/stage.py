@@ -137,6 +137,7 @@ def collected(study: Study) -> Collected:
         "n_overlap": n_overlap,
         "overlap": study.collect.overlap,
         "names": _sides(kind, known is not None) or names,
+        **({"corpora": names} if kind.sides and len(names) > 1 else {}),
         "texts": sizes,
         "explore_texts": _per_group(texts.filter(half="explore"), names),
         "confirm_texts": _per_group(texts.filter(half="confirm"), names),
