@@ -58,9 +58,7 @@ def page(
     """The page in a copy that a test may change."""
     in_a_copy(made, tmp_path / "copy", monkeypatch)
     assert main(["site"]) == 0
-    assert capsys.readouterr().out == (
-        "reports/index.html: 2 studies, 2 discoveries that hold, 7 tested hypotheses\n"
-    )
+    assert capsys.readouterr().out == ("reports/index.html: 2 studies; 2 of 7 tested hypotheses hold\n")
     return paths.site_page().read_text(encoding="utf-8")
 
 
