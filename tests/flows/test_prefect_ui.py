@@ -219,6 +219,8 @@ def test_a_study_is_watched_cancelled_retried_and_finished_in_the_ui(
         twice = sum(n - 1 for n in judge.asked.values())
         assert twice <= AT_ONCE, "what was asked before a run was cancelled, and not in flight, is kept"
 
+        page.call("Page.reload")  # what it shows of artifacts is as old as the page
+        page.wait_for("news Completed", SLOW_S)
         page.click("Artifacts")
         page.wait_for("news-discoveries.*2 findings", SLOW_S)
         (table,) = (a for a in ask(port, "artifacts/filter") if a["key"] == "news-discoveries")
