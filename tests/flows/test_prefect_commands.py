@@ -205,7 +205,7 @@ def test_the_server_serves_each_study_and_ends_whole(news: Project, port: int, h
     )
     try:
         found: list[Any] = []
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while len(found) < 2 and time.monotonic() < deadline:
             assert served.poll() is None, Path(log.name).read_text()
             time.sleep(0.5)
