@@ -96,7 +96,8 @@ def served(port: int, log: Path) -> Iterator[int]:
             time.sleep(0.5)
         yield process.pid
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
         process.wait(60)
 
 
