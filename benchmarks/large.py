@@ -190,7 +190,13 @@ def _score(folder: Path, n_texts: int) -> dict[str, Any]:
     study = Study.model_validate(
         {"name": "large", "data": "-", "goal": "-", "collect": {"group": "year", "a": 2020, "b": 2019}}
     )
-    of_all = {"direction": "A", "family": "words", "grade": "meaning", "judge": "-", "threshold": 0.5}
+    of_all: dict[str, Any] = {
+        "direction": "A",
+        "family": "words",
+        "grade": "meaning",
+        "judge": "-",
+        "threshold": 0.5,
+    }
     of_all |= {"definition": "-", "planned_test": "two_sided", "split_hash": "-", "prompt_hash": "-"}
     predicates = [
         Predicate(f"p{n}", f"says {n}", explore_effect=0.1, explore_z=3.0, **of_all)
