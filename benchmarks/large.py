@@ -55,7 +55,7 @@ def read(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     file = folder / f"texts.{arguments.format}"
     started = time.perf_counter()
     make(file, arguments.texts)
-    study = {
+    study: dict[str, Any] = {
         "name": "large",
         "data": str(file),
         "goal": "what changed from year to year",
