@@ -18,7 +18,7 @@ from tasks.study import dialect
 from tests.conftest import REPO, Project
 from tests.explained import FAITHFUL, OTHER, drawn_rows, inputs, tried_rows
 
-N = 240
+N = 160
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score")
 
 
