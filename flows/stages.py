@@ -5,7 +5,6 @@ Shards carry no cache here: a finished part is kept by the stage itself, so a re
 """
 
 import errno
-from collections.abc import Sequence
 from typing import Any, ParamSpec, TypedDict, TypeVar, cast
 
 from prefect import Task, task
@@ -144,7 +143,7 @@ def _run_shards(study: Study, stage: str) -> None:
         _wait_for(futures, study, stage)
 
 
-def _wait_for(futures: Sequence[PrefectFuture[None]], study: Study, stage: str) -> None:
+def _wait_for(futures: list[PrefectFuture[Any]], study: Study, stage: str) -> None:
     """Until every shard has ended; raises the first failure."""
     n_shards, n_finished = len(futures), 0
     with (

@@ -39,7 +39,7 @@ def said_once(rows: pl.DataFrame, columns: Sequence[str], where: str, label: str
         if several.height:
             raise SourceError(
                 f"{where}.{column}: wanted one {column} for each {of}, {label} has several for "
-                f"{several[shown].min()[:80]!r}. Name {name}."
+                f"{str(several[shown].min())[:80]!r}. Name {name}."
             )
 
 

@@ -68,8 +68,9 @@ def _edits(
 def _other(pool: Sequence[str], named: Collection[str], rng: np.random.Generator) -> str:
     """A word of the pool that is not among these; nothing where they are most of it."""
     for at in rng.integers(len(pool), size=_TRIES):
-        if joined(pool[at]).strip() not in named:
-            return pool[at]
+        word: str = pool[at]
+        if joined(word).strip() not in named:
+            return word
     return ""
 
 
