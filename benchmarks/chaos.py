@@ -41,6 +41,7 @@ import polars as pl
 from flows import serve
 from tests import dvc_project, explained, llm_study, loopback, model_pairs
 from tests.conftest import PAIR_STUDY, REPO, Project, pair
+from tests.explaining_model import ANSWERS
 
 VICTIMS = ("flow", "server", "disk")
 KINDS = ("pair", "asked", "classes", "timeline", "models", "explained")
@@ -188,11 +189,11 @@ def entry(project: Project, kind: str, model: loopback.Server) -> dict[str, Any]
         return {"kind": "model_pair", "goal": "how they differ", "data": data, "model_pair": block}
     if kind == "explained":
         data = project.table("explained.parquet", [{"text": text} for text, _ in explained.inputs(40)])
-        block = {
-            "task": "Where is this?", "answers": list(explained.ANSWERS), "tried": 4, "apart": 0.3,
+        asks: dict[str, Any] = {
+            "task": "Where is this?", "answers": list(ANSWERS), "tried": 4, "apart": 0.3,
             "ways": {"plainly": "Name the word that decided.", "vaguely": "Be vague."},
         }  # fmt: skip
-        return {"kind": "explanations", "goal": "foreseen?", "data": data, "explanations": block, **asked}
+        return {"kind": "explanations", "goal": "foreseen?", "data": data, "explanations": asks, **asked}
     rows = pair(N, 0.4, 0.0)
     if kind == "pair":
         return PAIR_STUDY | {"data": project.table("pair.parquet", rows), "embed": {}}

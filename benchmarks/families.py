@@ -84,7 +84,7 @@ def encoding_s(texts: list[str]) -> float:
     """Seconds that the bundled encoder takes for a text."""
     from benchmarks.encode import sides
 
-    ours, _ = sides("float32")
+    ours, _ = sides("float32", "float32")
     ours(texts[:64])
     start = time.perf_counter()
     ours(texts)

@@ -40,8 +40,8 @@ def main() -> None:
     parser.add_argument("--format", choices=("parquet", "csv"), default="parquet")
     parser.add_argument("--sample", type=int, default=20_000, help="documents of each group")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--documents", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--embed", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--no-documents", dest="documents", action="store_false", help="each text is its own")
+    parser.add_argument("--no-embed", dest="embed", action="store_false", help="collect alone")
     parser.add_argument("--folder", type=Path, help="where the file is made")
     parser.add_argument("--verdicts", type=int, nargs="+", help="rows to be scored, in place of texts")
     arguments = parser.parse_args()
@@ -55,7 +55,7 @@ def read(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     file = folder / f"texts.{arguments.format}"
     started = time.perf_counter()
     make(file, arguments.texts)
-    study = {
+    study: dict[str, Any] = {
         "name": "large",
         "data": str(file),
         "goal": "what changed from year to year",
@@ -190,7 +190,13 @@ def _score(folder: Path, n_texts: int) -> dict[str, Any]:
     study = Study.model_validate(
         {"name": "large", "data": "-", "goal": "-", "collect": {"group": "year", "a": 2020, "b": 2019}}
     )
-    of_all = {"direction": "A", "family": "words", "grade": "meaning", "judge": "-", "threshold": 0.5}
+    of_all: dict[str, Any] = {
+        "direction": "A",
+        "family": "words",
+        "grade": "meaning",
+        "judge": "-",
+        "threshold": 0.5,
+    }
     of_all |= {"definition": "-", "planned_test": "two_sided", "split_hash": "-", "prompt_hash": "-"}
     predicates = [
         Predicate(f"p{n}", f"says {n}", explore_effect=0.1, explore_z=3.0, **of_all)

@@ -7,6 +7,7 @@ deployments  a study as what the UI can start and schedule
 guard        the Prefect server, for this machine's user alone
 pipeline     the two flows: a whole study, a single stage
 stages       a stage as a cached task, its shards as tasks of their own
+limits       calls to one server by all flows together, within Prefect's global limits
 fingerprint  what a stage's output follows from, as dvc.yaml lists it
 artifacts    what a run leaves in the UI
 settings     Prefect's environment, decided before it is imported

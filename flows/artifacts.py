@@ -87,8 +87,8 @@ def _report(study: str) -> str:
     """Where the report is: a link, if the server that shows it hands reports out (flows/guard.py)."""
     page = paths.report_page(study).relative_to(paths.root()).as_posix()
     url = f"{os.environ.get(settings.API_URL, '').removesuffix('/api')}/{quote(page)}"
-    request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the server that the user named
     try:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 - the server that the user named
         with urllib.request.urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310
             is_there = "sandbox" in answer.headers.get("content-security-policy", "")
     except (OSError, ValueError):

@@ -32,10 +32,13 @@ def _dask(workers: int, address: str | None) -> TaskRunner[Any]:
     except ImportError as error:
         raise _not_installed("dask", error) from None
     if address is not None:
-        return DaskTaskRunner(address=address)
-    # Processes: a shard is processor time of Python and torch. No page of Dask's is served.
-    own = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    return DaskTaskRunner(cluster_kwargs={**own, "host": "127.0.0.1"})
+        options: dict[str, Any] = {"address": address}
+    else:
+        # Processes: a shard is processor time of Python and torch. No page of Dask's is served.
+        own = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        options = {"cluster_kwargs": {**own, "host": "127.0.0.1"}}
+    made: TaskRunner[Any] = DaskTaskRunner(**options)
+    return made
 
 
 def _ray(workers: int, address: str | None) -> TaskRunner[Any]:
@@ -43,11 +46,10 @@ def _ray(workers: int, address: str | None) -> TaskRunner[Any]:
         from prefect_ray import RayTaskRunner
     except ImportError as error:
         raise _not_installed("ray", error) from None
-    if address is not None:
-        return RayTaskRunner(address=address)
-    return RayTaskRunner(
-        init_kwargs={"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-    )
+    own = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    options: dict[str, Any] = {"init_kwargs": own} if address is None else {"address": address}
+    made: TaskRunner[Any] = RayTaskRunner(**options)
+    return made
 
 
 def _not_installed(runner: str, error: ImportError) -> EngineError:

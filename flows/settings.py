@@ -38,6 +38,8 @@ def apply() -> None:
         ORIGINS: "http://127.0.0.1",
         "PREFECT_HOME": str(home),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
+        # Else a server that is killed forgets who holds places of a limit, and they are never free again.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # On a busy machine the default of 20 s is too short.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
         # The command prints what the bare stage prints; the rest is in the UI's logs.

@@ -5,7 +5,6 @@ Shards carry no cache here: a finished part is kept by the stage itself, so a re
 """
 
 import errno
-from collections.abc import Sequence
 from typing import Any, ParamSpec, TypedDict, TypeVar, cast
 
 from prefect import Task, task
@@ -16,7 +15,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.results import ResultStore
 from prefect.states import Completed
 
-from flows import artifacts, fingerprint, runners
+from flows import artifacts, fingerprint, limits, runners
 from tasks import notices, progress
 from tasks import run as stages
 from tasks.errors import EngineError, StoreError
@@ -121,7 +120,9 @@ def run_stage(study: str, stage: str, key: str) -> Left:
 )
 def run_shard(study: str, stage: str, shard: int) -> State[None]:
     """Leaves one finished part, or finds it there, which the UI shows as cached."""
-    did_something: bool = stages.module(stage).run_shard(load(study), shard)
+    # A worker is another process than the flow's.
+    with limits.shared():
+        did_something: bool = stages.module(stage).run_shard(load(study), shard)
     return Completed() if did_something else Completed(name="Cached", message="An earlier run left it.")
 
 
@@ -142,7 +143,7 @@ def _run_shards(study: Study, stage: str) -> None:
         _wait_for(futures, study, stage)
 
 
-def _wait_for(futures: Sequence[PrefectFuture[None]], study: Study, stage: str) -> None:
+def _wait_for(futures: list[PrefectFuture[Any]], study: Study, stage: str) -> None:
     """Until every shard has ended; raises the first failure."""
     n_shards, n_finished = len(futures), 0
     with (

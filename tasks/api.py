@@ -7,6 +7,7 @@ Not here:   any logic of its own; each member calls what the command of its name
 
 import html
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -306,6 +307,8 @@ class Report:
         page = self.path.read_text(encoding="utf-8")
         # In a frame without an address a bare #place would lead to the notebook.
         page = page.replace('<a href="#', '<a href="about:srcdoc#')
+        # Nor is there a page beside it.
+        page = re.sub(r'<a href="checks\.html">(.*?)</a>', r"\1", page)
         return (
             f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts allow-downloads" width="100%" '
             'height="800" style="border: 0"></iframe>'

@@ -79,10 +79,10 @@ def _replication(study: Study, texts: pl.DataFrame) -> dict[str, Any]:
     Raises:
         CorpusError: so many that they alone could make a discovery.
     """
-    original = frames.read_manifest(paths.output(study.name, "propose")).get("replicates")
+    original = study.propose.replicates
     if original is None:
         return {}
-    share = holdout.seen_by(original["id"].split("/")[0], texts)
+    share = holdout.seen_by(original.split("/")[0], texts)
     check_new(study, share)
     return {"share_asked_by_original": share}
 

@@ -56,7 +56,7 @@ def run(study: Study) -> Counts:
     kinds.load(study.kind).fetch(study)
     found = collected(study)
     checks = expectations.check_texts(found.texts, found.documents, study.collect.explore_share)
-    manifest = {**found.manifest, "data_hash": files.place_hash(study.data_path)}
+    files.note_data(study)
     with frames.writing(paths.output(study.name, "collect")) as folder:
         frames.write(found.texts, folder / "texts.parquet", frames.TEXTS)
         frames.write(found.documents, folder / "documents.parquet", frames.DOCUMENTS)
@@ -71,8 +71,8 @@ def run(study: Study) -> Counts:
             frames.write(found.pictures.measures, folder / media.MEASURES, found.pictures.measures.schema)
             media.write(folder, found.pictures.bytes())
         frames.write(checks, folder / "checks.parquet", expectations.CHECKS)
-        frames.write_manifest(folder, manifest)
-    return manifest
+        frames.write_manifest(folder, found.manifest)
+    return found.manifest
 
 
 def collected(study: Study) -> Collected:
@@ -137,6 +137,7 @@ def collected(study: Study) -> Collected:
         "n_overlap": n_overlap,
         "overlap": study.collect.overlap,
         "names": _sides(kind, known is not None) or names,
+        **({"corpora": names} if kind.sides and len(names) > 1 else {}),
         "texts": sizes,
         "explore_texts": _per_group(texts.filter(half="explore"), names),
         "confirm_texts": _per_group(texts.filter(half="confirm"), names),

@@ -110,20 +110,21 @@ class Applied:
         """Rows of the file, all of which is read; and what a language model will be asked, if one is.
 
         Raises:
-            SourceError: it cannot be read, or has no such column of texts.
+            FrozenError: the study's judge is not the one that froze its discoveries.
+            SourceError: the file cannot be read, or has no such column of texts.
         """
-        n_rows, asked = 0, list[Load]()
+        n_rows, n_predicates, asked = 0, len(self.predicates), list[Load]()
         for rows in self.batches():
             n_rows += rows.height
-            units = _units(self.texts(rows))
-            if self.study.engine == "llm" and units.height:
-                asked.append(loads.judging(self.study, len(self.predicates), units))
+            column = self._column(rows)
+            if self.study.engine == "llm" and (units := _units(self._read(column))).height:
+                asked.append(loads.judging(self.study, n_predicates, units))
         if not n_rows:
             raise SourceError(f"{shown(self.file)}: wanted rows, the file has none.")
         return n_rows, loads.together(asked) if asked else None
 
-    def texts(self, rows: pl.DataFrame) -> pl.Series:
-        """Texts as the judge reads them; null where there is none.
+    def _column(self, rows: pl.DataFrame) -> pl.Series:
+        """Texts as the file has them.
 
         Raises:
             SourceError: there is no such column, or it holds no text.
@@ -134,7 +135,11 @@ class Applied:
             raise SourceError(
                 f"{where}: wanted text in column {self.column!r} of {shown(self.file)}, got {column.dtype}."
             )
-        read = in_one_form(column.cast(pl.String), self.study.collect)[0]
+        return column.cast(pl.String)
+
+    def _read(self, column: pl.Series) -> pl.Series:
+        """Texts as the judge reads them; null where there is none."""
+        read = in_one_form(column, self.study.collect)[0]
         return pl.select(pl.when(read.str.strip_chars() != "").then(read)).to_series().alias("text")
 
     def write(self, out: Path, n_rows: int) -> dict[str, Any]:
@@ -148,7 +153,8 @@ class Applied:
         with written.writing(out) as put, progress.bar(f"apply {self.study.name}", n_rows) as advance:
             for rows in self.batches():
                 names = names or _columns(self.predicates, rows.columns)
-                put(pl.concat([rows, self.verdicts(self.texts(rows), names)], how="horizontal"))
+                verdicts = self.verdicts(self._read(self._column(rows)), names)
+                put(pl.concat([rows, verdicts], how="horizontal"))
                 advance(rows.height)
         return {
             "study": self.study.name,
@@ -172,7 +178,7 @@ class Applied:
         """1 where a predicate holds, 0 where it does not, null where there is no text or no verdict.
 
         Args:
-            read: of some rows, as `texts` gives them.
+            read: texts of some rows as the judge reads them; null where there is none.
             names: of the columns, one a predicate.
         """
         units = _units(read)

@@ -1,6 +1,6 @@
 """A discovery by its id: `STUDY/ID` or `RUN/ID`, an id alone, or `STUDY/NUMBER` as in the report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -47,7 +47,7 @@ def named(said: str) -> dict[str, Any]:
     return found.row(0, named=True)
 
 
-def shown(row: dict[str, Any]) -> str:
+def shown(row: Mapping[str, Any]) -> str:
     """The id by which the newest run of a study is asked for it."""
     return f"{row['study']}/{row['predicate_id'][:SHORT]}"
 

@@ -70,7 +70,7 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     """What was written."""
     n = told["n_studies"]
     return [
-        f"{told['folder']}: {told['n_rows']:,} tested hypotheses of {n} {'study' if n == 1 else 'studies'} "
+        f"{told['folder']}: {told['n_rows']:,} rows of {n} {'study' if n == 1 else 'studies'} "
         f"({', '.join(told['files'])})"
     ]
 

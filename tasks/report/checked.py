@@ -63,5 +63,5 @@ def _read(study: str, stage: str, name: str, schema: pl.Schema) -> pl.DataFrame:
 
 
 def _says(row: Row) -> str:
-    words: str = _WORDS.get(row["expectation"], row["expectation"])
+    words = _WORDS.get(row["expectation"]) or str(row["expectation"])
     return f"{words}: {row['limits']}" if row["limits"] else words

@@ -173,7 +173,9 @@ def read(study: Study) -> Tested:
         raise StoreError(f"{record}: wanted the frozen predicates, got others. Rerun score and record.")
     texts = frames.read(paths.output(study.name, "collect"), "texts.parquet", frames.TEXTS)
     rows = kinds.tested(kinds.load(study.kind), study, texts, verify)
+    # Rows of several corpora are listed by these, and not by the sides of a test.
     names = frames.read_manifest(record)["names"]
+    names = frames.read_manifest(paths.output(study.name, "collect")).get("corpora", names)
     if rows["group"].n_unique() == 1:
         # One pile: what A and B are called are then sides of a test, and no groups of its rows.
         names = {"A": names["A"]}

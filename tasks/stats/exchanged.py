@@ -79,4 +79,6 @@ def _error(
 ) -> Float[np.ndarray, " predicate"]:
     """The standard error with which the normal distribution would give this p, or the larger one."""
     far = stats.norm.isf(p / 2)
-    return np.maximum(error, np.divide(np.abs(value), far, out=np.zeros_like(value), where=far > 0))
+    return np.asarray(
+        np.maximum(error, np.divide(np.abs(value), far, out=np.zeros_like(value), where=far > 0))
+    )

@@ -6,7 +6,7 @@ import polars as pl
 
 from tasks import paths
 from tasks.errors import SourceError
-from tasks.store import frames
+from tasks.store import disk, frames
 from tasks.study import Study
 
 FILES = pl.Schema({"stage": pl.String, "file": pl.String, "hash": pl.String})
@@ -31,6 +31,26 @@ def place_hash(place: Path) -> str:
         raise SourceError(f"{place}: cannot be read: {error.strerror}. Bring it back, then rerun.") from error
 
 
+def note_data(study: Study) -> None:
+    """Notes the hash of the data that collect reads, beside its output: an order of rows that changes nothing
+    there makes no later stage run again.
+
+    Raises:
+        SourceError: a file may not be read.
+        StoreError: the note cannot be written.
+    """
+    note = _data_note(study)
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(place_hash(study.data_path), encoding="utf-8")
+    except OSError as error:
+        raise disk.unwritable(note, error) from error
+
+
+def _data_note(study: Study) -> Path:
+    return paths.cache() / "data_hashes" / study.name
+
+
 def rested_on(study: Study) -> pl.DataFrame:
     """Rows of FILES: the data as collect read them, labels, and what each stage up to score wrote.
 
@@ -38,8 +58,8 @@ def rested_on(study: Study) -> pl.DataFrame:
         MissingStageError: collect has not run.
         SourceError: a file may not be read.
     """
-    read = frames.read_manifest(paths.output(study.name, "collect")).get("data_hash")
-    rows = [("data", study.data, read)] if read else []
+    read = _data_note(study)
+    rows = [("data", study.data, read.read_text(encoding="utf-8"))] if read.is_file() else []
     if study.label_file:
         labels = paths.labels() / study.label_file
         rows.append(("labels", _named(labels), place_hash(labels)))

@@ -20,7 +20,7 @@ from tasks.study.explain import error_lines
 from tasks.study.params import REPAIRED
 from tasks.study.study import Study
 
-_NEED_NOT_STAND_THERE = {"name", "data", "goal", "schedule", "notify"}
+_NEED_NOT_STAND_THERE = {"name", "data", "goal", "runner", "schedule", "notify"}
 """Keys that no default can give, or that no stage reads, so that DVC does not ask for them."""
 
 

@@ -174,8 +174,15 @@ def _wrong_module(module: str, words: list[str]) -> str:
     file: Path = next((f for f in (base.with_suffix(".py"), base / "__main__.py") if f.is_file()), base)
     if file == base:
         return f"no module {module}"
-    unread = [w for w in words if w.startswith("--") and f'"{w}"' not in file.read_text(encoding="utf-8")]
+    said = file.read_text(encoding="utf-8")
+    unread = [w for w in words if w.startswith("--") and not _is_read(w, said)]
     return f"{module} knows no {unread[0]}" if unread else ""
+
+
+def _is_read(option: str, said: str) -> bool:
+    """Whether a program names an option; `--no-X` is that of a switch `--X`."""
+    switch = f'"--{option.removeprefix("--no-")}", action=argparse.BooleanOptionalAction'
+    return f'"{option}"' in said or (option.startswith("--no-") and switch in said)
 
 
 def test_a_wrong_command_would_be_noticed() -> None:

@@ -50,7 +50,7 @@ def server(scripted: Server) -> Server:
             '{"input": "a  late\\nparcel", "answer": "negative", "explanation": "It is late."}',
             ["a late parcel"],
         ),
-        ('```json\n{"answer": "negative"}\n"a box"\n```', ["a box"]),
+        ('```json\n{"answer": "negative"}\n"a box"\n{"input": "a par\n```', ["a box"]),
         ("{not json}\n" + "[" * 9999, ["{not json}", "[" * 9999]),
     ],
     ids=["lists", "whole rows of JSON", "a block", "what only looks like JSON"],

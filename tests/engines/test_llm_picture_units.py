@@ -186,6 +186,14 @@ def test_refused_pictures_are_counted_and_silence_about_all_is_an_error(
         project.run("looks", "collect", "embed", "propose")
 
 
+def test_a_file_of_activations_names_units_on_pictures_offline_too(project: Project) -> None:
+    prepared(project, "http://127.0.0.1:9", n=200, engine="embedded")
+    project.run("looks", "collect", "embed", "propose")
+    said = table("propose", "proposals")["predicate"].to_list()
+    for unit, colour in PLANTED.items():
+        assert any(one.startswith(f"{unit} high: is {colour} on") for one in said), said
+
+
 def test_a_corpus_of_texts_beside_one_of_pictures_is_refused(project: Project, server: Server) -> None:
     prepared(project, server.url, n=20)
     activations = pl.read_parquet("inputs/activations.parquet")

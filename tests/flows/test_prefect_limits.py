@@ -1,7 +1,6 @@
 """Calls to one server by several flows: together no more than Prefect's global limit of it allows."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -40,20 +39,21 @@ def test_who_comes_second_waits_until_the_first_has_ended() -> None:
 
     order = []
 
-    async def run(name: str, seconds: float, wanted: Mapping[str, int]) -> None:
-        async with limits._taken(wanted) as may:
-            assert may == wanted
-            order.append(f"{name} begins")
-            await asyncio.sleep(seconds)
-            order.append(f"{name} ends")
+    async def second() -> None:
+        async with limits._taken({HERE: 4}) as may:
+            order.append("the second begins")
+            assert may == {HERE: 4}
 
     async def both() -> None:
-        first = asyncio.create_task(run("first", 1.0, {HERE: 4}))
-        await asyncio.sleep(0.5)
-        await asyncio.gather(first, run("second", 0.0, {HERE: 4}))
+        async with limits._taken({HERE: 4}) as may:
+            assert may == {HERE: 4}
+            waiting = asyncio.create_task(second())
+            await asyncio.sleep(1)
+            order.append("the first ends")
+        await waiting
 
     asyncio.run(both())
-    assert order == ["first begins", "first ends", "second begins", "second ends"]
+    assert order == ["the first ends", "the second begins"]
     assert (limit_of(HERE).limit, limit_of(HERE).active_slots) == (4, 0)
 
 

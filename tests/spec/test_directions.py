@@ -165,6 +165,8 @@ def test_names_are_tested_on_another_corpus_and_where_they_fail_it_is_told(
     page = (project.folder / "reports" / "units" / "index.html").read_text(encoding="utf-8")
     n_found = found(project).height
     assert f"<b>4 of {n_found} findings hold on <bdi>also.parquet</bdi>, too</b>" in page
+    listed = json.loads(page.split('id="texts-data">')[1].split("</script>")[0])
+    assert listed["names"] == {"A": "the corpus", "B": "also.parquet"}
     assert page.count("holds there too") == 4
     # What is shown is of the first corpus, whose activations lie around 0 and not around 5.
     middle = page.split("<h4>Nearest to the middle</h4>")[1].split("<h4>")[0]

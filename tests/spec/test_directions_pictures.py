@@ -1,5 +1,6 @@
 """Kind directions on pictures: the heads of a CLIP folder are units, named by what is seen and by a bank."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,9 @@ def test_the_page_shows_the_pictures(done: Project) -> None:
     assert "h0.0" in page
     shown = page.split('<section id="inputs">')[1].split("</section>")[0]
     assert shown.count("<blockquote") == shown.count("<img ")
+    listed = json.loads(page.split('id="texts-data">')[1].split("</script>")[0])
+    # The list is one pile: sides of a test are no groups of it.
+    assert list(listed["names"]) == ["A"] and any(listed["look"])
 
 
 def test_a_target_that_sees_no_pictures_is_refused(done: Project, monkeypatch: pytest.MonkeyPatch) -> None:

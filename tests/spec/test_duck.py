@@ -44,7 +44,7 @@ def test_a_recorded_study_is_in_every_table() -> None:
     duck.record("press")
     assert n_rows() == {
         "runs": 1, "predicates": 6, "scores": 6, "discoveries": 6, "changes": 0, "evidence": 6,
-        "llm_calls": 0, "asked_texts": 0, "studies": 1, "texts": 1, "verdicts": 6,
+        "llm_calls": 0, "asked_texts": 0, "files": 0, "studies": 1, "texts": 1, "verdicts": 6,
     }  # fmt: skip
     stored = duck.query("SELECT * EXCLUDE (found_at, found_nr) FROM discoveries ORDER BY predicate_id")
     written = pl.read_parquet(paths.output("press", "record") / "discoveries.parquet").sort("predicate_id")

@@ -12,12 +12,13 @@ import pytest
 from tasks.__main__ import main
 from tasks.engines.embedded.tokens import joined_all
 from tasks.kinds.explanations import anchors, guessing, strata, tables
-from tasks.kinds.explanations.trials import Index, matched
+from tasks.kinds.explanations.trials import matched
+from tasks.kinds.explanations.words import Index
 from tasks.study import dialect
 from tests.conftest import REPO, Project
 from tests.explained import FAITHFUL, OTHER, drawn_rows, inputs, tried_rows
 
-N = 240
+N = 160
 STAGES = ("collect", "embed", "propose", "formalise", "verify", "score")
 
 

@@ -39,7 +39,7 @@ def exported(folder: Path, *arguments: str) -> pl.DataFrame:
 
 def test_all_that_was_tested_is_in_both_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = exported(tmp_path / "out")
-    told = "7 tested hypotheses of 2 studies (croissant.json, discoveries.csv, discoveries.parquet)"
+    told = "7 rows of 2 studies (croissant.json, discoveries.csv, discoveries.parquet)"
     assert told in capsys.readouterr().out
     assert table.equals(listing.listed())
     with (tmp_path / "out/discoveries.csv").open(encoding="utf-8-sig", newline="") as opened:

@@ -32,7 +32,7 @@ DRIVE = """
 <script>
 document.querySelector(".concordance summary").click();
 setTimeout(() => {
-  const looks = document.querySelectorAll(".concordance img"), [first] = looks;
+  const looks = document.querySelectorAll(".concordance .inside img"), [first] = looks;
   document.body.dataset.told = `${first.naturalWidth} x ${first.naturalHeight} of ${looks.length}`;
 }, 500);
 </script></body>"""
@@ -129,7 +129,7 @@ class TestPage:
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         lines = re.findall(r'<summary class="whole"[^>]*>.*?<span class="from">(.*?)</span>', done.stdout)
-        assert len(lines) == 20 and all(re.match(r"(dark|light)/", one) for one in lines)
+        assert len(lines) == 20 and all(re.match(r"(<img [^>]*>)?(dark|light)/", one) for one in lines)
         assert 'data-told="48 x 48 of 1"' in done.stdout
 
 

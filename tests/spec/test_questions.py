@@ -57,13 +57,13 @@ def memory(project: Project) -> None:
 def test_every_question_answers_with_its_defaults() -> None:
     assert sorted(duck.questions()) == [
         "asked", "calls", "changes", "cost", "evidence", "held-up", "holdout-use", "news", "past-discoveries",
-        "rejected", "strongest", "studies",
+        "rejected", "replications", "strongest", "studies",
     ]  # fmt: skip
     for name, title in duck.questions().items():
         assert title != name
         # Nobody asked for a hypothesis here: tests/spec/test_own_hypotheses.py has some who did.
         # Nor has any a time.
-        assert (duck.query(name).height > 0) == (name not in {"asked", "changes"})
+        assert (duck.query(name).height > 0) == (name not in {"asked", "changes", "replications"})
 
 
 @pytest.mark.usefixtures("memory")

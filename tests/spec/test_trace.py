@@ -80,10 +80,8 @@ def test_an_id_is_its_beginning_of_a_study_or_a_run(
 
 FILES = {
     "data/news/1_texts/texts.parquet": "files of collect",
-    "data/news/4_predicates/predicates.parquet": "files of formalise",
     "data/news/5_verdicts/part-0000.parquet": "files of verify",
     "data/news/6_scores/scores.parquet": "files of score",
-    "data/news/7_discoveries/discoveries.parquet": "files of record",
     "data/news/7_discoveries/runs.parquet": "files of record",
     "news.parquet": "files of data",
 }

@@ -197,7 +197,7 @@ def test_processes_at_once_lose_nothing(file: Path) -> None:
 
 
 KILLED = """
-import sys, numpy as np
+import sys, time, numpy as np
 from pathlib import Path
 from tasks.store import vectors
 rows = np.zeros((100, 4), np.float32); rows[:, 0] = 1
@@ -205,6 +205,7 @@ with vectors.opened("minilm", 4, Path(sys.argv[1])) as cache:
     for n in range(10**9):
         cache.put_many([vectors.text_key(f"{n} {i}") for i in range(100)], rows)
         print(n, flush=True)
+        time.sleep(0.002)  # or there is much to read back when the kill comes late
 """
 
 

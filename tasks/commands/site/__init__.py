@@ -50,8 +50,8 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     """Where it is, and what is on it."""
     n = told["n_studies"]
     return [
-        f"{told['page']}: {n} {'study' if n == 1 else 'studies'}, {told['n_held']:,} discoveries that hold, "
-        f"{told['n_tested']:,} tested hypotheses"
+        f"{told['page']}: {n} {'study' if n == 1 else 'studies'}; {told['n_held']:,} of {told['n_tested']:,} "
+        "tested hypotheses hold"
     ]
 
 

@@ -9,6 +9,7 @@ one half, and tested on those of the other.
 params tables gathering   its keys, its tables, explained inputs and what is said of them
 guessing   which columns hold them (`natstat new`)
 calling editing asking   a model that is a Python function, inputs edited for it; models asked (prompts/)
+words      which inputs hold what is listed, and how near they are by words
 trials     which inputs an explanation is tried on, and their matches
 strata     which explanations a sentence is about
 tests      V by explained items and by inputs
@@ -55,7 +56,7 @@ class ExplanationsKind(Kind):
     sides = {"A": "from the explanation", "B": "matched reader"}  # noqa: RUF012 - never changed
     written = "trials"
     cannot_replicate = "an explanation is of one answer: take the answers to other inputs"
-    planned_test = "items_and_inputs"
+    planned_test = "items_inputs_exchanged"
     judge_errs = False
     reads_pictures = False
     samples = False

@@ -254,13 +254,16 @@ def _inputs(written: str) -> list[str]:
 
 
 def _text_of(line: str) -> str:
-    """The input that a line holds; nothing where it is JSON that holds none, or the fence of a block."""
+    """The input that a line holds; nothing where it is JSON that holds none or breaks off, or fences a block.
+
+    Small models go on as the line began that they were shown, whatever they are told.
+    """
     if line.startswith("```"):
         return ""
     try:
         said = json.loads(line)
     except (ValueError, RecursionError):
-        said = line.strip('"')
+        said = "" if line.startswith('{"') else line.strip('"')
     if isinstance(said, dict):
         said = str(said.get("input", ""))
     return " ".join(said.split()) if isinstance(said, str) else line

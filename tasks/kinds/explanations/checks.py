@@ -7,7 +7,7 @@ import polars as pl
 from tasks.engines.embedded.tokens import joined_all
 from tasks.errors import CorpusError, SourceError
 from tasks.kinds.explanations.guesses import folded
-from tasks.kinds.explanations.trials import Index, listed
+from tasks.kinds.explanations.words import Index, listed
 from tasks.study import Study
 
 LEAST_ANSWERS = 2
@@ -39,7 +39,7 @@ def said_once(rows: pl.DataFrame, columns: Sequence[str], where: str, label: str
         if several.height:
             raise SourceError(
                 f"{where}.{column}: wanted one {column} for each {of}, {label} has several for "
-                f"{several[shown].min()[:80]!r}. Name {name}."
+                f"{str(several[shown].min())[:80]!r}. Name {name}."
             )
 
 

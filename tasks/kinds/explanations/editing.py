@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from tasks.engines.embedded.tokens import joined, joined_all
-from tasks.kinds.explanations.trials import Index, listed
+from tasks.kinds.explanations.words import Index, listed
 from tasks.store.frames import hashed
 
 CANNOT_TELL = "cannot tell"
@@ -68,8 +68,9 @@ def _edits(
 def _other(pool: Sequence[str], named: Collection[str], rng: np.random.Generator) -> str:
     """A word of the pool that is not among these; nothing where they are most of it."""
     for at in rng.integers(len(pool), size=_TRIES):
-        if joined(pool[at]).strip() not in named:
-            return pool[at]
+        word: str = pool[at]
+        if joined(word).strip() not in named:
+            return word
     return ""
 
 

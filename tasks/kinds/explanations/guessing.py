@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.kinds.explanations.trials import listed
+from tasks.kinds.explanations.words import listed
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "explanation": (

@@ -76,8 +76,8 @@ def _foreseen(tried: Tried) -> pl.DataFrame:
         text="explanation", precision=pl.col("n_true") / pl.col("n_guessed")
     )
     document = [hashed("foreseen", one) for one in guessed["document_id"]]
-    said = pl.when(pl.col("precision") > 0.5).then(pl.lit("precise"))
-    said = said.when(pl.col("precision") < 0.5).then(pl.lit("misleading"))
+    is_precise = pl.when(pl.col("precision") > 0.5).then(pl.lit("precise"))
+    said = is_precise.when(pl.col("precision") < 0.5).then(pl.lit("misleading"))
     return guessed.with_columns(pl.Series("document", document, pl.String), foreseen=said).select(
         tables.FORESEEN.names()
     )

@@ -15,7 +15,7 @@ from tasks.stats.documents import document_sums
 from tasks.stats.exchanged import mean_difference_permutation_pearson3
 from tasks.verdicts.judged import Judged
 
-PLANNED = "items_and_inputs"
+PLANNED = "items_inputs_exchanged"
 """What is frozen as the test, and named as its method."""
 
 

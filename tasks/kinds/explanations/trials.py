@@ -16,12 +16,13 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from tasks import paths
-from tasks.engines.embedded.tokens import BREAK, joined_all
+from tasks.engines.embedded.tokens import joined_all
 from tasks.engines.encoders import encoder
 from tasks.engines.encoders.cached import encoded
 from tasks.kinds.explanations import tables
 from tasks.kinds.explanations.guesses import folded
 from tasks.kinds.explanations.params import Explanations, own
+from tasks.kinds.explanations.words import Index, Weighed, listed
 from tasks.store import frames
 from tasks.store.frames import hashed
 from tasks.study import Study
@@ -53,10 +54,6 @@ SUMMARY = pl.Schema(
 )
 """Of an explained input and explainer: how many inputs it was tried on, covers, how many guesses
 were made there and came true, and for how many of these no match was found."""
-
-
-_AT_ONCE = 64
-"""Inputs whose cosines with all others are computed together."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +96,12 @@ class Inputs:
         return joined_all(self.text)
 
     @cached_property
-    def index(self) -> "Index":
+    def index(self) -> Index:
         """Which hold a word."""
         return Index(self.joined)
 
     @cached_property
-    def weighed(self) -> "Weighed":
+    def weighed(self) -> Weighed:
         """How near they are by words."""
         return Weighed(self.joined)
 
@@ -259,51 +256,3 @@ def matched(
         taken.append(int(places[best]))
         left[best] = np.inf
     return taken
-
-
-class Weighed:
-    """Words of inputs, rare ones counting more (TF-IDF)."""
-
-    def __init__(self, joined: Sequence[str]) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        self._rows = TfidfVectorizer(analyzer=str.split).fit_transform(joined)
-        self._turned = self._rows.T.tocsr()
-        self._start, self._block = 0, np.empty((0, len(joined)))
-
-    def near(self, at: int) -> Float[np.ndarray, " input"]:
-        """The cosine of every input with one of them; cheap where they are asked for in their order."""
-        if not self._start <= at < self._start + len(self._block):
-            self._start = at
-            self._block = (self._rows[at : at + _AT_ONCE] @ self._turned).toarray()
-        return np.asarray(self._block[at - self._start])
-
-
-def listed(explanation: str) -> list[str]:
-    """The words or phrases that an explanation lists."""
-    return [one for one in (part.strip() for part in explanation.split(",")) if one]
-
-
-class Index:
-    """Which inputs hold a word or phrase: whole words, whatever their case."""
-
-    def __init__(self, joined: Sequence[str]) -> None:
-        self._joined = joined
-        self._at: dict[str, list[int]] = {}
-        for i, text in enumerate(self._joined):
-            for word in set(text.split()):
-                self._at.setdefault(word, []).append(i)
-
-    def holding(self, phrases: Sequence[str]) -> Bool[np.ndarray, " input"]:
-        """The inputs with one of these."""
-        held = np.zeros(len(self._joined), dtype=bool)
-        for phrase in joined_all(phrases):
-            held[self._with(phrase)] = True
-        return held
-
-    def _with(self, phrase: str) -> Int[np.ndarray, " held"]:
-        words = phrase.split()
-        if all(word == BREAK for word in words):
-            return np.empty(0, dtype=np.int64)
-        rarest = min((self._at.get(word, []) for word in words), key=len)
-        return np.array([i for i in rarest if phrase in self._joined[i]], dtype=np.int64)

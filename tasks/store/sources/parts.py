@@ -39,7 +39,9 @@ class Part:
             where: where the column is named.
         """
         first, left = 0, len(wanted)
-        for block in self.blocks(column) if self.blocks and left else [self.rows]:
+        if not left:
+            return
+        for block in self.blocks(column) if self.blocks else [self.rows]:
             inside = _between(wanted, first, block.height)
             if len(inside):
                 yield columns.some_text(block, column, label, where).gather(inside)
