@@ -205,6 +205,7 @@ def entry(project: Project, kind: str, model: loopback.Server) -> dict[str, Any]
 
 def whole(place: Place, kind: str) -> Whole:
     """Runs a study to its end."""
+    forget(place, kind)
     started, before = time.monotonic(), place.model.stats()["answered"]
     ended(run(place, kind), kind)
     n_answered = place.model.stats()["answered"] - before
@@ -300,11 +301,12 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 def forget(place: Place, kind: str) -> None:
-    """Everything of the study, and all answers."""
+    """Everything of the study, all answers, and what other studies found: novelty is measured against it."""
     data = place.folder / "data"
-    for folder in (data / kind, data / ".cache" / "parts", data / ".cache" / "prefect" / "storage"):
+    cache = data / ".cache"
+    for folder in (data / kind, data / ".runs", cache / "parts", cache / "prefect" / "storage"):
         shutil.rmtree(folder, ignore_errors=True)
-    for file in data.glob("answers.sqlite*"):
+    for file in [*data.glob("answers.sqlite*"), *data.glob("discoveries.duckdb*")]:
         file.unlink()
 
 
