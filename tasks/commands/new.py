@@ -13,6 +13,7 @@ from tasks.commands import guess, guess_pictures, output
 from tasks.commands.guess_results import guess_results
 from tasks.errors import ParamsError
 from tasks.store.sources import groups, read_groups
+from tasks.store.sources.pictures import PICTURE
 from tasks.store.sources.wording import listed, shown
 from tasks.study import adding, naming
 from tasks.study.reading import study_of
@@ -144,7 +145,7 @@ def _whole_of_kind(
         ParamsError: these rows are none of its form.
     """
     kind = kinds.load(asked["kind"])
-    block = kind.begun() or None
+    block = kind.begun(PICTURE in rows.columns) or None
     if not kind.fits and type(kind).guessed is not kinds.Kind.guessed:
         columns = [name for name in rows.columns if name not in guess_pictures.PLACES]
         if (block := kind.guessed(rows)) is None:

@@ -168,8 +168,12 @@ class Kind:
         """The keys of its block for a table that has the form of its own; None: it has not [new]."""
         return None
 
-    def begun(self) -> dict[str, Any] | None:
-        """The keys of its block for whom asks for it by name; None: columns alone tell it [new]."""
+    def begun(self, of_pictures: bool) -> dict[str, Any] | None:
+        """The keys of its block for whom asks for it by name; None: columns alone tell it [new].
+
+        Raises:
+            ParamsError: of such rows nobody can guess them.
+        """
         return {} if self.fits else None
 
     def fetch(self, study: Study) -> None:

@@ -137,6 +137,8 @@ def test_a_kind_that_knows_its_columns_says_what_it_lacks(
     assert "--kind model_pair: wanted columns of that kind" in capsys.readouterr().err
     assert main(["new", "photos", "--kind", "cluster", "--json"]) == 10
     assert "did you mean" in capsys.readouterr().err
+    assert main(["new", "photos", "--kind", "directions", "--json"]) == 10
+    assert "directions: {target: FOLDER}" in capsys.readouterr().err
 
 
 def test_folders_are_models_only_where_that_is_asked_for(

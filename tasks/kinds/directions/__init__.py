@@ -26,6 +26,7 @@ import polars as pl
 from jaxtyping import Bool
 
 from tasks.engines import roles
+from tasks.errors import ParamsError
 from tasks.kinds import Encoded, Gathered, Kind, Left, Outputs, Proposed, Search, Section, Seen, Words
 from tasks.kinds.directions import tables
 from tasks.kinds.directions.params import Directions, own
@@ -110,8 +111,18 @@ class DirectionsKind(Kind):
         found = gathering.gathered(study)
         return replace(found, read={**found.read, "repair_pairs": noted})
 
-    def begun(self) -> dict[str, Any] | None:
-        """The heads of the bundled encoder, on any texts."""
+    def begun(self, of_pictures: bool) -> dict[str, Any] | None:
+        """The heads of the bundled encoder, on any texts.
+
+        Raises:
+            ParamsError: rows are pictures, which no bundled encoder has units for.
+        """
+        if of_pictures:
+            raise ParamsError(
+                "--kind directions: wanted texts, got pictures, whose units are those of a CLIP model or of a "
+                "table of activations. Write the entry by hand, with `directions: {target: FOLDER}` or "
+                "`{activations: FILE}`: natstat explain directions."
+            )
         return {"target": "bundled", "parts": "heads"}
 
     def encoded(self, study: Study, texts: pl.DataFrame) -> Encoded:
