@@ -119,7 +119,7 @@ class DirectionsKind(Kind):
         """
         if of_pictures:
             raise ParamsError(
-                "--kind directions: wanted texts, got pictures, whose units are those of a CLIP model or of a "
+                "--kind directions: wanted texts, got pictures, whose units are those of a CLIP model or a "
                 "table of activations. Write the entry by hand, with `directions: {target: FOLDER}` or "
                 "`{activations: FILE}`: natstat explain directions."
             )
