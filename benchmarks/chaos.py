@@ -9,6 +9,9 @@ Then, at each moment, one study starts anew, and after a drawn time
     flow    the flow and all its processes are killed (SIGKILL)
     server  the Prefect server is killed, and started again
     disk    a file takes all that is free, for some seconds
+    worker  a worker of the Dask cluster is killed that a study of its own runs on (with natstat[dask])
+    postgres  the PostgreSQL server is stopped at once, and started again, that holds the answers of a study
+            of its own (with natstat[postgres], and where its programs are installed)
 
 After it every Parquet, SQLite and DuckDB file must be readable, whatever was being written. Then the study
 runs again to its end: its Parquet must be the undisturbed bytes (but for times and numbers of runs), and the
@@ -19,6 +22,7 @@ Prints a line for each moment and as its last line one JSON object. Exits with 1
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -37,14 +41,18 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from flows import serve
-from tests import dvc_project, explained, llm_study, loopback, model_pairs
+from tests import dvc_project, explained, llm_study, loopback, model_pairs, postgres_server
 from tests.conftest import PAIR_STUDY, REPO, Project, pair
 from tests.explaining_model import ANSWERS
+from tests.postgres_server import Cluster
 
-VICTIMS = ("flow", "server", "disk")
+VICTIMS = ("flow", "server", "disk", "worker", "postgres")
 KINDS = ("pair", "asked", "classes", "timeline", "models", "explained")
+OF_THEIR_OWN = {"worker": "spread", "postgres": "served"}
+"""Victims that only one study has: on a Dask cluster, and with answers on a PostgreSQL server."""
 CONCURRENCY = 8
 SLOW = loopback.Plan(hypotheses=llm_study.HYPOTHESES, latency_s=0.02, rate_limited=0.05)
 DISK_MB = 96
@@ -63,25 +71,27 @@ class Place:
     model: loopback.Server
     is_own_disk: bool
     port: int
+    postgres: Cluster | None = None
+    database: str = ""
     prefect: "subprocess.Popen[bytes] | None" = None
 
-    @property
-    def environment(self) -> dict[str, str]:
+    def environment(self, kind: str = "") -> dict[str, str]:
         """Of every process that is started here."""
+        answers = str(self.folder / "data" / "answers.sqlite")
         return {
             **os.environ,
-            "PYTHONPATH": str(REPO),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH")])),
             "PREFECT_API_URL": f"http://{serve.HOST}:{self.port}/api",
             "PREFECT_HOME": str(self.folder / "data" / ".cache" / "prefect"),
-            "NATSTAT_ANSWERS": str(self.folder / "data" / "answers.sqlite"),
+            "NATSTAT_ANSWERS": self.database if kind == OF_THEIR_OWN["postgres"] else answers,
         }
 
     def start_prefect(self) -> None:
         """Starts the server and waits until it answers."""
-        Path(self.environment["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+        Path(self.environment()["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
         self.prefect = subprocess.Popen(
             [sys.executable, "-m", "flows.guard", "--port", str(self.port)],
-            cwd=REPO, env=self.environment | {"PREFECT_UI_ENABLED": "0"}, start_new_session=True,
+            cwd=REPO, env=self.environment() | {"PREFECT_UI_ENABLED": "0"}, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         ends_at = time.monotonic() + serve.START_S
@@ -109,15 +119,17 @@ def main() -> int:
     started = time.perf_counter()
     with ExitStack() as stack:
         place = stack.enter_context(prepared(arguments.kinds))
-        victims = [one for one in arguments.victims if one != "disk" or place.is_own_disk]
+        victims = [one for one in arguments.victims if may_be(place, one)]
+        kinds = [*arguments.kinds, *(OF_THEIR_OWN[one] for one in victims if one in OF_THEIR_OWN)]
         place.start_prefect()
         stack.callback(place.stop_prefect)
-        undisturbed = {kind: whole(place, kind) for kind in arguments.kinds}
+        undisturbed = {kind: whole(place, kind) for kind in kinds}
         rng = random.Random(arguments.seed)
-        told = [
-            disturbed(place, rng.choice(victims), kind, undisturbed[kind], rng)
-            for kind in (arguments.kinds[i % len(arguments.kinds)] for i in range(arguments.moments))
-        ]
+        told = []
+        for i in range(arguments.moments):
+            victim = victims[i % len(victims)]
+            kind = OF_THEIR_OWN.get(victim) or rng.choice(arguments.kinds)
+            told.append(disturbed(place, victim, kind, undisturbed[kind], rng))
     faults = [fault for one in told for fault in one["faults"]]
     print(json.dumps({
         "benchmark": "chaos",
@@ -133,6 +145,13 @@ def main() -> int:
     return 1 if faults else 0
 
 
+def may_be(place: Place, victim: str) -> bool:
+    """Whether this machine has what is to be disturbed."""
+    if victim == "worker":
+        return importlib.util.find_spec("prefect_dask") is not None
+    return {"disk": place.is_own_disk, "postgres": place.postgres is not None}.get(victim, True)
+
+
 @dataclass(frozen=True)
 class Whole:
     """What a study leaves where nobody disturbs it."""
@@ -145,16 +164,20 @@ class Whole:
 @contextmanager
 def prepared(kinds: Sequence[str]) -> Iterator[Place]:
     """A project with a study of each kind, in a file system of its own where that may be made."""
-    with (
-        loopback.serve(SLOW) as model,
-        tempfile.TemporaryDirectory() as folder,
-        own_disk(Path(folder)) as own,
-    ):
+    with ExitStack() as stack:
+        model = stack.enter_context(loopback.serve(SLOW))
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        own = stack.enter_context(own_disk(Path(folder)))
         dvc_project.prepare(Path(folder))
         project = Project(Path(folder))
-        studies = {kind: entry(project, kind, model) for kind in kinds}
+        studies = {kind: entry(project, kind, model) for kind in (*kinds, *OF_THEIR_OWN.values())}
         project.params(**studies)
-        yield Place(Path(folder), model, own, free_port())
+        try:
+            postgres: Cluster | None = stack.enter_context(postgres_server.serving())
+        except pytest.skip.Exception as reason:
+            print(f"{reason}: no PostgreSQL server is disturbed", file=sys.stderr)
+            postgres = None
+        yield Place(Path(folder), model, own, free_port(), postgres)
 
 
 @contextmanager
@@ -178,8 +201,8 @@ def entry(project: Project, kind: str, model: loopback.Server) -> dict[str, Any]
         "llm": {"base_url": model.url, "model": "scripted", "check": False},
         "spend": {"concurrency": CONCURRENCY, "timeout_s": 5.0, "attempts": 12},
     }
-    if kind == "asked":
-        data = project.table("asked.parquet", llm_study.rows(N))
+    if kind in {"asked", "served"}:
+        data = project.table(f"{kind}.parquet", llm_study.rows(N))
         own = {"concurrency": CONCURRENCY, "timeout_s": 5.0}
         blocks = {"spend": own, "verify": {"predicates_per_call": 2, "shard_size": 100}}
         return llm_study.study(model, **blocks) | {"data": data}
@@ -195,8 +218,10 @@ def entry(project: Project, kind: str, model: loopback.Server) -> dict[str, Any]
         }  # fmt: skip
         return {"kind": "explanations", "goal": "foreseen?", "data": data, "explanations": asks, **asked}
     rows = pair(N, 0.4, 0.0)
-    if kind == "pair":
-        return PAIR_STUDY | {"data": project.table("pair.parquet", rows), "embed": {}}
+    if kind in {"pair", "spread"}:
+        shards = {"embed": {"shard_size": 40}, "verify": {"shard_size": 20}, "runner": {"on": "dask"}}
+        data = {"data": project.table(f"{kind}.parquet", rows), "embed": {}}
+        return PAIR_STUDY | data | (shards if kind == "spread" else {})
     fitted = [row | {"day": f"{row['year']}-{i % 12 + 1:02}-15"} for i, row in enumerate(rows)]
     data = project.table(f"{kind}.parquet", fitted)
     block = {"value": "day" if kind == "timeline" else "year"}
@@ -221,7 +246,7 @@ def disturbed(place: Place, victim: str, kind: str, undisturbed: Whole, rng: ran
     with suppress(subprocess.TimeoutExpired):
         process.wait(after)
     interrupted = process.poll() is None
-    disturb(place, victim, process)
+    disturb(place, victim, process, rng)
     faults = [f"{victim} {kind} at {after:.1f} s: {file} cannot be read" for file in unreadable(place)]
     ended(run(place, kind), kind)
     found = tables(place, kind)
@@ -238,8 +263,15 @@ def disturbed(place: Place, victim: str, kind: str, undisturbed: Whole, rng: ran
     return {"victim": victim, "interrupted": interrupted, "repeated": repeated, "faults": faults}
 
 
-def disturb(place: Place, victim: str, process: "subprocess.Popen[bytes]") -> None:
+def disturb(place: Place, victim: str, process: "subprocess.Popen[bytes]", rng: random.Random) -> None:
     """Does it, and waits until the study's processes are gone."""
+    if victim == "worker" and (workers := workers_of(process.pid)):
+        with suppress(ProcessLookupError):
+            os.kill(rng.choice(workers), signal.SIGKILL)
+    if victim == "postgres" and place.postgres:
+        place.postgres.stop()
+        time.sleep(1.0)
+        place.postgres.start()
     if victim == "server":
         place.stop_prefect()
         time.sleep(1.0)
@@ -255,6 +287,27 @@ def disturb(place: Place, victim: str, process: "subprocess.Popen[bytes]") -> No
     kill(process)
     while place.model.stats()["in_flight"]:
         time.sleep(0.05)
+
+
+def workers_of(pid: int) -> list[int]:
+    """Processes that Python started below another one."""
+    children: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(file.read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(file.parent.name))
+    found, below = list[int](), [pid]
+    while below:
+        below = [child for parent in below for child in children.get(parent, [])]
+        found += below
+    return [one for one in found if b"spawn_main" in _command(one)]
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager
@@ -278,7 +331,7 @@ def run(place: Place, kind: str) -> "subprocess.Popen[bytes]":
     log = (Path(tempfile.gettempdir()) / f"natstat-chaos-{os.getpid()}-{kind}.log").open("wb")
     return subprocess.Popen(
         [sys.executable, "-m", "flows.study", kind],
-        cwd=place.folder, env=place.environment, stdout=log, stderr=log, start_new_session=True,
+        cwd=place.folder, env=place.environment(kind), stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
 
 
@@ -308,6 +361,8 @@ def forget(place: Place, kind: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     for file in [*data.glob("answers.sqlite*"), *data.glob("discoveries.duckdb*")]:
         file.unlink()
+    if place.postgres:
+        place.database = place.postgres.database()
 
 
 def tables(place: Place, kind: str) -> dict[str, pl.DataFrame]:

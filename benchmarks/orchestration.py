@@ -92,7 +92,7 @@ def started(place: Place, *arguments: str, prefect: bool = False) -> None:
     """One Python process, in the project; it must end well."""
     environment = dvc_project.environment() | {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
     if prefect:
-        environment |= {k: v for k, v in place.environment.items() if k.startswith("PREFECT_")}
+        environment |= {k: v for k, v in place.environment().items() if k.startswith("PREFECT_")}
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=place.folder,
