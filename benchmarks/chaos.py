@@ -219,9 +219,10 @@ def entry(project: Project, kind: str, model: loopback.Server) -> dict[str, Any]
         return {"kind": "explanations", "goal": "foreseen?", "data": data, "explanations": asks, **asked}
     rows = pair(N, 0.4, 0.0)
     if kind in {"pair", "spread"}:
-        shards = {"embed": {"shard_size": 40}, "verify": {"shard_size": 20}, "runner": {"on": "dask"}}
-        data = {"data": project.table(f"{kind}.parquet", rows), "embed": {}}
-        return PAIR_STUDY | data | (shards if kind == "spread" else {})
+        made = {**PAIR_STUDY, "data": project.table(f"{kind}.parquet", rows), "embed": {}}
+        if kind == OF_THEIR_OWN["worker"]:
+            made |= {"embed": {"shard_size": 40}, "verify": {"shard_size": 20}, "runner": {"on": "dask"}}
+        return made
     fitted = [row | {"day": f"{row['year']}-{i % 12 + 1:02}-15"} for i, row in enumerate(rows)]
     data = project.table(f"{kind}.parquet", fitted)
     block = {"value": "day" if kind == "timeline" else "year"}
