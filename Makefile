@@ -57,11 +57,13 @@ ui: install ## start the Prefect UI with a deployment per study
 
 # The tools have an environment of their own, so that they are not counted among what natstat is built of.
 # Without --strict a package that PyPI was not asked about would pass.
+# What was built for one processor (+cpu) is known under its plain version; what has an address is not on PyPI.
 audit: install ## list what natstat is built of (sbom.json, CycloneDX) and ask PyPI for known faults of it
 	test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && \
 	$(AUDIT)/bin/python -m pip install --quiet 'cyclonedx-bom>=7,<8' 'pip-audit>=2.10,<3'; }
 	$(AUDIT)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file sbom.json $(VENV)/bin/python
-	$(VENV)/bin/python -m pip freeze --exclude-editable --disable-pip-version-check > $(AUDIT)/packages.txt
+	$(VENV)/bin/python -m pip freeze --exclude-editable --disable-pip-version-check | \
+	sed -E 's/\+[a-z0-9.]+$$//; / @ /d' > $(AUDIT)/packages.txt
 	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $(AUDIT)/packages.txt
 
 site: install ## write one page of all recorded studies and discoveries (reports/index.html)

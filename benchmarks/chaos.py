@@ -246,26 +246,32 @@ def disturbed(place: Place, victim: str, kind: str, undisturbed: Whole, rng: ran
     process = run(place, kind)
     with suppress(subprocess.TimeoutExpired):
         process.wait(after)
+    if victim == "worker":
+        # Workers are there while a stage has shards to do.
+        while process.poll() is None and not workers_of(process.pid):
+            time.sleep(0.05)
     interrupted = process.poll() is None
-    disturb(place, victim, process, rng)
-    faults = [f"{victim} {kind} at {after:.1f} s: {file} cannot be read" for file in unreadable(place)]
+    at = f"{victim} {kind} at {after:.1f} s"
+    faults = [f"{at}: the flow never ended"] if disturb(place, victim, process, rng) else []
+    faults += [f"{at}: {file} cannot be read" for file in unreadable(place)]
     ended(run(place, kind), kind)
     found = tables(place, kind)
     faults += [
-        f"{victim} {kind} at {after:.1f} s: {name} differs"
+        f"{at}: {name} differs"
         for name in sorted({*found, *undisturbed.tables})
         if not same(found.get(name), undisturbed.tables.get(name))
     ]
     repeated = place.model.stats()["answered"] - before - undisturbed.n_answered
     if repeated > CONCURRENCY:
-        faults.append(f"{victim} {kind} at {after:.1f} s: {repeated} answers asked again")
+        faults.append(f"{at}: {repeated} answers asked again")
     print(f"{victim:<7} {kind:<10} {after:6.1f} s  {'' if interrupted else 'was done  '}"
           f"{repeated} asked again  {'; '.join(faults) or 'same'}", flush=True)  # fmt: skip
     return {"victim": victim, "interrupted": interrupted, "repeated": repeated, "faults": faults}
 
 
-def disturb(place: Place, victim: str, process: "subprocess.Popen[bytes]", rng: random.Random) -> None:
-    """Does it, and waits until the study's processes are gone."""
+def disturb(place: Place, victim: str, process: "subprocess.Popen[bytes]", rng: random.Random) -> bool:
+    """Does it, waits until the study's processes are gone, and says whether they had to be killed for it."""
+    hangs = False
     if victim == "worker" and (workers := workers_of(process.pid)):
         with suppress(ProcessLookupError):
             os.kill(rng.choice(workers), signal.SIGKILL)
@@ -284,10 +290,11 @@ def disturb(place: Place, victim: str, process: "subprocess.Popen[bytes]", rng: 
         try:
             process.wait(LONGEST_S)
         except subprocess.TimeoutExpired:
-            print(f"{victim}: the flow never ended", file=sys.stderr)
+            hangs = True
     kill(process)
     while place.model.stats()["in_flight"]:
         time.sleep(0.05)
+    return hangs
 
 
 def workers_of(pid: int) -> list[int]:
@@ -390,7 +397,7 @@ def unreadable(place: Place) -> list[str]:
         try:
             if file.suffix == ".parquet":
                 pl.read_parquet(file)
-            elif file.suffix == ".sqlite":
+            elif file.suffix in {".sqlite", ".db"}:
                 with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
                     if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                         bad.append(str(file.relative_to(data)))

@@ -7,7 +7,7 @@ One small offline study of eight stages, each time from nothing, in four ways:
     functions   the stages one after the other in one process: the least there can be
     commands    `python -m tasks STAGE`, a process for each
     dvc         `dvc repro`, without Prefect
-    prefect     `python -m flows.study`, one process, on a server that runs already
+    prefect     `python -m flows.study`, one process, on a server whose own time is not counted
 
 Prints a table of processor and wall seconds (medians), and as its last line one JSON object, in which `ratio`
 is processor time over that of `functions`.

@@ -5,6 +5,7 @@ and gives them back with its last: a shard at a time. Prefect frees the places o
 """
 
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from tasks.engines.gateway import turns
 from tasks.engines.gateway.turns import Servers
 from tasks.study import Study
 
+_LOCK = threading.Lock()
+_n_sharing, _before = 0, turns.taken
 LEASE_S = 60.0
 """After so long a flow that was killed holds its places no more."""
 
@@ -31,11 +34,18 @@ def name(address: str) -> str:
 @contextmanager
 def shared() -> Iterator[None]:
     """Lets whatever asks servers meanwhile share them with other flows."""
-    before, turns.taken = turns.taken, _taken
+    global _n_sharing, _before  # noqa: PLW0603 - the hook is one of the process, whose threads may come and go
+    with _LOCK:
+        if not _n_sharing:
+            _before, turns.taken = turns.taken, _taken
+        _n_sharing += 1
     try:
         yield
     finally:
-        turns.taken = before
+        with _LOCK:
+            _n_sharing -= 1
+            if not _n_sharing:
+                turns.taken = _before
 
 
 @asynccontextmanager

@@ -165,11 +165,13 @@ def run_row(
 ) -> pl.DataFrame:
     """The run as one row; its id follows from what was asked and what came out, never from the clock.
 
-    How fast and how dear it was asked (`spend`) makes no other run, nor does when it runs and who is told,
-    but what it cost does, and so does what gold verdicts said (`judges` of `read_judges`). Judgements are
-    those of all judges.
+    How fast and how dear it was asked (`spend`) makes no other run, nor does where and when it runs and who
+    is told, but what it cost does, and so does what gold verdicts said (`judges` of `read_judges`).
+    Judgements are those of all judges.
     """
-    params = study.model_dump(mode="json", exclude={"report", "name", "spend", "schedule", "notify"})
+    params = study.model_dump(
+        mode="json", exclude={"report", "name", "spend", "runner", "schedule", "notify"}
+    )
     split_hash = frames.split_hash(texts)
     n_judgements = (
         scores.select(pl.col("n_a", "n_b", "n_refused", "n_unparsable").sum()).sum_horizontal().item()

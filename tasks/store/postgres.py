@@ -78,6 +78,7 @@ class Server:
         self._tables, self._version = tables, version
         self._connection: psycopg.Connection[Any] | None = None
         self._is_alone = False
+        self._is_gone = False
         self._patiently(lambda connection, again: None)
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -140,11 +141,16 @@ class Server:
             try:
                 if self._connection is None:
                     self._connection = self._connected()
-                return work(self._connection, again)
+                done = work(self._connection, again)
+                self._is_gone = False
+                return done
             except self._psycopg.Error as error:
                 now = time.monotonic()
                 gives_up_at = gives_up_at or now + WAIT_S
-                if not self._may_pass(error) or now + pause_s > gives_up_at:
+                # It was waited for once: the other calls in flight need not wait as long again, one by one.
+                if not self._may_pass(error) or self._is_gone or now + pause_s > gives_up_at:
+                    self._is_gone = self._may_pass(error)
+                    self.close()
                     raise self._unusable(error) from error
                 if not again:
                     self._tell(error)

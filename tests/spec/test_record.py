@@ -16,6 +16,7 @@ from tasks.records import Call, Predicate
 from tasks.store import calls, duck, frames
 from tasks.study import Study, load
 from tasks.study.params import Price, Record, Spend
+from tasks.study.running import Runner
 from tasks.study.unattended import Notify
 from tests.conftest import PAIR_STUDY, STAGES, Project, pair
 from tests.spec.test_score import held_out, rows
@@ -153,7 +154,7 @@ def test_how_fast_a_study_is_asked_makes_no_other_run_and_what_it_cost_does(plan
 
     assert run_id(1.0) == run_id(1.0, concurrency=2, budget_usd=9.0)
     assert len({run_id(1.0), run_id(2.0), run_id(None)}) == 3
-    unattended = {"schedule": "every hour", "notify": Notify(file="news.jsonl")}
+    unattended = {"schedule": "every hour", "notify": Notify(file="news.jsonl"), "runner": Runner(on="dask")}
     row = run_row(load("news").model_copy(update=unattended), "m", texts, predicates, scores, 1.0)
     assert row["run_id"].item() == run_id(1.0)
 
