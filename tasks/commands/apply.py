@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     applied = Applied(asked, Path(arguments.data), arguments.text or asked.collect.text)
     out = Path(arguments.out) if arguments.out else applied.place
     _check_place(out)
+    _check_form(out, applied)
     n_rows, load = applied.sizes()
     if load is not None:
         _agree(applied, load, is_told=arguments.yes)
@@ -255,6 +256,21 @@ def _check_place(out: Path) -> None:
     if out.exists():
         raise StoreError(
             f"{shown(out)}: is there, nothing was judged. Delete it, or name another with --out."
+        )
+
+
+def _check_form(out: Path, applied: Applied) -> None:
+    """Refuses lists and objects where a line of text is to hold them, before anything is asked.
+
+    Raises:
+        SourceError: the file has such a column, and is written as CSV.
+    """
+    first = next(iter(applied.batches()), pl.DataFrame())
+    nested = [name for name, dtype in first.schema.items() if dtype.is_nested()]
+    if nested and written.WRITTEN[out.suffix.lower()] == "csv":
+        raise SourceError(
+            f"--out {shown(out)}: wanted a name that ends in .parquet or .jsonl, since column {nested[0]!r} "
+            "holds lists or objects, which CSV cannot."
         )
 
 

@@ -218,6 +218,12 @@ def test_keys_of_json_lines_may_be_missing_but_not_come_late(
     assert "'n' comes late. Write it in the first line" in told and not Path("other.jsonl").exists()
 
 
+def test_lists_go_into_no_line_of_text(press: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    pl.DataFrame({"text": ["a"], "tags": [["x", "y"]]}).write_parquet("nested.parquet")
+    told = refused(capsys, 11, "press", "--data", "nested.parquet", "--out", "judged.csv")
+    assert "column 'tags' holds lists or objects" in told and not Path("judged.csv").exists()
+
+
 def test_a_file_in_another_encoding_says_so(press: Project, capsys: pytest.CaptureFixture[str]) -> None:
     Path("new.csv").write_bytes("text\nvoilà\n".encode("latin-1"))
     assert "wanted UTF-8" in refused(capsys, 11, "press", "--data", "new.csv")

@@ -12,7 +12,7 @@ from tasks.report import filters
 from tasks.report import stage as report
 from tasks.store import frames
 from tasks.study import load
-from tests.conftest import Project
+from tests.conftest import REPO, Project
 from tests.spec.report_made import Node, decided, exhibit, held, put, put_walked, weak, written
 
 ATTACK = "</title></style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e\x07\u2066"
@@ -87,6 +87,12 @@ def test_the_page_loads_nothing(attacked: str) -> None:
     assert "url(" not in style
     assert "@import" not in style
     assert "default-src 'none'" in (page.nodes("meta")[1].attrs["content"] or "")
+
+
+def test_no_page_lets_a_text_bring_a_style_or_script() -> None:
+    pages = [*(REPO / "tasks").rglob("*.html")]
+    assert len(pages) > 10
+    assert not [page.name for page in pages if "unsafe-" in page.read_text(encoding="utf-8")]
 
 
 def test_equal_input_gives_equal_bytes_whatever_its_order(project: Project) -> None:
