@@ -14,14 +14,13 @@ import polars as pl
 from tasks import kinds, paths
 from tasks.errors import CorpusError
 from tasks.records import Predicate
-from tasks.store import frames, holdout
+from tasks.store import frames, holdout, originals
 from tasks.store.canonical import spelling
 from tasks.study import Study
 from tasks.verdicts.planned import planned
 
-MOST_SEEN = 0.02
-"""Share of the texts of a replication that its original may have had: it moves an effect by itself at most,
-and this is the default minimum effect."""
+MOST_MOVED = 0.02
+"""How far texts that its original had may move the effect of a replication: the default minimum effect."""
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -74,34 +73,34 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
 
 
 def _replication(study: Study, texts: pl.DataFrame) -> dict[str, Any]:
-    """How many of the texts of a replication the original asked, as far as it is remembered.
+    """How far texts of the original could move the effect of its replication, as far as they are known.
 
     Raises:
-        CorpusError: so many that they alone could make a discovery.
+        CorpusError: so far that they alone could make a discovery.
     """
-    original = study.propose.replicates
-    if original is None:
+    if study.propose.replicates is None:
         return {}
-    share = holdout.seen_by(original.split("/")[0], texts)
-    check_new(study, share)
-    return {"share_asked_by_original": share}
+    original = originals.read(study)
+    moved = holdout.moved_by_seen(original.run_id, original.study, texts)
+    check_new(study, moved)
+    return {"moved_by_texts_of_original": moved}
 
 
-def check_new(study: Study, share: float | None) -> None:
-    """Passes where a replication is of new texts; of texts asked before the answer is known.
+def check_new(study: Study, moved: float | None) -> None:
+    """Passes where a replication is of new texts; of texts seen before the answer is known.
 
     Args:
         study: the replication.
-        share: of its confirmation texts that the original had, in [0, 1]; None where nobody knows.
+        moved: of `holdout.moved_by_seen`.
 
     Raises:
-        CorpusError: so many that they alone could make a discovery.
+        CorpusError: so many are old that they alone could make a discovery.
     """
-    if share is not None and share > MOST_SEEN:
+    if moved is not None and moved > MOST_MOVED:
         raise CorpusError(
-            f"studies.{study.name}: wanted new texts, {share:.1%} of those to be tested were in the study "
-            f"that is replicated. More than {MOST_SEEN:.0%} could make a discovery alone. Take them out "
-            "of the data, or name other data."
+            f"studies.{study.name}: wanted new texts, those that were in the study that is replicated could "
+            f"move the effect by {moved:.1%}. More than {MOST_MOVED:.0%} could make a discovery alone. Take "
+            "them out of the data, or name other data."
         )
 
 

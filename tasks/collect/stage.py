@@ -54,9 +54,9 @@ class Collected:
 def run(study: Study) -> Counts:
     """Collects, checks and writes."""
     kinds.load(study.kind).fetch(study)
+    read = files.place_hash(study.data_path)
     found = collected(study)
     checks = expectations.check_texts(found.texts, found.documents, study.collect.explore_share)
-    files.note_data(study)
     with frames.writing(paths.output(study.name, "collect")) as folder:
         frames.write(found.texts, folder / "texts.parquet", frames.TEXTS)
         frames.write(found.documents, folder / "documents.parquet", frames.DOCUMENTS)
@@ -72,6 +72,7 @@ def run(study: Study) -> Counts:
             media.write(folder, found.pictures.bytes())
         frames.write(checks, folder / "checks.parquet", expectations.CHECKS)
         frames.write_manifest(folder, found.manifest)
+    files.note_data(study, read)
     return found.manifest
 
 

@@ -5,13 +5,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import polars as pl
-
 from tasks import formalise, kinds, paths, study
 from tasks.collect.stage import collected
 from tasks.commands import discovery, output
-from tasks.errors import MissingStageError, NatstatError, ParamsError
-from tasks.store import duck, frames, holdout, originals
+from tasks.errors import MissingStageError, ParamsError
+from tasks.store import duck, holdout, originals
 from tasks.store.originals import Original
 from tasks.study import Study, adding
 
@@ -43,8 +41,8 @@ def registered(said: str, new: Study) -> dict[str, Any]:
     original = _original(row)
     _check(row, new, original)
     found = collected(new)
-    share = _share_seen(row, found.texts)
-    formalise.check_new(new, share)
+    moved = holdout.moved_by_seen(row["run_id"], row["study"], found.texts)
+    formalise.check_new(new, moved)
     file = originals.write(original)
     if new.propose.replicates is None:
         adding.add_block(new.name, "propose", {"replicates": original.id})
@@ -57,7 +55,7 @@ def registered(said: str, new: Study) -> dict[str, Any]:
         "more_in": found.manifest["names"][original.direction],
         "was_more_in": _was_more_in(row),
         **{name: row[name] for name in ("validity", "lo", "hi")},
-        "share_seen": share,
+        "moved_by_seen": moved,
         "file": file.relative_to(paths.root()).as_posix(),
     }
 
@@ -108,18 +106,6 @@ def _check(row: Mapping[str, Any], new: Study, original: Original) -> None:
     originals.check_fits(new, original)
 
 
-def _share_seen(row: Mapping[str, Any], texts: pl.DataFrame) -> float | None:
-    """Share of the texts to be tested that the original had; in either half where those are still there."""
-    asked = holdout.seen_by(row["run_id"], texts)
-    try:
-        old = frames.read(paths.output(row["study"], "collect"), "texts.parquet", frames.TEXTS)
-    except NatstatError:
-        return asked
-    if frames.split_hash(old) != row["split_hash"]:
-        return asked
-    return holdout.share_of(texts, old)
-
-
 def _was_more_in(row: Mapping[str, Any]) -> str:
     collect = json.loads(row["params"])["collect"]
     side = row["direction"].lower()
@@ -129,15 +115,15 @@ def _was_more_in(row: Mapping[str, Any]) -> str:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """What is registered, and what to do next."""
-    share, name = found["share_seen"], found["study"]
-    seen = "not known" if share is None else f"{share:.1%}"
+    moved, name = found["moved_by_seen"], found["study"]
+    seen = "is not known" if moved is None else f"by {moved:.1%} at most"
     return [
         f"{name} tests {found['original']} again, and nothing else: {found['predicate']}",
         f"  found      {found['validity']:+.2f} [{found['lo']:+.2f}, {found['hi']:+.2f}], more in "
         f"{found['direction']}, which was {found['was_more_in']}",
         f"  frozen     more in {found['direction']}, which is {found['more_in']} here; two-sided, one "
         "hypothesis",
-        f"  new texts  of those to be tested the original had {seen}",
+        f"  new texts  how far those that the original had could move the effect: {seen}",
         f"  written    {found['file']}, and studies.{name}.propose.replicates; commit both before you run it",
         f"Next: natstat check --study {name}; dvc repro report@{name}; natstat query replications",
     ]

@@ -128,6 +128,8 @@ def _files(row: Row, is_here: bool) -> Iterator[Check]:
     known = duck.query(sql, {"run_id": row["run_id"]})
     if known.is_empty():
         yield Check("files", "unknown", "an earlier release recorded the run, without their hashes")
+    elif "data" not in known["stage"]:
+        yield Check("files of data", "unknown", "the output of collect was fetched, not made from them here")
     for (stage,), part in known.group_by("stage", maintain_order=True):
         states = {file: _state(file, was) for file, was in part.select("file", "hash").iter_rows()}
         changed = [file for file, state in states.items() if state == "changed"]

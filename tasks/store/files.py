@@ -31,20 +31,37 @@ def place_hash(place: Path) -> str:
         raise SourceError(f"{place}: cannot be read: {error.strerror}. Bring it back, then rerun.") from error
 
 
-def note_data(study: Study) -> None:
-    """Notes the hash of the data that collect reads, beside its output: an order of rows that changes nothing
-    there makes no later stage run again.
+def note_data(study: Study, read: str) -> None:
+    """Notes the hash of the data that collect has read, beside its output and with the output's own hash.
+
+    An order of rows that changes nothing in the output makes no later stage run again.
+
+    Args:
+        study: whose they are.
+        read: of `place_hash`.
 
     Raises:
-        SourceError: a file may not be read.
         StoreError: the note cannot be written.
     """
     note = _data_note(study)
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(place_hash(study.data_path), encoding="utf-8")
+        note.write_text(f"{read} {_of_texts(study)}", encoding="utf-8")
     except OSError as error:
         raise disk.unwritable(note, error) from error
+
+
+def _noted(study: Study) -> str | None:
+    """The hash of the data that the output of collect came from; None where it was fetched, not made here."""
+    try:
+        read, _, of = _data_note(study).read_text(encoding="utf-8").partition(" ")
+    except OSError:
+        return None
+    return read if of == _of_texts(study) else None
+
+
+def _of_texts(study: Study) -> str:
+    return frames.file_hash(paths.output(study.name, "collect") / "texts.parquet")
 
 
 def _data_note(study: Study) -> Path:
@@ -58,8 +75,8 @@ def rested_on(study: Study) -> pl.DataFrame:
         MissingStageError: collect has not run.
         SourceError: a file may not be read.
     """
-    read = _data_note(study)
-    rows = [("data", study.data, read.read_text(encoding="utf-8"))] if read.is_file() else []
+    read = _noted(study)
+    rows = [("data", study.data, read)] if read else []
     if study.label_file:
         labels = paths.labels() / study.label_file
         rows.append(("labels", _named(labels), place_hash(labels)))

@@ -1,10 +1,13 @@
 """What a run's confirmation texts had answered before it, by the team's memory (docs/decisions/0008)."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tasks.store import past, tables
+from tasks import paths
+from tasks.errors import NatstatError
+from tasks.store import frames, past, tables
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,22 +40,31 @@ FROM this
 """
 
 
-def seen_by(run_id: str, texts: pl.DataFrame) -> float | None:
-    """Share of the confirmation texts that a past run asked, in [0, 1]; None where it is not remembered.
+def moved_by_seen(run_id: str, study: str, texts: pl.DataFrame) -> float | None:
+    """How far texts of a past run could move an effect, in [0, 2]; None where they are not known.
+
+    Those that it asked are remembered; those that its proposer saw, as long as its study's folder is there.
 
     Args:
         run_id: of the past run.
+        study: its name.
         texts: of frames.TEXTS, of the study that would ask them again.
+
+    Returns:
+        The sum, over groups, of the share of the confirmation texts that were seen: an effect is a difference
+        of two shares.
     """
     with past.copied() as connection:
-        known = connection.sql(_ASKED_BY, params={"run_id": run_id}).pl()
-    return None if known.is_empty() else share_of(texts, known)
-
-
-def share_of(texts: pl.DataFrame, seen: pl.DataFrame) -> float:
-    """Share of the confirmation texts that are among others, by their text_hash, in [0, 1]."""
-    tested = texts.filter(half="confirm").select("text_hash").unique()
-    return tested.join(seen, on="text_hash", how="semi").height / max(tested.height, 1)
+        known = connection.sql(_ASKED_BY, params={"run_id": run_id}).pl().select("text_hash")
+    # Missing or damaged, it tells nothing; damage is told by whoever needs it.
+    with suppress(NatstatError):
+        old = frames.read(paths.output(study, "collect"), "texts.parquet", frames.TEXTS)
+        known = pl.concat([known, old.select("text_hash")])
+    if known.is_empty():
+        return None
+    tested = texts.filter(half="confirm").unique(["group", "text_hash"])
+    seen = tested.with_columns(is_seen=pl.col("text_hash").is_in(known["text_hash"].unique().implode()))
+    return float(seen.group_by("group").agg(pl.col("is_seen").mean())["is_seen"].sum())
 
 
 def use(run: pl.DataFrame, discoveries: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:

@@ -67,7 +67,7 @@ earlier AS (
     SELECT * FROM discoveries
     WHERE is_discovery AND run_id NOT IN (SELECT run_id FROM studies)
     QUALIFY row_number() OVER (
-        PARTITION BY study, predicate, direction ORDER BY found_nr DESC, run_id
+        PARTITION BY study, predicate ORDER BY found_nr DESC, run_id
     ) = 1
 ),
 listed AS (
@@ -76,10 +76,10 @@ listed AS (
         WHEN earlier.run_id IS NOT NULL THEN '{FELL}'
         ELSE '{REJECTED}' END AS state
     FROM newest
-    LEFT JOIN earlier USING (study, predicate, direction)
+    LEFT JOIN earlier USING (study, predicate)
     UNION ALL BY NAME
     SELECT earlier.*, '{UNTESTED}' AS state
-    FROM earlier ANTI JOIN newest USING (study, predicate, direction)
+    FROM earlier ANTI JOIN newest USING (study, predicate)
     WHERE study IN (SELECT study FROM studies)
 )
 SELECT {_READ}

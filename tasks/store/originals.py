@@ -1,7 +1,7 @@
 """A past discovery that another study tests again: what was frozen of it, in a file that git tracks.
 
 `hypotheses/RUN_ID-PREDICATE_ID.json` is the registration: whoever has it can run the study, without the
-team's memory. The predicate's id is a hash of its sentence and definition: neither can be changed in it.
+team's memory. It carries a hash of all of it, so that nothing is changed in it by mistake.
 """
 
 import json
@@ -77,8 +77,13 @@ def write(original: Original) -> Path:
     file = file_of(original.id)
     with disk.reported(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        frames.write_json(file, asdict(original))
+        frames.write_json(file, {**asdict(original), "hash": _hash(original)})
     return file
+
+
+def _hash(original: Original) -> str:
+    """Over all that is registered: a direction that was turned round would call anything a success."""
+    return frames.hashed(json.dumps(asdict(original), sort_keys=True))
 
 
 def read(study: Study) -> Original:
@@ -94,6 +99,7 @@ def read(study: Study) -> Original:
         held = json.loads(file.read_text(encoding="utf-8"))
         original = Original(**{one.name: held[one.name] for one in fields(Original)})
         is_it = frames.hashed(original.predicate, original.definition) == original.predicate_id
+        is_it = is_it and held["hash"] == _hash(original)
     except FileNotFoundError:
         raise SourceError(
             f"{file}: wanted the discovery that studies.{study.name} tests again, not there. Run `natstat "
@@ -105,7 +111,7 @@ def read(study: Study) -> Original:
         is_it = False
     if not is_it or original.id != wanted:
         raise SourceError(
-            f"{file}: wanted the discovery {wanted} as it was frozen, its sentence or definition is another. "
+            f"{file}: wanted the discovery {wanted} as it was frozen, what stands there is another. "
             "Bring the file back from git, or delete it and run `natstat replicate` again."
         )
     check_fits(study, original)

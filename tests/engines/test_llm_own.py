@@ -65,7 +65,7 @@ def test_a_discovery_is_traced_to_its_answers_and_tested_again_by_the_model(
     named = {"replicates": f"{row['run_id']}/{row['predicate_id']}"}
     again = study(server, data="later.parquet", propose=named)
     project.params(news=study(server, propose=alone), later=again)
-    assert replicate.registered("news/1", load("later"))["share_seen"] == 0
+    assert replicate.registered("news/1", load("later"))["moved_by_seen"] == 0
     project.run("later")
     (found,) = discoveries("later").values()
     assert found["predicate_id"] == row["predicate_id"] and found["direction"] == "A"

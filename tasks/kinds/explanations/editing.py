@@ -20,7 +20,6 @@ from tasks.engines.embedded.tokens import joined, joined_all
 from tasks.kinds.explanations.words import Index, listed
 from tasks.store.frames import hashed
 
-CANNOT_TELL = "cannot tell"
 SHARE = 0.3
 """Of an input's other words that give way, one at least."""
 _TRIES = 20
@@ -29,7 +28,7 @@ _WORD = re.compile(r"\w+")
 
 
 def edited(told: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
-    """The rows, each with up to n edits: `counterfactual`, and `guess`.
+    """The rows, each with up to n edits: `counterfactual`, and `guess`, null where nothing can be told.
 
     Args:
         told: columns text, explainer, explanation (a list of words) and answer.
@@ -45,7 +44,7 @@ def edited(told: pl.DataFrame, n: int, seed: int) -> pl.DataFrame:
         made = [text for text in each if text != row["text"]]
         kept = Index(joined_all(made)).holding(words)
         rows += [
-            {**row, "counterfactual": text, "guess": row["answer"] if has else CANNOT_TELL}
+            {**row, "counterfactual": text, "guess": row["answer"] if has else None}
             for text, has in zip(made, kept, strict=True)
         ]
     return pl.DataFrame(rows, schema={**told.schema, "counterfactual": pl.String, "guess": pl.String})
