@@ -14,6 +14,7 @@ from tasks.engines.encoders import encoder
 from tasks.engines.encoders import sentence as encoder_sentence
 from tasks.errors import EngineError
 from tasks.study import Study
+from tests.conftest import REPO
 from tests.tiny_encoder import save_tiny_encoder
 
 TEXTS = [
@@ -325,5 +326,7 @@ from tests.unit.test_encoder import encoder, study
 encoder.open_named("bundled", study()).encode(["rain"])
 assert not {"sentence_transformers", "transformers"} & set(sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=REPO, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
