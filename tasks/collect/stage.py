@@ -54,8 +54,8 @@ class Collected:
 def run(study: Study) -> Counts:
     """Collects, checks and writes."""
     kinds.load(study.kind).fetch(study)
-    read = files.place_hash(study.data_path)
     found = collected(study)
+    read = files.place_hash(study.data_path)
     checks = expectations.check_texts(found.texts, found.documents, study.collect.explore_share)
     with frames.writing(paths.output(study.name, "collect")) as folder:
         frames.write(found.texts, folder / "texts.parquet", frames.TEXTS)
