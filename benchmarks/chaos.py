@@ -177,7 +177,7 @@ def prepared(kinds: Sequence[str]) -> Iterator[Place]:
         except pytest.skip.Exception as reason:
             print(f"{reason}: no PostgreSQL server is disturbed", file=sys.stderr)
             postgres = None
-        yield Place(Path(folder), model, own, free_port(), postgres)
+        yield Place(Path(folder), model, own, serve.free_port(), postgres)
 
 
 @contextmanager
@@ -408,15 +408,6 @@ def unreadable(place: Place) -> list[str]:
         except (OSError, sqlite3.Error, pl.exceptions.PolarsError, RuntimeError) as error:
             bad.append(f"{file.relative_to(data)} ({type(error).__name__})")
     return bad
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind((serve.HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.chaos import Place, free_port
+from benchmarks.chaos import Place
+from flows import serve
 from tests import dvc_project, loopback
 from tests.conftest import PAIR_STUDY, REPO, STAGES, Project, pair
 
@@ -50,7 +51,7 @@ def main() -> None:
         project = Project(there)
         project.table("news.parquet", pair(arguments.texts, 0.3, 0.0))
         project.params(news=PAIR_STUDY)
-        place = Place(there, loopback.Server(""), False, free_port())
+        place = Place(there, loopback.Server(""), False, serve.free_port())
         place.start_prefect()
         try:
             measured = {

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks import paths
-from tasks.errors import ParamsError, SourceError
-from tasks.store.frames import file_hash, hashed
+from tasks.errors import ParamsError
+from tasks.store.files import place_hash
+from tasks.store.frames import hashed
 from tasks.study import dialect
 
 _HOLE = re.compile(r"\$\{([^}]+)\}")
@@ -69,27 +70,12 @@ def read_block(study: str, stage: str) -> Block:
 
 
 def content_hash(place: Path) -> str:
-    """A hash of a file's bytes, or of a folder's files with their names; `absent` if neither is there.
+    """As `files.place_hash`; `absent` if neither a file nor a folder is there.
 
     Raises:
         SourceError: something there cannot be read.
     """
-    try:
-        if place.is_file():
-            return file_hash(place)
-        if not place.is_dir():
-            return "absent"
-        files = sorted(file.relative_to(place).as_posix() for file in place.rglob("*") if _counts(file))
-        return hashed(*(part for name in files for part in (name, file_hash(place / name))))
-    except OSError as error:
-        raise SourceError(
-            f"{error.filename or place}: cannot be read: {error.strerror}. Give read permission, then rerun."
-        ) from error
-
-
-def _counts(file: Path) -> bool:
-    """Compiled modules come and go without any change of the code."""
-    return file.is_file() and "__pycache__" not in file.parts
+    return place_hash(place) if place.is_file() or place.is_dir() else "absent"
 
 
 def _names(entries: list[Any]) -> Iterator[str]:

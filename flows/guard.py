@@ -22,9 +22,9 @@ _REPORTS = "/reports"
 _SANDBOX = b"sandbox allow-scripts allow-downloads allow-popups"
 _OURS = {HOST, "localhost"}
 _Message = MutableMapping[str, Any]
-_App = Callable[
-    [_Message, Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]], Awaitable[None]
-]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
 def is_ours(host: str, origin: str | None) -> bool:
@@ -45,12 +45,7 @@ class OwnPageOnly:
     def __init__(self, app: _App) -> None:
         self._app = app
 
-    async def __call__(
-        self,
-        scope: _Message,
-        receive: Callable[[], Awaitable[_Message]],
-        send: Callable[[_Message], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Hands a request on, or refuses it."""
         if scope["type"] in {"http", "websocket"}:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -71,12 +66,7 @@ class WithReports:
         self._app = app
         self._files = Starlette(routes=[Mount(_REPORTS, StaticFiles(directory=folder, check_dir=False))])
 
-    async def __call__(
-        self,
-        scope: _Message,
-        receive: Callable[[], Awaitable[_Message]],
-        send: Callable[[_Message], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answers a request for a report; hands others on."""
         if scope["type"] != "http" or not scope["path"].startswith(f"{_REPORTS}/"):
             await self._app(scope, receive, send)
@@ -90,7 +80,7 @@ class WithReports:
         await self._files(scope, receive, send_in_sandbox)
 
 
-async def _refuse(kind: str, send: Callable[[_Message], Awaitable[None]]) -> None:
+async def _refuse(kind: str, send: _Send) -> None:
     if kind == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return

@@ -4,16 +4,14 @@ Workers share the project folder and this environment, at the same path. They le
 stage joins them in this process: no worker writes the database.
 """
 
-import os
 from typing import Any
 from urllib.parse import urlsplit
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.guard import HOST
 from tasks.errors import EngineError
 from tasks.study import Study, hosts
-
-HOST = "127.0.0.1"
 
 
 def of(study: Study) -> TaskRunner[Any]:
@@ -34,7 +32,7 @@ def of(study: Study) -> TaskRunner[Any]:
 def _allow(address: str | None) -> None:
     """Passes where a cluster may be asked: workers read and write pickles of tasks."""
     host = urlsplit(f"//{(address or 'localhost').rpartition('//')[2]}").hostname or ""
-    if os.environ.get("NATSTAT_LOOPBACK_ONLY", "") not in {"", "0"} and not hosts.is_loopback(host):
+    if hosts.is_forbidden(host):
         raise EngineError(
             f"runner.address {address}: not asked, since NATSTAT_LOOPBACK_ONLY allows this machine alone.",
             hint="Unset it to run shards on another machine.",

@@ -83,15 +83,20 @@ def serve(port: int) -> None:
         print("Stopped.", flush=True)
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 def start_for_this_process() -> None:
     """Starts a server without a page, on a free port, that ends with the process; the environment names it.
 
     Raises:
         EngineError: it does not come up.
     """
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://{HOST}:{port}"
     running = ExitStack()
     atexit.register(running.close)

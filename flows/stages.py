@@ -106,10 +106,11 @@ def run_stage(study: str, stage: str, key: str) -> Left:
 
     The cache goes by `key` alone.
     """
-    if _is_sharded(stage):
-        manifest = stages.module(stage).finish(load(study))
-    else:
-        manifest = stages.run(load(study), stage)
+    with limits.shared():
+        if _is_sharded(stage):
+            manifest = stages.module(stage).finish(load(study))
+        else:
+            manifest = stages.run(load(study), stage)
     return {"manifest": manifest, "output_hash": fingerprint.output_hash(study, stage)}
 
 
@@ -120,7 +121,6 @@ def run_stage(study: str, stage: str, key: str) -> Left:
 )
 def run_shard(study: str, stage: str, shard: int) -> State[None]:
     """Leaves one finished part, or finds it there, which the UI shows as cached."""
-    # A worker is another process than the flow's.
     with limits.shared():
         did_something: bool = stages.module(stage).run_shard(load(study), shard)
     return Completed() if did_something else Completed(name="Cached", message="An earlier run left it.")

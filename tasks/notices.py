@@ -144,7 +144,7 @@ def _not_asked(url: str) -> str:
         or (parts.scheme == "http" and not hosts.is_own(host))
     ):
         return "wanted an address that begins with https://"
-    if os.environ.get("NATSTAT_LOOPBACK_ONLY", "") not in {"", "0"} and not hosts.is_loopback(host):
+    if hosts.is_forbidden(host):
         return "not asked, since NATSTAT_LOOPBACK_ONLY allows this machine alone"
     return ""
 

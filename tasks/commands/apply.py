@@ -42,8 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     applied = Applied(asked, Path(arguments.data), arguments.text or asked.collect.text)
     out = Path(arguments.out) if arguments.out else applied.place
     _check_place(out)
-    _check_form(out, applied)
-    n_rows, load = applied.sizes()
+    n_rows, load = applied.sizes(out)
     if load is not None:
         _agree(applied, load, is_told=arguments.yes)
     output(applied.write(out, n_rows), lines, arguments.json)
@@ -107,16 +106,20 @@ class Applied:
         """The file's rows, as many at a time as verify judges."""
         return streamed.batches(self.file, self.study.collect, self.study.verify.shard_size)
 
-    def sizes(self) -> tuple[int, Load | None]:
+    def sizes(self, out: Path) -> tuple[int, Load | None]:
         """Rows of the file, all of which is read; and what a language model will be asked, if one is.
+
+        Args:
+            out: where they will be written.
 
         Raises:
             FrozenError: the study's judge is not the one that froze its discoveries.
-            SourceError: the file cannot be read, or has no such column of texts.
+            SourceError: the file cannot be read, has no such column of texts, or one that `out` cannot hold.
         """
         n_rows, n_predicates, asked = 0, len(self.predicates), list[Load]()
         for rows in self.batches():
             n_rows += rows.height
+            _check_form(out, rows)
             column = self._column(rows)
             if self.study.engine == "llm" and (units := _units(self._read(column))).height:
                 asked.append(loads.judging(self.study, n_predicates, units))
@@ -259,14 +262,13 @@ def _check_place(out: Path) -> None:
         )
 
 
-def _check_form(out: Path, applied: Applied) -> None:
+def _check_form(out: Path, rows: pl.DataFrame) -> None:
     """Refuses lists and objects where a line of text is to hold them, before anything is asked.
 
     Raises:
-        SourceError: the file has such a column, and is written as CSV.
+        SourceError: a column has them, and is written as CSV.
     """
-    first = next(iter(applied.batches()), pl.DataFrame())
-    nested = [name for name, dtype in first.schema.items() if dtype.is_nested()]
+    nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
     if nested and written.WRITTEN[out.suffix.lower()] == "csv":
         raise SourceError(
             f"--out {shown(out)}: wanted a name that ends in .parquet or .jsonl, since column {nested[0]!r} "

@@ -19,16 +19,22 @@ _STAGES = ("collect", "embed", "propose", "formalise", "verify", "score")
 def place_hash(place: Path) -> str:
     """16 hex digits over a file's bytes, or over the names and bytes of all files in a folder.
 
+    Compiled modules are left out: they come and go without any change of the code.
+
     Raises:
         SourceError: it is not there, or may not be read.
     """
     try:
         if not place.is_dir():
             return frames.file_hash(place)
-        held = sorted(file for file in place.rglob("*") if file.is_file())
-        return frames.hashed(*(f"{f.relative_to(place).as_posix()}\n{frames.file_hash(f)}" for f in held))
+        held = (file for file in place.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+        names = sorted(file.relative_to(place).as_posix() for file in held)
+        return frames.hashed(*(part for name in names for part in (name, frames.file_hash(place / name))))
     except OSError as error:
-        raise SourceError(f"{place}: cannot be read: {error.strerror}. Bring it back, then rerun.") from error
+        raise SourceError(
+            f"{error.filename or place}: cannot be read: {error.strerror}. Bring it back or give read "
+            "permission, then rerun."
+        ) from error
 
 
 def note_data(study: Study, read: str) -> None:

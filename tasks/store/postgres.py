@@ -225,7 +225,7 @@ def shown(address: str) -> str:
 
 def _settings(psycopg: Any, address: str) -> dict[str, str]:
     given = _parsed(psycopg, address)
-    if os.environ.get("NATSTAT_LOOPBACK_ONLY", "") not in {"", "0"}:
+    if hosts.this_machine_alone():
         whole = {**_from_environment(psycopg), **given}
         named = ",".join(whole[name] for name in ("host", "hostaddr") if whole.get(name)).split(",")
         if "service" in whole or not all(map(_is_here, named)):

@@ -1,6 +1,7 @@
 """Whose server an address names: this machine's, one of one's own network, or somebody else's."""
 
 import ipaddress
+import os
 
 _OWN_NAMES = (".local", ".internal", ".lan", ".localhost")
 
@@ -13,6 +14,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def this_machine_alone() -> bool:
+    """Whether the user allows this machine and no other (NATSTAT_LOOPBACK_ONLY)."""
+    return os.environ.get("NATSTAT_LOOPBACK_ONLY", "") not in {"", "0"}
+
+
+def is_forbidden(host: str) -> bool:
+    """Whether the user forbids to ask a host."""
+    return this_machine_alone() and not is_loopback(host)
 
 
 def is_own(host: str) -> bool:

@@ -9,6 +9,7 @@ import yaml
 from flows import fingerprint
 from tasks import paths
 from tasks.errors import ParamsError, SourceError
+from tasks.store import frames
 from tests.conftest import REPO, Project
 
 DVC = """
@@ -115,7 +116,7 @@ def test_an_unreadable_dependency_is_a_source_error(small: Project, monkeypatch:
     def denied(file: Path) -> str:
         raise PermissionError(13, "Permission denied", str(file))
 
-    monkeypatch.setattr(fingerprint, "file_hash", denied)
+    monkeypatch.setattr(frames, "file_hash", denied)
     with pytest.raises(SourceError, match=r"rows\.csv: cannot be read: Permission denied"):
         fingerprint.of("one", "collect")
 

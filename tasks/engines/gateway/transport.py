@@ -73,7 +73,7 @@ def secret(endpoint: Endpoint) -> Secret:
             this machine while NATSTAT_LOOPBACK_ONLY is set.
     """
     host = urlsplit(endpoint.base_url).hostname or ""
-    if os.environ.get("NATSTAT_LOOPBACK_ONLY", "") not in {"", "0"} and not hosts.is_loopback(host):
+    if hosts.is_forbidden(host):
         raise EngineError(
             f"{endpoint.base_url}: not asked, since NATSTAT_LOOPBACK_ONLY allows this machine alone.",
             hint="Unset it to ask other machines.",

@@ -14,13 +14,12 @@ again AS (
     JOIN discoveries AS d USING (run_id)
     WHERE runs.params ->> '$.propose.replicates' IS NOT NULL
 ),
-sided AS (
+original AS (
     SELECT
-        again.*,
-        coalesce(old.direction, again.direction) AS old_direction,
-        CASE coalesce(old.direction, again.direction) WHEN 'A' THEN 1 ELSE -1 END AS side
-    FROM again
-    LEFT JOIN discoveries AS old ON old.run_id = again.old_run AND old.predicate_id = again.old_predicate
+        *,
+        CASE direction WHEN 'A' THEN 1 ELSE -1 END AS side,
+        coalesce(conservative_validity, validity) AS estimate
+    FROM discoveries
 ),
 texts_again AS (
     SELECT new.split_hash, old.split_hash AS old_split, count(*) AS n_shared
@@ -32,7 +31,7 @@ SELECT
     again.predicate,
     old.study,
     again.direction,
-    coalesce(old.conservative_validity, old.validity) AS validity,
+    old.estimate AS validity,
     old.lo,
     old.hi,
     again.study AS again_in,
@@ -42,15 +41,15 @@ SELECT
     again.q AS again_q,
     CASE
         WHEN old.run_id IS NULL THEN 'original not remembered'
-        WHEN again.is_discovery AND again.direction <> again.old_direction THEN 'reversed'
-        WHEN again.is_discovery AND greatest(again.side * again.lo, again.side * again.hi) < again.side * coalesce(old.conservative_validity, old.validity) THEN 'weakened'
+        WHEN again.is_discovery AND again.direction <> old.direction THEN 'reversed'
+        WHEN again.is_discovery AND greatest(old.side * again.lo, old.side * again.hi) < old.side * old.estimate THEN 'weakened'
         WHEN again.is_discovery THEN 'held'
-        WHEN greatest(again.side * again.lo, again.side * again.hi) < 0 THEN 'reversed'
+        WHEN greatest(old.side * again.lo, old.side * again.hi) < 0 THEN 'reversed'
         ELSE 'not confirmed'
     END AS outcome,
     CASE WHEN n_asked.n IS NOT NULL THEN coalesce(texts_again.n_shared, 0) / n_asked.n END AS share_of_old_texts
-FROM sided AS again
-LEFT JOIN discoveries AS old ON old.run_id = again.old_run AND old.predicate_id = again.old_predicate
+FROM again
+LEFT JOIN original AS old ON old.run_id = again.old_run AND old.predicate_id = again.old_predicate
 LEFT JOIN n_asked ON n_asked.split_hash = again.split_hash
 LEFT JOIN texts_again ON texts_again.split_hash = again.split_hash AND texts_again.old_split = old.split_hash
 WHERE $study IN ('', old.study, again.study)
