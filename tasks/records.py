@@ -92,6 +92,8 @@ class Predicate:
     prompt_hash: str
     explore_effect: float
     explore_z: float
+    weight: float = 1.0
+    """How much of the error level is its own, beside the other predicates of its study; only ratios count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ def null_rate(judged: Judged) -> dict[str, int]:
     for _ in range(shuffles):
         estimates = fixed_estimates(kind.shuffled(judged, rng))
         size = np.abs(estimates["validity"].to_numpy())
-        found += bool(holds(q_of(estimates["p"].to_numpy(), size, wanted), size, wanted).any())
+        q = q_of(estimates["p"].to_numpy(), size, wanted, judged.weight)
+        found += bool(holds(q, size, wanted).any())
     return {
         "null_shuffles": shuffles,
         "null_runs_with_discovery": found,

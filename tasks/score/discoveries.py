@@ -29,15 +29,16 @@ _LARGEST_LOG = 700.0
 Each = Float[np.ndarray, " predicate"]
 
 
-def q_of(p: Each, towards: Each, wanted: ScoreParams) -> Each:
+def q_of(p: Each, towards: Each, wanted: ScoreParams, weight: Each | None = None) -> Each:
     """q of a fixed plan, over all frozen predicates: who is not large enough counts as p = 1.
 
     Args:
         p: of each predicate.
         towards: effects in the frozen direction; their sizes where no direction is frozen.
         wanted: what counts as large.
+        weight: the frozen ones; all alike if None.
     """
-    return pvalues_adjusted(p, _is_large(towards, wanted))
+    return pvalues_adjusted(p, _is_large(towards, wanted), weight)
 
 
 def holds(q: Each, towards: Each, wanted: ScoreParams) -> Bool[np.ndarray, " predicate"]:
@@ -61,7 +62,10 @@ def effect_towards(effect: Each, towards_a: Bool[np.ndarray, " predicate"]) -> E
 
 
 def decided_fixed(
-    estimates: pl.DataFrame, towards_a: Bool[np.ndarray, " predicate"], wanted: ScoreParams
+    estimates: pl.DataFrame,
+    towards_a: Bool[np.ndarray, " predicate"],
+    wanted: ScoreParams,
+    weight: Each | None = None,
 ) -> pl.DataFrame:
     """The estimates with what is decided, where every predicate was judged on every row.
 
@@ -69,9 +73,10 @@ def decided_fixed(
         estimates: rows of frames.ESTIMATES, with `e_value` where a kind's test gives one.
         towards_a: the frozen directions.
         wanted: what counts as a discovery.
+        weight: the frozen ones; all alike if None.
     """
     towards = effect_towards(estimates["validity"].to_numpy(), towards_a)
-    q = q_of(estimates["p"].to_numpy(), towards, wanted)
+    q = q_of(estimates["p"].to_numpy(), towards, wanted, weight)
     found = holds(q, towards, wanted)
     return estimates.with_columns(
         pl.Series("q", q),
@@ -147,7 +152,11 @@ def less_unknown(table: pl.DataFrame, known: Bool[np.ndarray, " predicate"]) -> 
 
 
 def less_unfit(
-    table: pl.DataFrame, is_unfit: Bool[np.ndarray, " predicate"], wanted: ScoreParams, control: str
+    table: pl.DataFrame,
+    is_unfit: Bool[np.ndarray, " predicate"],
+    wanted: ScoreParams,
+    control: str,
+    weight: Each | None = None,
 ) -> pl.DataFrame:
     """What the judge of a walk was asked about in vain too often, or does not agree on, is no discovery.
 
@@ -158,7 +167,7 @@ def less_unfit(
         return table
     left = less_unknown(table, ~is_unfit)
     named = left["is_discovery"].to_numpy()
-    q = evalues_adjusted(np.log(left["e_value"].to_numpy()), named, control)
+    q = evalues_adjusted(np.log(left["e_value"].to_numpy()), named, control, weight)
     stands = pl.Series(~named | (q <= wanted.alpha))
     return left.with_columns(
         pl.Series("q", np.where(named, q, left["q"].to_numpy())), pl.col("fragile", "is_discovery") & stands
@@ -223,7 +232,11 @@ def _why(p: float, q: float, effect: float, decision: str, bearing: str, wanted:
 
 
 def corrected_q(
-    corrected: Corrected, towards_a: Bool[np.ndarray, " predicate"], wanted: ScoreParams, control: str = "fdr"
+    corrected: Corrected,
+    towards_a: Bool[np.ndarray, " predicate"],
+    wanted: ScoreParams,
+    control: str = "fdr",
+    weight: Each | None = None,
 ) -> Each:
     """q of the corrected effects over all frozen predicates.
 
@@ -232,11 +245,12 @@ def corrected_q(
         towards_a: the frozen directions.
         wanted: the minimum effect, under which a predicate's evidence counts as none.
         control: fdr or fwer, of a sequential plan.
+        weight: the frozen ones; all alike if None.
     """
     towards = effect_towards(corrected.validity, towards_a)
     if corrected.log_e is None:
-        return q_of(corrected.p, towards, wanted)
-    return evalues_adjusted(corrected.log_e, _is_large(towards, wanted), control)
+        return q_of(corrected.p, towards, wanted, weight)
+    return evalues_adjusted(corrected.log_e, _is_large(towards, wanted), control, weight)
 
 
 def bearings(

@@ -50,7 +50,7 @@ def groups_frame(
             "group_id": [judged.predicates[k].predicate_id for k in leaders],
             "n_predicates": [at.size for at in members],
             **columns,
-            "q": q_of(columns["p"], towards, judged.study.score),
+            "q": q_of(columns["p"], towards, judged.study.score, judged.weight[leaders]),
         }
     )
     return frames.conform(frame.fill_nan(None), frames.GROUPS)

@@ -70,20 +70,21 @@ def gold_estimates(judged: Judged, level: float) -> Corrected | None:
 def _fixed(judged: Judged) -> Outcome:
     wanted, towards_a = judged.study.score, judged.towards_a
     alone, fixed = judge_estimates(judged, wanted.level), gold_estimates(judged, wanted.level)
-    own = discoveries.decided_fixed(alone, towards_a, wanted)
+    own = discoveries.decided_fixed(alone, towards_a, wanted, judged.weight)
     if fixed is None:
         return Outcome(own)
-    q = discoveries.corrected_q(fixed, towards_a, wanted)
+    q = discoveries.corrected_q(fixed, towards_a, wanted, weight=judged.weight)
     bearing = discoveries.bearings(fixed, q, towards_a, own, wanted)
     if not judged.study.gold.decides:
         return Outcome(discoveries.less_contradicted(own, bearing), fixed, q, bearing)
     estimates = _told(corrected.corrected_estimates(judged, alone, fixed), judged)
-    return Outcome(discoveries.decided_fixed(estimates, towards_a, wanted), fixed, q, bearing)
+    return Outcome(discoveries.decided_fixed(estimates, towards_a, wanted, judged.weight), fixed, q, bearing)
 
 
 def _sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outcome:
     study, wanted = judged.study, judged.study.score
-    unfit = (judged.is_unfit, wanted, study.verify.sequential.control)
+    control, weight = study.verify.sequential.control, judged.weight
+    unfit = (judged.is_unfit, wanted, control, weight)
     level, decides = (1 + wanted.level) / 2, study.gold.decides
     walk.replay(judged.score, judged.status, judged.gold if decides else None, n_looks)
     alone, fixed = judge_estimates(judged, level), gold_estimates(judged, level)
@@ -100,7 +101,7 @@ def _sequential(judged: Judged, walk: Walk, n_looks: int | None) -> Outcome:
         bearing = [discoveries.SUPPORTED if found else discoveries.OPEN for found in table["is_discovery"]]
         return Outcome(table, _with_decided_figures(stopped, table), table["q"].to_numpy(), bearing)
     own = discoveries.less_unfit(discoveries.decided_sequential(walk, alone), *unfit)
-    q = discoveries.corrected_q(stopped, judged.towards_a, wanted, study.verify.sequential.control)
+    q = discoveries.corrected_q(stopped, judged.towards_a, wanted, control, weight)
     bearing = discoveries.bearings(stopped, q, judged.towards_a, own, wanted)
     return Outcome(discoveries.less_contradicted(own, bearing), stopped, q, bearing)
 

@@ -10,7 +10,7 @@ from tasks.stats.betting import CURTAILMENT_FRACTIONS, mean_atoms, mean_loggains
 from tasks.stats.multiplicity import evalues_adjusted_ebh, evalues_adjusted_holm, pvalues_adjusted_bh
 
 GO_ON, CONFIRMED, FUTILE, CURTAILED = 0, 1, 2, 3
-_ADJUSTED = {"fdr": evalues_adjusted_ebh, "fwer": evalues_adjusted_holm}
+_CONTROLS = ("fdr", "fwer")
 _LARGEST_LOG = 460.0
 _STEEPEST = 0.9
 """Mean of the blocks to come up to which is bet: one of 1 would stake everything on the next block; under
@@ -42,7 +42,7 @@ class Rule:
             raise ValueError(
                 f"wanted min_effect in [0, 1) and margin 0 or more, got {self.min_effect} and {self.margin}"
             )
-        if self.control not in _ADJUSTED:
+        if self.control not in _CONTROLS:
             raise ValueError(f"wanted control fdr or fwer, got {self.control}")
 
 
@@ -54,6 +54,7 @@ def next_status(
     slack: Float[np.ndarray, " predicate"],
     rule: Rule,
     log_e_curtailed: Float[np.ndarray, " predicate"] | None = None,
+    weight: Float[np.ndarray, " predicate"] | None = None,
 ) -> tuple[Int[np.ndarray, " predicate"], Float[np.ndarray, " predicate"]]:
     """Gives the status after a look, and q.
 
@@ -70,6 +71,7 @@ def next_status(
         rule: as of `Sequential`.
         log_e_curtailed: against an estimate of at least min_effect with all texts; none is dropped for it if
             None.
+        weight: as of `evalues_adjusted`.
 
     Assumes:
         e-processes in one common history.
@@ -80,7 +82,7 @@ def next_status(
         docs/sequential.md.
     """
     named = (status == CONFIRMED) | ((status == GO_ON) & (towards >= rule.min_effect + slack))
-    q = evalues_adjusted(log_e, named, rule.control)
+    q = evalues_adjusted(log_e, named, rule.control, weight)
     after = status.copy()
     enough = -np.log(rule.futility)
     if log_e_curtailed is not None:
@@ -91,7 +93,10 @@ def next_status(
 
 
 def evalues_adjusted(
-    log_e: Float[np.ndarray, " predicate"], named: Bool[np.ndarray, " predicate"], control: str
+    log_e: Float[np.ndarray, " predicate"],
+    named: Bool[np.ndarray, " predicate"],
+    control: str,
+    weight: Float[np.ndarray, " predicate"] | None = None,
 ) -> Float[np.ndarray, " predicate"]:
     """Gives q by the study's control, with the evidence of predicates that may not be named counted as none.
 
@@ -99,6 +104,7 @@ def evalues_adjusted(
         log_e: natural logarithms of e-values.
         named: False where the e-value counts as 0.
         control: fdr or fwer.
+        weight: as of `evalues_adjusted_ebh`; family-wise control takes none.
 
     Assumes:
         As the functions called.
@@ -107,11 +113,14 @@ def evalues_adjusted(
         `multiplicity.py`.
     """
     e = np.exp(np.clip(log_e, -_LARGEST_LOG, _LARGEST_LOG))
-    return _ADJUSTED[control](np.where(named, e, 0.0))
+    e = np.where(named, e, 0.0)
+    return evalues_adjusted_holm(e) if control == "fwer" else evalues_adjusted_ebh(e, weight)
 
 
 def pvalues_adjusted(
-    p: Float[np.ndarray, " predicate"], named: Bool[np.ndarray, " predicate"]
+    p: Float[np.ndarray, " predicate"],
+    named: Bool[np.ndarray, " predicate"],
+    weight: Float[np.ndarray, " predicate"] | None = None,
 ) -> Float[np.ndarray, " predicate"]:
     """Gives q of a fixed plan, with the p of predicates that may not be named counted as 1.
 
@@ -122,6 +131,7 @@ def pvalues_adjusted(
     Args:
         p: two-sided, of all predicates of the study.
         named: False where p counts as 1: the estimate in the frozen direction is under the minimum effect.
+        weight: as of `pvalues_adjusted_bh`.
 
     Assumes:
         As `pvalues_adjusted_bh`. What counts is never under p, so it stays valid; and it only falls as the
@@ -131,7 +141,7 @@ def pvalues_adjusted(
         Benjamini & Yekutieli (2001), Annals of Statistics 29:1165-1188, theorem 1.2, for p-values raised so.
         What counts as 0 evidence in `evalues_adjusted`.
     """
-    return pvalues_adjusted_bh(np.where(named, p, 1.0))
+    return pvalues_adjusted_bh(np.where(named, p, 1.0), weight)
 
 
 def mean_error_to_come(

@@ -77,6 +77,8 @@ class Sequential:
     n_blocks: Int[np.ndarray, " predicate"] | int
     """Of the whole walk, one or one per predicate: those that it will have been asked about at the end."""
     rule: Rule = field(default_factory=Rule)
+    weight: Float[np.ndarray, " predicate"] | None = None
+    """As of `evalues_adjusted`."""
     resolution: int = 20
     """As of `betting.mean_atoms`; 1 is exact, and faster, for 0/1 verdicts in blocks of two texts."""
     path: list[Look] = field(default_factory=list)
@@ -172,6 +174,7 @@ class Sequential:
             slack,
             self.rule,
             log_mean_exp(self._gains),
+            self.weight,
         )
         found = Look(
             n_texts=self._asked.copy(),
@@ -235,7 +238,8 @@ class Sequential:
         confirmed = self.status == CONFIRMED
         if not self._missing or not confirmed.any():
             return np.zeros(confirmed.size, dtype=bool)
-        q = evalues_adjusted(mean_logevalue_betting(self.counts_low, 0.0), confirmed, self.rule.control)
+        log_e = mean_logevalue_betting(self.counts_low, 0.0)
+        q = evalues_adjusted(log_e, confirmed, self.rule.control, self.weight)
         return np.asarray(confirmed & (q > self.rule.alpha))
 
     def _estimate(self) -> NDArray[np.float64]:

@@ -113,6 +113,11 @@ class Judged:
         """The frozen directions."""
         return np.array([p.direction == "A" for p in self.predicates])
 
+    @cached_property
+    def weight(self) -> Float[np.ndarray, " predicate"]:
+        """The frozen weights."""
+        return np.array([p.weight for p in self.predicates])
+
     def regrouped(self, group: pl.Series) -> "Judged":
         """The same verdicts on rows with other group labels."""
         return replace(self, rows=self.rows.with_columns(group))

@@ -74,6 +74,7 @@ class Walk:
                 futility=wanted.futility,
                 level=level,
             ),
+            weight=np.array([p.weight for p in predicates]),
             resolution=self._scale.resolution(exact),
         )
         self._hopeful: Sequential | None = None

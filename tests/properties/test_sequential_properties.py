@@ -120,7 +120,8 @@ def test_more_evidence_never_hurts_anyone(e: list[float], which: int, factor: fl
     before = np.array(e)
     after = before.copy()
     after[which % len(e)] *= factor
-    for adjusted in (evalues_adjusted_ebh, evalues_adjusted_holm):
+    weight = np.arange(1.0, len(e) + 1)
+    for adjusted in (evalues_adjusted_ebh, evalues_adjusted_holm, lambda e: evalues_adjusted_ebh(e, weight)):
         assert (adjusted(after) <= adjusted(before) + 1e-12).all()
         # Never less demanding than one test alone.
         assert (adjusted(before) >= np.minimum(1, 1 / np.maximum(before, 1e-300)) - 1e-12).all()

@@ -182,6 +182,8 @@ def test_under_no_difference_any_discovery_is_as_rare_as_alpha(runs: int) -> Non
     p = null_families(runs, np.random.default_rng(5))
     assert np.mean([(pvalues_adjusted_bh(row) <= NOMINAL).any() for row in p]) <= most(runs, NOMINAL)
     assert np.mean([(pvalues_adjusted_holm(row) <= NOMINAL).any() for row in p]) <= most(runs, NOMINAL)
+    by_rank = 1 / np.arange(1.0, p.shape[1] + 1)
+    assert np.mean([(pvalues_adjusted_bh(row, by_rank) <= NOMINAL).any() for row in p]) <= most(runs, NOMINAL)
     # Unadjusted, it would not be.
     assert np.mean((p <= NOMINAL).any(axis=1)) > 2 * NOMINAL
 
@@ -193,16 +195,21 @@ def test_false_discovery_rate_with_true_and_false_hypotheses_mixed(runs: int) ->
     in_a = np.arange(2 * rows) < rows
     share = np.full((2 * rows, 40), 0.2)
     share[np.ix_(in_a, np.arange(40) < true)] = 0.36
-    false_shares, found = [], []
-    for _ in range(runs):
+    # Most true ones are expected, a few false ones are, too.
+    weight = np.where(np.arange(40) % 5 < 4, np.where(np.arange(40) < true, 4.0, 1.0), 4.0)
+    false_shares, found = np.zeros((2, runs)), np.zeros((2, runs))
+    for run in range(runs):
         score = (rng.random(share.shape) < share).astype(float)
-        q = pvalues_adjusted_bh(difference(score, in_a, np.arange(2 * rows), LEVEL, True).p)
-        named = q <= 0.1
-        false_shares.append(named[true:].sum() / max(named.sum(), 1))
-        found.append(named[:true].mean())
-    error = np.std(false_shares) / np.sqrt(runs)
-    assert np.mean(false_shares) <= 0.1 * 32 / 40 + 4 * error
-    assert np.mean(found) > 0.6
+        p = difference(score, in_a, np.arange(2 * rows), LEVEL, True).p
+        for way, q in enumerate((pvalues_adjusted_bh(p), pvalues_adjusted_bh(p, weight))):
+            named = q <= 0.1
+            false_shares[way, run] = named[true:].sum() / max(named.sum(), 1)
+            found[way, run] = named[:true].mean()
+    error = np.std(false_shares, axis=1) / np.sqrt(runs)
+    # Weighted, what is false has the share of the level that its weights are.
+    limit = 0.1 * np.array([32 / 40, weight[true:].sum() / weight.sum()])
+    assert (false_shares.mean(axis=1) <= limit + 4 * error).all()
+    assert 0.6 < found[0].mean() < found[1].mean()
 
 
 def test_missing_verdict_bounds_hold_the_full_difference_when_refusals_depend_on_the_answer() -> None:

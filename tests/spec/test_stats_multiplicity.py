@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.stats.missing import share_difference_bounds_missing
-from tasks.stats.multiplicity import pvalues_adjusted_bh, pvalues_adjusted_holm
+from tasks.stats.multiplicity import evalues_adjusted_ebh, pvalues_adjusted_bh, pvalues_adjusted_holm
 from tasks.stats.power import share_difference_detectable_fisher
 
 NONE = np.nan
@@ -44,6 +44,43 @@ def test_adjusted_p_values(p: list[float], bh: list[float], holm: list[float]) -
 def test_what_is_no_p_value_is_refused(adjusted: object, p: list[float]) -> None:
     with pytest.raises(ValueError, match="wanted"):
         adjusted(np.array(p))  # type: ignore[operator]
+
+
+def test_weights_shift_the_level_to_whom_more_was_expected_of() -> None:
+    p = np.array([0.02, 0.03, 0.2, 0.0004])
+    # Alone the first would need p <= 0.05 / 4; with two thirds of the level 0.05 * 2 / 3 is enough.
+    assert pvalues_adjusted_bh(p, np.array([6, 1, 1, 1])) == pytest.approx([0.02, 0.09, 0.45, 0.0036])
+    assert pvalues_adjusted_bh(p, np.full(4, 7.0)) == pytest.approx(pvalues_adjusted_bh(p))
+
+
+def test_no_weight_makes_a_discovery_of_what_is_none_alone() -> None:
+    # p / weight * size / rank alone is 0.008 * 4 / 4.
+    p = np.array([0.2, 1e-9, 1e-9, 1e-9])
+    assert pvalues_adjusted_bh(p, np.array([25.0, 1, 1, 1]))[0] == pytest.approx(0.2)
+    assert evalues_adjusted_ebh(1 / p, np.array([25.0, 1, 1, 1]))[0] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_weighted_q_is_the_least_level_of_a_discovery(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(1, 12))
+    p, weight = rng.beta(0.3, 1, size), rng.gamma(1.0, size=size) + 0.01
+    q = pvalues_adjusted_bh(p, weight)
+    for level in rng.uniform(0, 0.6, 40):
+        ranks = [
+            at
+            for r in range(1, size + 1)
+            if (at := p <= np.minimum(level, level * r * weight / weight.sum())).sum() >= r
+        ]
+        discoveries = ranks[-1] if ranks else np.zeros(size, dtype=bool)
+        assert (q <= level).tolist() == discoveries.tolist()
+
+
+@pytest.mark.parametrize("weight", [[1.0], [1.0, 0.0], [1.0, -1.0], [1.0, NONE], [1.0, np.inf]])
+def test_what_is_no_weight_is_refused(weight: list[float]) -> None:
+    for adjusted in (pvalues_adjusted_bh, evalues_adjusted_ebh):
+        with pytest.raises(ValueError, match="weights over 0"):
+            adjusted(np.array([0.1, 0.2]), np.array(weight))
 
 
 def test_bounds_when_verdicts_are_missing() -> None:

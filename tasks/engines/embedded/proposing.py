@@ -58,8 +58,10 @@ class EmbeddedProposer:
         look = _Look(self._study, texts, embeddings, encoder)
         self.noted = look.n_unread
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
+        most = params.max_predicates
+        # Weighted by rank, a late one costs little; what is not proposed cannot be found.
         chosen = select.choose(
-            harvests, look.contrast, params.max_predicates, params.max_phi, params.gate_z, look.naming()
+            harvests, look.contrast, most, params.max_phi, params.gate_z, look.naming(), least=most
         )
         return [look.proposal(candidate) for candidate in chosen]
 

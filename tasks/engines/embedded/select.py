@@ -36,11 +36,13 @@ def choose(
     max_phi: float,
     gate_z: float,
     name: Naming,
+    least: int = LEAST_KEPT,
 ) -> list[Candidate]:
     """At most `most` candidates, best first.
 
     Args:
         contrast: of the texts that candidates are held against.
+        least: so many are chosen, if there are as many, whether or not they pass the gate.
         name: gives a candidate its name, or None where it can have none and is passed over.
     """
     candidates: list[Candidate] = []
@@ -63,7 +65,7 @@ def choose(
     )
     room = dict.fromkeys((i for i in rank if has_passed[i]), most)
     rest = _in_turn([i for i in rank if not has_passed[i]], candidates)
-    room |= dict.fromkeys(rest, min(LEAST_KEPT, most))
+    room |= dict.fromkeys(rest, min(least, most))
     return _spread(candidates, room, max_phi, name)
 
 
