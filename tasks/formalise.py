@@ -70,7 +70,7 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
             explore_z=row["explore_z"],
             weight=weight,
         )
-        for row, weight in zip(kept, kind.weights(kept), strict=True)
+        for row, weight in zip(kept, kind.weighted(kept), strict=True)
     ]
 
 

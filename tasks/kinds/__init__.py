@@ -259,7 +259,7 @@ class Kind:
 
         return effects.estimates(judged, level)
 
-    def weights(self, proposals: Sequence[Mapping[str, Any]]) -> Sequence[float]:
+    def weighted(self, proposals: Sequence[Mapping[str, Any]]) -> Sequence[float]:
         """How much of the error level is each proposal's, best first; only ratios count [formalise].
 
         Args:

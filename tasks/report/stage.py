@@ -119,6 +119,7 @@ def results(study: Study, inputs: Inputs, kind: kinds.Kind) -> dict[str, Any]:
         "rejected": listed,
         "n_rejected": len(others),
         "why": [row["why"] for row in others],
+        "is_weighted": len({row["weight"] for row in inputs.rows}) > 1,
         "n_intervals_off_zero": sum(row["lo"] > 0 or row["hi"] < 0 for row in others),
         "baselines": inputs.baselines,
         "surface": max(baselines, key=lambda row: _size(row["validity"]), default=None),

@@ -33,7 +33,7 @@ def pvalues_adjusted_bh(
         `scipy.stats.false_discovery_control`; their section 4.1 example (15 p-values) gives 4 discoveries at
         0.05. Weights: Genovese, Roeder & Wasserman (2006), Biometrika 93:509-524, section 3; capped
         thresholds are self-consistent and rise with the number of discoveries, so Blanchard & Roquain (2008),
-        Electron. J. Stat. 2:963-992, proposition 2.7 applies.
+        Electron. J. Stat. 2:963-992, section 2.2, applies.
     """
     p = _checked(p)
     if weight is not None:

@@ -18,7 +18,7 @@ class CorpusPair(Kind):
     question = "how do corpora A and B differ, given a goal?"
     source = "D5: Zhong et al. 2022, 2023"
 
-    def weights(self, proposals: Sequence[Mapping[str, Any]]) -> list[float]:
+    def weighted(self, proposals: Sequence[Mapping[str, Any]]) -> list[float]:
         """By rank where the exploration half gave one; another counts as much as the first."""
         weights, rank = [], 0
         for one in proposals:
