@@ -77,10 +77,10 @@ class Sequential:
     n_blocks: Int[np.ndarray, " predicate"] | int
     """Of the whole walk, one or one per predicate: those that it will have been asked about at the end."""
     rule: Rule = field(default_factory=Rule)
-    weight: Float[np.ndarray, " predicate"] | None = None
-    """As of `evalues_adjusted`."""
     resolution: int = 20
     """As of `betting.mean_atoms`; 1 is exact, and faster, for 0/1 verdicts in blocks of two texts."""
+    weight: Float[np.ndarray, " predicate"] | None = None
+    """As of `evalues_adjusted`."""
     path: list[Look] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.planting import made_pool
 from tasks.engines import embedded
 from tasks.engines.contrast import Contrast
-from tasks.engines.embedded import themes
+from tasks.engines.embedded import select, themes
 from tasks.engines.encoders import encoder
 from tasks.engines.roles import VALUE, Exploration
 from tasks.errors import EngineError
@@ -182,6 +182,24 @@ def test_chosen_predicates_overlap_no_more_than_allowed() -> None:
     assert len({p.predicate for p in found}) == len(found)
 
 
+@pytest.fixture
+def gate_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What chance explains fills up to five, not to all that may be tested."""
+    choose = select.choose
+    monkeypatch.setattr(select, "choose", lambda *seen, least: choose(*seen, least=min(least, 5)))
+
+
+def test_as_many_are_tested_as_may_be_whether_or_not_they_pass(bag: BagEncoder) -> None:
+    texts = news(300, 0.2, 0.2, seed=0)
+    vectors = bag.encode(texts["text"].to_list())
+    assert [len(propose(texts, vectors, 0, propose={"max_predicates": most})) for most in (1, 20, 30)] == [
+        1,
+        20,
+        30,
+    ]
+
+
+@pytest.mark.usefixtures("gate_alone")
 def test_random_halves_pass_few_and_never_none(bag: BagEncoder) -> None:
     counts = []
     for seed in range(6):
@@ -191,6 +209,7 @@ def test_random_halves_pass_few_and_never_none(bag: BagEncoder) -> None:
     assert np.median(counts) == 5, counts
 
 
+@pytest.mark.usefixtures("gate_alone")
 def test_one_to_twenty_without_a_difference_favours_no_group() -> None:
     pool, towards, counts = made_pool(per_topic=100).texts, [], []
     for seed in range(10):
