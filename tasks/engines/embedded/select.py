@@ -54,10 +54,10 @@ def choose(
         if measured is None:
             measured = np.array([_root(candidate) for candidate in own])
         passed = significant(measured, GATE_RATE)
-        least = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
+        bar = max(gate_z, float(np.abs(measured[passed]).min()) if passed.any() else np.inf)
         candidates += own
         strength += [_strength(candidate, len(measured)) for candidate in own]
-        has_passed += [abs(_gate_root(candidate)) >= least for candidate in own]
+        has_passed += [abs(_gate_root(candidate)) >= bar for candidate in own]
     # Among equals the shorter, then by name.
     rank = sorted(
         range(len(candidates)),
