@@ -79,13 +79,12 @@ def study_of(name: str, entry: Mapping[str, Any]) -> Study:
             f"studies.{name}: wanted no collect.sample with `kind: {kind}`, whose rows belong together. "
             "Choose rows with collect.where, or give it a smaller file."
         )
-    whole = _with_every_block(kind)
+    others = frozenset(_kinds().names()) - {kind}
     try:
         # Blocks of other kinds are of no use here, and still no place for a wrong key.
-        whole.model_validate({**given, "name": name})
+        _with_blocks(kind, others.intersection(given)).model_validate({**given, "name": name})
     except ValidationError as error:
-        raise ParamsError(error_lines(name, whole, error)) from None
-    others = set(_kinds().names()) - {kind}
+        raise ParamsError(error_lines(name, _with_blocks(kind, others), error)) from None
     study = model(kind).model_validate({**{k: v for k, v in given.items() if k not in others}, "name": name})
     settled: Study = asked.settled(study)
     try:
@@ -112,12 +111,12 @@ def model(kind: str) -> type[Study]:
 
 
 @lru_cache
-def _with_every_block(kind: str) -> type[Study]:
-    """A study of that kind which takes, and checks, the blocks of all kinds."""
+def _with_blocks(kind: str, others: frozenset[str]) -> type[Study]:
+    """A study of that kind which takes, and checks, blocks of other kinds: each is one more to import."""
     blocks: dict[str, Any] = {
-        other: (_kinds().load(other).Params, _kinds().load(other).Params()) for other in _kinds().names()
+        other: (_kinds().load(other).Params, _kinds().load(other).Params()) for other in sorted(others)
     }
-    return create_model("Study", __base__=model(kind), **blocks)
+    return create_model("Study", __base__=model(kind), **blocks) if blocks else model(kind)
 
 
 def _kinds() -> Any:
