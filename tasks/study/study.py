@@ -197,6 +197,16 @@ class Study(Block):
         return (*roles, *(("gold",) if self.gold.texts else ()))
 
     @model_validator(mode="after")
+    def _workers_keep_the_pace(self) -> "Study":
+        a_minute = self.spend.requests_per_minute or self.spend.tokens_per_minute
+        if a_minute and self.runner.calls_at_once and self.runner.on != "threads":
+            raise ValueError(
+                "wanted runner.calls_at_once without spend.requests_per_minute and tokens_per_minute: each "
+                "worker would use all of them. Leave runner.calls_at_once out; workers then take turns"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _budget_has_prices(self) -> "Study":
         if self.spend.budget_usd is not None and all(map(all, map(self.llm.names_model, self.asked_roles))):
             models = {e.model for r in self.asked_roles for e in self.llm.endpoints(r)}
