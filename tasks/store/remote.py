@@ -19,7 +19,7 @@ from filelock import FileLock
 from tasks import paths
 from tasks.errors import SourceError
 from tasks.store import disk
-from tasks.store.frames import hashed
+from tasks.store.frames import file_hash, hashed
 from tasks.study import hosts
 
 _MARKS = (
@@ -70,14 +70,14 @@ def state(address: str) -> str:
     Raises:
         SourceError: as `fetch`.
     """
-    from tasks.store.files import place_hash
-
     with _told(address):
         found = _state(_files(*_opened(address)))
     if found:
         return found
     fetch(address)
-    return place_hash(paths.source(address))
+    place = paths.source(address)
+    held = [place] if place.is_file() else sorted(one for one in place.rglob("*") if one.is_file())
+    return hashed(*map(file_hash, held))
 
 
 def _opened(address: str) -> tuple[Any, str]:
@@ -93,7 +93,7 @@ def _opened(address: str) -> tuple[Any, str]:
     options: dict[str, Any] = {"skip_instance_cache": True}
     if parts.scheme in {"http", "https"}:
         options["client_kwargs"] = {
-            "trust_env": not hosts.this_machine_alone(),  # a proxy is another machine
+            "trust_env": not hosts.is_loopback(host),  # a proxy is another machine
             "trace_configs": [_redirections_watched()],
         }
     try:
@@ -101,7 +101,7 @@ def _opened(address: str) -> tuple[Any, str]:
     except ImportError as error:
         package, extra = _PACKAGE[parts.scheme]
         raise SourceError(
-            f'data: {address}: wanted {package}, which cannot be imported ({error}). Install it: `pip install '
+            f"data: {address}: wanted {package}, which cannot be imported ({error}). Install it: `pip install "
             f'"natstat[{extra}]"`.'
         ) from None
 
@@ -123,7 +123,9 @@ def _redirections_watched() -> Any:
     async def check(_session: Any, _context: Any, sent: Any) -> None:
         to = sent.url.join(URL(sent.response.headers.get("Location", "")))
         if hosts.is_forbidden(to.host or ""):
-            raise PermissionError(f"it leads to {to.host}, and NATSTAT_LOOPBACK_ONLY allows this machine alone")
+            raise PermissionError(
+                f"it leads to {to.host}, and NATSTAT_LOOPBACK_ONLY allows this machine alone"
+            )
 
     watched = aiohttp.TraceConfig()
     watched.on_request_redirect.append(check)
@@ -206,4 +208,6 @@ def _told(address: str) -> Iterator[None]:
 
 def _said(error: BaseException) -> str:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first or 'no more is said'}. See whether the address and credentials fit."
+    return (
+        f"{type(error).__name__}: {first or 'no more is said'}. See whether the address and credentials fit."
+    )

@@ -83,7 +83,9 @@ def test_dvc_watches_a_file_behind_http(here: Project, tmp_path: Path) -> None:
         assert ran(dvc(here.folder, "repro", "verify@news"), "news") == list(STAGES[:5])
 
 
-def test_what_one_machine_pushed_another_pulls_and_only_its_page_is_written_anew(here: Project, tmp_path: Path) -> None:
+def test_what_one_machine_pushed_another_pulls_and_only_its_page_is_written_anew(
+    here: Project, tmp_path: Path
+) -> None:
     here.table("news.parquet", pair(40, 0.4, 0.0))
     news(here, "news.parquet")
     dvc(here.folder, "repro")
