@@ -31,7 +31,7 @@ _A_MONDAY = (2024, 1, 1)
 
 
 def serve(names: Sequence[str], interrupt: Callable[[int, FrameType | None], None]) -> None:
-    """Starts runs that the UI or a schedule asks for, until interrupted; a work pool's are left to its workers.
+    """Starts runs that the UI or a schedule asks for, until interrupted; a work pool's are its workers'.
 
     Args:
         names: of the studies.

@@ -1,8 +1,8 @@
 """Data that lie on S3, on Google Cloud Storage or behind HTTP: fetched by fsspec, kept beside the caches.
 
-What is there is asked before every reading, and fetched again where its ETag, hash or time differs. Whoever reads
-finds files, as for data of this machine. Credentials come from the environment, as each store's own tools
-read them; an address holds none (study/remote_data.py).
+What is there is asked before every reading, and fetched again where its ETag, hash or time differs. Whoever
+reads finds files, as for data of this machine. Credentials come from the environment, as each store's own
+tools read them; an address holds none (study/remote_data.py).
 """
 
 import json
@@ -23,8 +23,8 @@ from tasks.store.frames import file_hash, hashed
 from tasks.study import hosts
 
 _MARKS = (
-    "ETag", "etag", "Content-MD5", "Digest", "md5Hash", "crc32c", "generation", "Last-Modified", "LastModified",
-    "updated", "mtime",
+    "ETag", "etag", "Content-MD5", "Digest", "md5Hash", "crc32c", "generation", "Last-Modified",
+    "LastModified", "updated", "mtime",
 )  # fmt: skip
 """What stores say of a file's content; its size alone tells no change."""
 _PACKAGE = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gcs")}
@@ -65,7 +65,7 @@ def fetch(address: str) -> None:
 
 
 def state(address: str) -> str:
-    """A hash of what lies at an address, by what the store tells of it; where that is too little, of its bytes.
+    """A hash of what lies at an address, by what the store tells; where that is too little, of its bytes.
 
     Raises:
         SourceError: as `fetch`.
@@ -85,7 +85,7 @@ def _opened(address: str) -> tuple[Any, str]:
     host = _host(address)
     if hosts.is_forbidden(host):
         raise SourceError(
-            f"data: {address}: not asked, since NATSTAT_LOOPBACK_ONLY allows this machine alone, not {host}. "
+            f"data: {address}: not asked, NATSTAT_LOOPBACK_ONLY allows this machine alone, not {host}. "
             "Unset it, or name a file."
         )
     import fsspec

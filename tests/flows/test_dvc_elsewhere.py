@@ -1,4 +1,4 @@
-"""Several machines under the real DVC: data behind an address, and outputs that go to a remote and come back."""
+"""Several machines under the real DVC: data behind an address; outputs that go to a remote and come back."""
 
 import os
 import shutil
@@ -94,7 +94,7 @@ def test_what_one_machine_pushed_another_pulls_and_only_its_page_is_written_anew
     there = another_machine(here, tmp_path / "there")
     dvc(there.folder, "pull")
     assert hashes(there.folder, "news") == hashes(here.folder, "news")
-    # Its small JSON lies in no cache of DVC's, so the page is written anew; nothing is judged or scored again.
+    # Its small JSON lies in no cache of DVC's: the page is written anew, and nothing is judged again.
     assert ran(dvc(there.folder, "repro"), "news") == ["report"]
     assert hashes(there.folder, "news") == hashes(here.folder, "news")
 

@@ -1,4 +1,4 @@
-"""Studies handed over to a Prefect work pool: a worker of Prefect's own runs them, and the UI's server does not."""
+"""Studies handed over to a work pool: a worker of Prefect's own runs them, and `make ui` does not."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ import pytest
 from flows import deploy, deployments, settings
 from tasks import paths
 from tasks.errors import EngineError
-from tests.conftest import PAIR_STUDY, REPO, Project, pair
+from tests.conftest import REPO, Project, pair
 from tests.flows.test_prefect_commands import environment, news
 
 __all__ = ["news"]

@@ -1,4 +1,4 @@
-"""The shuffles of score in shards: in any order, anywhere and after a kill they give what one process gives."""
+"""The shuffles of score in shards: in any order and after a kill they give what one process gives."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Data behind an address: fetched once, again where they changed, and one clear error for all that goes wrong."""
+"""Data behind an address: fetched once, again where they changed; one clear error for all that goes wrong."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -136,7 +136,7 @@ def test_a_store_that_is_not_installed_says_what_to_install(
 )
 def test_an_address_that_may_not_stand_there_is_one_error(project: Project, data: str, told: str) -> None:
     project.params(news={**PAIR_STUDY, "data": data})
-    with pytest.raises(ParamsError, match="studies.news.data") as raised:
+    with pytest.raises(ParamsError, match=r"studies\.news\.data") as raised:
         load("news")
     assert told in str(raised.value) and "hunter2" not in str(raised.value)
 
