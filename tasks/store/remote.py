@@ -101,7 +101,7 @@ def _opened(address: str) -> tuple[Any, str]:
     except ImportError as error:
         package, extra = _PACKAGE[parts.scheme]
         raise SourceError(
-            f"data: {address}: wanted {package}, which cannot be imported ({error}). Install it: `pip install "
+            f"data: {address}: wanted {package}, which cannot be imported ({error}). Write `pip install "
             f'"natstat[{extra}]"`.'
         ) from None
 
