@@ -9,7 +9,8 @@ turns.
     embed   texts that the bundled encoder reads, eight shards; a worker has one thread (OMP_NUM_THREADS=1)
     verify  predicates that a scripted model server on loopback judges, which takes `--latency` for an answer,
             eight shards; a worker has `--calls` of them in flight (spend.concurrency), and two have twice as
-            many (runner.calls_at_once)
+            many (runner.calls_at_once). Threads are one process, which asks for one shard at a time: there
+            it is spend.concurrency that is twice as much
 
 With `--turns` verify is also measured with two workers that share one worker's calls in flight, which is what
 a study has that names no runner.calls_at_once.
@@ -105,11 +106,15 @@ def prepared(folder: Path, server: loopback.Server, arguments: argparse.Namespac
 
 def write(place: Place, arguments: argparse.Namespace, on: str, workers: int, shares: int) -> None:
     """params.yaml for so many workers, with so many workers' calls in flight."""
-    runner = {"on": on, "workers": workers, "calls_at_once": arguments.calls * shares}
+    is_one_process = on == "threads"
+    calls = arguments.calls * (shares if is_one_process else 1)
+    runner: dict[str, Any] = {"on": on, "workers": workers}
+    if not is_one_process:
+        runner["calls_at_once"] = arguments.calls * shares
     of_shard = -(-arguments.judged // N_SHARDS)  # of both groups half are judged
     asked = llm_study.study(
         place.model,
-        spend={"concurrency": arguments.calls, "timeout_s": 30.0},
+        spend={"concurrency": calls, "timeout_s": 30.0},
         verify={"predicates_per_call": 1, "texts_per_call": 5, "shard_size": of_shard},
     )
     studies: dict[str, Any] = {

@@ -200,7 +200,7 @@ class Study(Block):
     @model_validator(mode="after")
     def _workers_keep_the_pace(self) -> "Study":
         a_minute = self.spend.requests_per_minute or self.spend.tokens_per_minute
-        if a_minute and self.runner.calls_at_once and self.runner.on != "threads":
+        if a_minute and self.runner.calls_at_once:
             raise ValueError(
                 "wanted runner.calls_at_once without spend.requests_per_minute and tokens_per_minute: each "
                 "worker would use all of them. Leave runner.calls_at_once out; workers then take turns"
