@@ -38,7 +38,7 @@ class Runner(Block):
             raise ValueError("wanted `on: dask` or `on: ray` with an address, got threads")
         if self.on == "threads" and self.calls_at_once is not None:
             raise ValueError(
-                "wanted `on: dask` or `on: ray` with calls_at_once, got threads, which are one process and share "
-                "its calls. Raise spend.concurrency"
+                "wanted `on: dask` or `on: ray` with calls_at_once, got threads, which are one process and "
+                "share its calls. Raise spend.concurrency"
             )
         return self
