@@ -3,6 +3,7 @@
 __main__     python -m flows STAGE --study NAME: what DVC runs; Prefect only where PREFECT_API_URL is set
 study        python -m flows.study NAME: the eight stages in one process
 serve        python -m flows.serve: a Prefect server with one deployment per study
+deploy       python -m flows.deploy --pool NAME: studies for the workers of a work pool
 deployments  a study as what the UI can start and schedule
 guard        the Prefect server, for this machine's user alone
 pipeline     the two flows: a whole study, a single stage

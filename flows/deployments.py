@@ -7,19 +7,21 @@ so that neither takes the other's place.
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from tasks import study
-from tasks.errors import ParamsError
+from tasks import paths, study
+from tasks.errors import EngineError, ParamsError
 from tasks.study import Study, unattended
 
 if TYPE_CHECKING:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.client.schemas.objects import DeploymentSchedule
+    from prefect.client.schemas.responses import DeploymentResponse
     from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+    from prefect.deployments.runner import RunnerDeployment
 
 RUNS_AT_ONCE = 2
 SLUG = "params-yaml"
@@ -29,17 +31,15 @@ _A_MONDAY = (2024, 1, 1)
 
 
 def serve(names: Sequence[str], interrupt: Callable[[int, FrameType | None], None]) -> None:
-    """Starts runs that the UI or a schedule asks for, until interrupted.
+    """Starts runs that the UI or a schedule asks for, until interrupted; a work pool's are its workers'.
 
     Args:
         names: of the studies.
         interrupt: what is to be done at SIGTERM.
     """
     from prefect.runner import Runner
-    from prefect.types.entrypoint import EntrypointType
 
     from flows import limits
-    from flows.pipeline import run_study
 
     studies = {name: _loaded(name) for name in names}
     limits.set_for(one for one in studies.values() if one is not None)
@@ -48,17 +48,67 @@ def serve(names: Sequence[str], interrupt: Callable[[int, FrameType | None], Non
     # Prefect's own handler exits before it has paused anything.
     runner.handle_sigterm = interrupt  # type: ignore[method-assign]
     for name, loaded in studies.items():
-        deployment = run_study.to_deployment(
-            name,
-            description=None if loaded is None else loaded.goal,
-            parameters={"name": name},
-            tags=[name] if loaded is None else tags(loaded),
-            paused=False,
-            schedules=schedules(f"{run_study.name}/{name}", None if loaded is None else loaded.schedule),
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
-        runner.add_deployment(deployment)  # type: ignore[arg-type]
+        there = _there(_called(name))
+        if there is not None and there.work_pool_name:
+            print(f"{name}: run by the workers of the work pool {there.work_pool_name}.", flush=True)
+            continue
+        runner.add_deployment(_made(name, loaded))
     asyncio.run(runner.start())
+
+
+def hand_over(names: Sequence[str], pool: str) -> None:
+    """Lets the workers of a work pool run studies; a pool of processes is made where there is none.
+
+    Args:
+        names: of the studies.
+        pool: its name.
+
+    Raises:
+        EngineError: the server takes no such pool or deployment.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
+
+    from flows import limits
+
+    studies = {name: _loaded(name) for name in names}
+    try:
+        with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+            client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+        limits.set_for(one for one in studies.values() if one is not None)
+        for name, loaded in studies.items():
+            _made(name, loaded, pool).apply()
+    except PrefectHTTPStatusError as error:
+        raise EngineError(f"--pool {pool}: wanted a work pool of processes, Prefect says: {error}.") from None
+
+
+def _called(name: str) -> str:
+    from flows.pipeline import run_study
+
+    return f"{run_study.name}/{name}"
+
+
+def _made(name: str, loaded: Study | None, pool: str | None = None) -> "RunnerDeployment":
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows import settings
+    from flows.pipeline import run_study
+
+    # A worker may be started anywhere; what it starts finds the project, which lies at the same path.
+    job = {"working_dir": str(paths.root()), "env": settings.chosen()} if pool else None
+    made = run_study.to_deployment(
+        name,
+        description=None if loaded is None else loaded.goal,
+        parameters={"name": name},
+        tags=[name] if loaded is None else tags(loaded),
+        paused=False,
+        schedules=schedules(_called(name), None if loaded is None else loaded.schedule),
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        work_pool_name=pool,
+        job_variables=job,
+    )
+    return cast("RunnerDeployment", made)
 
 
 def tags(loaded: Study) -> list[str]:
@@ -84,7 +134,8 @@ def schedules(deployment: str, text: str | None) -> "list[DeploymentScheduleCrea
     """
     from prefect.client.schemas.actions import DeploymentScheduleCreate
 
-    there = _there(deployment)
+    known = _there(deployment)
+    there = [] if known is None else known.schedules
     kept = [
         DeploymentScheduleCreate(schedule=s.schedule, active=s.active, parameters=s.parameters, slug=s.slug)
         for s in there
@@ -98,15 +149,15 @@ def schedules(deployment: str, text: str | None) -> "list[DeploymentScheduleCrea
     return [*kept, DeploymentScheduleCreate(schedule=wanted, active=not is_off, slug=SLUG)]
 
 
-def _there(deployment: str) -> "list[DeploymentSchedule]":
+def _there(deployment: str) -> "DeploymentResponse | None":
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
     with get_client(sync_client=True) as client:
         try:
-            return client.read_deployment_by_name(deployment).schedules
+            return client.read_deployment_by_name(deployment)
         except ObjectNotFound:
-            return []
+            return None
 
 
 def _schedule(when: unattended.When) -> "CronSchedule | IntervalSchedule":

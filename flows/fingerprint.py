@@ -13,6 +13,7 @@ from typing import Any
 
 from tasks import paths
 from tasks.errors import ParamsError
+from tasks.store import remote
 from tasks.store.files import place_hash
 from tasks.store.frames import hashed
 from tasks.study import dialect
@@ -35,7 +36,7 @@ class Block:
 def of(study: str, stage: str) -> str:
     """The stage's fingerprint: equal if and only if nothing it depends on has changed."""
     block = read_block(study, stage)
-    deps = (part for dep in block.deps for part in (dep, content_hash(paths.root() / dep)))
+    deps = (part for dep in block.deps for part in (dep, _state(dep)))
     params = (part for name, value in block.params for part in (name, json.dumps(value, sort_keys=True)))
     return hashed(block.cmd, *deps, *params)
 
@@ -67,6 +68,10 @@ def read_block(study: str, stage: str) -> Block:
         params=tuple((name, _at(params, name)) for name in _names(filled.get("params", []))),
         outs=tuple(outs),
     )
+
+
+def _state(dep: str) -> str:
+    return remote.state(dep) if "://" in dep else content_hash(paths.root() / dep)
 
 
 def content_hash(place: Path) -> str:

@@ -80,13 +80,31 @@ async def _limit(client: PrefectClient, address: str, wanted: int) -> int:
 
 
 def set_for(studies: Iterable[Study]) -> None:
-    """Gives each server that studies ask as many places as the study with most calls at once has."""
+    """Gives each server that studies ask as many places as the study with most calls at once wants."""
     most: dict[str, int] = {}
     for one in studies:
-        if one.asked_roles or one.embed.encoder.startswith("openai:"):
-            for address in one.llm.addresses():
-                n = one.spend.calls_at_once(address)
-                most[name(address)] = max(n, most.get(name(address), 0))
+        for limit, n in _wanted_by(one).items():
+            most[limit] = max(n, most.get(limit, 0))
     with get_client(sync_client=True) as client:
         for limit, n in most.items():
             client.upsert_global_concurrency_limit_by_name(limit, n)
+
+
+def make_for(study: Study) -> None:
+    """Gives each server that the study asks its places, unless it has some: what the UI was told counts."""
+    wanted = _wanted_by(study)
+    if not wanted:
+        return
+    with get_client(sync_client=True) as client:
+        for limit, n in wanted.items():
+            made = GlobalConcurrencyLimitCreate(name=limit, limit=n)
+            with contextlib.suppress(PrefectHTTPStatusError, ObjectAlreadyExists):
+                client.create_global_concurrency_limit(made)
+
+
+def _wanted_by(study: Study) -> dict[str, int]:
+    """Places that a study wants of each server, by the name of the limit."""
+    if not (study.asked_roles or study.embed.encoder.startswith("openai:")):
+        return {}
+    in_all, spend = study.runner.calls_at_once, study.spend
+    return {name(address): in_all or spend.calls_at_once(address) for address in study.llm.addresses()}

@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from flows import artifacts, deployments, stages
+from flows import artifacts, deployments, limits, stages
 from tasks import paths, study
 from tasks.errors import NatstatError
 from tasks.run import alone, line
@@ -24,6 +24,7 @@ def run_study(name: str, force: bool = False) -> str:
     """
     _tell_errors_in_one_line()
     loaded = study.load(name)
+    limits.make_for(loaded)
     # Alone on the study: a twin would take away the folders that this run's next stage reads.
     with prefect.tags(*deployments.tags(loaded)), alone(loaded, "study"):
         for stage in paths.STAGES:
@@ -37,6 +38,7 @@ def run_stage(name: str, stage: str) -> None:
     """Runs one stage of a study, as `dvc repro` asks for it."""
     _tell_errors_in_one_line()
     loaded = study.load(name)
+    limits.make_for(loaded)
     _report(name, stage, stages.run(loaded, stage))
     if stage == "report":
         artifacts.show_results(loaded)

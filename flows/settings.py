@@ -5,6 +5,7 @@ modules that import Prefect (pipeline, stages, artifacts) are imported after.
 """
 
 import os
+from pathlib import Path
 
 from tasks import paths
 from tasks.errors import EngineError
@@ -26,18 +27,24 @@ def apply() -> None:
     Raises:
         StoreError: the data folder cannot be written.
     """
-    home = paths.cache() / "prefect"
+    home = _home()
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk.unwritable(home, error) from error
-    chosen = {
+    for name, value in chosen().items():
+        os.environ.setdefault(name, value)
+
+
+def chosen() -> dict[str, str]:
+    """What this project wants of Prefect, in every process that runs a study."""
+    return {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         ORIGINS: "http://127.0.0.1",
-        "PREFECT_HOME": str(home),
-        "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
+        "PREFECT_HOME": str(_home()),
+        "PREFECT_LOCAL_STORAGE_PATH": str(_home() / "storage"),
         # Else a server that is killed forgets who holds places of a limit, and they are never free again.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # On a busy machine the default of 20 s is too short.
@@ -45,8 +52,10 @@ def apply() -> None:
         # The command prints what the bare stage prints; the rest is in the UI's logs.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
-    for name, value in chosen.items():
-        os.environ.setdefault(name, value)
+
+
+def _home() -> Path:
+    return paths.cache() / "prefect"
 
 
 def require_server() -> None:

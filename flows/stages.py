@@ -132,6 +132,8 @@ def _is_sharded(stage: str) -> bool:
 
 def _run_shards(study: Study, stage: str) -> None:
     n_shards: int = stages.module(stage).shards(study)
+    if not n_shards:
+        return  # no cluster is started for nothing
     with runners.of(study) as runner:
         futures = [
             runner.submit(

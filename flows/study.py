@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(name: str, force: bool) -> None:
     from tasks import study
 
-    study.load(name)
+    loaded = study.load(name)
     settings.apply()
     if settings.server_is_configured():
         settings.require_server()
@@ -41,6 +41,10 @@ def _run(name: str, force: bool) -> None:
         print("Starting Prefect for this run (10-25 s; `make ui` keeps one running).", file=sys.stderr)
         # A server of our own, not the one that Prefect would start: that one answers every web page.
         serve.start_for_this_process()
+        from flows import limits
+
+        # Nobody else shares it: what params.yaml says now counts, not what an earlier run left.
+        limits.set_for([loaded])
     from flows import pipeline
 
     print(f"report: {pipeline.start_study(name, force=force)}")

@@ -1,5 +1,6 @@
 """The only place that knows folder names. Everything is relative to the folder of params.yaml."""
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -54,6 +55,14 @@ def data() -> Path:
 def reports() -> Path:
     """One folder per study."""
     return root() / "reports"
+
+
+def source(named: str) -> Path:
+    """Where the file or folder lies that a study's `data` names; of an address, what was fetched from it."""
+    if "://" not in named:
+        return root() / named
+    key = hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
+    return cache() / "fetched" / key / named.rstrip("/").rpartition("/")[2]
 
 
 def stage_folders() -> tuple[str, ...]:

@@ -145,7 +145,7 @@ def _files(row: Row, is_here: bool) -> Iterator[Check]:
 
 
 def _state(file: str, was: str) -> str:
-    place = paths.root() / file
+    place = paths.source(file)
     if not place.exists():
         return "gone"
     return "same" if files.place_hash(place) == was else "changed"

@@ -11,6 +11,7 @@ Not here:   judging, or any look at what a predicate means
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tasks.errors import FrozenError
 from tasks.records import Predicate, Score
 from tasks.score import discoveries, groups, judges
 from tasks.score.baselines import null_rate
+from tasks.score.shards import Shuffles, Stamps, stamps
 from tasks.score.tests import Outcome, decide
 from tasks.stats.agreement import conditional_difference, paraphrase_groups, verdicts_phi
 from tasks.store import frames, labels
@@ -94,7 +96,40 @@ def score_table(scored: Scored) -> pl.DataFrame:
 
 def run(study: Study) -> dict[str, Any]:
     """Runs the stage and gives its manifest."""
-    found = read(study)
+    return finish(study)
+
+
+def shards(study: Study) -> int:
+    """How many shards `run_shard` must be called for; none of a walk, or where there is little to do."""
+    return 0 if study.verify.plan == "sequential" else _shuffles(study).n_shards
+
+
+def run_shard(study: Study, shard: int) -> bool:
+    """Shuffles labels for one shard unless it is there, and says whether it was to be done."""
+    return _shuffles(study).run(shard)
+
+
+def finish(study: Study) -> dict[str, Any]:
+    """Does what no shard has done, writes the stage's output, and gives its manifest."""
+    try:
+        return _finish(study, _read(study, stamps(study)))
+    finally:
+        _read.cache_clear()
+
+
+def _shuffles(study: Study) -> Shuffles:
+    now = stamps(study)
+    return Shuffles(_read(study, now).of, now)
+
+
+@lru_cache(maxsize=1)
+def _read(study: Study, stamps: Stamps) -> Read:
+    """Once for all shards that this process runs while its inputs stay as they are."""
+    return read(study)
+
+
+def _finish(study: Study, found: Read) -> dict[str, Any]:
+    shuffles = Shuffles(found.of, stamps(study))
     of, texts, verified, noted = found.of, found.texts, found.verified, found.noted
     verify, kind = paths.output(study.name, "verify"), kinds.load(study.kind)
     scored, walk = found.scored()
@@ -107,7 +142,7 @@ def run(study: Study) -> dict[str, Any]:
         "n_tested": len(scored.scores),
         "n_discoveries": sum(s.is_discovery for s in scored.scores),
         "n_groups": len({s.group_id for s in scored.scores if s.is_discovery}),
-        **(null_rate(of) if walk is None else _judgements(walk, verified, of)),
+        **(null_rate(of, shuffles.found()) if walk is None else _judgements(walk, verified, of)),
         **({} if scored.judges is None else {"gold": {**noted, **gold_figures(of, scored.judges)}}),
         **({} if panel is None else {"panel": panel}),
         **position_bias(of, verify),
@@ -128,6 +163,7 @@ def run(study: Study) -> dict[str, Any]:
             if not isinstance(left, pl.DataFrame):
                 frames.write_json(folder / f"{name}.json", left)
         frames.write_manifest(folder, manifest)
+    shuffles.clear()
     return manifest
 
 

@@ -25,12 +25,20 @@ class Runner(Block):
     project folder at the same path (`pip install "natstat[dask]"`, `"natstat[ray]"`)."""
     workers: int = Field(default=2, ge=1, le=1024)
     """How many shards run at once; of a cluster with an address its size decides."""
+    calls_at_once: int | None = Field(default=None, ge=1, le=65536)
+    """Most calls in flight to a server, of all workers of dask or ray together; each has `spend.concurrency`
+    of them. Where none is named, it is `spend.concurrency`: workers ask a server one after the other."""
     address: Address | None = None
     """A running cluster: tcp://HOST:PORT of a Dask scheduler, ray://HOST:PORT or HOST:PORT of Ray. Without
     one a cluster on this machine is started for each stage that is not up to date, and ended with it."""
 
     @model_validator(mode="after")
-    def _threads_have_no_address(self) -> "Runner":
+    def _threads_are_one_process(self) -> "Runner":
         if self.on == "threads" and self.address is not None:
             raise ValueError("wanted `on: dask` or `on: ray` with an address, got threads")
+        if self.on == "threads" and self.calls_at_once is not None:
+            raise ValueError(
+                "wanted `on: dask` or `on: ray` with calls_at_once, got threads, which are one process and "
+                "share its calls. Raise spend.concurrency"
+            )
         return self

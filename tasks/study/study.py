@@ -6,12 +6,12 @@ Not here:   the blocks themselves (params.py), reading params.yaml (reading.py),
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tasks import paths
-from tasks.study import asked, naming
+from tasks.study import asked, naming, remote_data
 from tasks.study.block import Block
 from tasks.study.corpus import Collect
 from tasks.study.params import (
@@ -48,8 +48,9 @@ class Study(Block):
     """Who proposes and judges: embedded (offline), llm (a language model) or replay (recorded verdicts)."""
     seed: int = Field(default=0, ge=0)
     """Decides the split and every draw; one per study."""
-    data: str
-    """File or folder everything is read from; DVC watches it."""
+    data: Annotated[str, AfterValidator(remote_data.checked)]
+    """File or folder everything is read from; DVC watches it. Or the address of one: s3://, gs:// or
+    https:// (a file)."""
     verdicts: str | None = None
     """Recorded verdicts for `engine: replay`: a file that is `data` or lies inside it."""
     labels: str = NOBODY
@@ -197,6 +198,16 @@ class Study(Block):
         return (*roles, *(("gold",) if self.gold.texts else ()))
 
     @model_validator(mode="after")
+    def _workers_keep_the_pace(self) -> "Study":
+        a_minute = self.spend.requests_per_minute or self.spend.tokens_per_minute
+        if a_minute and self.runner.calls_at_once:
+            raise ValueError(
+                "wanted runner.calls_at_once without spend.requests_per_minute and tokens_per_minute: each "
+                "worker would use all of them. Leave runner.calls_at_once out; workers then take turns"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _budget_has_prices(self) -> "Study":
         if self.spend.budget_usd is not None and all(map(all, map(self.llm.names_model, self.asked_roles))):
             models = {e.model for r in self.asked_roles for e in self.llm.endpoints(r)}
@@ -278,5 +289,5 @@ class Study(Block):
 
     @property
     def data_path(self) -> Path:
-        """`data`, from the project folder."""
-        return paths.root() / self.data
+        """Where `data` lies; what stands behind an address is there once a reader has asked for it."""
+        return paths.source(self.data)

@@ -59,7 +59,7 @@ def test_the_bare_stage_never_imports_prefect(news: Project) -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("module", ["flows", "flows.study", "flows.serve"])
+@pytest.mark.parametrize("module", ["flows", "flows.study", "flows.serve", "flows.deploy"])
 def test_help_does_not_wait_for_prefect(module: str) -> None:
     done = run("-X", "importtime", "-m", module, "--help")
     assert done.returncode == 0

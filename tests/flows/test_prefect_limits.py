@@ -105,3 +105,40 @@ def test_each_server_has_the_places_of_the_study_that_asks_it_most(project: Proj
 
     limits.set_for([one("a", 5), one("b", 7), one("c", 99, engine="embedded")])
     assert limit_of(HERE).limit == 7
+
+
+def test_workers_ask_at_once_as_far_as_the_study_allows(project: Project) -> None:
+    """Two shards, each with the study's calls in flight: one waits for the other unless there is room."""
+    from flows import limits
+
+    address = "http://127.0.0.1:9/workers/v1"
+
+    async def begun(calls: int) -> bool:
+        async with limits._taken({address: calls}):
+            try:
+                async with asyncio.timeout(1.5), limits._taken({address: calls}):
+                    return True
+            except TimeoutError:
+                return False
+
+    def study(**runner: Any) -> Study:
+        made = llm_study(Server(address), spend={"concurrency": 4})
+        runner["on"] = "dask"
+        return Study.model_validate({"name": "a", **made, "runner": runner})
+
+    limits.make_for(study())
+    assert limit_of(address).limit == 4 and not asyncio.run(begun(4))
+    limits.make_for(study(calls_at_once=8))
+    assert limit_of(address).limit == 4, "what the UI was told counts"
+    limits.set_for([study(calls_at_once=8)])
+    assert limit_of(address).limit == 8 and asyncio.run(begun(4))
+
+
+def test_a_pace_is_not_kept_by_workers_that_do_not_know_of_each_other() -> None:
+    made = llm_study(Server(HERE), spend={"requests_per_minute": 60})
+    for runner, told in (
+        ({"on": "threads", "calls_at_once": 64}, "Raise spend.concurrency"),
+        ({"on": "dask", "calls_at_once": 64}, "each worker would use all of them"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            Study.model_validate({"name": "a", **made, "runner": runner})

@@ -11,7 +11,7 @@ import polars as pl
 
 from tasks import progress
 from tasks.errors import SourceError
-from tasks.store import canonical
+from tasks.store import canonical, remote
 from tasks.store.sources import (
     captions,
     columns,
@@ -61,6 +61,8 @@ class Reader:
 
     def __init__(self, study: Study, picture: Pick | None = None) -> None:
         """`picture` is the column that holds pictures, where it is not that of `collect.picture`."""
+        if "://" in study.data:
+            remote.fetch(study.data)
         self._study = study
         self._picture = picture or Pick(study.collect.picture, "picture")
         self._files: list[dict[str, Any]] = []
