@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ from tasks.study.params import Endpoint, Spend
 
 CONNECT_S = 10.0
 """Seconds until a host that does not take the connection counts as not there."""
+_STEP_S = 1.0
+"""In which pieces the time of an exchange is counted."""
 _IDLE_S = 4.0  # Servers close idle connections after five seconds or more: ours go first.
 _UNREACHABLE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _SECRET_LENGTH = 8
@@ -137,7 +140,7 @@ class Connection:
     async def exchange(self, body: bytes) -> bytes | Fault:
         """Sends a chat completion's body once; gives the answer's, as it came."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with _within(self._timeout_s):
                 response = await self._client.post("/chat/completions", cast_to=httpx2.Response, content=body)
             return response.content
         except openai.APIStatusError as error:
@@ -172,6 +175,36 @@ class Connection:
             code=code,
             wait_s=wait_s(response.headers),
         )
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    """Ends what takes longer with TimeoutError; a piece of time in which the event loop stood still is free.
+
+    It stands still while a store is waited for that is down or locked. What a server has answered meanwhile
+    is paid, but not yet read.
+    """
+    loop, step_s = asyncio.get_running_loop(), min(_STEP_S, seconds / 4)
+    async with asyncio.timeout(None) as limit:
+
+        def look(due: float, left_s: float) -> None:
+            stood_still = loop.time() - due > step_s
+            if (left_s := left_s if stood_still else left_s - step_s) > 0:
+                look_in(step_s, left_s)
+            else:
+                limit.reschedule(due)
+
+        def look_in(wait_s: float, left_s: float) -> None:
+            nonlocal next_look
+            due = loop.time() + wait_s
+            next_look = loop.call_at(due, look, due, left_s)
+
+        next_look: asyncio.TimerHandle
+        look_in(step_s, seconds)
+        try:
+            yield
+        finally:
+            next_look.cancel()
 
 
 class _TooLargeError(OSError):
