@@ -3,8 +3,8 @@
     python -m benchmarks.chaos [--moments 50] [--seed 0] [--victims flow server disk] [--kinds asked ...]
 
 Small studies of several kinds run as a user's do (`python -m flows.study NAME`) under a Prefect server of the
-benchmark's own, in a small file system of its own where the machine gives one. First each runs undisturbed.
-Then, at each moment, one study starts anew, and after a drawn time
+benchmark's own, in a small file system of its own where the machine gives one. Each runs undisturbed before
+its first moment. At each moment, one study starts anew, and after a drawn time
 
     flow    the flow and all its processes are killed (SIGKILL)
     server  the Prefect server is killed, and started again
@@ -121,15 +121,15 @@ def main() -> int:
     with ExitStack() as stack:
         place = stack.enter_context(prepared(arguments.kinds))
         victims = [one for one in arguments.victims if may_be(place, one)]
-        kinds = [*arguments.kinds, *(OF_THEIR_OWN[one] for one in victims if one in OF_THEIR_OWN)]
         place.start_prefect()
         stack.callback(place.stop_prefect)
-        undisturbed = {kind: whole(place, kind) for kind in kinds}
+        undisturbed: dict[str, Whole] = {}
         rng = random.Random(arguments.seed)
         told = []
         for i in range(arguments.moments):
             victim = victims[i % len(victims)]
             kind = OF_THEIR_OWN.get(victim) or rng.choice(arguments.kinds)
+            undisturbed[kind] = undisturbed.get(kind) or whole(place, kind)
             told.append(disturbed(place, victim, kind, undisturbed[kind], rng))
     faults = [fault for one in told for fault in one["faults"]]
     print(json.dumps({
