@@ -58,7 +58,8 @@ CONCURRENCY = 8
 SLOW = loopback.Plan(hypotheses=llm_study.HYPOTHESES, latency_s=0.02, rate_limited=0.05)
 DISK_MB = 96
 FULL_S = 3.0
-LONGEST_S = 900.0
+LONGEST_S = 3600.0
+"""On a machine that has other things to do."""
 N = 120
 # What is another with each run, though nothing else is.
 OF_A_RUN = ("run_id", "recorded_at", "code_version", "started_at", "finished_at", "asked_at", "run")
@@ -95,7 +96,7 @@ class Place:
             cwd=REPO, env=self.environment() | {"PREFECT_UI_ENABLED": "0"}, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        ends_at = time.monotonic() + serve.START_S
+        ends_at = time.monotonic() + LONGEST_S
         while not serve.is_healthy(f"http://{serve.HOST}:{self.port}"):
             if time.monotonic() > ends_at:
                 raise SystemExit("the Prefect server did not come up")
