@@ -138,7 +138,8 @@ def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
         while True:
             try:
                 answer = connection.sql(sql, params=bound) if bound else connection.sql(sql)
-                return pl.DataFrame() if answer is None else answer.pl()
+                found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
+                return found
             except duckdb.Error as error:
                 if not disk.is_missing(error) or time.monotonic() > deadline:
                     raise _no_answer(name, error) from None

@@ -188,19 +188,16 @@ async def _within(seconds: float) -> AsyncIterator[None]:
     async with asyncio.timeout(None) as limit:
 
         def look(due: float, left_s: float) -> None:
+            nonlocal next_look
             stood_still = loop.time() - due > step_s
             if (left_s := left_s if stood_still else left_s - step_s) > 0:
-                look_in(step_s, left_s)
+                due = loop.time() + step_s
+                next_look = loop.call_at(due, look, due, left_s)
             else:
                 limit.reschedule(due)
 
-        def look_in(wait_s: float, left_s: float) -> None:
-            nonlocal next_look
-            due = loop.time() + wait_s
-            next_look = loop.call_at(due, look, due, left_s)
-
-        next_look: asyncio.TimerHandle
-        look_in(step_s, seconds)
+        due = loop.time() + step_s
+        next_look = loop.call_at(due, look, due, seconds)
         try:
             yield
         finally:
