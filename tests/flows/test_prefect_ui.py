@@ -167,7 +167,7 @@ def is_free(lock: Path) -> bool:
 
 def shoot(page: browser.Page, name: str) -> None:
     if folder := os.environ.get("NATSTAT_SCREENSHOTS"):
-        with Image.open(BytesIO(page.still(SLOW_S))) as picture:
+        with Image.open(BytesIO(page.still())) as picture:
             colours = picture.convert("RGB").quantize(N_COLOURS, dither=Image.Dither.NONE)
         colours.save(Path(folder) / f"prefect_{name}.png", optimize=True)
 

@@ -184,24 +184,23 @@ async def _within(seconds: float) -> AsyncIterator[None]:
     It stands still while a store is waited for that is down or locked. What a server has answered meanwhile
     is paid, but not yet read.
     """
-    loop, step_s = asyncio.get_running_loop(), min(_STEP_S, seconds / 4)
     async with asyncio.timeout(None) as limit:
-
-        def look(due: float, left_s: float) -> None:
-            nonlocal next_look
-            stood_still = loop.time() - due > step_s
-            if (left_s := left_s if stood_still else left_s - step_s) > 0:
-                due = loop.time() + step_s
-                next_look = loop.call_at(due, look, due, left_s)
-            else:
-                limit.reschedule(due)
-
-        due = loop.time() + step_s
-        next_look = loop.call_at(due, look, due, seconds)
+        counting = asyncio.create_task(_count(seconds, limit))
         try:
             yield
         finally:
-            next_look.cancel()
+            counting.cancel()
+
+
+async def _count(left_s: float, limit: asyncio.Timeout) -> None:
+    """Ends the limit when so much time has passed in which the event loop ran."""
+    loop, step_s = asyncio.get_running_loop(), min(_STEP_S, left_s / 4)
+    while left_s > 0:
+        due = loop.time() + step_s
+        await asyncio.sleep(step_s)
+        stood_still = loop.time() - due > step_s
+        left_s -= 0.0 if stood_still else step_s
+    limit.reschedule(loop.time())
 
 
 class _TooLargeError(OSError):
