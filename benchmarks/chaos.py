@@ -3,8 +3,8 @@
     python -m benchmarks.chaos [--moments 50] [--seed 0] [--victims flow server disk] [--kinds asked ...]
 
 Small studies of several kinds run as a user's do (`python -m flows.study NAME`) under a Prefect server of the
-benchmark's own, in a small file system of its own where the machine gives one. First each runs undisturbed.
-Then, at each moment, one study starts anew, and after a drawn time
+benchmark's own, in a small file system of its own where the machine gives one. Each runs undisturbed before
+its first moment. At each moment, one study starts anew, and after a drawn time
 
     flow    the flow and all its processes are killed (SIGKILL)
     server  the Prefect server is killed, and started again
@@ -44,6 +44,7 @@ import polars as pl
 import pytest
 
 from flows import serve
+from tasks import paths
 from tests import dvc_project, explained, llm_study, loopback, model_pairs, postgres_server
 from tests.conftest import PAIR_STUDY, REPO, Project, pair
 from tests.explaining_model import ANSWERS
@@ -57,7 +58,8 @@ CONCURRENCY = 8
 SLOW = loopback.Plan(hypotheses=llm_study.HYPOTHESES, latency_s=0.02, rate_limited=0.05)
 DISK_MB = 96
 FULL_S = 3.0
-LONGEST_S = 900.0
+LONGEST_S = 3600.0
+"""On a machine that has other things to do."""
 N = 120
 # What is another with each run, though nothing else is.
 OF_A_RUN = ("run_id", "recorded_at", "code_version", "started_at", "finished_at", "asked_at", "run")
@@ -94,7 +96,7 @@ class Place:
             cwd=REPO, env=self.environment() | {"PREFECT_UI_ENABLED": "0"}, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        ends_at = time.monotonic() + serve.START_S
+        ends_at = time.monotonic() + LONGEST_S
         while not serve.is_healthy(f"http://{serve.HOST}:{self.port}"):
             if time.monotonic() > ends_at:
                 raise SystemExit("the Prefect server did not come up")
@@ -120,21 +122,23 @@ def main() -> int:
     with ExitStack() as stack:
         place = stack.enter_context(prepared(arguments.kinds))
         victims = [one for one in arguments.victims if may_be(place, one)]
-        kinds = [*arguments.kinds, *(OF_THEIR_OWN[one] for one in victims if one in OF_THEIR_OWN)]
         place.start_prefect()
         stack.callback(place.stop_prefect)
-        undisturbed = {kind: whole(place, kind) for kind in kinds}
+        undisturbed: dict[str, Whole] = {}
         rng = random.Random(arguments.seed)
         told = []
         for i in range(arguments.moments):
             victim = victims[i % len(victims)]
             kind = OF_THEIR_OWN.get(victim) or rng.choice(arguments.kinds)
+            undisturbed[kind] = undisturbed.get(kind) or whole(place, kind)
             told.append(disturbed(place, victim, kind, undisturbed[kind], rng))
     faults = [fault for one in told for fault in one["faults"]]
     print(json.dumps({
         "benchmark": "chaos",
         "moments": len(told),
         "by_victim": dict(Counter(one["victim"] for one in told)),
+        "by_kind": dict(Counter(one["kind"] for one in told)),
+        "by_stage": dict(Counter(one["stage"] for one in told if one["interrupted"])),
         "interrupted": sum(one["interrupted"] for one in told),
         "repeated": sum(one["repeated"] for one in told),
         "most_repeated_at_once": max((one["repeated"] for one in told), default=0),
@@ -233,7 +237,8 @@ def whole(place: Place, kind: str) -> Whole:
     """Runs a study to its end."""
     forget(place, kind)
     started, before = time.monotonic(), place.model.stats()["answered"]
-    ended(run(place, kind), kind)
+    if faults := ended(run(place, kind), kind):
+        raise SystemExit(f"{kind}, undisturbed, {faults[0]}")
     n_answered = place.model.stats()["answered"] - before
     return Whole(tables(place, kind), time.monotonic() - started, n_answered)
 
@@ -251,10 +256,11 @@ def disturbed(place: Place, victim: str, kind: str, undisturbed: Whole, rng: ran
         while process.poll() is None and not workers_of(process.pid):
             time.sleep(0.05)
     interrupted = process.poll() is None
-    at = f"{victim} {kind} at {after:.1f} s"
+    stage = stage_of(kind)
+    at = f"{victim} {kind} at {after:.1f} s, in {stage}"
     faults = [f"{at}: the flow never ended"] if disturb(place, victim, process, rng) else []
     faults += [f"{at}: {file} cannot be read" for file in unreadable(place)]
-    ended(run(place, kind), kind)
+    faults += [f"{at}: the rerun {fault}" for fault in ended(run(place, kind), kind)]
     found = tables(place, kind)
     faults += [
         f"{at}: {name} differs"
@@ -264,9 +270,10 @@ def disturbed(place: Place, victim: str, kind: str, undisturbed: Whole, rng: ran
     repeated = place.model.stats()["answered"] - before - undisturbed.n_answered
     if repeated > CONCURRENCY:
         faults.append(f"{at}: {repeated} answers asked again")
-    print(f"{victim:<7} {kind:<10} {after:6.1f} s  {'' if interrupted else 'was done  '}"
+    print(f"{victim:<8} {kind:<10} {after:6.1f} s  {stage if interrupted else 'was done':<10} "
           f"{repeated} asked again  {'; '.join(faults) or 'same'}", flush=True)  # fmt: skip
-    return {"victim": victim, "interrupted": interrupted, "repeated": repeated, "faults": faults}
+    return {"victim": victim, "kind": kind, "stage": stage, "interrupted": interrupted,
+            "repeated": repeated, "faults": faults}  # fmt: skip
 
 
 def disturb(place: Place, victim: str, process: "subprocess.Popen[bytes]", rng: random.Random) -> bool:
@@ -343,15 +350,27 @@ def run(place: Place, kind: str) -> "subprocess.Popen[bytes]":
     )  # fmt: skip
 
 
-def ended(process: "subprocess.Popen[bytes]", kind: str) -> None:
-    """Waits for a run that nobody disturbs.
+def said(kind: str) -> str:
+    """What the newest run of a study has printed."""
+    log = Path(tempfile.gettempdir()) / f"natstat-chaos-{os.getpid()}-{kind}.log"
+    return log.read_text(encoding="utf-8", errors="replace")
 
-    Raises:
-        SystemExit: it fails.
-    """
-    if code := process.wait(LONGEST_S):
-        log = Path(tempfile.gettempdir()) / f"natstat-chaos-{os.getpid()}-{kind}.log"
-        raise SystemExit(f"{kind} ended with {code}:\n{log.read_text(encoding='utf-8', errors='replace')}")
+
+def stage_of(kind: str) -> str:
+    """The stage that a running study is at: a stage prints a line when it has ended."""
+    printed = [line.partition(" ")[0] for line in said(kind).splitlines()]
+    n_ended = sum(stage in printed for stage in paths.STAGES)
+    return [*paths.STAGES, "the end"][n_ended]
+
+
+def ended(process: "subprocess.Popen[bytes]", kind: str) -> list[str]:
+    """Waits for a run that nobody disturbs, and gives what is wrong with its end."""
+    try:
+        code = process.wait(LONGEST_S)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        return ["never ended"]
+    return [f"ended with {code}: {said(kind)[-2000:]}"] if code else []
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:

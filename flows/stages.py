@@ -5,6 +5,7 @@ Shards carry no cache here: a finished part is kept by the stage itself, so a re
 """
 
 import errno
+from contextlib import ExitStack
 from typing import Any, ParamSpec, TypedDict, TypeVar, cast
 
 from prefect import Task, task
@@ -134,15 +135,18 @@ def _run_shards(study: Study, stage: str) -> None:
     n_shards: int = stages.module(stage).shards(study)
     if not n_shards:
         return  # no cluster is started for nothing
-    with runners.of(study) as runner:
-        futures = [
-            runner.submit(
-                _prepared(run_shard, f"{stage} shard {shard + 1}/{n_shards}", stage),
-                {"study": study.name, "stage": stage, "shard": shard},
-            )
-            for shard in range(n_shards)
-        ]
-        _wait_for(futures, study, stage)
+    with ExitStack() as running:
+        with runners.submitting(study):
+            runner = running.enter_context(runners.of(study))
+            futures = [
+                runner.submit(
+                    _prepared(run_shard, f"{stage} shard {shard + 1}/{n_shards}", stage),
+                    {"study": study.name, "stage": stage, "shard": shard},
+                )
+                for shard in range(n_shards)
+            ]
+        with runners.waiting(study):
+            _wait_for(futures, study, stage)
 
 
 def _wait_for(futures: list[PrefectFuture[Any]], study: Study, stage: str) -> None:

@@ -17,6 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ANSWER_S = 60.0
 _LOOK_UP_S = 0.3
+_STILL_FOR = 4
+"""So many pictures alike, one a second."""
 
 
 def program() -> str | None:
@@ -44,7 +46,7 @@ class Page:
                 return found
 
     def open(self, url: str) -> None:
-        """Goes there."""
+        """Goes there; the page before is gone then, also where it was the same."""
         self.call("Page.navigate", url=url)
 
     def run(self, script: str) -> Any:
@@ -86,9 +88,31 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", clickCount=1)
 
-    def save_screenshot(self, file: Path) -> None:
-        """Writes what the window shows as a PNG."""
-        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+    def scroll_to(self, text: str, among: str, seconds: float = 60.0) -> None:
+        """Brings the first element with that text to the top: long lists are drawn where they are seen."""
+        find = f"""(() => {{
+            const named = one => one.innerText.trim() === {json.dumps(text)} && one.getClientRects().length;
+            const found = [...document.querySelectorAll({json.dumps(among)})].find(named);
+            if (found) found.scrollIntoView({{block: "start"}});
+            return !!found;
+        }})()"""
+        until = time.monotonic() + seconds
+        while not self.run(find):
+            assert time.monotonic() < until, f"wanted {text!r} to scroll to, the page shows: {self.text()}"
+            time.sleep(_LOOK_UP_S)
+
+    def screenshot(self) -> bytes:
+        """What the window shows, as a PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
+    def still(self, seconds: float = 30.0) -> bytes:
+        """What the window shows when nothing has moved in it for a while, or after so long, as a PNG."""
+        until, shown = time.monotonic() + seconds, [b""]
+        while len(shown) < _STILL_FOR and time.monotonic() < until:
+            time.sleep(1)
+            now = self.screenshot()
+            shown = [*shown, now] if now == shown[-1] else [now]
+        return shown[-1]
 
 
 @contextmanager

@@ -22,12 +22,15 @@ from tasks.errors import CLOSED, FULL, MissingStageError, StoreError
 
 _HOST = re.sub(r"[^\w-]", "-", platform.node()) or "unnamed"
 _DAY_S = 86_400.0
+_HERE, _EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE of Linux's renameat2(2)."""
 _FULL = re.compile(
     r"no space left|disk is full|quota exceeded|file too large|requested and \d+ written", re.I
 )
 _BUSY = re.compile(
     r"could not set lock|database (?:table )?is locked|file lock .* could not be acquired", re.I | re.S
 )
+_MISSING = re.compile(r"no such file or directory|no files found that match", re.I)
 _CLOSED = re.compile(
     r"permission denied|read-only file system|readonly database|operation not permitted", re.I
 )
@@ -46,6 +49,11 @@ def is_closed(error: BaseException) -> bool:
 def is_busy(error: BaseException) -> bool:
     """Whether somebody else holds a file at the moment: DuckDB's, SQLite's, or one that is a lock."""
     return bool(_BUSY.search(str(error)))
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether DuckDB lacks a file that a view reads: its folder is being replaced, or was deleted."""
+    return bool(_MISSING.search(str(error)))
 
 
 def advice(error: BaseException) -> str:
@@ -152,6 +160,31 @@ def sweep(folder: Path) -> None:
     for copy in folder.glob(".*.tmp*"):
         if _is_left(copy):
             remove(copy)
+
+
+def put_in_place(copy: Path, folder: Path) -> None:
+    """Makes the copy of a folder the folder; what was there is removed, in its place or in that of the copy.
+
+    Readers find the one or the other where the system can exchange two names in one step. Where it cannot,
+    there is a moment without the folder.
+    """
+    # A folder that is closed to us is somebody's wish: below it is an error.
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and _have_changed_places(copy, folder):
+        remove(copy)
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    copy.rename(folder)
+
+
+def _have_changed_places(one: Path, other: Path) -> bool:
+    """Exchanges the names of two folders, as Linux does on most file systems; False where it is not done."""
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0)
 
 
 def remove(place: Path) -> None:

@@ -14,8 +14,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +22,14 @@ from filelock import FileLock, Timeout
 
 from tasks import paths
 from tasks.errors import MissingStageError, NatstatError, ParamsError, StoreError, nearest
-from tasks.store import answers, calls, disk, files, frames, media, past_runs, tables
-from tasks.study.params import Price
+from tasks.store import disk, loading, past_runs, tables
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _WAIT_S = 300.0
 _RETRY_S = 10.0  # how long to try while somebody else holds the file
+_REPLACED_S = 1.0  # ... and while a view lacks a file: a stage may have put others into its place
 # Nothing is fetched from the network: what is not built in is an error.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -48,7 +46,7 @@ def record(study: str) -> None:
         StoreError: the database cannot be written.
     """
     with _changed() as connection:
-        past_runs.keep(connection, {_load_study(connection, study)})
+        past_runs.keep(connection, {loading.load(connection, study)})
 
 
 def load_all() -> int:
@@ -66,7 +64,7 @@ def load_all() -> int:
             f"{paths.data()}: wanted a study with recorded discoveries, there is none. Run `dvc repro`."
         )
     with _changed() as connection:
-        past_runs.keep(connection, {_load_study(connection, study) for study in studies})
+        past_runs.keep(connection, {loading.load(connection, study) for study in studies})
     return len(studies)
 
 
@@ -135,13 +133,17 @@ def _answer(name: str, sql: str, bound: dict[str, Any]) -> pl.DataFrame:
             f"{file}: wanted the recorded discoveries, not there. Run `dvc repro`, or `natstat load` "
             "where studies have been recorded."
         )
+    deadline = time.monotonic() + _REPLACED_S
     with opened(file, read_only=True) as connection:
-        try:
-            answer = connection.sql(sql, params=bound) if bound else connection.sql(sql)
-            found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
-        except duckdb.Error as error:
-            raise _no_answer(name, error) from None
-    return found
+        while True:
+            try:
+                answer = connection.sql(sql, params=bound) if bound else connection.sql(sql)
+                found: pl.DataFrame = pl.DataFrame() if answer is None else answer.pl()
+                return found
+            except duckdb.Error as error:
+                if not disk.is_missing(error) or time.monotonic() > deadline:
+                    raise _no_answer(name, error) from None
+            time.sleep(0.1)
 
 
 def _no_answer(name: str, error: Exception) -> NatstatError:
@@ -177,6 +179,8 @@ def _advice(error: Exception) -> str:
         return "Close it there."
     if disk.is_full(error) or disk.is_closed(error):
         return disk.advice(error)
+    if disk.is_missing(error):
+        return "Ask again when the stage that writes it has ended. Run `natstat load` where none runs."
     return "Run `natstat load`: it keeps a damaged file aside and builds it anew."
 
 
@@ -309,103 +313,3 @@ def _put(copy: Path, file: Path) -> None:
 
 def _wal(file: Path) -> Path:
     return file.with_name(f"{file.name}.wal")
-
-
-def _load_study(connection: "DuckDBPyConnection", study: str) -> str:
-    """Loads the run that the study's folder holds, its newest from now on, and gives its id."""
-    folder = paths.output(study, "record")
-    runs = frames.read(folder, "runs.parquet", frames.RUNS)
-    discoveries = frames.read(folder, "discoveries.parquet", frames.DISCOVERIES)
-    run_id: str = runs["run_id"].item()
-    manifest = frames.read_manifest(folder)
-    found, recorded = _when(connection, folder, study, run_id)
-    of_run = [pl.lit(run_id).alias("run_id"), pl.lit(study).alias("study")]
-    is_written = pl.lit(manifest.get("is_written"), pl.Boolean).alias("is_written")
-    _replace = partial(tables.replace, connection)
-    _replace("runs", run_id, runs.with_columns(*found, *recorded, is_written))
-    _replace("discoveries", run_id, discoveries.with_columns(found))
-    _replace("evidence", run_id, _evidence(study, folder))
-    _replace("files", run_id, _files(folder).select(*of_run, pl.all()))
-    collected = paths.output(study, "collect")
-    if (collected / "texts.parquet").is_file():
-        asked = tables.asked_texts(frames.read(collected, "texts.parquet", frames.TEXTS))
-        tables.put_asked(connection, asked, runs["split_hash"].item())
-    for table, stage, schema in (
-        ("predicates", "formalise", frames.PREDICATES),
-        ("scores", "score", frames.SCORES),
-    ):
-        rows = frames.read(paths.output(study, stage), f"{table}.parquet", schema)
-        if made(rows, discoveries):
-            _replace(table, run_id, rows.select(*of_run, *schema.names()))
-            if table == "scores":
-                _replace("changes", run_id, _changes(study).select(*of_run, *frames.CHANGES.names()))
-    paid = calls.read(study)
-    # A stage that ran again since may rest on other answers.
-    if manifest.get("calls") == calls.totals(paid):
-        prices = {model: Price(**price) for model, price in manifest["prices"].items()}
-        _replace("llm_calls", run_id, _with_ledger(paid, prices).select(*of_run, pl.all()))
-    return run_id
-
-
-def _files(folder: Path) -> pl.DataFrame:
-    """What the run rests on; no rows where an earlier release recorded it."""
-    if not (folder / "files.parquet").is_file():
-        return files.FILES.to_frame()
-    return frames.read(folder, "files.parquet", files.FILES)
-
-
-def _evidence(study: str, folder: Path) -> pl.DataFrame:
-    """What is shown for and against predicates; of pictures with their paths."""
-    evidence, facts = frames.read(folder, "evidence.parquet", frames.EVIDENCE), media.facts(study)
-    if not facts.height:
-        return evidence
-    texts = frames.read(paths.output(study, "collect"), "texts.parquet", frames.TEXTS)
-    path = texts.select("text_id", "media").join(facts.select("media", "path"), on="media").drop("media")
-    return evidence.join(path, on="text_id", how="left", maintain_order="left")
-
-
-def _changes(study: str) -> pl.DataFrame:
-    """Where shares change over time; no rows where the study knows no time."""
-    folder = paths.output(study, "score")
-    if not (folder / "changes.parquet").is_file():
-        return frames.CHANGES.to_frame()
-    return frames.read(folder, "changes.parquet", frames.CHANGES)
-
-
-def _when(
-    connection: "DuckDBPyConnection", folder: Path, study: str, run_id: str
-) -> tuple[list[pl.Expr], list[pl.Expr]]:
-    """Columns that say when the run was first and last recorded: times for people, numbers for the order."""
-    known = connection.execute("SELECT found_at, found_nr FROM runs WHERE run_id = ?", [run_id]).fetchone()
-    newest = connection.execute(
-        "SELECT run_id, recorded_nr FROM runs WHERE study = ? ORDER BY recorded_nr DESC, run_id LIMIT 1",
-        [study],
-    ).fetchone()
-    number = newest[1] if newest and newest[0] == run_id else past_runs.next_number(connection)
-    written = datetime.fromtimestamp((folder / "runs.parquet").stat().st_mtime, UTC).replace(tzinfo=None)
-    now = datetime.now(UTC).replace(tzinfo=None)
-    at, first = known or (written, number)
-
-    def column(name: str, value: datetime | int, dtype: pl.DataType) -> pl.Expr:
-        return pl.lit(value, dtype).alias(name)
-
-    return (
-        [column("found_at", at, pl.Datetime("us")), column("found_nr", first, pl.Int64())],
-        [column("recorded_at", now, pl.Datetime("us")), column("recorded_nr", number, pl.Int64())],
-    )
-
-
-def _with_ledger(paid: pl.DataFrame, prices: calls.Prices) -> pl.DataFrame:
-    """Calls with their price, and how they went as far as the ledger remembers."""
-    priced = paid.with_columns(pl.Series("cost_usd", calls.price_of_each(paid, prices), dtype=pl.Float64))
-    # One answer may have been paid twice, by two studies at once: the later is the one that is kept.
-    went = answers.ledger(paid["request_hash"].to_list()).filter(pl.col("status") != "failed")
-    newest = went.unique("request_hash", keep="last", maintain_order=True)
-    columns = ("request_hash", "latency_s", "attempts", "status", "called_at", "served")
-    return priced.join(newest.select(columns), on="request_hash", how="left", maintain_order="left")
-
-
-def made(rows: pl.DataFrame, discoveries: pl.DataFrame) -> bool:
-    """Whether the discoveries were made from these rows, or the stage has run again since."""
-    shared = [name for name in rows.columns if name in discoveries.columns]
-    return rows.select(shared).sort("predicate_id").equals(discoveries.select(shared).sort("predicate_id"))

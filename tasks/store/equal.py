@@ -14,7 +14,7 @@ import polars as pl
 
 from tasks import paths
 from tasks.errors import MissingStageError, NatstatError
-from tasks.store import duck, files, frames, past_runs, tables
+from tasks.store import duck, files, frames, loading, past_runs, tables
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -131,7 +131,7 @@ def _with_file(
         rows = frames.read(file.parent, file.name, schema)
     except NatstatError as error:
         return Compared(table, _named(file), 0, 0, 0, (str(error),))
-    if table in {"predicates", "scores"} and not duck.made(rows, found):
+    if table in {"predicates", "scores"} and not loading.made(rows, found):
         why = "it is not what the run rests on: its stage ran again since, or it was changed"
         return Compared(table, _named(file), 0, 0, 0, skipped=why)
     held = connection.sql(

@@ -6,7 +6,6 @@ there is whole. Parquet bytes depend on the rows alone.
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -275,6 +274,8 @@ def from_records(records: Sequence[Any], schema: pl.Schema) -> pl.DataFrame:
 def writing(folder: Path) -> Iterator[Path]:
     """Gives a temporary folder that becomes `folder` when the block ends well, and is removed when not.
 
+    Who reads `folder` meanwhile finds what was there before, or what is there from now on.
+
     Raises:
         StoreError: the place cannot be written (permission, full disk).
     """
@@ -284,8 +285,7 @@ def writing(folder: Path) -> Iterator[Path]:
             disk.remove(temporary)
             temporary.mkdir(parents=True)
             yield temporary
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
+            disk.put_in_place(temporary, folder)
     finally:
         disk.remove(temporary)
 

@@ -6,6 +6,7 @@ import email.utils
 import gzip
 import json
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -82,6 +83,23 @@ def test_a_fault_of_transport_is_tried_again_and_not_kept(
         assert ask(study) == answer
     assert answer.status == roles.VALUE
     assert server.calls == 3
+
+
+def test_what_is_answered_while_the_store_is_waited_for_is_not_asked_again(store: Path) -> None:
+    run_many(study_of("http://127.0.0.1:9/v1"), 0)  # makes the store
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None, check_same_thread=False)) as other:
+
+        async def script(body: dict[str, Any], before: int) -> web.StreamResponse:
+            if before == 0:
+                other.execute("BEGIN IMMEDIATE")
+                threading.Timer(1.2, other.execute, ["ROLLBACK"]).start()
+            await asyncio.sleep(0.2 * before)
+            return says(GOOD)
+
+        with serving(script) as server:
+            got = run_many(study_of(server.url, concurrency=2, timeout_s=0.5), 2)
+    assert [answer.status for answer in got] == [roles.VALUE] * 2
+    assert server.calls == 2
 
 
 def is_about(words: str, reply: web.Response) -> Any:

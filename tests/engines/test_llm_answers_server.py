@@ -56,18 +56,16 @@ def test_what_one_machine_paid_no_other_pays_also_where_the_server_stops_meanwhi
             while server.calls < 20:
                 time.sleep(0.005)
             postgres.stop()
+            time.sleep(1.5)  # longer than a call may take
             postgres.start()
 
         power = threading.Thread(target=restart)
         power.start()
-        first = run_many(study_of(server.url, concurrency=4), 60)
+        first = run_many(study_of(server.url, concurrency=4, timeout_s=1.0), 60)
         power.join()
-        # A call that the outage kept waiting may be asked again, none that was kept is.
-        assert 60 <= server.calls <= 60 + 4
-        calls = server.calls
         again = run_many(study_of(server.url, concurrency=4), 60)
         assert sorted(again, key=by_request) == sorted(first, key=by_request)
-        assert server.calls == calls
+        assert server.calls == 60
 
 
 @pytest.mark.long

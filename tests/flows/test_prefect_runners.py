@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -153,3 +154,49 @@ def test_a_runner_that_is_not_installed_says_what_to_install(
         project.params(news={**PAIR_STUDY, "runner": {"on": on}})
         with pytest.raises(EngineError, match=rf"natstat\[{on}\]"):
             runners.of(load("news"))
+
+
+def test_a_cluster_whose_worker_is_killed_before_it_is_up_is_started_anew(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows import runners
+
+    ends = [RuntimeError("Nanny failed to start."), RuntimeError("Nanny failed to start."), None]
+    given: list[dict[str, Any]] = []
+
+    def cluster(**options: Any) -> str:
+        given.append(options)
+        if (end := ends[len(given) - 1]) is not None:
+            raise end
+        return "a cluster"
+
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(LocalCluster=cluster))
+    assert runners._started(n_workers=2) == "a cluster"
+    assert given == [{"n_workers": 2}] * 3
+    assert capsys.readouterr().err.count("started anew") == 2
+    ends[2:] = [RuntimeError("Nanny failed to start.")] * 2
+    given.clear()
+    with pytest.raises(RuntimeError):
+        runners._started(n_workers=2)
+
+
+def test_what_ends_a_cluster_is_one_error_and_what_ends_a_shard_is_its_own(project: Project) -> None:
+    from flows import runners
+    from tasks.errors import EngineError, SourceError
+    from tasks.study import load
+
+    project.table("news.parquet", pair(20, 0.4, 0.0))
+    project.params(news={**PAIR_STUDY, "runner": {"on": "dask", "workers": 3}})
+    study = load("news")
+    killed = type("KilledWorker", (Exception,), {"__module__": "distributed.scheduler"})
+    words = r"wanted 3 workers of its own, got: gone\. .*rerun"
+    with pytest.raises(EngineError, match=words) as told, runners.waiting(study):
+        raise killed("gone.\nand more")
+    assert told.value.retryable
+    with pytest.raises(EngineError, match="got: Timed out"), runners.submitting(study):
+        raise OSError("Timed out trying to connect to tcp://127.0.0.1:1 after 30 s")
+    for context in (runners.waiting, runners.submitting):
+        with pytest.raises(SourceError, match="a column"), context(study):
+            raise SourceError("a column")
+    with pytest.raises(ZeroDivisionError), runners.waiting(study):
+        raise ZeroDivisionError

@@ -3,6 +3,7 @@
 Where NATSTAT_SCREENSHOTS names a folder, what the browser shows is written there (docs/prefect_*.png).
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from filelock import FileLock
+from PIL import Image
 
 from flows import serve
 from tasks import paths
@@ -37,21 +40,29 @@ pytestmark = [
 
 AT_ONCE = 4
 N_SHARDS = 5
+N_COLOURS = 192
 SLOW_S = 600.0
 """The longest that a page is waited for, on a machine that has other things to do."""
 
 
 class Judge:
-    """Stands before a model and, where it is told to, refuses the key in the first call of one shard."""
+    """Stands before a model.
+
+    Where it is told to, it leaves calls waiting when a shard is finished, or refuses the key in the first
+    call of one shard.
+    """
 
     def __init__(self, model: str) -> None:
         self.model = model
         self.asked: Counter[str] = Counter()
+        self.waits_after_a_shard = False
         self.refuses = False
         self._refused: str | None = None
 
     async def answer(self, body: dict[str, Any], _: int) -> web.StreamResponse:
         said = body["messages"][-1]["content"]
+        while self.waits_after_a_shard and any(paths.cache().rglob("parts/**/part-*.parquet")):
+            await asyncio.sleep(0.1)
         if self.refuses and self._refused in {None, said}:
             self._refused = said
             return scripted_server.fails(401, "Incorrect API key provided")
@@ -72,7 +83,7 @@ def judge(news: Project) -> Iterator[Judge]:
                 news,
                 loopback.Server(server.url),
                 verify={"shard_size": 25, "predicates_per_call": 10},
-                spend={"concurrency": AT_ONCE, "timeout_s": 30.0},
+                spend={"concurrency": AT_ONCE, "timeout_s": SLOW_S},
                 schedule="every day at 03:00 in Europe/Berlin",
             )
             yield one
@@ -156,8 +167,15 @@ def is_free(lock: Path) -> bool:
 
 def shoot(page: browser.Page, name: str) -> None:
     if folder := os.environ.get("NATSTAT_SCREENSHOTS"):
-        time.sleep(2)  # the graph is drawn after the text
-        page.save_screenshot(Path(folder) / f"prefect_{name}.png")
+        with Image.open(BytesIO(page.still())) as picture:
+            colours = picture.convert("RGB").quantize(N_COLOURS, dither=Image.Dither.NONE)
+        colours.save(Path(folder) / f"prefect_{name}.png", optimize=True)
+
+
+def look_again(page: browser.Page, state: str) -> None:
+    """The run's page anew: some of what it shows is as old as the page."""
+    page.open(page.run("location.href"))
+    page.wait_for(rf"news {state} .*\d Task runs", SLOW_S)
 
 
 def test_a_study_is_watched_cancelled_retried_and_finished_in_the_ui(
@@ -169,19 +187,20 @@ def test_a_study_is_watched_cancelled_retried_and_finished_in_the_ui(
         page.open(f"http://{serve.HOST}:{port}/deployments")
         for tag in ("corpus_pair", "llm", "news"):
             page.wait_for(rf"Deployment Status .*\b{tag}\b|\b{tag}\b.* Deployment Status", SLOW_S)
-        page.click("news")
+        page.click("news", seconds=SLOW_S)
         page.wait_for("Next Run .*Schedules params-yaml", SLOW_S)
         shoot(page, "deployment")
-        page.click("Run")
-        page.click("Quick run")
+        page.click("Run", seconds=SLOW_S)
+        page.click("Quick run", seconds=SLOW_S)
         page.wait_for("Validate parameters", SLOW_S)
-        page.click("Run")
+        judge.waits_after_a_shard = True
+        page.click("Run", seconds=SLOW_S)
         page.click("View run", seconds=SLOW_S)
 
         # Cancelled while shards run: nothing of it stays, and what was finished is not lost.
         page.wait_for("formalise news: ", SLOW_S)
         wait_until(lambda: "Completed" in shards_of(port, 1).values(), "a finished shard")
-        page.click("Cancel")
+        page.click("Cancel", seconds=SLOW_S)
         page.click("Confirm", seconds=SLOW_S)
         page.wait_for("news Cancelled", SLOW_S)
         wait_until(
@@ -189,48 +208,53 @@ def test_a_study_is_watched_cancelled_retried_and_finished_in_the_ui(
         )
         assert all(is_free(lock) for lock in Path("data/.cache/locks").glob("news.*.lock"))
         assert not paths.output("news", "verify").exists()
+        judge.waits_after_a_shard = False
         asked_before = sum(judge.asked.values())
 
         # Taken up again, with a key that is refused once: one shard fails, the others do not.
         judge.refuses = True
-        page.click("Retry")
-        page.wait_for("Retry news", SLOW_S)
-        page.click("Retry")
+        retry(page)
         page.wait_for("news Failed", SLOW_S)
         page.wait_for("HTTP 401: Incorrect API key provided", SLOW_S)
         wait_until(lambda: len(shards_of(port, 2)) == N_SHARDS, "all shards")
         states = Counter(shards_of(port, 2).values())
         assert states["Failed"] == 1 and states["Cached"] >= 1 and states.total() == N_SHARDS, states
         failed = next(name for name, state in shards_of(port, 2).items() if state == "Failed")
+        look_again(page, "Failed")
         shoot(page, "failed")
 
         # The key is right again: that shard alone is judged, and the study ends.
         judge.refuses = False
-        page.click("Retry")
-        page.wait_for("Retry news", SLOW_S)
-        page.click("Retry")
+        retry(page)
         page.wait_for("news Completed", SLOW_S)
         wait_until(lambda: len(shards_of(port, 3)) == N_SHARDS, "all shards")
         cached = {name for name, state in shards_of(port, 3).items() if state == "Cached"}
         assert shards_of(port, 3)[failed] == "Completed" and len(cached) == N_SHARDS - 1
-        page.click("Task Runs")
+        page.click("Task Runs", seconds=SLOW_S)
         shown = page.wait_for(rf"{failed} .*Completed", SLOW_S)
         assert "collect" in shown and "Cached" in shown
-        shoot(page, "finished")
         assert asked_before > 0
         twice = sum(n - 1 for n in judge.asked.values())
         assert twice <= AT_ONCE, "what was asked before a run was cancelled, and not in flight, is kept"
 
-        page.call("Page.reload")  # what it shows of artifacts is as old as the page
-        page.wait_for("news Completed", SLOW_S)
-        page.click("Artifacts")
+        look_again(page, "Completed")
+        shoot(page, "finished")
+        page.click("Artifacts", seconds=SLOW_S)
+        page.scroll_to("Flow run", "h6", SLOW_S)
         page.wait_for("news-discoveries.*2 findings", SLOW_S)
         (table,) = (a for a in ask(port, "artifacts/filter") if a["key"] == "news-discoveries")
         page.open(f"http://{serve.HOST}:{port}/artifacts/artifact/{table['id']}")
         page.wait_for('mentions "covid"', SLOW_S)
         shoot(page, "discoveries")
-        page.click("reports/news/index.html")
+        page.click("reports/news/index.html", seconds=SLOW_S)
         wait_until(lambda: tab_of_report(port, page), "the report")
+
+
+def retry(page: browser.Page) -> None:
+    """Presses Retry, and again where it is asked whether that is meant."""
+    page.click("Retry", seconds=SLOW_S)
+    page.wait_for("Retry news", SLOW_S)
+    page.click("Retry", seconds=SLOW_S)
 
 
 def tab_of_report(port: int, page: browser.Page) -> bool:

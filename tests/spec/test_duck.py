@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -242,20 +243,66 @@ def test_a_reader_goes_on_while_a_writer_replaces_the_file(tmp_path: Path) -> No
     assert asked > 0
 
 
+def test_views_lack_no_row_while_a_stage_puts_its_output_into_place() -> None:
+    put_study("press", "run-1")
+    put_study("reviews", "run-2")
+    duck.load_all()
+    counted = "SELECT study, count(*) FROM texts JOIN verdicts USING (study) GROUP BY ALL ORDER BY ALL"
+    texts = pl.read_parquet(paths.output("press", "collect") / "texts.parquet")
+    verdicts = pl.read_parquet(paths.output("press", "verify") / "part-0000.parquet")
+    is_over = threading.Event()
+
+    def rewrite() -> None:
+        while not is_over.is_set():
+            for stage, name, rows in (("collect", "texts", texts), ("verify", "part-0000", verdicts)):
+                with frames.writing(paths.output("press", stage)) as folder:
+                    rows.write_parquet(folder / f"{name}.parquet")
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    try:
+        connection = duckdb.connect(str(paths.discoveries_db()), read_only=True)
+        found = {tuple(connection.sql(counted).fetchall()) for _ in range(300)}
+        connection.close()
+    finally:
+        is_over.set()
+        writer.join()
+    assert found == {(("press", 6), ("reviews", 6))}
+
+
+def test_a_file_that_a_view_lacks_for_a_moment_is_looked_for_again() -> None:
+    put_study()
+    duck.record("press")
+    collected = paths.output("press", "collect")
+    collected.rename(aside := collected.with_name("aside"))
+    writer = threading.Timer(0.3, aside.rename, [collected])
+    writer.start()
+    assert ask("SELECT count(*) FROM texts") == [(1,)]
+    writer.join()
+    shutil.rmtree(collected)
+    with pytest.raises(StoreError, match=r"No files found .* Ask again when the stage"):
+        ask("SELECT count(*) FROM texts")
+
+
 RECORDER = "import sys; from tasks.store import duck; [duck.record(sys.argv[1]) for _ in range(5)]"
 
 
-def test_two_processes_may_record_at_once() -> None:
+def test_two_processes_may_record_at_once_while_others_read() -> None:
     names = ["press", "reviews"]
+    counted = "SELECT study, count(*) FROM discoveries GROUP BY ALL ORDER BY ALL"
     for name in names:
         put_study(name, f"run-{name}")
+        duck.record(name)
     env = {**os.environ, "PYTHONPATH": str(REPO)}
     recorders = [subprocess.Popen([sys.executable, "-c", RECORDER, name], env=env) for name in names]
-    assert [recorder.wait(120) for recorder in recorders] == [0, 0]
-    assert ask("SELECT study, count(*) FROM discoveries GROUP BY ALL ORDER BY ALL") == [
-        ("press", 6),
-        ("reviews", 6),
-    ]
+    found = set()
+    while any(recorder.poll() is None for recorder in recorders):
+        with duckdb.connect(str(paths.discoveries_db()), read_only=True) as connection:
+            found.add(tuple(connection.sql(counted).fetchall()))
+        found.add(tuple(ask(counted)))
+    assert [recorder.returncode for recorder in recorders] == [0, 0]
+    assert found == {(("press", 6), ("reviews", 6))}
+    assert len(ask("SELECT * FROM runs")) == 2
 
 
 def test_a_damaged_database_is_kept_aside_and_said(capsys: pytest.CaptureFixture[str]) -> None:

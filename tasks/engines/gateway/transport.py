@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ from tasks.study.params import Endpoint, Spend
 
 CONNECT_S = 10.0
 """Seconds until a host that does not take the connection counts as not there."""
+_STEP_S = 1.0
+"""In which pieces the time of an exchange is counted."""
 _IDLE_S = 4.0  # Servers close idle connections after five seconds or more: ours go first.
 _UNREACHABLE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _SECRET_LENGTH = 8
@@ -137,7 +140,7 @@ class Connection:
     async def exchange(self, body: bytes) -> bytes | Fault:
         """Sends a chat completion's body once; gives the answer's, as it came."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with _within(self._timeout_s):
                 response = await self._client.post("/chat/completions", cast_to=httpx2.Response, content=body)
             return response.content
         except openai.APIStatusError as error:
@@ -172,6 +175,32 @@ class Connection:
             code=code,
             wait_s=wait_s(response.headers),
         )
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    """Ends what takes longer with TimeoutError; a piece of time in which the event loop stood still is free.
+
+    It stands still while a store is waited for that is down or locked. What a server has answered meanwhile
+    is paid, but not yet read.
+    """
+    async with asyncio.timeout(None) as limit:
+        counting = asyncio.create_task(_count(seconds, limit))
+        try:
+            yield
+        finally:
+            counting.cancel()
+
+
+async def _count(left_s: float, limit: asyncio.Timeout) -> None:
+    """Ends the limit when so much time has passed in which the event loop ran."""
+    loop, step_s = asyncio.get_running_loop(), min(_STEP_S, left_s / 4)
+    while left_s > 0:
+        due = loop.time() + step_s
+        await asyncio.sleep(step_s)
+        stood_still = loop.time() - due > step_s
+        left_s -= 0.0 if stood_still else step_s
+    limit.reschedule(loop.time())
 
 
 class _TooLargeError(OSError):
