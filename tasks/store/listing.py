@@ -90,14 +90,14 @@ ORDER BY study, state <> '{HELD}', predicate_id, run_id
 
 
 def studies() -> pl.DataFrame:
-    """A row for each study, by its newest run: study, kind, goal, n_tested, n_held, recorded_at (UTC).
+    """A row a study, by its newest run: study, kind, goal, run_id, n_tested, n_held, recorded_at (UTC).
 
     Raises:
         MissingStageError: nothing has been recorded yet.
         StoreError: the database is damaged or held by another program.
     """
     return duck.query(
-        "SELECT study, kind, goal, n_predicates AS n_tested, n_discoveries AS n_held, recorded_at "
+        "SELECT study, kind, goal, run_id, n_predicates AS n_tested, n_discoveries AS n_held, recorded_at "
         "FROM studies ORDER BY study"
     )
 

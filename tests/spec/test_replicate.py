@@ -1,6 +1,5 @@
 """A past discovery tested again on other data: frozen as it was, alone, on texts that nobody asked."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from tasks.study import load
 from tests import finished_study
 from tests.conftest import Project, in_a_copy
 from tests.finished_study import write_params
-from tests.recorded_study import Row, put_study
+from tests.recorded_study import Row, put_again, put_study
 
 
 @pytest.fixture
@@ -269,19 +268,3 @@ def row(
     q: float = 0.001,
 ) -> Row:
     return (predicate, direction, validity, half, q, is_found, predicate)
-
-
-def put_again(
-    study: str, rows: list[Row], original: str = "run-1", run_id: str = "", split_hash: str = ""
-) -> None:
-    """A study that tested the original's one discovery again."""
-    put_study(study, run_id or f"run-{study}", rows, split_hash=split_hash or f"split-{study}")
-    says_so(study, f"{original}/{frames.hashed(rows[0][0])}")
-
-
-def says_so(study: str, replicates: str) -> None:
-    """The study's run as one that tested a discovery again."""
-    file = paths.output(study, "record") / "runs.parquet"
-    params = json.dumps({"propose": {"replicates": replicates}, "score": {"alpha": 0.05}})
-    rows = frames.read_any(file).with_columns(pl.lit(params).alias("params"))
-    frames.write(rows, file, frames.RUNS)
