@@ -107,6 +107,8 @@ def test_a_replication_stands_beside_its_attempts(page: str) -> None:
     (row,) = (row for row in studies.nodes("tr") if "again" in row.text.split())
     told = "tests a discovery of attacked again: weakened, attempt 2 of 2 (1 weakened, 1 not confirmed); no"
     assert told in row.text
+    assert listing.listed("again").select("attempt", "n_attempts").rows() == [(2, 2)]
+    assert listing.listed("press")["attempt"].null_count() == 6
 
 
 def test_nothing_from_outside_acts_on_the_page(page: str) -> None:
