@@ -53,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     studies, rows = made(arguments.rows)
     start = time.process_time()
-    page = site.page(studies, rows)
+    page = site.page(studies, rows, {})
     told = {
         "benchmark": "site",
         "rows": rows.height,
@@ -94,7 +94,7 @@ def made(n_rows: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     of_study = rows.group_by("study").agg(
         pl.first("kind", "goal"), n_tested=pl.len(), n_held=pl.col("is_discovery").sum()
     )
-    return of_study.sort("study").with_columns(recorded_at=day), rows
+    return of_study.sort("study").with_columns(recorded_at=day, run_id=pl.lit("run")), rows
 
 
 def in_browser(page: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from prefect.runtime import flow_run
 from flows import settings
 from tasks import paths, terminal
 from tasks.records import ESTIMANDS
+from tasks.report import filters
 from tasks.report.findings import findings
 from tasks.store import calls, frames
 from tasks.study import Study
@@ -129,18 +130,16 @@ def spending(study: Study) -> str:
     costs = calls.price_of_each(alike, study.spend.prices)
     lines = [
         f"| {row['stage']} | {row['role']} | {_cell(row['model'])} | {row['len']:,} | {row['tokens_in']:,} |"
-        f" {row['tokens_cached']:,} | {row['tokens_out']:,} | {_usd(cost)} |"
-        for row, cost in zip(alike.to_dicts(), costs, strict=True)
+        f" {row['tokens_cached']:,} | {row['tokens_out']:,} | {filters.cost(price)} |"
+        for row, price in zip(alike.to_dicts(), costs, strict=True)
     ]
     head = "| stage | role | model | answers | tokens in | cached | out | price |"
-    whole = f"All answers that this run rests on, paid now or before: {_usd(calls.summed(costs))}."
+    total = calls.summed(costs)
+    paid_in_all = "of some no price is known" if total is None else filters.cost(total)
+    whole = f"All answers that this run rests on, paid now or before: {paid_in_all}."
     budget = study.spend.budget_usd
-    limit = "" if budget is None else f" The study may cost {_usd(budget)} in all."
+    limit = "" if budget is None else f" The study may cost {filters.cost(budget)} in all."
     return "\n".join([whole + limit, "", head, "|---|---|---|---:|---:|---:|---:|---:|", *lines])
-
-
-def _usd(cost: float | None) -> str:
-    return "no price" if cost is None else f"${cost:.4f}"
 
 
 def _cell(text: str) -> str:

@@ -6,7 +6,7 @@ Guarantees: judge, threshold, direction, planned test and split are fixed before
 Not here:   judging, testing, or dropping a predicate for what the confirmation half says
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -83,27 +83,32 @@ def _replication(study: Study, texts: pl.DataFrame) -> dict[str, Any]:
     if study.propose.replicates is None:
         return {}
     original = originals.read(study)
-    moved = holdout.moved_by_seen(original.run_id, original.study, texts)
-    check_new(study, moved)
-    return {"moved_by_texts_of_original": moved}
+    documents = frames.read(paths.output(study.name, "collect"), "documents.parquet", frames.DOCUMENTS)
+    seen = holdout.moved_by_seen(original.run_id, original.study, texts, documents)
+    check_new(study, seen)
+    return {"moved_by_original": seen}
 
 
-def check_new(study: Study, moved: float | None) -> None:
+def check_new(study: Study, seen: Mapping[str, float | None]) -> None:
     """Passes where a replication is of new texts; of texts seen before the answer is known.
 
     Args:
         study: the replication.
-        moved: of `holdout.moved_by_seen`.
+        seen: of `holdout.moved_by_seen`.
 
     Raises:
         CorpusError: so many are old that they alone could make a discovery.
     """
-    if moved is not None and moved > MOST_MOVED:
-        raise CorpusError(
-            f"studies.{study.name}: wanted new texts, those that were in the study that is replicated could "
-            f"move the effect by {moved:.1%}. More than {MOST_MOVED:.0%} could make a discovery alone. Take "
-            "them out of the data, or name other data."
-        )
+    moved, of_documents = seen["moved"] or 0.0, seen["of_documents"] or 0.0
+    if moved <= MOST_MOVED:
+        return
+    told = f", {of_documents:.1%} of it by other texts of documents that were there" if of_documents else ""
+    advice = ", or write the ids in collect.document otherwise if they name other documents" if told else ""
+    raise CorpusError(
+        f"studies.{study.name}: wanted new texts, those that were in the study that is replicated could "
+        f"move the effect by {moved:.1%}{told}. More than {MOST_MOVED:.0%} could make a discovery alone. "
+        f"Take them out of the data, or name other data{advice}."
+    )
 
 
 def _first_of_each(rows: Iterable[dict[str, Any]]) -> Sequence[dict[str, Any]]:

@@ -3,8 +3,9 @@
 Reads:      data/discoveries.duckdb, before and after a study is recorded
 Writes:     the file that `notify.file` names; asks the webhook whose address stands in the environment
             variable that `notify.webhook` names
-Guarantees: recording the same run again tells nobody; whatever goes wrong here is a warning, and the run
-            goes on; an address is never shown
+Guarantees: recording the same run again tells nobody, unless the first time was killed before it told; then
+            the rerun tells it (who is killed while telling may tell a webhook twice, a file never); whatever
+            goes wrong here is a warning, and the run goes on; an address is never shown
 Not here:   what counts as new (store/sql/news.sql)
 """
 
@@ -14,8 +15,9 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,13 +37,35 @@ def of_news(study: Study, stage: str) -> Iterator[None]:
     if stage != "record" or not (study.notify.file or study.notify.webhook):
         yield
         return
-    before = _newest_run(study.name)
+    before = _told_of(study.name)
     yield
     try:
-        if _newest_run(study.name) != before:
-            _tell(study)
+        newest = _newest_run(study.name)
+        if newest and newest != before:
+            _tell(study, newest)
+        _pending(study.name).unlink(missing_ok=True)
     except (NatstatError, OSError) as error:
         _warn(study, "notify", str(error).splitlines()[0])
+
+
+def _told_of(name: str) -> str | None:
+    """The newest run that is no news: as before the stage, or before an earlier try that was killed."""
+    from tasks.store import disk
+
+    pending, before = _pending(name), _newest_run(name)
+    with suppress(OSError):  # Where that is no place to write the stage says so.
+        if pending.is_file():
+            return pending.read_text(encoding="utf-8") or None
+        pending.parent.mkdir(parents=True, exist_ok=True)
+        copy = disk.copy_beside(pending)
+        copy.write_text(before or "", encoding="utf-8")
+        copy.replace(pending)
+    return before
+
+
+def _pending(name: str) -> Path:
+    """Is there from before a study is recorded until its news is told."""
+    return paths.cache() / "news" / name
 
 
 def _newest_run(name: str) -> str | None:
@@ -56,7 +80,7 @@ def _newest_run(name: str) -> str | None:
     return None if found.is_empty() else str(found["run_id"].item())
 
 
-def _tell(study: Study) -> None:
+def _tell(study: Study, run_id: str) -> None:
     from tasks.store import duck
 
     rows = duck.query("news", {"study": study.name}).to_dicts()
@@ -64,7 +88,7 @@ def _tell(study: Study) -> None:
         return
     text = message(study.name, rows)
     if study.notify.file:
-        _to_file(study, text, rows)
+        _to_file(study, run_id, text, rows)
     if study.notify.webhook:
         _to_webhook(study, study.notify.webhook, text)
 
@@ -90,14 +114,31 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['what']}: {row['validity']:+.3f} [{row['lo']:+.3f}, {row['hi']:+.3f}] {short}"
 
 
-def _to_file(study: Study, text: str, rows: list[dict[str, Any]]) -> None:
+def _to_file(study: Study, run_id: str, text: str, rows: list[dict[str, Any]]) -> None:
     assert study.notify.file is not None  # noqa: S101 - asked for
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    line = json.dumps({"at": at, "study": study.name, "text": text, "findings": rows}, ensure_ascii=False)
+    told = {"at": at, "study": study.name, "run_id": run_id, "text": text, "findings": rows}
+    line = json.dumps(told, ensure_ascii=False)
     file = paths.root() / study.notify.file
     file.parent.mkdir(parents=True, exist_ok=True)
+    lines = file.read_bytes().splitlines(keepends=True) if file.is_file() else []
+    if _last_told(lines, study.name) == run_id:
+        return
+    # Who was killed while writing left a line without its end.
+    end = "\n" if lines and not lines[-1].endswith(b"\n") else ""
     with file.open("a", encoding="utf-8") as opened:
-        opened.write(f"{line}\n")
+        opened.write(f"{end}{line}\n")
+
+
+def _last_told(lines: list[bytes], name: str) -> str | None:
+    """The run that a study's last line tells of; one that broke off or is of another program has none."""
+    for line in reversed(lines):
+        with suppress(ValueError, AttributeError):
+            told = json.loads(line)
+            if told.get("study") == name:
+                run_id: str | None = told.get("run_id")
+                return run_id
+    return None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -24,7 +24,7 @@ from tasks.engines import roles
 from tasks.errors import EngineError, NatstatError
 from tasks.kinds.rows import holds
 from tasks.records import ESTIMANDS, Predicate
-from tasks.store import calls, duck, expectations, files, frames, holdout, media
+from tasks.store import attempts, calls, duck, expectations, files, frames, holdout, media
 from tasks.store.version import code_version
 from tasks.study import Study
 
@@ -80,6 +80,7 @@ def run(study: Study) -> dict[str, Any]:
         # What was written for the test has answered nothing before.
         "is_written": bool(kind.written),
         "holdout": {"n_runs": 0} if kind.written else holdout.use(this_run, discoveries, texts),
+        **({"replication": attempts.attempt(this_run, discoveries)} if study.propose.replicates else {}),
         **judging_cost(study),
         "cannot_find": list(actors.CANNOT_SEE if media.are_pictures(texts) else actors.CANNOT_FIND),
         "versions": versions(),

@@ -1,16 +1,23 @@
 """A study of pictures under `engine: llm`: what A's show more often than B's is planted as colours."""
 
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
+import pytest
 from PIL import Image, ImageDraw
 
+from tasks.engines.gateway.pictures import Shown
+from tasks.store import media
+from tests import scripted_sight
 from tests.conftest import Project
 from tests.drawn_pictures import stored
-from tests.loopback import Server
-from tests.scripted_sight import COLOURS
+from tests.loopback import Plan, Server
+from tests.scripted_sight import COLOURS, words
 
 SHARES = {"red": (0.7, 0.05), "green": (0.05, 0.7), "yellow": (0.5, 0.5), "purple": (0.3, 0.3)}
 """Share of A's and of B's pictures that show a colour: two differ, two do not."""
@@ -61,3 +68,45 @@ def prepared(project: Project, server: Server, n: int = 60, **blocks: Any) -> Pr
         pictures(project.folder / "photographs", n)
     project.params(looks=study(server, **blocks))
     return project
+
+
+def finished(
+    server: Server, plan: Plan, folder: Path, prepare: Callable[[Project], Project]
+) -> list[dict[str, Any]]:
+    """What a whole study asks; it is left in the folder, with its answers beside it.
+
+    Args:
+        server: that answers by the plan.
+        plan: of the study.
+        folder: an empty one.
+        prepare: writes data and params of the study `looks` into a project.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("NATSTAT_ANSWERS", str(folder / "answers.sqlite"))
+        server.change(plan)
+        server.keep_bodies()
+        prepare(Project(folder)).run("looks")
+        return server.bodies()
+
+
+def of_task(asked: list[dict[str, Any]], *tasks: str) -> list[dict[str, Any]]:
+    return [b for b in asked if words(b["messages"][0]["content"]).split("\n")[0][6:] in tasks]
+
+
+def as_sent(of: pl.DataFrame) -> set[str]:
+    """The URLs of these rows' pictures in a request."""
+    shown = [Shown(one, partial(media.one, "looks", one)) for one in of["media"]]
+    return {one.part["image_url"]["url"] for one in shown}
+
+
+def urls(bodies: list[dict[str, Any]]) -> list[str]:
+    return [b["messages"][1]["content"][0]["image_url"]["url"] for b in bodies]
+
+
+def sent(body: dict[str, Any]) -> list[bytes]:
+    return scripted_sight.pictures(body["messages"][1]["content"])
+
+
+def user(body: dict[str, Any]) -> str:
+    return words(body["messages"][1]["content"])

@@ -87,3 +87,15 @@ def put_study(
             "prices": {model: price.model_dump() for model, price in (prices or {}).items()},
         },
     )
+
+
+def put_again(
+    study: str, rows: Sequence[Row], original: str = "run-1", run_id: str = "", split_hash: str = ""
+) -> None:
+    """Writes the folders of a study that tested the one discovery of the run `original` again."""
+    put_study(study, run_id or f"run-{study}", rows, split_hash=split_hash or f"split-{study}")
+    file = paths.output(study, "record") / "runs.parquet"
+    replicates = f"{original}/{frames.hashed(rows[0][0])}"
+    params = json.dumps({"propose": {"replicates": replicates}, "score": {"alpha": 0.05}})
+    runs = frames.read_any(file).with_columns(pl.lit(params).alias("params"))
+    frames.write(runs, file, frames.RUNS)

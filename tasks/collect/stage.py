@@ -107,7 +107,8 @@ def collected(study: Study) -> Collected:
     words = kind.speaks(of_pictures=known is not None)
     _some_answered(rows)
     merged = merge(rows)
-    _several(rows, merged, names, words)
+    counted, distinct = _drawn(rows), _drawn(merged)
+    _several(counted, distinct, names, words)
     # Two models may well give the same answer.
     is_answers = "context" in gathered.rows.columns
     kept, n_overlap = (merged, 0) if is_answers else _without_overlap(merged, study, names, words)
@@ -130,11 +131,11 @@ def collected(study: Study) -> Collected:
     alarms, remarks = answers.told(texts, names, models) if is_answers else ([], [])
     manifest: Counts = {
         "study": study.name,
-        "n_rows": gathered.rows.height,
+        "n_rows": _drawn(gathered.rows).height,
         "n_texts": texts.height,
         "n_documents": texts["document_id"].n_unique(),
         **counts,
-        "n_merged": rows.height - merged.height,
+        "n_merged": counted.height - distinct.height,
         "n_overlap": n_overlap,
         "overlap": study.collect.overlap,
         "names": _sides(kind, known is not None) or names,
@@ -173,6 +174,11 @@ def collected(study: Study) -> Collected:
     return Collected(texts, documents, recorded, manifest, gathered.tables, paid, known)
 
 
+def _drawn(rows: pl.DataFrame) -> pl.DataFrame:
+    """Those of the sample; all where none was drawn."""
+    return rows.filter(IS_DRAWN).drop(IS_DRAWN) if IS_DRAWN in rows.columns else rows
+
+
 def _sides(kind: kinds.Kind, are_pictures: bool) -> dict[str, str]:
     """What A and B are called where they are no groups of the rows that are read; else nothing."""
     return {group: of_pictures(name) if are_pictures else name for group, name in kind.sides.items()}
@@ -194,9 +200,8 @@ def _without_overlap(
     )
     if study.collect.overlap != "keep" and 0 < n_overlap == merged["normalised"].n_unique():
         kept = kept.clear()
-    if IS_DRAWN in kept.columns:
-        # Others were kept until it was known which texts stand in both groups.
-        kept = kept.filter(IS_DRAWN).drop(IS_DRAWN)
+    # Others were kept until it was known which texts stand in both groups.
+    kept = _drawn(kept)
     _each_group(kept, names, lack, advice)
     return kept, n_overlap
 

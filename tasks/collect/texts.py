@@ -16,7 +16,16 @@ def clean(rows: pl.DataFrame, collect: Collect) -> tuple[pl.DataFrame, dict[str,
 
     Texts get their one form (store/canonical.py), long ones are cut, what is ignored or masked goes, then
     empty ones are dropped. Of answers `normalised` is what they answer: an empty one is a row, and counted.
+    Of a sample only its own rows are counted.
     """
+    if IS_DRAWN in rows.columns:
+        kept, counts = clean(rows.filter(IS_DRAWN).drop(IS_DRAWN), collect)
+        others, _ = clean(rows.filter(~pl.col(IS_DRAWN)).drop(IS_DRAWN), collect)
+        marked = [
+            part.with_columns(pl.lit(is_drawn).alias(IS_DRAWN))
+            for part, is_drawn in ((kept, True), (others, False))
+        ]
+        return pl.concat(marked), counts
     texts, changed, is_long, n_masked = in_one_form(rows["text"], collect)
     read = rows.with_columns(texts.alias("text"), normalised(texts).fill_null("").alias("normalised"))
     if "media" in rows.columns:
@@ -68,9 +77,13 @@ def merge(rows: pl.DataFrame) -> pl.DataFrame:
     """One row per group and normalised text: its smallest spelling, its smallest document, its rows counted.
 
     A text without a document is a document of its own, so all its copies are one. Where rows bring an
-    `identity` it stands in place of the normalised text.
+    `identity` it stands in place of the normalised text. Of a sample, copies that were not drawn say nothing
+    of a text that was in their group, and texts that were drawn in no group go.
     """
     one = "identity" if "identity" in rows.columns else "normalised"
+    if IS_DRAWN in rows.columns:
+        of_text, of_group = (pl.col(IS_DRAWN).any().over(*by) for by in ([one], [one, "group"]))
+        rows = rows.filter(of_text, pl.col(IS_DRAWN) | ~of_group)
     also = [name for name in ("normalised", "context", "media") if name in rows.columns and name != one]
     merged = (
         rows.group_by("group", one)

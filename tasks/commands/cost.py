@@ -19,6 +19,7 @@ from tasks.commands import check, judge, label, output, unasked
 from tasks.engines.llm import checking, loads
 from tasks.engines.llm.loads import Load
 from tasks.errors import EngineError
+from tasks.report import filters
 from tasks.store import answers, calls, media
 from tasks.study import Study, load
 from tasks.study.params import RoleName
@@ -125,7 +126,7 @@ def judging_lines(study: Study, load: Load) -> list[str]:
     """What a load costs at most, for each model of the judge."""
     told = []
     for one in _asked(study, [load], {}):
-        price = "no price is known" if one.cost_usd is None else f"{_usd(one.cost_usd)} USD"
+        price = "no price is known" if one.cost_usd is None else f"{filters.usd(one.cost_usd)} USD"
         told.append(
             f"{study.name}: at most {one.n_calls:,} calls of {one.model}, {one.tokens_in:,} tokens in and "
             f"{one.tokens_out:,} out, {price}; answers that are kept are not paid again"
@@ -177,7 +178,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     """The preview as a person reads it."""
     waits = unasked.lines(found["study"], found.get("unasked", []))
     if "n_predicates" not in found:
-        return [*waits, f"paid for this study so far: {_usd(found['paid_usd'])} USD"]
+        return [*waits, f"paid for this study so far: {filters.usd(found['paid_usd'])} USD"]
     units = kinds.load(found["kind"]).speaks(of_pictures="of_pictures" in found).judged
     head = (
         f"at most {found['n_predicates']} {units[0]} x {found['n_texts']:,} {units[1]} = "
@@ -204,7 +205,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     ]
     lines += [
         f"  {one['stage']:<8} {one['role']:<9} {one['model']:<{width}} {one['n_calls']:>9,} "
-        f"{one['tokens_in']:>13,} {one['tokens_out']:>12,} {_usd(one['cost_usd']):>9}"
+        f"{one['tokens_in']:>13,} {one['tokens_out']:>12,} {filters.usd(one['cost_usd']):>9}"
         for one in rows
     ]
     lines += [
@@ -218,8 +219,8 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     budget = "none" if found["budget_usd"] is None else f"{found['budget_usd']:,.2f} USD"
     return [
         *lines,
-        f"paid for this study so far: {_usd(found['paid_usd'])} USD; budget: {budget}; answers that are kept "
-        "are not paid again",
+        f"paid for this study so far: {filters.usd(found['paid_usd'])} USD; budget: {budget}; answers that "
+        "are kept are not paid again",
     ]
 
 
@@ -259,11 +260,5 @@ def _expected(found: Mapping[str, Any], ahead: Mapping[str, Any]) -> str:
     part = None if whole is None else share * whole
     if whole is None:
         return "  what that is in money is not known without a price"
-    money = f"about {_usd(part)} of at most {_usd(whole)} USD"
+    money = f"about {filters.usd(part)} of at most {filters.usd(whole)} USD"
     return f"  that is {money} for judging, if calls shrink as judgements do"
-
-
-def _usd(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:,.2f}" if value >= 0.01 or value == 0 else "<0.01"

@@ -1,6 +1,7 @@
 """Ask the team's memory: a ready question by name, or SQL."""
 
 import argparse
+from typing import Any
 
 import polars as pl
 
@@ -8,6 +9,10 @@ from tasks.commands import output
 from tasks.commands.show import small
 from tasks.errors import ParamsError
 from tasks.store import duck
+
+MOST_COLUMNS = 16
+"""With more, rows are shown one below the other."""
+MOST_CHARS = 160
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -30,6 +35,8 @@ def table(answer: pl.DataFrame) -> str:
     """The answer as a person reads it."""
     if not answer.height:
         return "(no rows)"
+    if answer.width > MOST_COLUMNS:
+        return "\n\n".join(map(_stacked, _readable(answer).iter_rows(named=True)))
     with pl.Config(
         tbl_rows=200,
         tbl_cols=30,
@@ -40,6 +47,19 @@ def table(answer: pl.DataFrame) -> str:
         float_precision=3,
     ):
         return str(_readable(answer))
+
+
+def _stacked(row: dict[str, Any]) -> str:
+    """A row as lines of a column and its value: so many columns side by side would be cut to letters."""
+    width = max(map(len, row))
+    return "\n".join(f"{name:<{width}}  {_one_line(value)}".rstrip() for name, value in row.items())
+
+
+def _one_line(value: Any) -> str:
+    if value is None:
+        return ""
+    told = f"{value:.3f}" if isinstance(value, float) else " ".join(str(value).split())
+    return told if len(told) <= MOST_CHARS else f"{told[: MOST_CHARS - 1]}…"
 
 
 def _readable(answer: pl.DataFrame) -> pl.DataFrame:

@@ -41,8 +41,8 @@ def registered(said: str, new: Study) -> dict[str, Any]:
     original = _original(row)
     _check(row, new, original)
     found = collected(new)
-    moved = holdout.moved_by_seen(row["run_id"], row["study"], found.texts)
-    formalise.check_new(new, moved)
+    seen = holdout.moved_by_seen(row["run_id"], row["study"], found.texts, found.documents)
+    formalise.check_new(new, seen)
     file = originals.write(original)
     if new.propose.replicates is None:
         adding.add_block(new.name, "propose", {"replicates": original.id})
@@ -55,7 +55,8 @@ def registered(said: str, new: Study) -> dict[str, Any]:
         "more_in": found.manifest["names"][original.direction],
         "was_more_in": _was_more_in(row),
         **{name: row[name] for name in ("validity", "lo", "hi")},
-        "moved_by_seen": moved,
+        "moved_by_seen": seen["moved"],
+        "moved_by_documents": seen["of_documents"],
         "file": file.relative_to(paths.root()).as_posix(),
     }
 
@@ -117,13 +118,15 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     """What is registered, and what to do next."""
     moved, name = found["moved_by_seen"], found["study"]
     seen = "is not known" if moved is None else f"by {moved:.1%} at most"
+    documents = "are not known" if found["moved_by_documents"] is None else "counted in"
     return [
         f"{name} tests {found['original']} again, and nothing else: {found['predicate']}",
         f"  found      {found['validity']:+.2f} [{found['lo']:+.2f}, {found['hi']:+.2f}], more in "
         f"{found['direction']}, which was {found['was_more_in']}",
         f"  frozen     more in {found['direction']}, which is {found['more_in']} here; two-sided, one "
         "hypothesis",
-        f"  new texts  how far those that the original had could move the effect: {seen}",
+        f"  new texts  how far those that the original had could move the effect: {seen}"
+        f" (other texts of its documents: {documents})",
         f"  written    {found['file']}, and studies.{name}.propose.replicates; commit both before you run it",
         f"Next: natstat check --study {name}; dvc repro report@{name}; natstat query replications",
     ]

@@ -103,7 +103,7 @@ def lines(found: Mapping[str, Any], *, with_ids: bool = False) -> list[str]:
     if old := found["replicates"]:
         lines.append(
             f"  tests {old['id']} of {old['study']} again, there {old['validity']:{digits}} "
-            f"[{old['lo']:{digits}}, {old['hi']:{digits}}]: {old['outcome'] or 'run natstat load to compare'}"
+            f"[{old['lo']:{digits}}, {old['hi']:{digits}}]: {came(old['again'])}"
         )
     if found["measured"]:
         lines.append(f"  the judge: {right(found['measured'])}")
@@ -155,15 +155,35 @@ def _asked(tested: pl.DataFrame, scores: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _replicated(study: Study) -> dict[str, Any] | None:
-    """The discovery that was tested again, and its outcome by `query replications`; None: none was."""
+    """The discovery that was tested again, and what came `again` by `query replications`; None: none was."""
     if study.propose.replicates is None:
         return None
     told = frames.read_manifest(paths.output(study.name, "propose"))["replicates"]
     try:
-        outcome = duck.query("replications", {"study": study.name}).filter(again_in=study.name)["outcome"]
+        tested = duck.query("replications", {"study": study.name})
     except MissingStageError:
-        return {**told, "outcome": None}
-    return {**told, "outcome": outcome.first()}
+        return {**told, "again": None}
+    run_id = frames.read_manifest(paths.output(study.name, "record"))["run_id"]
+    mine = tested.filter(again_in=study.name, again_run=run_id)
+    return {**told, "again": mine.row(0, named=True) if mine.height else None}
+
+
+def came(again: Mapping[str, Any] | None) -> str:
+    """What came of testing it again, beside how often that was tried."""
+    if again is None:
+        return "run natstat load to compare"
+    if again["n_attempts"] == 1:
+        return str(again["outcome"])
+    all_came = ("held", "weakened", "not confirmed", "reversed")
+    counts = {name: again[f"n_{name.replace(' ', '_')}"] for name in all_came}
+    counted = ", ".join(f"{n} {name}" for name, n in counts.items() if n)
+    told = f"{again['outcome']}, attempt {again['attempt']} of {again['n_attempts']} ({counted})"
+    if not again["again_is_discovery"] or again["is_standing"]:
+        return told
+    return (
+        f"{told}; no discovery at alpha {again['shared_alpha']:.2g}, which it would have were the level "
+        "shared among the attempts"
+    )
 
 
 def _measured(one: Mapping[str, Any], digits: str) -> str:

@@ -4,12 +4,13 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
 from tasks import kinds, paths, record
-from tasks.errors import MissingStageError, NatstatError, ParamsError
+from tasks.errors import MissingStageError, NatstatError, ParamsError, SourceError
 from tasks.records import Predicate
 from tasks.score import stage as score
 from tasks.store import answers, disk, duck, dvc_lock, files, frames, past_runs
@@ -40,12 +41,10 @@ def checks(row: Row) -> list[Check]:
     Args:
         row: what `discovery.named` gives.
     """
-    is_here = _is_here(row)
-    whole: list[Callable[[Row], Iterator[Check]]] = [_database, _past_run]
+    whole: list[Callable[[Row], Iterator[Check]]] = [_database, _past_run, _files]
     here: list[Callable[[Row], Iterator[Check]]] = [_run_id, _frozen, _effect, _judge, _lock]
     found = [check for look in whole for check in _looked(look, row)]
-    found += _files(row, is_here)
-    if is_here:
+    if _is_here(row):
         found += [check for look in here for check in _looked(look, row)]
     else:
         folder = _named(paths.output(row["study"], "record"))
@@ -69,7 +68,7 @@ def _looked(look: Callable[[Row], Iterator[Check]], row: Row) -> list[Check]:
     try:
         with disk.damage_reported(paths.data() / row["study"]):
             return list(look(row))
-    except (MissingStageError, ParamsError) as error:
+    except (MissingStageError, ParamsError, SourceError) as error:
         return [Check(of, "unknown", str(error))]
     except NatstatError as error:
         return [Check(of, "differs", str(error))]
@@ -111,21 +110,16 @@ def _past_run(row: Row) -> Iterator[Check]:
         return
     written = past_runs.hashes(kept)
     if not written:
-        told = f"{_named(kept)}: an earlier release wrote it, without hashes"
+        told = f"{_named(kept)} has no hashes: an earlier release wrote it, or they are gone"
         yield Check("recorded Parquet", "unknown", told)
         return
-    wrong = [
-        f"{name} {'was changed' if (kept / name).is_file() else 'is gone'}"
-        for name, known in written.items()
-        if not (kept / name).is_file() or frames.file_hash(kept / name) != known
-    ]
+    wrong = [f"{file.name} {why}" for file, why in past_runs.changed(written)]
     yield _of("recorded Parquet", wrong, f"{len(written)} files of {_named(kept)}")
 
 
-def _files(row: Row, is_here: bool) -> Iterator[Check]:
+def _files(row: Row) -> Iterator[Check]:
     """What the run rests on, stage by stage, by the hashes that were recorded."""
-    sql = "SELECT stage, file, hash FROM files WHERE run_id = $run_id"
-    known = duck.query(sql, {"run_id": row["run_id"]})
+    known, is_here = _recorded_files(row), _is_here(row)
     if known.is_empty():
         yield Check("files", "unknown", "an earlier release recorded the run, without their hashes")
     elif "data" not in known["stage"]:
@@ -133,22 +127,32 @@ def _files(row: Row, is_here: bool) -> Iterator[Check]:
     for (stage,), part in known.group_by("stage", maintain_order=True):
         states = {file: _state(file, was) for file, was in part.select("file", "hash").iter_rows()}
         changed = [file for file, state in states.items() if state == "changed"]
-        gone = [file for file, state in states.items() if state == "gone"]
+        lost = [f"{file}: {state}" for file, state in states.items() if state not in {"same", "changed"}]
         told = f"{len(states)} file{'s' if len(states) > 1 else ''}: {', '.join(states)}"
         if changed and is_here:
             yield Check(f"files of {stage}", "differs", f"{', '.join(changed)}: changed since the run")
-        elif changed or gone:
-            why = f"{', '.join(gone)}: gone" if gone else f"{', '.join(changed)}: {_GONE}"
+        elif changed or lost:
+            why = ", ".join(lost) or f"{', '.join(changed)}: {_GONE}"
             yield Check(f"files of {stage}", "unknown", why)
         else:
             yield Check(f"files of {stage}", "verified", told)
 
 
+def _recorded_files(row: Row) -> pl.DataFrame:
+    """Stage, file and hash of all that the run rests on; no rows where an earlier release recorded it."""
+    sql = "SELECT stage, file, hash FROM files WHERE run_id = $run_id"
+    return duck.query(sql, {"run_id": row["run_id"]})
+
+
 def _state(file: str, was: str) -> str:
+    """`same`, `changed`, or why it is not known."""
     place = paths.source(file)
     if not place.exists():
         return "gone"
-    return "same" if files.place_hash(place) == was else "changed"
+    try:
+        return "same" if files.place_hash(place) == was else "changed"
+    except SourceError:
+        return "cannot be read"
 
 
 def _run_id(row: Row) -> Iterator[Check]:
@@ -205,18 +209,39 @@ def _judge(row: Row) -> Iterator[Check]:
 
 
 def _lock(row: Row) -> Iterator[Check]:
-    """The outputs of the study's stages beside dvc.lock."""
+    """The outputs of the study's stages beside dvc.lock.
+
+    Whoever runs stages without DVC leaves the lock of an earlier run. Then an output is not what the lock
+    says, and is what the run recorded.
+    """
     seen = list(dvc_lock.outputs(row["study"]))
     if not seen:
         yield Check("DVC's lock", "unknown", "dvc.lock does not have the study: no `dvc repro` ran it")
         return
-    changed = [_named(place) for _, place, now, was in seen if now is not None and now != was]
+    changed = [place for _, place, now, was in seen if now is not None and now != was]
+    recorded = dict(_recorded_files(row).select("file", "hash").iter_rows())
+    own = [place for place in changed if _is_as_recorded(place, recorded)]
+    # What reports show is nobody's input and has no recorded hash: it goes with the run.
+    of_run = [place for place in changed if place in own or (own and paths.reports() in place.parents)]
     gone = [_named(place) for _, place, now, _ in seen if now is None]
     if gone and not changed:
         yield Check("DVC's lock", "unknown", f"{', '.join(gone)}: gone")
         return
-    wrong = [f"{place} is not what dvc.lock says" for place in changed]
+    if of_run and of_run == changed:
+        told = (
+            f"dvc.lock is of another run: what it says of {', '.join(map(_named, of_run))} is not what this "
+            "run recorded, which is there, manifests aside. `dvc commit` writes it down"
+        )
+        yield Check("DVC's lock", "unknown", told)
+        return
+    wrong = [f"{_named(place)} is not what dvc.lock says" for place in changed if place not in of_run]
     yield _of("DVC's lock", wrong, f"{len(seen)} outputs as dvc.lock has them")
+
+
+def _is_as_recorded(place: Path, recorded: Mapping[str, str]) -> bool:
+    """Whether a folder's tables and vectors are those that the run recorded, all of them and no others."""
+    known = {file: was for file, was in recorded.items() if (paths.root() / file).parent == place}
+    return bool(known) and known == {file: now for _, file, now in files.written_by("", place)}
 
 
 def _answers(row: Row) -> Iterator[Check]:

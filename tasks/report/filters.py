@@ -55,10 +55,17 @@ def count(value: float) -> str:
 
 
 def cost(value: float | None) -> str:
-    """US dollars to the cent; a dash where no price is known."""
+    """US dollars to the cent, with their sign; a dash where no price is known."""
     if value is None:
         return "–"
     return "$0" if value == 0 else "<$0.01" if value < 0.01 else f"${value:,.2f}"
+
+
+def usd(value: float | None) -> str:
+    """The same where `USD` follows."""
+    if value is None:
+        return "unknown"
+    return "0.00" if value == 0 else cost(value).replace("$", "")
 
 
 def figure(value: Any) -> str:

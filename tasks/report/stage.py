@@ -227,6 +227,7 @@ def background(
         "unread": counts.unread(inputs.proposed, inputs.split, params["embed"]["encoder"]),
         "useless": counts.useless(inputs.proposed),
         "replicated": inputs.proposed.get("replicates"),
+        "replication": inputs.recorded.get("replication"),
         "scored": inputs.scored,
         "recorded": inputs.recorded,
         "holdout": holdout(inputs),

@@ -74,7 +74,7 @@ def compared() -> list[Compared]:
         raise MissingStageError(f"{file}: wanted the recorded discoveries, not there. Run `natstat load`.")
     with duck.opened(file, read_only=True) as connection:
         found = [_with_past_runs(connection, table) for table in tables.TABLES]
-        return [*found, _files_of_past_runs(), *_with_studies(connection)]
+        return [*found, *_files_of_past_runs(), *_with_studies(connection)]
 
 
 def _with_past_runs(connection: "DuckDBPyConnection", table: str) -> Compared:
@@ -91,17 +91,31 @@ def _with_past_runs(connection: "DuckDBPyConnection", table: str) -> Compared:
     return _compared(connection, table, place, rows, f'"{table}"')
 
 
-def _files_of_past_runs() -> Compared:
+def _files_of_past_runs() -> Iterator[Compared]:
     """The bytes of data/.runs beside the hashes that were taken as they were written."""
-    n, wrong = 0, []
+    written: dict[Path, str] = {}
+    wrong, unproven = list[str](), list[Path]()
     for folder in past_runs.folders():
-        for name, written in past_runs.hashes(folder).items():
-            file, n = folder / name, n + 1
-            if not file.is_file():
-                wrong.append(f"{_named(file)} is gone")
-            elif frames.file_hash(file) != written:
-                wrong.append(f"{_named(file)} was changed since it was written")
-    return Compared("files of runs", _named(paths.past_runs()), n, 0, 0, tuple(wrong))
+        try:
+            of_run = past_runs.hashes(folder)
+        except NatstatError as error:
+            wrong.append(str(error))
+            continue
+        others = [file for file in sorted(folder.glob("*.parquet")) if file not in of_run]
+        if of_run:
+            wrong += [f"{_named(file)} was added since its run was written" for file in others]
+        else:
+            unproven += others
+        written |= of_run
+    wrong += [f"{_named(file)} {why}" for file, why in past_runs.changed(written)]
+    unproven += [file for file in past_runs.splits() if file not in written]
+    place = _named(paths.past_runs())
+    if written or wrong:
+        yield Compared("files of runs", place, len(written), 0, 0, tuple(wrong))
+    if unproven:
+        names = ", ".join(file.relative_to(paths.past_runs()).as_posix() for file in unproven)
+        why = f"no hash says how it was written, by an earlier release, or the hash is gone: {names}"
+        yield Compared("files of runs", place, len(unproven), 0, 0, skipped=why)
 
 
 def _with_studies(connection: "DuckDBPyConnection") -> Iterator[Compared]:
@@ -117,6 +131,8 @@ def _with_studies(connection: "DuckDBPyConnection") -> Iterator[Compared]:
             file = paths.output(study, stage) / f"{table}.parquet"
             if file.is_file():
                 yield _with_file(connection, table, file, schema, run_id, found)
+            else:
+                yield Compared(table, _named(file), 0, 0, 0, skipped="it is not there")
 
 
 def _with_file(

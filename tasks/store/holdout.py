@@ -40,31 +40,45 @@ FROM this
 """
 
 
-def moved_by_seen(run_id: str, study: str, texts: pl.DataFrame) -> float | None:
-    """How far texts of a past run could move an effect, in [0, 2]; None where they are not known.
+def moved_by_seen(run_id: str, study: str, texts: pl.DataFrame, documents: pl.DataFrame) -> dict[str, Any]:
+    """How far texts and documents of a past run could move an effect, as far as they are known.
 
-    Those that it asked are remembered; those that its proposer saw, as long as its study's folder is there.
+    Texts that it asked are remembered. Texts that its proposer saw, and documents, are known as long as its
+    study's folder is there: another text of a document is no new data, since the document is what counts.
 
     Args:
         run_id: of the past run.
         study: its name.
         texts: of frames.TEXTS, of the study that would ask them again.
+        documents: of frames.DOCUMENTS, of the same.
 
     Returns:
-        The sum, over groups, of the share of the confirmation texts that were seen: an effect is a difference
-        of two shares.
+        moved: the sum, over groups, of the share of the confirmation texts that were seen, in [0, 2]: an
+        effect is a difference of two shares. None where nothing of the past run is known.
+        of_documents: how much of it are new texts of documents that were seen. None where the past run's
+        documents are not known, or one of both studies names none.
     """
     with past.copied() as connection:
-        known = connection.sql(_ASKED_BY, params={"run_id": run_id}).pl().select("text_hash")
+        known = connection.sql(_ASKED_BY, params={"run_id": run_id}).pl()["text_hash"]
+    named: pl.Series | None = None
     # Missing or damaged, it tells nothing; damage is told by whoever needs it.
     with suppress(NatstatError):
-        old = frames.read(paths.output(study, "collect"), "texts.parquet", frames.TEXTS)
-        known = pl.concat([known, old.select("text_hash")])
-    if known.is_empty():
-        return None
-    tested = texts.filter(half="confirm").unique(["group", "text_hash"])
-    seen = tested.with_columns(is_seen=pl.col("text_hash").is_in(known["text_hash"].unique().implode()))
-    return float(seen.group_by("group").agg(pl.col("is_seen").mean())["is_seen"].sum())
+        folder = paths.output(study, "collect")
+        known = pl.concat([known, frames.read(folder, "texts.parquet", frames.TEXTS)["text_hash"]])
+        named = frames.read(folder, "documents.parquet", frames.DOCUMENTS)["source_document_id"]
+    of_texts = _moved(texts, pl.col("text_hash").is_in(known.unique().implode()))
+    if named is None or named.null_count() == named.len() or not documents["source_document_id"].count():
+        return {"moved": of_texts if known.len() else None, "of_documents": None}
+    ids = documents.filter(pl.col("source_document_id").is_in(named.drop_nulls().unique().implode()))
+    is_of_seen = pl.col("text_id").is_in(ids["text_id"].implode())
+    moved = _moved(texts, pl.col("text_hash").is_in(known.unique().implode()) | is_of_seen)
+    return {"moved": moved, "of_documents": moved - of_texts}
+
+
+def _moved(texts: pl.DataFrame, is_seen: pl.Expr) -> float:
+    """The sum, over groups, of the share of the confirmation texts of which it is true."""
+    tested = texts.filter(half="confirm").group_by("group", "text_hash").agg(is_seen.any().alias("is_seen"))
+    return float(tested.group_by("group").agg(pl.col("is_seen").mean()).sort("group")["is_seen"].sum())
 
 
 def use(run: pl.DataFrame, discoveries: pl.DataFrame, texts: pl.DataFrame) -> dict[str, Any]:
@@ -90,12 +104,17 @@ def _use(
     connection: "DuckDBPyConnection", run: pl.DataFrame, discoveries: pl.DataFrame, asked: pl.DataFrame
 ) -> dict[str, Any]:
     run_id = run["run_id"].item()
-    known = connection.execute("SELECT min(found_nr) FROM runs WHERE run_id = ?", [run_id]).fetchone()
-    found_nr = pl.lit(known[0] if known and known[0] else _LATEST, pl.Int64).alias("found_nr")
     # Whether groups are named does not say so: only this run knows that its texts were read, not written.
-    run = run.with_columns(pl.lit(False).alias("is_written"))
-    for table, rows in (("runs", run), ("discoveries", discoveries)):
-        tables.replace(connection, table, run_id, rows.with_columns(found_nr))
+    put_run(connection, run.with_columns(pl.lit(False).alias("is_written")), discoveries)
     tables.put_asked(connection, asked, run["split_hash"].item())
     use: dict[str, Any] = connection.sql(_USE, params={"run_id": run_id}).pl().row(0, named=True)
     return use
+
+
+def put_run(connection: "DuckDBPyConnection", run: pl.DataFrame, discoveries: pl.DataFrame) -> None:
+    """Makes the run known before it is recorded: as the last, where it was not recorded earlier."""
+    run_id = run["run_id"].item()
+    known = connection.execute("SELECT min(found_nr) FROM runs WHERE run_id = ?", [run_id]).fetchone()
+    found_nr = pl.lit(known[0] if known and known[0] else _LATEST, pl.Int64).alias("found_nr")
+    for table, rows in (("runs", run), ("discoveries", discoveries)):
+        tables.replace(connection, table, run_id, rows.with_columns(found_nr))

@@ -29,6 +29,8 @@ COLUMNS = {
     "more_in": "what that group is called",
     "state": "what became of it: holds, no longer holds, not tested again, or was rejected",
     "is_discovery": "whether it was a discovery in this run",
+    "attempt": "of a replication: which attempt it is at the discovery that it tests again",
+    "n_attempts": "of a replication: how many attempts there were in all, whatever came of them",
     "estimand": "what validity measures: a difference of shares (-1 to 1), or bits per text",
     "validity": "the effect: share in A minus share in B, or bits gained beside all others",
     "lo": "lower end of its interval",
@@ -57,9 +59,11 @@ _OTHERWISE = {
     "group_id": "coalesce(group_id, predicate_id)",
 }
 """Columns that are not as the table has them."""
-_CALLED = "more_in"
-"""The one that no table has."""
-_READ = ", ".join(f"{_OTHERWISE.get(name, name)} AS {name}" for name in COLUMNS if name != _CALLED)
+_CALLED, _ATTEMPTS = "more_in", ("attempt", "n_attempts")
+"""Those that no table has."""
+_READ = ", ".join(
+    f"{_OTHERWISE.get(name, name)} AS {name}" for name in COLUMNS if name not in {_CALLED, *_ATTEMPTS}
+)
 _SQL = f"""
 WITH
 newest AS (SELECT * FROM discoveries WHERE run_id IN (SELECT run_id FROM studies)),
@@ -90,14 +94,14 @@ ORDER BY study, state <> '{HELD}', predicate_id, run_id
 
 
 def studies() -> pl.DataFrame:
-    """A row for each study, by its newest run: study, kind, goal, n_tested, n_held, recorded_at (UTC).
+    """A row a study, by its newest run: study, kind, goal, run_id, n_tested, n_held, recorded_at (UTC).
 
     Raises:
         MissingStageError: nothing has been recorded yet.
         StoreError: the database is damaged or held by another program.
     """
     return duck.query(
-        "SELECT study, kind, goal, n_predicates AS n_tested, n_discoveries AS n_held, recorded_at "
+        "SELECT study, kind, goal, run_id, n_predicates AS n_tested, n_discoveries AS n_held, recorded_at "
         "FROM studies ORDER BY study"
     )
 
@@ -124,6 +128,8 @@ def listed(study: str = "", kind: str = "", *, held: bool = False) -> pl.DataFra
     names = pl.DataFrame(called, schema=schema, orient="row")
     more_in = pl.when(pl.col("direction") == "A").then("A").otherwise("B").alias(_CALLED)
     found = found.join(names, on="run_id", how="left", maintain_order="left")
+    again = duck.query("replications").select(pl.col("again_run").alias("run_id"), *_ATTEMPTS)
+    found = found.join(again, on="run_id", how="left", maintain_order="left")
     found = found.with_columns(more_in).select(*COLUMNS)
     return found.filter(state=HELD) if held else found
 

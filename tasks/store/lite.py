@@ -14,6 +14,29 @@ T = TypeVar("T")
 
 WAIT_S = 60.0
 """How long to wait for another process that writes."""
+_ANSWERS = "the store of paid answers"
+_ADVICE = (
+    "Free space or permissions, or bring it back from a copy, then rerun. Moving it away begins a new one:"
+    " answers are paid again, and the budget starts from nothing."
+)
+
+
+@contextmanager
+def reported(file: Path, called: str, advice: str) -> Iterator[None]:
+    """A block in which what the file or SQLite does not allow is one clear line.
+
+    Args:
+        file: that is used.
+        called: what it is.
+        advice: sentences that say what to do.
+
+    Raises:
+        StoreError: it cannot be used.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{file}: {called} cannot be used: {error}. {advice}") from error
 
 
 def prepared(
@@ -69,7 +92,7 @@ class File:
             StoreError: it cannot be written, is damaged, or was written by another version of natstat.
         """
         self._file = file
-        with self._reported():
+        with reported(self._file, _ANSWERS, _ADVICE):
             file.parent.mkdir(parents=True, exist_ok=True)
             # Switching a new file to WAL fails at once, without waiting, if another process is at it.
             with FileLock(f"{file}.lock", timeout=WAIT_S):
@@ -81,7 +104,7 @@ class File:
         Raises:
             StoreError: the file cannot be read or written.
         """
-        with self._reported():
+        with reported(self._file, _ANSWERS, _ADVICE):
             return self.connection.execute(sql, values).fetchall()
 
     def alone(self, work: Callable[[bool], T]) -> T:
@@ -90,7 +113,7 @@ class File:
         Raises:
             StoreError: the file cannot be written.
         """
-        with self._reported():
+        with reported(self._file, _ANSWERS, _ADVICE):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 done = work(False)
@@ -112,14 +135,3 @@ class File:
     def close(self) -> None:
         """Ends the connection."""
         self.connection.close()
-
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"{self._file}: the store of paid answers cannot be used: {error}. Free space or"
-                " permissions, or bring it back from a copy, then rerun. Moving it away begins a new one:"
-                " answers are paid again, and the budget starts from nothing."
-            ) from error

@@ -2,11 +2,13 @@
 
 A run has a folder `NUMBER-RUN_ID` with its rows of each table. Numbers are given under the database's lock
 and only grow: the newest run is the one with the highest, whatever the clocks of the machines said. Which
-texts a split asked is written once (`split-HASH.parquet`). `hashes.json` of a run has the hash of each file.
+texts a split asked is written once (`split-HASH.parquet`). `hashes.json` of a run has the hash of each of
+its files, and of that of its split.
 """
 
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,8 +51,10 @@ def keep(connection: "DuckDBPyConnection", recorded: set[str]) -> None:
     # First: a run that is there without what it asked would be restored as one that asked little.
     _keep_splits(connection)
     there = {folder.name for _, folder in _kept()}
-    rows = connection.execute("SELECT run_id, recorded_nr FROM runs ORDER BY recorded_nr").fetchall()
-    for run_id, number in rows:
+    rows = connection.execute(
+        "SELECT run_id, recorded_nr, split_hash FROM runs ORDER BY recorded_nr"
+    ).fetchall()
+    for run_id, number, split_hash in rows:
         folder = paths.past_runs() / f"{number:06d}-{run_id}"
         if folder.name in there and run_id not in recorded:
             continue
@@ -62,7 +66,8 @@ def keep(connection: "DuckDBPyConnection", recorded: set[str]) -> None:
                 ).pl()
                 if found.height:
                     frames.write(found, written / f"{table}.parquet", tables.TABLES[table])
-            held = sorted(written.glob("*.parquet"))
+            split = _split_file(split_hash)
+            held = [*sorted(written.glob("*.parquet")), *([split] if split.is_file() else [])]
             frames.write_json(written / _HASHES, {file.name: frames.file_hash(file) for file in held})
         # The same run recorded again is kept once, under its newest number.
         for number_before, before in _kept():
@@ -85,9 +90,35 @@ def folder_of(run_id: str) -> Path | None:
     return next((folder for folder in folders() if _run_id(folder) == run_id), None)
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """The hash that each file of a run had when it was written; empty where an earlier release wrote it."""
-    return frames.read_manifest(folder, Path(_HASHES).stem) if (folder / _HASHES).is_file() else {}
+def hashes(folder: Path) -> dict[Path, str]:
+    """The hash that each file of a run, and that of its split, had when it was written.
+
+    Empty where there are none: an earlier release wrote it, or they are gone.
+    """
+    if not (folder / _HASHES).is_file():
+        return {}
+    written = frames.read_manifest(folder, Path(_HASHES).stem)
+    return {
+        (folder.parent if name.startswith(_SPLIT) else folder) / name: was for name, was in written.items()
+    }
+
+
+def changed(written: Mapping[Path, str]) -> Iterator[tuple[Path, str]]:
+    """Files that are not as they were written, and what is the matter with each.
+
+    Args:
+        written: of `hashes`.
+    """
+    for file, was in written.items():
+        if not file.is_file():
+            yield file, "is gone"
+        elif frames.file_hash(file) != was:
+            yield file, "was changed since it was written"
+
+
+def splits() -> list[Path]:
+    """What each split asked."""
+    return sorted(paths.past_runs().glob(f"{_SPLIT}*.parquet"))
 
 
 def rows_of(table: str) -> pl.DataFrame:
@@ -96,10 +127,7 @@ def rows_of(table: str) -> pl.DataFrame:
     Raises:
         StoreError: a file is damaged.
     """
-    if table == "asked_texts":
-        held = sorted(paths.past_runs().glob(f"{_SPLIT}*.parquet"))
-    else:
-        held = [folder / f"{table}.parquet" for folder in folders()]
+    held = splits() if table == "asked_texts" else [folder / f"{table}.parquet" for folder in folders()]
     empty = tables.TABLES[table].to_frame()
     return pl.concat([empty, *(_rows(file, table) for file in held if file.is_file())])
 
@@ -108,6 +136,10 @@ def _kept() -> list[tuple[int, Path]]:
     """Numbers and folders, in their order."""
     named = ((paths.RUN.fullmatch(folder.name), folder) for folder in paths.past_runs().glob("*-*"))
     return sorted((int(name[1]), folder) for name, folder in named if name)
+
+
+def _split_file(split_hash: str) -> Path:
+    return paths.past_runs() / f"{_SPLIT}{split_hash}.parquet"
 
 
 def _run_id(folder: Path) -> str:
@@ -122,7 +154,7 @@ def _load(connection: "DuckDBPyConnection", folder: Path) -> bool:
             if table == "runs" or (folder / f"{table}.parquet").is_file()
         }
         asked = None
-        split = paths.past_runs() / f"{_SPLIT}{rows['runs']['split_hash'].item()}.parquet"
+        split = _split_file(rows["runs"]["split_hash"].item())
         if split.is_file():
             asked = _rows(split, "asked_texts")
     except (NatstatError, ValueError) as error:
@@ -145,7 +177,7 @@ def _rows(file: Path, table: str) -> pl.DataFrame:
 
 def _keep_splits(connection: "DuckDBPyConnection") -> None:
     for (split_hash,) in connection.execute("SELECT DISTINCT split_hash FROM asked_texts").fetchall():
-        file = paths.past_runs() / f"{_SPLIT}{split_hash}.parquet"
+        file = _split_file(split_hash)
         if not file.is_file():
             asked = connection.sql(
                 "SELECT * FROM asked_texts WHERE split_hash = $split ORDER BY ALL",

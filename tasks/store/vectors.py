@@ -17,11 +17,11 @@ from filelock import FileLock
 from jaxtyping import Bool, Float
 
 from tasks import paths
-from tasks.errors import StoreError
 from tasks.store import lite
 
 _VERSION = 1
 _KEYS_PER_QUERY = 500  # under SQLite's smallest limit on bound values
+_ADVICE = "Free space or permissions, or delete it (it is computed again), then rerun."
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS encoders (encoder_id INTEGER PRIMARY KEY, encoder TEXT NOT NULL UNIQUE);
@@ -63,7 +63,7 @@ class VectorCache:
         rows: dict[bytes, list[int]] = {}
         for row, key in enumerate(keys):
             rows.setdefault(key, []).append(row)
-        with self._reported():
+        with lite.reported(self._file, "vector cache", _ADVICE):
             for key, blob in self._stored(list(rows)):
                 if isinstance(blob, bytes) and len(blob) == self._dim * 4:
                     vectors[rows[key]] = np.frombuffer(blob, dtype="<f4")
@@ -82,7 +82,7 @@ class VectorCache:
         if vectors.shape != (len(keys), self._dim):
             raise ValueError(f"wanted {len(keys)} vectors of {self._dim}, got shape {vectors.shape}")
         blobs = [row.tobytes() for row in np.ascontiguousarray(vectors, dtype="<f4")]
-        with self._reported():
+        with lite.reported(self._file, "vector cache", _ADVICE):
             try:
                 self._insert(keys, blobs)
             except sqlite3.DatabaseError as error:
@@ -122,7 +122,7 @@ class VectorCache:
             raise
 
     def _connect(self) -> sqlite3.Connection:
-        with self._reported():
+        with lite.reported(self._file, "vector cache", _ADVICE):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             # Switching a new file to WAL fails at once, without waiting, if another process is at it.
             with FileLock(f"{self._file}.lock", timeout=lite.WAIT_S):
@@ -143,16 +143,6 @@ class VectorCache:
             if not _is_sound(self._file):  # else another process has begun a new one already
                 _set_aside(self._file, error)
         self._connection = self._connect()
-
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"{self._file}: vector cache cannot be used: {error}. Free space or permissions, or"
-                " delete it (it is computed again), then rerun."
-            ) from error
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,16 @@ import pytest
 from tasks import paths
 from tasks.__main__ import main
 from tasks.commands import cost
-from tasks.engines.gateway.pictures import Shown, tokens
+from tasks.engines.gateway.pictures import tokens
 from tasks.errors import EngineError, JudgeError
 from tasks.store import frames, media
 from tasks.study import load
-from tests import loopback
+from tests import loopback, picture_study
 from tests.conftest import Project
 from tests.engines.test_llm_key import KEY, giving_away, shows
 from tests.loopback import Plan, Server
-from tests.picture_study import PLANTED, painted, prepared, study
-from tests.scripted_sight import pictures, seen, words
+from tests.picture_study import PLANTED, as_sent, of_task, painted, prepared, sent, study, urls, user
+from tests.scripted_sight import seen, words
 
 NULL = (("shows something purple", "A"), ("is badly lit", "B"))
 PLAN = Plan(hypotheses=NULL)
@@ -52,14 +51,9 @@ def asked() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def whole(running: Server, asked: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished study; tests read it and leave it as it is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("looks"))
-        patch.setenv("NATSTAT_ANSWERS", str(Path.cwd() / "answers.sqlite"))
-        running.change(PLAN)
-        running.keep_bodies()
-        prepared(Project(Path.cwd()), running).run("looks")
-        asked += running.bodies()
-        return Path.cwd()
+    folder = tmp_path_factory.mktemp("looks")
+    asked += picture_study.finished(running, PLAN, folder, lambda made: prepared(made, running))
+    return folder
 
 
 @pytest.fixture
@@ -70,20 +64,6 @@ def finished(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rows(name: str, stage: str, schema: pl.Schema) -> pl.DataFrame:
     return frames.read(paths.output("looks", stage), f"{name}.parquet", schema)
-
-
-def of_task(asked: list[dict[str, Any]], *tasks: str) -> list[dict[str, Any]]:
-    return [b for b in asked if words(b["messages"][0]["content"]).split("\n")[0][6:] in tasks]
-
-
-def as_sent(of: pl.DataFrame) -> set[str]:
-    """The URLs of these rows' pictures in a request."""
-    shown = [Shown(one, partial(media.one, "looks", one)) for one in of["media"]]
-    return {one.part["image_url"]["url"] for one in shown}
-
-
-def urls(bodies: list[dict[str, Any]]) -> list[str]:
-    return [b["messages"][1]["content"][0]["image_url"]["url"] for b in bodies]
 
 
 def test_planted_colours_are_discovered_and_what_does_not_differ_is_not(finished: None) -> None:
@@ -303,11 +283,3 @@ def test_a_key_that_comes_back_in_descriptions_is_written_nowhere(
         frames.read_manifest(paths.output("looks", "propose"))["n_described"] and server.stats()["key_seen"]
     )
     assert giving_away(project.folder) == [] and not any(map(shows, capfd.readouterr()))
-
-
-def sent(body: dict[str, Any]) -> list[bytes]:
-    return pictures(body["messages"][1]["content"])
-
-
-def user(body: dict[str, Any]) -> str:
-    return words(body["messages"][1]["content"])

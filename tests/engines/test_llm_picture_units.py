@@ -18,13 +18,12 @@ from tasks.errors import EngineError, SourceError
 from tasks.kinds.directions.llm import proposing
 from tasks.store import frames, media
 from tasks.study import load
-from tests import loopback
+from tests import loopback, picture_study
 from tests.conftest import Project
 from tests.engines.test_llm_kill import started
 from tests.engines.test_llm_picture_kill import killed_at
-from tests.engines.test_llm_picture_study import as_sent, of_task, sent, urls, user
 from tests.loopback import Plan, Server
-from tests.picture_study import painted
+from tests.picture_study import as_sent, of_task, painted, sent, urls, user
 from tests.scripted_sight import seen
 
 PLAN = Plan(hypotheses=(("is badly lit", "A"),))
@@ -91,14 +90,9 @@ def asked() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def whole(running: Server, asked: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished study; tests read it and leave it as it is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("units-seen"))
-        patch.setenv("NATSTAT_ANSWERS", str(Path.cwd() / "answers.sqlite"))
-        running.change(PLAN)
-        running.keep_bodies()
-        prepared(Project(Path.cwd()), running.url).run("looks")
-        asked += running.bodies()
-        return Path.cwd()
+    folder = tmp_path_factory.mktemp("units-seen")
+    asked += picture_study.finished(running, PLAN, folder, lambda made: prepared(made, running.url))
+    return folder
 
 
 @pytest.fixture

@@ -115,15 +115,15 @@ def test_what_was_spent_is_a_table_by_stage_and_model(project: Project) -> None:
     with frames.writing(paths.output("news", "verify")) as folder:
         frames.write(pl.DataFrame(rows, schema=frames.CALLS), folder / "calls-0000.parquet", frames.CALLS)
         frames.write_manifest(folder, {})
-    price = {"input": 2.0, "output": 10.0, "cached": 1.0}
+    price = {"input": 200.0, "output": 1000.0, "cached": 100.0}
     spend = Spend.model_validate({"budget_usd": 5.0, "prices": {"mini": price, "a|b": price}})
     told = spending(Study(name="news", goal="any", data="any", spend=spend)).splitlines()
     assert told[0] == (
-        "All answers that this run rests on, paid now or before: $0.0075. The study may cost $5.0000 in all."
+        "All answers that this run rests on, paid now or before: $0.75. The study may cost $5.00 in all."
     )
     assert told[4:] == [
-        "| verify | judge | mini | 2 | 2,000 | 1,000 | 200 | $0.0050 |",
-        r"| verify | judge | a\|b | 1 | 1,000 | 500 | 100 | $0.0025 |",
+        "| verify | judge | mini | 2 | 2,000 | 1,000 | 200 | $0.50 |",
+        r"| verify | judge | a\|b | 1 | 1,000 | 500 | 100 | $0.25 |",
     ]
     assert "no price" in spending(Study(name="news", goal="any", data="any"))
 

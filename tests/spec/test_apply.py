@@ -171,6 +171,29 @@ def test_a_column_that_is_called_like_a_predicate_stays(press: Project) -> None:
     assert table.columns[2] == f"{COVID} ({frames.hashed(COVID)})"
 
 
+def test_no_cell_of_csv_runs_as_a_formula_and_no_name_of_a_column(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sentence of a language model, a text from anywhere; numbers are none, and other formats hold all."""
+    formula = "=cmd|' /C calc'!A1"
+    monkeypatch.setitem(DEFINED, formula, DEFINED[COVID])
+    monkeypatch.setattr(f"{__name__}.ROWS", [(formula, "A", 0.4, 0.1, 0.001, FOUND, formula)])
+    put(project)
+    cells = ["=1+1", "@SUM(A1)", "-5.2", "+3e-4", "-2+3", "covid"]
+    pl.DataFrame({"text": cells, "=mine": cells, "n": [-1, 2, 3, 4, 5, 6]}).write_csv("new.csv")
+    for out in ("new-press.csv", "new-press.tsv", "new-press.jsonl"):
+        assert main(["apply", "press", "--data", "new.csv", "--out", out]) == 0
+    for out, mark in (("new-press.csv", ","), ("new-press.tsv", "\t")):
+        with Path(out).open(encoding="utf-8", newline="") as opened:
+            header, *rows = csv.reader(opened, delimiter=mark)
+        assert header == ["text", "'=mine", "n", f"'{formula}"]
+        guarded = ["'=1+1", "'@SUM(A1)", "-5.2", "+3e-4", "'-2+3", "covid"]
+        assert [row[:2] for row in rows] == [[one, one] for one in guarded]
+        assert [row[2:] for row in rows] == [[n, str(int(n == "6"))] for n in ("-1", "2", "3", "4", "5", "6")]
+    table = pl.read_ndjson("new-press.jsonl")
+    assert table.columns == ["text", "=mine", "n", formula] and table["text"].to_list() == cells
+
+
 BAD: Sequence[tuple[str, str, tuple[str, ...], int, str]] = [
     ("new.csv", "body\nx\n", (), 11, "wanted a column 'text' in new.csv"),
     ("new.csv", "text\n", (), 11, "wanted rows, the file has none"),

@@ -211,6 +211,15 @@ BAD: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str]] = {
         {"counterfactual": "counterfactual"},
         "no input is covered",
     ),
+    "an answer that would be no guess": (
+        [
+            {**row, "outcome": "Unknown" if row["outcome"] == "stage" else row["outcome"]}
+            for row in tried_rows(40)
+        ],
+        {"counterfactual": "counterfactual"},
+        "it answers 'unknown': who foresees that would count as one who cannot tell. Write "
+        '`cannot_tell: ["", "cannot tell"]`',
+    ),
     "lists that cover nothing": (
         rewritten(drawn_rows(40), explanation="zebra, quagga"),
         {"explainer": "who"},
@@ -304,6 +313,14 @@ def test_sentences_without_anything_tried_are_no_table_of_explanations() -> None
     [
         ({"engine": "llm", "llm": {"model": "m"}}, "explanations.task"),
         ({"explanations": {"task": "What?", "answers": ["a", "b"]}}, "explanations.task"),
+        (
+            {
+                "engine": "llm",
+                "llm": {"model": "m"},
+                "explanations": {"task": "What?", "answers": ["a", "Cannot  tell"]},
+            },
+            "name that answer otherwise",
+        ),
         ({"embed": {"encoder": "none"}}, "embed.encoder"),
         ({"explanations": {"python": "a:b", "counterfactual": "c"}}, "not both"),
         ({"explanations": {"python": "os.system('x')"}}, "python"),
@@ -360,7 +377,7 @@ def test_a_function_that_fails_is_one_line(
 
 
 RULE = """
-RULES = {"kettle": "kitchen", "anchor": "harbour", "saddle": "stable", "violin": "stage"}
+RULES = {"kettle": "unknown", "anchor": "harbour", "saddle": "stable", "violin": "stage"}
 
 def by_rule(texts):
     found = []
@@ -375,6 +392,7 @@ def by_rule(texts):
 def test_edits_keep_the_answer_where_they_keep_the_words_that_decide(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where it is a word by which a reader of a table says that it cannot tell."""
     monkeypatch.syspath_prepend(project.folder)
     (project.folder / "rule_of_a_test.py").write_text(RULE)
     project.table("rows.parquet", [{"text": text} for text, _ in inputs(60)])

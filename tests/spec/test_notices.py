@@ -91,6 +91,34 @@ def test_a_stage_that_fails_still_fails_and_tells_nobody() -> None:
     assert lines() == []
 
 
+class Killed(BaseException):
+    """Nothing after it runs, as after SIGKILL."""
+
+
+@pytest.mark.parametrize("when", ["before it is told", "after the file"])
+def test_who_is_killed_after_a_record_has_it_told_once_by_the_rerun(
+    when: str, hook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Notify(file="news/press.jsonl", webhook="PRESS_HOOK")
+    recorded(both, "run-1", PRESS[2:])
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(notices, "_to_webhook" if when == "after the file" else "_tell", killed)
+        recorded(both, "run-2", PRESS)
+    if when == "before it is told":  # Or within a line.
+        with Path("news/press.jsonl").open("a") as opened:
+            opened.write('{"study": "press", "run_i')
+    for _ in range(2):
+        recorded(both, "run-2", PRESS)
+    told = [line for line in Path("news/press.jsonl").read_text().splitlines() if line.endswith("}")]
+    assert [json.loads(line)["run_id"] for line in told] == ["run-1", "run-2"]
+    assert [body["text"].splitlines()[0] for _, body in Hook.posted] == ["press: 1 new", "press: 1 new"]
+    assert 'mentions "covid"' in Hook.posted[1][1]["text"]
+
+
 class Hook(BaseHTTPRequestHandler):
     """Takes what is posted, and answers as it is told."""
 

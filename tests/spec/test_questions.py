@@ -1,7 +1,9 @@
 """The ready questions (tasks/store/sql), as a specification: recorded runs in, answers out."""
 
+import polars as pl
 import pytest
 
+from tasks.commands import query
 from tasks.errors import ParamsError
 from tasks.records import Call
 from tasks.store import duck, frames
@@ -219,3 +221,11 @@ def test_values_are_bound_in_sql_of_ones_own() -> None:
     put_study()
     duck.record("press")
     assert duck.query("SELECT $x || '!' AS said", {"x": "it's"}).rows() == [("it's!",)]
+
+
+def test_an_answer_of_many_columns_is_a_line_a_value() -> None:
+    wide = pl.DataFrame({f"c{i}": [i / 3, None] for i in range(17)} | {"said": ["two\nlines", "x" * 300]})
+    first, second = query.table(wide).split("\n\n")
+    assert first.splitlines()[1:3] == ["c1    0.333", "c2    0.667"] and first.endswith("said  two lines")
+    assert second.splitlines()[0] == "c0" and second.endswith("x…") and len(second.splitlines()[-1]) < 170
+    assert "│" in query.table(wide[:, :16])

@@ -195,6 +195,36 @@ def test_a_copy_in_another_document_counts_where_that_document_is_drawn(project:
     assert collect.collected(load("news")).texts.equals(found.texts)
 
 
+def test_a_copy_that_was_not_drawn_says_nothing_of_one_that_was(project: Project) -> None:
+    """Documents of both groups, each drawn in one: its rows in the other are read for the overlap alone."""
+    rows = [
+        {"document": f"d{i}", "text": text, "year": year}
+        for i in range(60)
+        for year in (2020, 2019)
+        for text in (f"alone {i} of {year}", "THANKS " if i % 2 else "thanks", " ")
+    ]
+    # Of A fewer documents are there, so that more of them are drawn.
+    rows = [row for row in rows if row["year"] == 2019 or int(row["document"][1:]) < 40]
+    parquet(project.folder / "n.parquet", rows)
+    asked = {**DOCUMENTS, "overlap": "keep", "sample": 20}
+    project.params(news={**PAIR_STUDY, "data": "n.parquet", "collect": asked})
+    found = collect.collected(load("news"))
+    drawn = {
+        group: {text.split()[1] for text in found.texts.filter(group=group)["text"] if "alone" in text}
+        for group in "AB"
+    }
+    assert drawn["A"] != drawn["B"], "else nothing is tried here"
+    own = [row for row in rows if row["document"][1:] in drawn["A" if row["year"] == 2020 else "B"]]
+    parquet(project.folder / "n.parquet", own)
+    project.params(news={**PAIR_STUDY, "data": "n.parquet", "collect": {**asked, "sample": None}})
+    alone = collect.collected(load("news"))
+    assert alone.texts.equals(found.texts) and alone.documents.equals(found.documents)
+    read_of = {"read", "notes", "warnings"}
+    assert {k: v for k, v in alone.manifest.items() if k not in read_of} == {
+        k: v for k, v in found.manifest.items() if k not in read_of
+    }
+
+
 def test_what_was_drawn_is_told_before_a_run(project: Project) -> None:
     parquet(project.folder / "n.parquet", ROWS)
     project.params(news={**PAIR_STUDY, "data": "n.parquet", "collect": {**DOCUMENTS, "sample": 30}})

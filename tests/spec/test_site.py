@@ -14,7 +14,7 @@ from tasks.commands import site
 from tasks.report.pages import digest
 from tasks.store import duck, frames, listing
 from tests.conftest import REPO, Project, in_a_copy
-from tests.recorded_study import FOUND, NOT_FOUND, PRESS, put_study
+from tests.recorded_study import FOUND, NOT_FOUND, PRESS, put_again, put_study
 from tests.spec.report_made import Node
 from tests.spec.test_report_layout import CHROMIUM, opened
 from tests.spec.test_report_untrusted import ATTACK, SHOWN
@@ -93,7 +93,22 @@ def test_the_page_is_two_tables_without_its_script(page: str) -> None:
         "was rejected"
     ] * 3
     links = {a.attrs["href"] for a in tested.nodes("a")}
-    assert links == {"press/index.html#finding-1", "press/index.html#rejected"}, "attacked has no report"
+    own = {"press/index.html", "press/index.html#finding-1", "press/index.html#rejected"}
+    assert links == own, "attacked has no report, and what was not tested again is not in one"
+
+
+def test_a_replication_stands_beside_its_attempts(page: str) -> None:
+    for nr, (validity, q, is_found) in enumerate(((0.0, 0.9, NOT_FOUND), (0.5, 0.02, FOUND))):
+        rows = [(ATTACK, "A", validity, 0.05, q, is_found, ATTACK)]
+        put_again("again", rows, "run-a", f"run-again-{nr}", f"split-again-{nr}")
+        duck.record("again")
+    assert main(["site"]) == 0
+    studies = Node(paths.site_page().read_text(encoding="utf-8")).nodes("table")[0]
+    (row,) = (row for row in studies.nodes("tr") if "again" in row.text.split())
+    told = "tests a discovery of attacked again: weakened, attempt 2 of 2 (1 weakened, 1 not confirmed); no"
+    assert told in row.text
+    assert listing.listed("again").select("attempt", "n_attempts").rows() == [(2, 2)]
+    assert listing.listed("press")["attempt"].null_count() == 6
 
 
 def test_nothing_from_outside_acts_on_the_page(page: str) -> None:
@@ -185,5 +200,5 @@ def test_a_row_takes_less_than_six_hundred_bytes(recorded: None) -> None:
     ids = pl.int_range(n).cast(pl.String)
     many = pl.concat([one] * n).with_columns(predicate_id=ids, group_id=ids)
     studies = listing.studies()
-    sizes = [len(site.page(studies, rows).encode()) for rows in (one, many)]
+    sizes = [len(site.page(studies, rows, {}).encode()) for rows in (one, many)]
     assert (sizes[1] - sizes[0]) / (n - 1) < 600

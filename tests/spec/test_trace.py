@@ -11,8 +11,8 @@ import pytest
 from tasks import paths
 from tasks.__main__ import main
 from tasks.commands import discovery, trace
-from tasks.errors import MismatchError, ParamsError, StoreError
-from tasks.store import dvc_lock, frames
+from tasks.errors import MismatchError, ParamsError, SourceError, StoreError
+from tasks.store import dvc_lock, files, frames
 from tests import finished_study
 from tests.conftest import Project, in_a_copy
 
@@ -107,6 +107,27 @@ def test_one_changed_byte_of_what_is_remembered_is_found(
     assert f"data/.runs/{kept.name}/scores.parquet was changed since it was written" in said
 
 
+def test_what_has_no_hash_is_not_proven(finished: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    (kept,) = paths.past_runs().glob("0*")
+    (split,) = paths.past_runs().glob("split-*.parquet")
+    whole = split.read_bytes()
+    flip(split)
+    assert f"data/.runs/{split.name} was changed since it was written" in differing(capsys, "verify-store")
+    split.write_bytes(whole)
+    shutil.copyfile(kept / "scores.parquet", kept / "more.parquet")
+    assert "more.parquet was added since its run was written" in differing(capsys, "verify-store")
+    (kept / "more.parquet").unlink()
+    assert main(["verify-store", "--json"]) == 0 and json.loads(capsys.readouterr().out)["is_proven"]
+    (kept / "hashes.json").unlink()
+    (paths.output("news", "score") / "scores.parquet").unlink()
+    assert main(["verify-store"]) == 0
+    said = capsys.readouterr().out
+    assert "skipped  data/.runs: no hash says how it was written" in said and split.name in said
+    assert "skipped  data/news/6_scores/scores.parquet: it is not there" in said
+    assert "2 of " in said and "skipped: nothing is proven of them" in said
+    assert main(["verify-store", "--json"]) == 0 and not json.loads(capsys.readouterr().out)["is_proven"]
+
+
 def test_one_other_verdict_gives_other_figures(finished: Project, capsys: pytest.CaptureFixture[str]) -> None:
     row = discovery.named("news/1")
     folder = paths.output("news", "verify")
@@ -178,7 +199,7 @@ def test_a_run_of_an_earlier_release_is_traced_as_far_as_it_goes(
     assert main(["trace", "news/1"]) == 0
     said = capsys.readouterr().out
     assert "unknown   files: an earlier release recorded the run, without their hashes" in said
-    assert f"unknown   recorded Parquet: data/.runs/{kept.name}: an earlier release wrote it" in said
+    assert f"unknown   recorded Parquet: data/.runs/{kept.name} has no hashes" in said
 
 
 def test_outputs_are_held_against_dvcs_lock(finished: Project) -> None:
@@ -194,6 +215,40 @@ def test_outputs_are_held_against_dvcs_lock(finished: Project) -> None:
     assert found == {"collect": True, "report": True}
     flip(folder / "b.parquet")
     assert states()["DVC's lock"] == "differs"
+
+
+def test_a_lock_of_an_earlier_run_is_no_difference_but_a_changed_output_is(finished: Project) -> None:
+    """Whoever runs stages without DVC leaves the lock as it was."""
+    (finished.folder / "dvc.lock").write_text(LOCK)
+    (told,) = [one["told"] for one in trace.traced("news/1")["checks"] if one["of"] == "DVC's lock"]
+    assert told.startswith(
+        "dvc.lock is of another run: what it says of data/news/1_texts, reports/news/index"
+    )
+    assert states()["DVC's lock"] == "unknown"
+    added = finished.folder / "data" / "news" / "1_texts" / "more.parquet"
+    added.write_bytes(b"x")
+    assert states()["DVC's lock"] == "differs"
+    added.unlink()
+    # A page alone was made from nothing that changed.
+    only_page = LOCK.split("  collect@news:", maxsplit=1)[0] + LOCK[LOCK.index("  report@news") :]
+    (finished.folder / "dvc.lock").write_text(only_page)
+    assert states()["DVC's lock"] == "differs"
+
+
+def test_a_file_that_may_not_be_read_is_told_and_the_rest_is_still_looked_at(
+    finished: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(finished.folder / "data" / "news" / "6_scores" / "scores.parquet")
+    whole = files.place_hash
+
+    def denied(place: Path) -> str:
+        if place.name == "news.parquet":
+            raise SourceError(f"{place}: cannot be read: Permission denied.")
+        return whole(place)
+
+    monkeypatch.setattr(files, "place_hash", denied)
+    found = states()
+    assert found["files of data"] == "unknown" and found["files of score"] == "differs"
 
 
 LOCK = """schema: '2.0'

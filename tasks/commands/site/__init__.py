@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 
 from tasks import paths
-from tasks.commands import output
+from tasks.commands import output, show
 from tasks.report import filters, pages
 from tasks.report.findings import numbers
-from tasks.store import disk, listing
+from tasks.store import disk, duck, listing
 from tasks.store.version import code_version
 
 _HERE = Path(__file__).parent
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes it, and says where."""
     studies, listed = listing.studies(), listing.listed()
     file = paths.site_page()
-    written = page(studies, listed)
+    written = page(studies, listed, tested_again())
     temporary = disk.copy_beside(file)
     try:
         with disk.reported(file):
@@ -55,15 +55,19 @@ def lines(told: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def page(studies: pl.DataFrame, listed: pl.DataFrame) -> str:
+def page(studies: pl.DataFrame, listed: pl.DataFrame, again: Mapping[str, str]) -> str:
     """The page.
 
     Args:
         studies: rows of `listing.studies`.
         listed: rows of `listing.listed`.
+        again: of `tested_again`.
     """
     template = pages.environment((_HERE,), 2, "share").get_template("kind/site.html")
-    rows = [{**row, "report": _report(row["study"])} for row in studies.iter_rows(named=True)]
+    rows = [
+        {**row, "report": _report(row["study"]), "again": again.get(row["run_id"])}
+        for row in studies.iter_rows(named=True)
+    ]
     at = {row["study"]: place for place, row in enumerate(rows)}
     return template.render(
         studies=rows,
@@ -76,6 +80,14 @@ def page(studies: pl.DataFrame, listed: pl.DataFrame) -> str:
         script=(_HERE / "site.js").read_text(encoding="utf-8"),
         version=code_version(),
     )
+
+
+def tested_again() -> dict[str, str]:
+    """By run of a replication: what came of it, beside the number of attempts at that discovery."""
+    return {
+        row["again_run"]: f"tests a discovery of {row['study'] or 'a study'} again: {show.came(row)}"
+        for row in duck.query("replications").iter_rows(named=True)
+    }
 
 
 def _report(study: str) -> str:
@@ -118,5 +130,12 @@ def _row(row: Row, study: int) -> Row:
         "interval": f"[{lo}, {hi}]",
         "is_bits": row["estimand"] == "bits per text",
         "date": row["found_at"].date().isoformat(),
-        "anchor": f"#finding-{row['number'].split('.')[0]}" if row["state"] == listing.HELD else "#rejected",
+        "anchor": _anchor(row),
     }
+
+
+def _anchor(row: Row) -> str:
+    """Where its report has it; nowhere, where its newest run did not test it."""
+    if row["state"] == listing.HELD:
+        return f"#finding-{row['number'].split('.')[0]}"
+    return "" if row["state"] == listing.UNTESTED else "#rejected"

@@ -8,7 +8,7 @@
   const table = byId("listed"), body = table.tBodies[0], more = byId("more"), counts = document.querySelector(".counts");
   const plain = (text) => text.normalize("NFC").toLowerCase().replace(/\s+/g, " ");
   const studies = [...document.querySelectorAll("#studies tbody tr")].map((row) =>
-    Object.fromEntries(["study", "kind", "goal"].map((name, i) => [name, row.cells[i].textContent])));
+    Object.fromEntries(["study", "kind", "goal"].map((name, i) => [name, (row.cells[i].querySelector("bdi") ?? row.cells[i]).textContent])));
   const rows = [...body.rows].map((row) => {
     const of = studies[row.dataset.study];
     return { row, of, state: row.cells[6].textContent, said: plain(`${row.cells[0].textContent} ${of.study} ${of.goal}`) };

@@ -5,6 +5,7 @@ proposing.py   rounds of samples and hypotheses, rewritten into predicates of on
   sampling.py   which texts of the exploration half are shown
   describing.py of pictures: what they show, in words
   wording.py    which sentences can be judged on one text, and which say the same
+  tally.py      what is counted on the way
   ranking.py    the best of them by verdicts on the exploration half
 checking.py    what the judge is worth, before it is trusted
   planting.py   questions with known answers (planted.yaml)

@@ -5,7 +5,6 @@ then looks at a sample of the exploration half: this orders the proposals, and t
 holds are shown in the next round. Every answer is data: a sentence is only ever judged, never obeyed.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,11 +15,9 @@ from jaxtyping import Float
 from tasks.engines import roles
 from tasks.engines.contrast import Contrast
 from tasks.engines.encoders import encoder as encoders
-from tasks.engines.gateway import problems
 from tasks.engines.llm import ranking, sampling, wording
 from tasks.engines.llm.judging import LlmJudge
-from tasks.engines.llm.suggesting import STAGE, Form, Suggester, Suggestion, noted
-from tasks.errors import EngineError
+from tasks.engines.llm.suggesting import STAGE, Form, Suggester, Suggestion
 from tasks.records import Call, Predicate, Proposal
 from tasks.store import frames
 from tasks.study import Study
@@ -51,7 +48,7 @@ class LlmProposer:
         self._sizes = sampling.sizes(study)
         self._suggester = Suggester(study, names, form)
         self._judged: list[Call] = []
-        self._counts: Counter[str] = Counter()
+        self._tally = self._suggester.tally
 
     @property
     def calls(self) -> Sequence[Call]:
@@ -61,9 +58,7 @@ class LlmProposer:
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
-        said = self._suggester
-        counted = noted(NOTED, self._counts + said.counts, said.faults, said.problems)
-        return {**counted, **said.describer.noted}
+        return {**self._tally.noted(NOTED), **self._suggester.describer.noted}
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial.
@@ -85,12 +80,10 @@ class LlmProposer:
         for n_round in range(self._sizes.rounds):
             rows = look.sampler.typical(n_round, self._sizes.samples)
             found = self._grown(found, look, rows, unexplained=False)
-        if self._counts["n_rounds_failed"] == self._sizes.rounds:
-            ((why, _),) = self._suggester.problems.most_common(1)
-            raise EngineError(
+        if self._tally.counts["n_rounds_failed"] == self._sizes.rounds:
+            raise self._tally.error(
                 f"studies.{self._study.name}: {self._suggester.model} gave no usable hypotheses in any of "
-                f"{self._sizes.rounds} rounds: {why}.",
-                hint=problems.remedy(why),
+                f"{self._sizes.rounds} rounds"
             )
         return found
 
@@ -98,15 +91,15 @@ class LlmProposer:
         self, found: Sequence[Suggestion], look: "Look", rows: Sequence[int], unexplained: bool
     ) -> list[Suggestion]:
         """What there was and what one more round on these texts adds."""
-        n_failed = self._suggester.problems.total()
+        n_failed = self._tally.problems.total()
         fresh = self._suggester.round(look.texts[list(rows)], found, unexplained)
-        self._counts["n_rounds"] += 1
-        n_failed = self._suggester.problems.total() - n_failed
-        self._counts["n_rounds_failed"] += n_failed == len(self._suggester.groups)
+        self._tally.counts["n_rounds"] += 1
+        n_failed = self._tally.problems.total() - n_failed
+        self._tally.counts["n_rounds_failed"] += n_failed == len(self._suggester.groups)
         whole = [*found, *fresh]
         encoder = encoders.load(self._study) if look.embeddings.shape[1] else None
         kept = wording.distinct([s.sentence for s in whole], [s.direction for s in whole], encoder)
-        self._counts["n_repeated"] += len(whole) - len(kept)
+        self._tally.counts["n_repeated"] += len(whole) - len(kept)
         return [whole[i] for i in kept]
 
     def _ranked(self, found: list[Suggestion], look: "Look") -> list[Proposal]:
@@ -138,8 +131,8 @@ class LlmProposer:
         judgements = judge.judge(asked, look.texts[list(rows)], look.embeddings[list(rows)])
         self._judged += judgements.calls
         score = np.where(judgements.status == roles.VALUE, judgements.score, np.nan)
-        self._counts["n_judged"] += score.size
-        self._counts["n_judged_in_vain"] += int(np.isnan(score).sum())
+        self._tally.counts["n_judged"] += score.size
+        self._tally.counts["n_judged_in_vain"] += int(np.isnan(score).sum())
         return score if threshold is None else np.where(np.isnan(score), np.nan, score >= threshold)
 
     def _predicate(self, suggestion: Suggestion, judge: str) -> Predicate:
@@ -157,7 +150,7 @@ class LlmProposer:
 
     def _proposal(self, suggestion: Suggestion, effect: float, z: float) -> Proposal:
         direction = ranking.direction_of(suggestion.direction, z)
-        self._counts["n_turned"] += direction != suggestion.direction
+        self._tally.counts["n_turned"] += direction != suggestion.direction
         return Proposal(
             predicate=suggestion.sentence,
             direction=direction,

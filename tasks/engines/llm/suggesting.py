@@ -6,7 +6,6 @@ the wrong one. What it says is weighed by verdicts afterwards, whichever way it 
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +18,7 @@ from tasks.engines import roles
 from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts, sampling, schemas, wording
 from tasks.engines.llm.describing import Describer
+from tasks.engines.llm.tally import Tally
 from tasks.records import Call, Group
 from tasks.store import frames, media
 from tasks.study import Study
@@ -33,14 +33,6 @@ TOKENS = 60
 _MENDABLE = (wording.LONG, wording.NAMES_GROUP, wording.COMPARES, wording.GARBLED, wording.COPIES_TEXT)
 Key = TypeVar("Key")
 OTHERS: Mapping[Group, Group] = {"A": "B", "B": "A"}
-
-
-def noted(
-    names: Sequence[str], counts: Counter[str], faults: Counter[str], problems: Counter[str]
-) -> roles.Noted:
-    """What a proposer counted, and why suggestions were unfit and calls failed, for the manifest."""
-    why = {"unfit": dict(faults.most_common()), "failed": dict(problems.most_common())}
-    return {**{name: counts[name] for name in names}, **{key: value for key, value in why.items() if value}}
 
 
 @dataclass(frozen=True)
@@ -98,12 +90,7 @@ class Suggester:
         self.groups: Sequence[Group] = form.groups if form else tuple(OTHERS)
         """Those whose texts are asked about: a call in a round for each."""
         self.calls: list[Call] = []
-        self.counts: Counter[str] = Counter()
-        """Suggested, rewritten, unfit."""
-        self.faults: Counter[str] = Counter()
-        """Why suggestions were unfit."""
-        self.problems: Counter[str] = Counter()
-        """Why calls brought no suggestion."""
+        self.tally = Tally()
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
@@ -138,14 +125,14 @@ class Suggester:
             for group in self.groups
         }
         answers = self._answers(asked)
-        self.problems.update(one.problem for one in answers.values() if one.status != roles.VALUE)
+        self.tally.problems.update(one.problem for one in answers.values() if one.status != roles.VALUE)
         said = [
             Suggestion(wording.predicate(wording.bare(sentence, self._noun)), group, ids)
             for group in self.groups
             # No more than were asked for: each one costs judgements.
             for sentence in getattr(answers[group].parsed, "hypotheses", ())[:n]
         ]
-        self.counts["n_suggested"] += len(said)
+        self.tally.counts["n_suggested"] += len(said)
         return self._judgeable(said, [text for row in words(sample) for text in row.values()])
 
     def _in_words(self, sample: pl.DataFrame) -> pl.DataFrame:
@@ -201,10 +188,9 @@ class Suggester:
             sentence = rewritten.get(one.sentence, one.sentence)
             why = fault(sentence)
             if why:
-                self.counts["n_unfit"] += 1
-                self.faults[why] += 1
+                self.tally.unfit(why)
             else:
-                self.counts["n_rewritten"] += one.sentence in unfit
+                self.tally.counts["n_rewritten"] += one.sentence in unfit
                 kept.append(replace(one, sentence=sentence))
         return kept
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 ROLES: tuple[RoleName, ...] = ("subject", "explainer", "generator", "reader")
 """Who is asked with a task."""
+_CANNOT_TELL = "cannot tell"
+"""What the reader is to say where it makes no guess (prompts/read.md)."""
 
 
 class ExplanationsKind(Kind):
@@ -116,6 +118,11 @@ class ExplanationsKind(Kind):
             raise ValueError("wanted explanations.task without `python` and `counterfactual`")
         if asked.task and len({folded(one) for one in asked.answers}) < max(2, len(asked.answers)):
             raise ValueError("wanted two explanations.answers or more, no two alike, with `task`")
+        if asked.task and _CANNOT_TELL in {folded(one) for one in asked.answers}:
+            raise ValueError(
+                f"wanted explanations.answers without `{_CANNOT_TELL}`, by which the reader says that it "
+                "makes no guess; name that answer otherwise"
+            )
         if asked.task:
             self._check_models(study)
 

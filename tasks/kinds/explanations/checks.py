@@ -1,5 +1,6 @@
 """What a table of explanations must be for anything to be foreseen."""
 
+import json
 from collections.abc import Sequence
 
 import polars as pl
@@ -41,6 +42,27 @@ def said_once(rows: pl.DataFrame, columns: Sequence[str], where: str, label: str
                 f"{where}.{column}: wanted one {column} for each {of}, {label} has several for "
                 f"{str(several[shown].min())[:80]!r}. Name {name}."
             )
+
+
+def can_be_told(rows: pl.DataFrame, none: Sequence[str], where: str) -> None:
+    """Does nothing where no answer of the model is a word by which a reader says that it cannot tell.
+
+    Args:
+        rows: with answer and outcome.
+        none: such words, folded.
+        where: the block of the study's params.
+
+    Raises:
+        SourceError: one is; who foresees it would count as one who makes no guess.
+    """
+    known = sorted({folded(one) for column in ("answer", "outcome") for one in rows[column].unique()})
+    if both := [one for one in known if one in none]:
+        kept = ", ".join(json.dumps(one, ensure_ascii=False) for one in none if one not in both)
+        raise SourceError(
+            f"{where}.cannot_tell: wanted words that are no answer of the model, it answers {both[0]!r}: who "
+            f"foresees that would count as one who cannot tell. Write `cannot_tell: [{kept}]`, or name the "
+            "answer otherwise."
+        )
 
 
 def answers(study: Study, said: pl.DataFrame, tried: pl.DataFrame) -> list[str]:

@@ -168,13 +168,18 @@ def _counterfactuals(rows: pl.DataFrame, asked: Explanations, where: str, label:
     """Distinct inputs that explanations were tried on; a guess that is none is null.
 
     Raises:
-        SourceError: a counterfactual has two outcomes, or two guesses from one explanation.
+        SourceError: a counterfactual has two outcomes, or two guesses from one explanation; or an answer
+            of the model would be no guess.
     """
     if not _is_tried(rows):
         return pl.DataFrame(schema=tables.COUNTERFACTUALS)
-    none = [folded(one) for one in asked.cannot_tell]
-    guess = pl.when(~pl.col("guess").str.to_lowercase().is_in(none)).then("guess")
-    tried = rows.with_columns(guess.alias("guess"))
+    tried = rows
+    # Of a function and of models there is no guess where there is none; what is written in a table says so.
+    if asked.counterfactual:
+        none = [folded(one) for one in asked.cannot_tell]
+        checks.can_be_told(rows, none, where)
+        guess = pl.when(~pl.col("guess").str.to_lowercase().is_in(none)).then("guess")
+        tried = rows.with_columns(guess.alias("guess"))
     checks.said_once(tried, ("outcome", "guess"), where, label)
     return tried.select(tables.COUNTERFACTUALS.names()).unique().sort(tables.COUNTERFACTUALS.names())
 

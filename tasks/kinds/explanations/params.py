@@ -53,7 +53,8 @@ class Explanations(Block):
     outcome: Column = "outcome"
     """Column with what the model answers to the counterfactual."""
     cannot_tell: tuple[str, ...] = Field(default=("", "cannot tell", "unknown"), strict=False)
-    """Guesses that are none, whatever their case: the explanation does not cover the input."""
+    """Guesses in the column that are none, whatever their case: the explanation does not cover the input. No
+    answer of the model may be one."""
     plausibility: Column | None = None
     """Column with how plausible people find the explanation, a number."""
     drawn: int = Field(default=10, ge=1, le=100)

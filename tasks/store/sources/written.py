@@ -1,4 +1,7 @@
-"""Tables that are written a batch of rows at a time; the file is there once all of it is."""
+"""Tables that are written a batch of rows at a time; the file is there once all of it is.
+
+In CSV and TSV no cell and no name of a column would run as a formula in a spreadsheet program (sheets.py).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +11,13 @@ from typing import Protocol
 import polars as pl
 
 from tasks.errors import SourceError, StoreError
-from tasks.store import disk
+from tasks.store import disk, sheets
 from tasks.store.sources.wording import shown
 
 WRITTEN = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 """Suffix of a file that is written -> its format."""
+_NUMBER = r"^[+-]?\d+([.,]\d+)*([eE][+-]?\d+)?$"
+"""What begins with a sign and runs as no formula."""
 
 
 class Put(Protocol):
@@ -56,9 +61,25 @@ def _text(place: Path, suffix: str) -> Iterator[Put]:
                 opened.write(rows.write_ndjson().encode())
             else:
                 mark = "\t" if suffix == ".tsv" else ","
-                opened.write(rows.write_csv(include_header=opened.tell() == 0, separator=mark).encode())
+                if opened.tell() == 0:
+                    names = pl.DataFrame({"name": rows.columns}, schema={"name": pl.String})
+                    header = sheets.guarded(names).transpose()
+                    opened.write(header.write_csv(include_header=False, separator=mark).encode())
+                told = _guarded(rows)
+                opened.write(told.write_csv(include_header=False, separator=mark).encode())
 
         yield put
+
+
+def _guarded(rows: pl.DataFrame) -> pl.DataFrame:
+    """As `sheets.guarded`, but for numbers: where a CSV was read they are text."""
+    texts = [name for name, dtype in rows.schema.items() if dtype == pl.String]
+    guarded = sheets.guarded(rows)
+    is_number = (pl.col(name).str.contains(_NUMBER) for name in texts)
+    kept = (
+        pl.when(one).then(name).otherwise(guarded[name]) for one, name in zip(is_number, texts, strict=True)
+    )
+    return rows.with_columns(kept)
 
 
 @contextmanager

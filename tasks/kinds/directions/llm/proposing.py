@@ -6,7 +6,6 @@ answer is data: a sentence is only ever judged, never obeyed.
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +14,11 @@ import polars as pl
 from jaxtyping import Bool, Float
 
 from tasks.engines import roles
-from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Answer, Gateway, Request
 from tasks.engines.llm import prompts, sampling, schemas, wording
 from tasks.engines.llm.describing import Describer
-from tasks.engines.llm.suggesting import STAGE, TOKENS, as_lines, noted, question, words
-from tasks.errors import EngineError
+from tasks.engines.llm.suggesting import STAGE, TOKENS, as_lines, question, words
+from tasks.engines.llm.tally import Tally
 from tasks.kinds.directions.ends import SIGN, End, topped_up
 from tasks.kinds.directions.llm.screening import Named, Screen
 from tasks.kinds.directions.params import own
@@ -71,9 +69,7 @@ class UnitProposer:
         self._describer = Describer(study)
         self._gateway = Gateway(study, STAGE)
         self._calls: list[Call] = []
-        self._counts: Counter[str] = Counter()
-        self._faults: Counter[str] = Counter()
-        self._problems: Counter[str] = Counter()
+        self._tally = Tally()
 
     @property
     def calls(self) -> Sequence[Call]:
@@ -83,8 +79,7 @@ class UnitProposer:
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
-        counted = noted(NOTED, self._counts, self._faults, self._problems)
-        return {**counted, **self._describer.noted}
+        return {**self._tally.noted(NOTED), **self._describer.noted}
 
     def propose(
         self, texts: pl.DataFrame, ends: Sequence[End], vectors: Float[np.ndarray, "text dim"]
@@ -104,12 +99,12 @@ class UnitProposer:
         screen = Screen.of(self._study, texts, ~shows)
         found = screen.named([(ends[k], said) for k, said in suggested.items()])
         self._calls += screen.calls
-        self._counts.update(
+        self._tally.counts.update(
             n_ends=len(ends), n_judged=screen.n_judged, n_judged_in_vain=screen.n_judged_in_vain
         )
         gate = self._study.propose.gate_z
         passed = [one for one in found if one.root >= gate or not screen.judges]
-        self._counts["n_passed"] = len(passed)
+        self._tally.counts["n_passed"] = len(passed)
         rest = [one for one in found if one.root < gate and screen.judges]
         return [self._proposal(one, texts["text_id"], shows) for one in topped_up(passed, rest)]
 
@@ -131,7 +126,7 @@ class UnitProposer:
             answers = self._gateway.ask_each(requests, f"propose {self._study.name}")
             for k, answer in answers.items():
                 found[k] = self._judgeable(answer, [text for row in said[k] for text in row.values()])
-            if self._counts["n_ends_failed"] == len(found) == len(sample) > 0:
+            if self._tally.counts["n_ends_failed"] == len(found) == len(sample) > 0:
                 self._refuse()
         return found
 
@@ -149,15 +144,14 @@ class UnitProposer:
         if every:
             raise self._describer.lack("any end")
         ((why, _),) = self._describer.problems.most_common(1)
-        self._problems[why] += n
-        self._counts["n_ends_failed"] += n
+        self._tally.problems[why] += n
+        self._tally.counts["n_ends_failed"] += n
 
     def _refuse(self) -> None:
-        ((why, _),) = self._problems.most_common(1)
-        raise EngineError(
+        n_failed = self._tally.counts["n_ends_failed"]
+        raise self._tally.error(
             f"studies.{self._study.name}: {self._endpoint.model} gave no usable names of any of "
-            f"{self._counts['n_ends_failed']} ends: {why}.",
-            hint=problems.remedy(why),
+            f"{n_failed} ends"
         )
 
     def _sample(self, end: End, shows: Bool[np.ndarray, " text"]) -> _Shown:
@@ -199,15 +193,15 @@ class UnitProposer:
         """Sentences that hold or do not hold of one input, each once; `texts` were shown of the end."""
         self._calls += answer.calls
         if answer.status != roles.VALUE:
-            self._problems[answer.problem] += 1
-            self._counts["n_ends_failed"] += 1
+            self._tally.problems[answer.problem] += 1
+            self._tally.counts["n_ends_failed"] += 1
         kept: dict[str, str] = {}
         for said in getattr(answer.parsed, "hypotheses", ())[: n_asked(self._study)]:
             sentence = wording.predicate(wording.bare(said, self._noun))
             why = wording.fault(sentence, texts, self._study.propose.examples)
-            self._counts.update(n_suggested=1, n_unfit=bool(why), n_repeated=spelling(sentence) in kept)
+            self._tally.counts.update(n_suggested=1, n_repeated=spelling(sentence) in kept)
             if why:
-                self._faults[why] += 1
+                self._tally.unfit(why)
             else:
                 kept.setdefault(spelling(sentence), sentence)
         return list(kept.values())

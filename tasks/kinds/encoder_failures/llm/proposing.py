@@ -6,18 +6,16 @@ asked without any pair: what it knows of such encoders anyway is the baseline of
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from tasks.engines import roles
-from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import prompts, sampling, wording
-from tasks.engines.llm.suggesting import noted, question
-from tasks.errors import EngineError
+from tasks.engines.llm.suggesting import question
+from tasks.engines.llm.tally import Tally
 from tasks.kinds.encoder_failures.llm import schemas
 from tasks.kinds.encoder_failures.params import own
 from tasks.kinds.encoder_failures.prompts import FOLDER
@@ -48,9 +46,7 @@ class LlmFailureProposer:
         self._gateway = Gateway(study, "propose")
         self._prompt = prompts.load("propose", FOLDER)
         self._calls: list[Call] = []
-        self._counts: Counter[str] = Counter()
-        self._faults: Counter[str] = Counter()
-        self._problems: Counter[str] = Counter()
+        self._tally = Tally()
 
     @property
     def calls(self) -> Sequence[Call]:
@@ -60,7 +56,7 @@ class LlmFailureProposer:
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
-        return noted(NOTED, self._counts, self._faults, self._problems)
+        return self._tally.noted(NOTED)
 
     def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
         """Failures in the order of their rounds, those expected without data last, `blind` by family.
@@ -72,12 +68,10 @@ class LlmFailureProposer:
         found: dict[str, Proposal] = {}
         for shown in self._samples(evidence.pairs, rng):
             self._grow(found, self._asked(found, shown, evidence.domain), shown)
-        if self._counts["n_rounds_failed"] == self._rounds:
-            ((why, _),) = self._problems.most_common(1)
-            raise EngineError(
+        if self._tally.counts["n_rounds_failed"] == self._rounds:
+            raise self._tally.error(
                 f"studies.{self._study.name}: {self._endpoint.model} named no failure in any of "
-                f"{self._rounds} rounds: {why}.",
-                hint=problems.remedy(why),
+                f"{self._rounds} rounds"
             )
         # A third at most is spent on what was expected anyway.
         n_blind = max(1, params.max_predicates // 3) if params.max_predicates > 1 else 0
@@ -86,7 +80,7 @@ class LlmFailureProposer:
             told = {_spelling(one.predicate): one for one in kept}
             self._grow(told, self._asked({}, None, evidence.domain), None)
             blind = list(told.values())[len(kept) :][: min(n_blind, -(-len(kept) // 2))]
-            self._counts["n_blind"] = len(blind)
+            self._tally.counts["n_blind"] = len(blind)
             kept += blind
         return kept
 
@@ -117,10 +111,10 @@ class LlmFailureProposer:
         self._calls += answer.calls
         is_usable = isinstance(answer.parsed, schemas.Failures)
         if not is_usable:
-            self._problems[answer.problem] += 1
+            self._tally.problems[answer.problem] += 1
         if shown is not None:
-            self._counts["n_rounds"] += 1
-            self._counts["n_rounds_failed"] += not is_usable
+            self._tally.counts["n_rounds"] += 1
+            self._tally.counts["n_rounds_failed"] += not is_usable
         # No more than were asked for: each one costs new pairs and judgements.
         return answer.parsed.failures[:n] if isinstance(answer.parsed, schemas.Failures) else []
 
@@ -129,13 +123,12 @@ class LlmFailureProposer:
     ) -> None:
         texts = [text for pair in _texts(shown) for text in pair]
         for one in said:
-            self._counts["n_suggested"] += 1
+            self._tally.counts["n_suggested"] += 1
             name, description = wording.tidied(one.name), wording.tidied(one.description)
             if why := fault(name, description, texts):
-                self._counts["n_unfit"] += 1
-                self._faults[why] += 1
+                self._tally.unfit(why)
             elif _spelling(name) in found:
-                self._counts["n_repeated"] += 1
+                self._tally.counts["n_repeated"] += 1
             else:
                 found[_spelling(name)] = self._proposal(name, description, shown)
 

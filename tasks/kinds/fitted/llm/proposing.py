@@ -9,11 +9,9 @@ import numpy as np
 
 from tasks import kinds
 from tasks.engines import roles
-from tasks.engines.gateway import problems
 from tasks.engines.llm import prompts
 from tasks.engines.llm.proposing import LlmProposer, Look, has_both
-from tasks.engines.llm.suggesting import Form, Suggestion, noted
-from tasks.errors import EngineError
+from tasks.engines.llm.suggesting import Form, Suggestion
 from tasks.kinds.fitted.params import own
 from tasks.kinds.fitted.prompts import FOLDER
 from tasks.records import Proposal
@@ -36,9 +34,7 @@ class FitProposer(LlmProposer):
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
-        said = self._suggester
-        counted = noted(NOTED, self._counts + said.counts, said.faults, said.problems)
-        return {**counted, **said.describer.noted}
+        return {**self._tally.noted(NOTED), **self._suggester.describer.noted}
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """What is new in the answers about the top, group A; row order is immaterial.
@@ -58,12 +54,10 @@ class FitProposer(LlmProposer):
         return [self._proposal(one, 0.0, 0.0) for one in self._said[n_known:]]
 
     def _check_it_answers(self) -> None:
-        if MOST_FAILED <= self._counts["n_rounds_failed"] == self._counts["n_rounds"]:
-            ((why, _),) = self._suggester.problems.most_common(1)
-            raise EngineError(
+        if MOST_FAILED <= self._tally.counts["n_rounds_failed"] == self._tally.counts["n_rounds"]:
+            raise self._tally.error(
                 f"studies.{self._study.name}: {self._suggester.model} gave no usable hypotheses in any of "
-                f"{self._counts['n_rounds']} rounds: {why}.",
-                hint=problems.remedy(why),
+                f"{self._tally.counts['n_rounds']} rounds"
             )
 
 

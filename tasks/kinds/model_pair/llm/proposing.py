@@ -5,7 +5,6 @@ exploration pairs by each, as it will later: this orders the traits, and the pai
 tell are shown in the next round. Every answer is data: a trait is only ever judged, never obeyed.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +14,11 @@ import polars as pl
 from jaxtyping import Float
 
 from tasks.engines import roles
-from tasks.engines.gateway import problems
 from tasks.engines.gateway.chat import Gateway, Request
 from tasks.engines.llm import packing, prompts, ranking, sampling
 from tasks.engines.llm.proposing import NOTED
-from tasks.engines.llm.suggesting import MAX_KNOWN, noted, question
-from tasks.errors import EngineError
+from tasks.engines.llm.suggesting import MAX_KNOWN, question
+from tasks.engines.llm.tally import Tally
 from tasks.kinds.model_pair.llm import schemas, traits, weighing
 from tasks.kinds.model_pair.prompts import FOLDER
 from tasks.records import Call, Group, Proposal
@@ -57,9 +55,7 @@ class TraitProposer:
         self._endpoint = study.llm.endpoints("proposer")[0]
         self._prompt = prompt_of(study)
         self._calls: list[Call] = []
-        self._counts: Counter[str] = Counter()
-        self._faults: Counter[str] = Counter()
-        self._problems: Counter[str] = Counter()
+        self._tally = Tally()
 
     @property
     def calls(self) -> Sequence[Call]:
@@ -69,7 +65,7 @@ class TraitProposer:
     @property
     def noted(self) -> roles.Noted:
         """What happened on the way, and why suggestions were unfit and calls failed, for the manifest."""
-        return noted(NOTED, self._counts, self._faults, self._problems)
+        return self._tally.noted(NOTED)
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
         """Proposals, best first, at most study.propose.max_predicates; row order is immaterial.
@@ -90,7 +86,7 @@ class TraitProposer:
         params = self._study.propose
         kept = ranking.chosen(z, score, params.max_predicates, params.max_phi, params.gate_z)
         self._calls += scale.calls
-        self._counts.update(n_judged=scale.n_judged, n_judged_in_vain=scale.n_in_vain)
+        self._tally.counts.update(n_judged=scale.n_judged, n_judged_in_vain=scale.n_in_vain)
         return [self._proposal(found[i], float(effect[i]), float(z[i])) for i in kept]
 
     def _rounds(
@@ -113,12 +109,10 @@ class TraitProposer:
             found += fresh
             if fresh and scale.texts.height:
                 score = np.column_stack([score, scale.verdicts([one.sentence for one in fresh])])
-        if self._counts["n_rounds_failed"] == rounds:
-            ((why, _),) = self._problems.most_common(1)
-            raise EngineError(
+        if self._tally.counts["n_rounds_failed"] == rounds:
+            raise self._tally.error(
                 f"studies.{self._study.name}: {self._endpoint.model} gave no usable traits in any of "
-                f"{rounds} rounds: {why}.",
-                hint=problems.remedy(why),
+                f"{rounds} rounds"
             )
         return found, score
 
@@ -148,8 +142,8 @@ class TraitProposer:
         self._calls += answer.calls
         said = answer.parsed.traits[:n] if isinstance(answer.parsed, schemas.Traits) else []
         if not said:
-            self._problems[answer.problem] += 1
-        self._counts.update(n_rounds=1, n_rounds_failed=int(not said), n_suggested=len(said))
+            self._tally.problems[answer.problem] += 1
+        self._tally.counts.update(n_rounds=1, n_rounds_failed=int(not said), n_suggested=len(said))
         return said
 
     def _grown(
@@ -163,10 +157,9 @@ class TraitProposer:
             sentence = traits.sentence(one.trait, one.high, one.low)
             why = traits.fault(sentence, self._names, texts, self._study.propose.examples)
             if why:
-                self._faults[why] += 1
-                self._counts["n_unfit"] += 1
+                self._tally.unfit(why)
             elif traits.name(sentence) in known:
-                self._counts["n_repeated"] += 1
+                self._tally.counts["n_repeated"] += 1
             else:
                 known.add(traits.name(sentence))
                 fresh.append(Named(sentence, _SIDES[one.more_in], tuple(shown["text_id"])))
@@ -179,7 +172,7 @@ class TraitProposer:
 
     def _proposal(self, one: Named, effect: float, z: float) -> Proposal:
         direction = ranking.direction_of(one.direction, z)
-        self._counts["n_turned"] += direction != one.direction
+        self._tally.counts["n_turned"] += direction != one.direction
         return Proposal(
             predicate=one.sentence,
             direction=direction,
