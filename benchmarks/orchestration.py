@@ -1,6 +1,6 @@
 """Measures what starting a study's stages costs beside the stages themselves.
 
-    python -m benchmarks.orchestration [--texts 300] [--repeats 3]
+    python -m benchmarks.orchestration [--texts 300] [--repeats 3] [--studies 20]
 
 One small offline study of eight stages, each time from nothing, in four ways:
 
@@ -9,8 +9,9 @@ One small offline study of eight stages, each time from nothing, in four ways:
     dvc         `dvc repro`, without Prefect
     prefect     `python -m flows.study`, one process, on a server whose own time is not counted
 
+and then `dvc repro` of so many such studies that are finished, where it has nothing to do (`nothing`).
 Prints a table of processor and wall seconds (medians), and as its last line one JSON object, in which `ratio`
-is processor time over that of `functions`.
+is processor time over that of `functions`: of one study, in all rows.
 """
 
 import argparse
@@ -32,8 +33,8 @@ from tests import dvc_project, loopback
 from tests.conftest import PAIR_STUDY, REPO, STAGES, Project, pair
 
 FUNCTIONS = (
-    "from tasks.run import run; from tasks.study import load; from tasks import paths;"
-    "[run(load('news'), stage) for stage in paths.STAGES]"
+    "from tasks.run import run; from tasks.study import load, names; from tasks import paths;"
+    "[run(load(name), stage) for name in names() for stage in paths.STAGES]"
 )
 
 
@@ -44,6 +45,7 @@ def main() -> None:
     )
     parser.add_argument("--texts", type=int, default=300, help="of each group")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--studies", type=int, default=20, help="that are finished")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder)
@@ -60,6 +62,8 @@ def main() -> None:
             }
         finally:
             place.stop_prefect()
+        finish(place, project, arguments.studies)
+        measured["nothing"] = medians(lambda: _nothing(place), None, arguments.repeats)
     least = measured["functions"][0]
     print("| way | processor s | wall s | ratio |\n|---|---|---|---|")
     for name, (cpu, wall) in measured.items():
@@ -72,14 +76,12 @@ def main() -> None:
     }))  # fmt: skip
 
 
-def medians(run: Callable[[], None], folder: Path, repeats: int) -> tuple[float, float]:
-    """Processor and wall seconds of a study that nothing is left of."""
+def medians(run: Callable[[], object], folder: Path | None, repeats: int) -> tuple[float, float]:
+    """Processor and wall seconds; with a folder, of a study that nothing is left of there."""
     found = []
     for _ in range(repeats):
-        for left in (folder / "data" / "news", folder / "data" / ".runs", folder / "reports" / "news"):
-            shutil.rmtree(left, ignore_errors=True)
-        for file in [folder / "dvc.lock", *(folder / "data").glob("*.duckdb*")]:
-            file.unlink(missing_ok=True)
+        if folder is not None:
+            clear(folder)
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         run()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -89,8 +91,24 @@ def medians(run: Callable[[], None], folder: Path, repeats: int) -> tuple[float,
     return statistics.median(cpus), statistics.median(walls)
 
 
-def started(place: Place, *arguments: str, prefect: bool = False) -> None:
-    """One Python process, in the project; it must end well."""
+def clear(folder: Path) -> None:
+    """Deletes whatever a study left there."""
+    for left in (folder / "data" / "news", folder / "data" / ".runs", folder / "reports" / "news"):
+        shutil.rmtree(left, ignore_errors=True)
+    for file in [folder / "dvc.lock", *(folder / "data").glob("*.duckdb*")]:
+        file.unlink(missing_ok=True)
+
+
+def finish(place: Place, project: Project, n_studies: int) -> None:
+    """Runs so many studies, and tells DVC that they are up to date."""
+    clear(place.folder)
+    project.params(**{f"news{seed}": {**PAIR_STUDY, "seed": seed} for seed in range(n_studies)})
+    started(place, "-c", FUNCTIONS)
+    started(place, "-m", "dvc", "commit", "--force")
+
+
+def started(place: Place, *arguments: str, prefect: bool = False) -> str:
+    """What one Python process said, in the project; it must end well."""
     environment = dvc_project.environment() | {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
     if prefect:
         environment |= {k: v for k, v in place.environment().items() if k.startswith("PREFECT_")}
@@ -104,6 +122,7 @@ def started(place: Place, *arguments: str, prefect: bool = False) -> None:
     )
     if done.returncode:
         raise SystemExit(f"{arguments}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
 
 
 def _functions(place: Place) -> None:
@@ -121,6 +140,12 @@ def _dvc(place: Place) -> None:
 
 def _prefect(place: Place) -> None:
     started(place, "-m", "flows.study", "news", "--force", prefect=True)
+
+
+def _nothing(place: Place) -> None:
+    said = started(place, "-m", "dvc", "repro")
+    if "Running stage" in said:
+        raise SystemExit(f"a stage was stale: {said}")
 
 
 WAYS: dict[str, Callable[[Place], None]] = {

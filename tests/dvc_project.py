@@ -28,9 +28,10 @@ def prepare(folder: Path, *, scm: bool = False) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Without a server that the machine may have."""
+    """Without a server that the machine may have; what a process compiled of natstat, the next one finds."""
     bin_folder = Path(sys.executable).parent
     found = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
     found.update(PATH=f"{bin_folder}{os.pathsep}{found['PATH']}", DVC_NO_ANALYTICS="1", HF_HUB_OFFLINE="1")
     return found
 

@@ -200,4 +200,5 @@ def test_every_param_a_stage_reads_is_named(stage: str) -> None:
 
     read = set(re.findall(r"\bstudy\.([a-z_]+)", _sources(stage))) & set(Study.model_fields) - {"name"}
     named = {str(p).removeprefix("studies.${key}.") for p in _stages()[stage]["params"]}
+    named |= set(re.findall(r"\$\{item\.([a-z]+)\}", " ".join(map(str, _stages()[stage]["deps"]))))
     assert read <= named, f"dvc.yaml, stage {stage}: add params {sorted(read - named)}"
