@@ -131,7 +131,7 @@ def shards_of(port: int, attempt: int) -> dict[str, str]:
     runs = [
         run
         for run in ask(port, "task_runs/filter", limit=200)
-        if "shard" in run["name"] and run["flow_run_run_count"] == attempt
+        if run["name"].startswith("verify shard") and run["flow_run_run_count"] == attempt
     ]
     return {run["name"]: run["state_name"] for run in runs}
 
