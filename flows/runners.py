@@ -47,9 +47,9 @@ def submitting(study: Study) -> Iterator[None]:
     """
     try:
         yield
-    except NatstatError:
-        raise
     except Exception as error:  # of the cluster's own classes, of the system, of Python
+        if isinstance(error, NatstatError) or study.runner.on == "threads":
+            raise
         raise _broken(study, error) from error
 
 

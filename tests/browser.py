@@ -133,7 +133,8 @@ def opened(folder: Path, width: int = 1280, height: int = 800) -> Iterator[Page]
             stderr=written,
         )  # fmt: skip
     try:
-        with connect(_tab(log, process), max_size=None, compression=None) as socket:
+        socket = connect(_tab(log, process), max_size=None, compression=None)
+        with socket:
             yield Page(socket)
     finally:
         process.terminate()
