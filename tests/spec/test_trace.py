@@ -217,13 +217,22 @@ def test_outputs_are_held_against_dvcs_lock(finished: Project) -> None:
     assert states()["DVC's lock"] == "differs"
 
 
+OUTS = {
+    "embed": "2_embeddings", "propose": "3_proposals", "formalise": "4_predicates",
+    "verify": "5_verdicts", "score": "6_scores", "record": "7_discoveries",
+}  # fmt: skip
+
+
 def test_a_lock_of_an_earlier_run_is_no_difference_but_a_changed_output_is(finished: Project) -> None:
     """Whoever runs stages without DVC leaves the lock as it was."""
-    (finished.folder / "dvc.lock").write_text(LOCK)
-    (told,) = [one["told"] for one in trace.traced("news/1")["checks"] if one["of"] == "DVC's lock"]
-    assert told.startswith(
-        "dvc.lock is of another run: what it says of data/news/1_texts, reports/news/index"
+    every = (
+        f"  {stage}@news:\n    cmd: x\n    outs:\n    - path: data/news/{out}\n      md5: 0.dir\n"
+        for stage, out in OUTS.items()
     )
+    (finished.folder / "dvc.lock").write_text(LOCK + "".join(every))
+    (told,) = [one["told"] for one in trace.traced("news/1")["checks"] if one["of"] == "DVC's lock"]
+    assert told.startswith("dvc.lock is of another run: what it says of data/news/1_texts, ")
+    assert all(out in told for out in OUTS.values()) and "reports/news/index.html" in told
     assert states()["DVC's lock"] == "unknown"
     added = finished.folder / "data" / "news" / "1_texts" / "more.parquet"
     added.write_bytes(b"x")
