@@ -55,7 +55,7 @@ def put_study(
                 "predicate_id": ids[predicate], "predicate": predicate, "direction": direction,
                 "family": "words", "grade": "exact", "definition": "{}", "judge": "embedded",
                 "threshold": 0.5, "planned_test": "t", "prompt_hash": "", "explore_effect": 0.1,
-                "explore_z": 3.0, "validity": validity, "lo": validity - half, "hi": validity + half,
+                "explore_z": 3.0, "weight": 1.0, "validity": validity, "lo": validity - half, "hi": validity + half,
                 "p": q / 2, "q": q, "is_discovery": found, "group_id": ids[leader], "n_a": 10, "n_b": 10,
                 "rated_by": "embedded", "role": "supports", "rank": 1, "text_id": "t0", "group": "A",
                 "text": "covid rises", "score": 1.0, "spans": "[[0, 5]]", "status": "value",

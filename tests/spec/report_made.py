@@ -47,6 +47,7 @@ def held(name: str, **changes: Any) -> dict[str, Any]:
         "prompt_hash": "",
         "explore_effect": 0.21,
         "explore_z": 9.0,
+        "weight": 1.0,
         "n_a": 210,
         "n_b": 190,
         "n_documents": 400,

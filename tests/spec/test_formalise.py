@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from tasks import kinds
 from tasks.formalise import formalise
 from tasks.store import frames
 from tasks.study import Study
@@ -64,3 +65,16 @@ def test_no_threshold_plans_a_graded_test() -> None:
     graded = Study.model_validate({**STUDY.model_dump(), "formalise": {"threshold": None}})
     (frozen,) = formalise(graded, proposals(("x", "A", "1")), TEXTS)
     assert (frozen.threshold, frozen.planned_test) == (None, "welch")
+
+
+def test_weights_go_by_the_rank_of_the_exploration_half() -> None:
+    asked = proposals(("asked", "A", "0"), ("first", "A", "1"), ("unseen", "A", "2"), ("second", "A", "3"))
+    asked = asked.with_columns(
+        family=pl.Series(["user", "words", "llm", "words"]), explore_z=pl.Series([9.0, 3.0, 0.0, -2.0])
+    )
+    frozen = formalise(STUDY, asked, TEXTS)
+    assert [p.weight for p in frozen] == [1.0, 1.0, 1.0, 0.5]
+    # Of another kind nothing is known of what their order is worth.
+    answers = {"kind": "model_pair", "model_pair": {"prompt": "p", "model": "m", "answer": "a"}}
+    other = Study.model_validate({"name": "s", "data": "x", "goal": "g", **answers})
+    assert kinds.load(other.kind).weighted(asked.to_dicts()) == [1.0] * 4

@@ -111,6 +111,7 @@ def predicates() -> pl.DataFrame:
         "threshold": 0.5,
         "explore_effect": 0.1,
         "explore_z": 2.0,
+        "weight": 1.0,
     }
     return pl.DataFrame([{**row, "predicate_id": p} for p in ("p1", "p2")], schema=frames.PREDICATES)
 
