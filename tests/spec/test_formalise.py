@@ -75,6 +75,4 @@ def test_weights_go_by_the_rank_of_the_exploration_half() -> None:
     frozen = formalise(STUDY, asked, TEXTS)
     assert [p.weight for p in frozen] == [1.0, 1.0, 1.0, 0.5]
     # Of another kind nothing is known of what their order is worth.
-    answers = {"kind": "model_pair", "model_pair": {"prompt": "p", "model": "m", "answer": "a"}}
-    other = Study.model_validate({"name": "s", "data": "x", "goal": "g", **answers})
-    assert kinds.load(other.kind).weighted(asked.to_dicts()) == [1.0] * 4
+    assert kinds.load("model_pair").weighted(asked.to_dicts()) == [1.0] * 4
