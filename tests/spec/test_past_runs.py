@@ -10,7 +10,7 @@ import pytest
 
 from tasks import paths
 from tasks.errors import StoreError
-from tasks.store import duck, past, past_runs
+from tasks.store import duck, loading, past, past_runs
 from tests.conftest import Project
 from tests.recorded_study import PRESS, put_study
 from tests.spec.test_holdout_use import asked, asked_of, row
@@ -48,7 +48,7 @@ class Future(datetime):
 
 def test_a_run_under_a_wrong_clock_is_the_newest_until_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as wrong:
-        wrong.setattr(duck, "datetime", Future)
+        wrong.setattr(loading, "datetime", Future)
         record("run-1", rows=PRESS[:1])
     record("run-2", rows=PRESS[2:4])
     assert duck.query(NEWEST).rows() == [("run-2",)]
@@ -60,7 +60,7 @@ def test_a_run_under_a_wrong_clock_is_the_newest_until_the_next(monkeypatch: pyt
 
 def test_what_was_asked_before_goes_by_number_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as wrong:
-        wrong.setattr(duck, "datetime", Future)
+        wrong.setattr(loading, "datetime", Future)
         asked_of("press", "run-1", [row("p", 0.001)], "abcd")
         duck.record("press")
     second = asked_of("press", "run-2", [row("p", 0.002)], "abcd")
