@@ -52,7 +52,6 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
     judge = kind.judge(study, kind.actors(study.engine))
     test = planned(study, kind.units(study, texts), kind.planned(study))
     split_hash = frames.split_hash(texts)
-    kept = _first_of_each(proposals.iter_rows(named=True))
     return [
         Predicate(
             predicate_id=frames.hashed(row["predicate"], row["definition"]),
@@ -68,9 +67,9 @@ def formalise(study: Study, proposals: pl.DataFrame, texts: pl.DataFrame) -> lis
             prompt_hash=row["prompt_hash"],
             explore_effect=row["explore_effect"],
             explore_z=row["explore_z"],
-            weight=weight,
+            weight=row["weight"],
         )
-        for row, weight in zip(kept, kind.weighted(kept), strict=True)
+        for row in _first_of_each(proposals.iter_rows(named=True))
     ]
 
 

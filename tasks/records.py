@@ -71,6 +71,8 @@ class Proposal:
     example_ids: tuple[str, ...] = ()
     """text_ids of the exploration half it was made from."""
     prompt_hash: str = ""
+    weight: float = 1.0
+    """How much of the error level is its own, beside the other proposals of its study; only ratios count."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Predicate:
     explore_effect: float
     explore_z: float
     weight: float = 1.0
-    """How much of the error level is its own, beside the other predicates of its study; only ratios count."""
+    """As of its proposal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,14 +259,6 @@ class Kind:
 
         return effects.estimates(judged, level)
 
-    def weighted(self, proposals: Sequence[Mapping[str, Any]]) -> Sequence[float]:
-        """How much of the error level is each proposal's, best first; only ratios count [formalise].
-
-        Args:
-            proposals: rows of frames.PROPOSALS, as they will be frozen.
-        """
-        return [1.0] * len(proposals)
-
     def planned(self, study: Study) -> str:
         """What is frozen as the test of a fixed plan; empty: what the rows call for [formalise]."""
         return self.planned_test

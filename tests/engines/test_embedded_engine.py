@@ -192,11 +192,19 @@ def gate_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_as_many_are_tested_as_may_be_whether_or_not_they_pass(bag: BagEncoder) -> None:
     texts = news(300, 0.2, 0.2, seed=0)
     vectors = bag.encode(texts["text"].to_list())
-    assert [len(propose(texts, vectors, 0, propose={"max_predicates": most})) for most in (1, 20, 30)] == [
-        1,
-        20,
-        30,
-    ]
+    found = propose(texts, vectors, 0)
+    # None passes: they share the error level by their rank.
+    assert [one.weight for one in found] == [1 / rank for rank in range(1, 21)]
+    for most in (1, 30):
+        assert len(propose(texts, vectors, 0, propose={"max_predicates": most})) == most
+
+
+def test_what_passes_shares_alike_and_what_only_fills_up_has_less(bag: BagEncoder) -> None:
+    found = propose(news(300, 0.4, 0.1, seed=0), seed=0)
+    weight = [one.weight for one in found]
+    n_passed = next(i for i in range(1, len(weight)) if weight[i : i + 2] == [1.0, 0.5])
+    assert 0 < n_passed < 20 and weight[:n_passed] == [1.0] * n_passed
+    assert weight[n_passed:] == [1 / (1 + i) for i in range(20 - n_passed)]
 
 
 @pytest.mark.usefixtures("gate_alone")

@@ -2,7 +2,6 @@
 
 import polars as pl
 
-from tasks import kinds
 from tasks.formalise import formalise
 from tasks.store import frames
 from tasks.study import Study
@@ -24,6 +23,7 @@ def proposals(*rows: tuple[str, str, str]) -> pl.DataFrame:
                 "explore_z": 3.0,
                 "example_ids": [],
                 "prompt_hash": "",
+                "weight": 1.0,
             }
             for sentence, direction, definition in rows
         ],
@@ -67,12 +67,6 @@ def test_no_threshold_plans_a_graded_test() -> None:
     assert (frozen.threshold, frozen.planned_test) == (None, "welch")
 
 
-def test_weights_go_by_the_rank_of_the_exploration_half() -> None:
-    asked = proposals(("asked", "A", "0"), ("first", "A", "1"), ("unseen", "A", "2"), ("second", "A", "3"))
-    asked = asked.with_columns(
-        family=pl.Series(["user", "words", "llm", "words"]), explore_z=pl.Series([9.0, 3.0, 0.0, -2.0])
-    )
-    frozen = formalise(STUDY, asked, TEXTS)
-    assert [p.weight for p in frozen] == [1.0, 1.0, 1.0, 0.5]
-    # Of another kind nothing is known of what their order is worth.
-    assert kinds.load("model_pair").weighted(asked.to_dicts()) == [1.0] * 4
+def test_weights_are_frozen_as_proposed() -> None:
+    asked = proposals(("first", "A", "1"), ("second", "A", "2")).with_columns(weight=pl.Series([1.0, 0.5]))
+    assert [p.weight for p in formalise(STUDY, asked, TEXTS)] == [1.0, 0.5]

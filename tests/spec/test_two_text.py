@@ -233,7 +233,14 @@ def frozen(
     project.table("news.parquet", rows)
     project.params(news=of or entry(url, **verify))
     project.run("news", "collect", "embed")
-    blank = {"direction": "A", "family": "llm", "grade": "theme", "explore_effect": 0.0, "explore_z": 0.0}
+    blank = {
+        "direction": "A",
+        "family": "llm",
+        "grade": "theme",
+        "explore_effect": 0.0,
+        "explore_z": 0.0,
+        "weight": 1.0,
+    }
     proposals = [
         {**blank, "predicate": s, "definition": json.dumps({"says": s}), "example_ids": [], "prompt_hash": ""}
         for s in (f'mentions "{PLANTED}"', 'mentions "bridge"')

@@ -30,6 +30,8 @@ class Candidate:
     gate_root: float | None = None
     """What must pass the gate where it is not `root`: candidates put together from others, chosen for
     theirs, pass as the strongest of their parts does."""
+    weight: float = 1.0
+    """As of Proposal."""
 
 
 @dataclass(frozen=True)

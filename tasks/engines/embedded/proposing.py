@@ -59,7 +59,7 @@ class EmbeddedProposer:
         self.noted = look.n_unread
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
         most = params.max_predicates
-        # Weighted by rank, a late one costs little; what is not proposed cannot be found.
+        # What only fills up weighs little, so it costs little; what is not proposed cannot be found.
         chosen = select.choose(
             harvests, look.contrast, most, params.max_phi, params.gate_z, look.naming(), least=most
         )
@@ -222,4 +222,5 @@ class _Look:
             explore_effect=candidate.effect,
             explore_z=candidate.z,
             example_ids=tuple(examples),
+            weight=candidate.weight,
         )

@@ -40,6 +40,8 @@ def choose(
 ) -> list[Candidate]:
     """At most `most` candidates, best first.
 
+    Those that pass the gate weigh 1 each, those that fill up 1, 1/2, 1/3 and so on.
+
     Args:
         contrast: of the texts that candidates are held against.
         least: so many are chosen, if there are as many, whether or not they pass the gate.
@@ -66,7 +68,10 @@ def choose(
     room = dict.fromkeys((i for i in rank if has_passed[i]), most)
     rest = _in_turn([i for i in rank if not has_passed[i]], candidates)
     room |= dict.fromkeys(rest, min(least, most))
-    return _spread(candidates, room, max_phi, name)
+    chosen = _spread(candidates, room, max_phi, name)
+    n_passed = sum(has_passed[i] for i in chosen)
+    weights = [1.0] * n_passed + [1 / (1 + i) for i in range(len(chosen) - n_passed)]
+    return [replace(one, weight=weight) for one, weight in zip(chosen.values(), weights, strict=True)]
 
 
 def _strength(candidate: Candidate, n_measured: int) -> float:
@@ -118,13 +123,13 @@ def _gate_root(candidate: Candidate) -> float:
 
 def _spread(
     candidates: Sequence[Candidate], room: Mapping[int, int], max_phi: float, name: Naming
-) -> list[Candidate]:
-    """Candidates in this order that correlate little enough with those before and repeat none of them.
+) -> dict[int, Candidate]:
+    """Candidates, by number, in this order that correlate little enough with those before and repeat none.
 
     Args:
         room: of each candidate, by its number: up to how many there may be with it.
     """
-    chosen: list[Candidate] = []
+    chosen: dict[int, Candidate] = {}
     said: set[str] = set()
     columns: list[Float[np.ndarray, " text"]] = []
     for i, most in room.items():
@@ -136,8 +141,8 @@ def _spread(
         if not said.isdisjoint(_says(candidates[i])):
             continue
         named = name(candidates[i])
-        if named is not None and not any(_is_twin(named, other) for other in chosen):
-            chosen.append(named)
+        if named is not None and not any(_is_twin(named, other) for other in chosen.values()):
+            chosen[i] = named
             columns.append(column)
             said |= _says(named)
     return chosen
