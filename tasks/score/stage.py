@@ -111,8 +111,9 @@ def run_shard(study: Study, shard: int) -> bool:
 
 def finish(study: Study) -> dict[str, Any]:
     """Does what no shard has done, writes the stage's output, and gives its manifest."""
+    now = stamps(study)
     try:
-        return _finish(study, _read(study, stamps(study)))
+        return _finish(study, _read(study, now), now)
     finally:
         _read.cache_clear()
 
@@ -128,8 +129,8 @@ def _read(study: Study, stamps: Stamps) -> Read:
     return read(study)
 
 
-def _finish(study: Study, found: Read) -> dict[str, Any]:
-    shuffles = Shuffles(found.of, stamps(study))
+def _finish(study: Study, found: Read, now: Stamps) -> dict[str, Any]:
+    shuffles = Shuffles(found.of, now)
     of, texts, verified, noted = found.of, found.texts, found.verified, found.noted
     verify, kind = paths.output(study.name, "verify"), kinds.load(study.kind)
     scored, walk = found.scored()

@@ -66,12 +66,13 @@ def moved_by_seen(run_id: str, study: str, texts: pl.DataFrame, documents: pl.Da
         folder = paths.output(study, "collect")
         known = pl.concat([known, frames.read(folder, "texts.parquet", frames.TEXTS)["text_hash"]])
         named = frames.read(folder, "documents.parquet", frames.DOCUMENTS)["source_document_id"]
-    of_texts = _moved(texts, pl.col("text_hash").is_in(known.unique().implode()))
+    is_seen = pl.col("text_hash").is_in(known.unique().implode())
+    of_texts = _moved(texts, is_seen)
     if named is None or named.null_count() == named.len() or not documents["source_document_id"].count():
         return {"moved": of_texts if known.len() else None, "of_documents": None}
     ids = documents.filter(pl.col("source_document_id").is_in(named.drop_nulls().unique().implode()))
     is_of_seen = pl.col("text_id").is_in(ids["text_id"].implode())
-    moved = _moved(texts, pl.col("text_hash").is_in(known.unique().implode()) | is_of_seen)
+    moved = _moved(texts, is_seen | is_of_seen)
     return {"moved": moved, "of_documents": moved - of_texts}
 
 

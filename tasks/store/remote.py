@@ -19,7 +19,8 @@ from filelock import FileLock
 from tasks import paths
 from tasks.errors import SourceError
 from tasks.store import disk
-from tasks.store.frames import file_hash, hashed
+from tasks.store.files import place_hash
+from tasks.store.frames import hashed
 from tasks.study import hosts
 
 _MARKS = (
@@ -75,9 +76,7 @@ def state(address: str) -> str:
     if found:
         return found
     fetch(address)
-    place = paths.source(address)
-    held = [place] if place.is_file() else sorted(one for one in place.rglob("*") if one.is_file())
-    return hashed(*map(file_hash, held))
+    return place_hash(paths.source(address))
 
 
 def _opened(address: str) -> tuple[Any, str]:
