@@ -277,7 +277,8 @@ class Propose(Block):
     """A past discovery that is tested again, alone, on these data: RUN_ID/PREDICATE_ID. `natstat replicate`
     writes it."""
     max_predicates: int = Field(default=20, ge=1)
-    """Most predicates that are frozen and tested, those of `also` first."""
+    """Most predicates that are frozen and tested, those of `also` first. Unset, where a verdict is free (two
+    groups, `engine: embedded`) and fewer than 20 stand out, what may be true fills up to 40."""
     families: tuple[Literal["words", "style", "theme", "axis", "picture", "shows"], ...] = Field(
         default=("words", "style", "theme", "axis", "picture", "shows"), min_length=1, strict=False
     )
@@ -303,6 +304,11 @@ class Propose(Block):
     judged: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Exploration texts of each group judged to rank proposals and to find unexplained texts; 0: none;
     `auto`: 100, 24 where the judge is a small model."""
+
+    @property
+    def filled_up_to(self) -> int:
+        """So many are tested where a verdict is free and fewer than max_predicates stand out."""
+        return self.max_predicates * (1 if "max_predicates" in self.model_fields_set else 2)
 
 
 class Formalise(Block):

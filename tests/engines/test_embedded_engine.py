@@ -184,7 +184,7 @@ def test_chosen_predicates_overlap_no_more_than_allowed() -> None:
 
 @pytest.fixture
 def gate_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What chance explains fills up to five, not to all that may be tested."""
+    """What chance explains fills up to five, not to forty."""
     choose = select.choose
     monkeypatch.setattr(select, "choose", lambda *seen, least: choose(*seen, least=min(least, 5)))
 
@@ -194,9 +194,17 @@ def test_as_many_are_tested_as_may_be_whether_or_not_they_pass(bag: BagEncoder) 
     vectors = bag.encode(texts["text"].to_list())
     found = propose(texts, vectors, 0)
     # None passes: they share the error level by their rank.
-    assert [one.weight for one in found] == [1 / rank for rank in range(1, 21)]
-    for most in (1, 30):
+    assert [one.weight for one in found] == [1 / rank for rank in range(1, 41)]
+    for most in (1, 20, 30):
         assert len(propose(texts, vectors, 0, propose={"max_predicates": most})) == most
+
+
+def test_where_twenty_pass_nothing_fills_up(bag: BagEncoder) -> None:
+    texts = news(2000, 0.5, 0.1, seed=0)
+    vectors = bag.encode(texts["text"].to_list())
+    many = propose(texts, vectors, 0, propose={"max_predicates": 60, "max_phi": 0.9})
+    assert sum(one.weight == 1 for one in many) > 21
+    assert [one.weight for one in propose(texts, vectors, 0, propose={"max_phi": 0.9})] == [1.0] * 20
 
 
 def test_what_passes_shares_alike_and_what_only_fills_up_has_less(bag: BagEncoder) -> None:
@@ -204,7 +212,7 @@ def test_what_passes_shares_alike_and_what_only_fills_up_has_less(bag: BagEncode
     weight = [one.weight for one in found]
     n_passed = next(i for i in range(1, len(weight)) if weight[i : i + 2] == [1.0, 0.5])
     assert 0 < n_passed < 20 and weight[:n_passed] == [1.0] * n_passed
-    assert weight[n_passed:] == [1 / (1 + i) for i in range(20 - n_passed)]
+    assert len(found) > 20 and weight[n_passed:] == [1 / (1 + i) for i in range(len(found) - n_passed)]
 
 
 @pytest.mark.usefixtures("gate_alone")

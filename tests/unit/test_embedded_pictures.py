@@ -37,7 +37,7 @@ def contrast() -> Contrast:
 
 
 def chosen_of(harvests: list[Harvest], contrast: Contrast) -> list[Candidate]:
-    return select.choose(harvests, contrast, 20, 0.5, 2.0, lambda one: one)
+    return select.choose(harvests, contrast, 20, 0.5, 2.0, lambda one: one, 5)
 
 
 def test_pictures_of_a_that_are_mostly_blue_are_said_to_be(contrast: Contrast) -> None:

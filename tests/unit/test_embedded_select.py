@@ -21,7 +21,7 @@ def _noise(n: int) -> np.ndarray:
 
 
 def _chosen(*harvests: Harvest, most: int = 20) -> list[str]:
-    found = select.choose(harvests, CONTRAST, most, 0.9, 2.0, lambda candidate: candidate)
+    found = select.choose(harvests, CONTRAST, most, 0.9, 2.0, lambda candidate: candidate, min(5, most))
     return [candidate.phrase for candidate in found]
 
 
@@ -60,7 +60,7 @@ def test_what_is_named_before_filling_up_is_named_once() -> None:
         return candidate
 
     harvest = Harvest([*passes, *fills], np.append(_noise(2000), [5.0, 6.0]))
-    found = select.choose([harvest], CONTRAST, 20, 0.9, 2.0, name)
+    found = select.choose([harvest], CONTRAST, 20, 0.9, 2.0, name, 5)
     # Whoever names may count: of themes without words there are three at most.
     assert asked == [candidate.phrase for candidate in found]
     assert asked == ["passes 1", "passes 0", "fills 0", "fills 1", "fills 2"]

@@ -46,7 +46,7 @@ class EmbeddedProposer:
         """`n_unread_CODE`: exploration texts in a language that the encoder does not read, at a guess."""
 
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
-        """Proposals, best first, at most study.propose.max_predicates; row order is immaterial."""
+        """Proposals, best first, at most study.propose.filled_up_to; row order is immaterial."""
         params = self._study.propose
         shown = exploration.ordered
         texts, embeddings = shown.texts, shown.embeddings
@@ -58,10 +58,15 @@ class EmbeddedProposer:
         look = _Look(self._study, texts, embeddings, encoder)
         self.noted = look.n_unread
         harvests = [harvest for family in params.families for harvest in look.harvests(family, rng)]
-        most = params.max_predicates
         # What only fills up weighs little, so it costs little; what is not proposed cannot be found.
         chosen = select.choose(
-            harvests, look.contrast, most, params.max_phi, params.gate_z, look.naming(), least=most
+            harvests,
+            look.contrast,
+            params.max_predicates,
+            params.max_phi,
+            params.gate_z,
+            look.naming(),
+            least=params.filled_up_to,
         )
         return [look.proposal(candidate) for candidate in chosen]
 

@@ -36,15 +36,15 @@ def choose(
     max_phi: float,
     gate_z: float,
     name: Naming,
-    least: int = LEAST_KEPT,
+    least: int,
 ) -> list[Candidate]:
-    """At most `most` candidates, best first.
+    """Candidates, best first: at most `most` that pass the gate; where these are fewer, up to `least` in all.
 
     Those that pass the gate weigh 1 each, those that fill up 1, 1/2, 1/3 and so on.
 
     Args:
         contrast: of the texts that candidates are held against.
-        least: so many are chosen, if there are as many, whether or not they pass the gate.
+        least: up to so many, what does not pass the gate fills up where fewer than `most` do.
         name: gives a candidate its name, or None where it can have none and is passed over.
     """
     candidates: list[Candidate] = []
@@ -67,7 +67,7 @@ def choose(
     )
     room = dict.fromkeys((i for i in rank if has_passed[i]), most)
     rest = _in_turn([i for i in rank if not has_passed[i]], candidates)
-    room |= dict.fromkeys(rest, min(least, most))
+    room |= dict.fromkeys(rest, least)
     chosen = _spread(candidates, room, max_phi, name)
     n_passed = sum(has_passed[i] for i in chosen)
     weights = [1.0] * n_passed + [1 / (1 + i) for i in range(len(chosen) - n_passed)]

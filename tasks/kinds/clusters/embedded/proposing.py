@@ -124,7 +124,13 @@ class Look:
         ours, most = replace(harvest, candidates=covering), min(params.max_predicates, most)
         together = [] if self._encoder else self._together()
         return together + select.choose(
-            [ours], self._contrast, most, params.max_phi, params.gate_z, lambda one: one
+            [ours],
+            self._contrast,
+            most,
+            params.max_phi,
+            params.gate_z,
+            lambda one: one,
+            least=min(select.LEAST_KEPT, most),
         )
 
     def _together(self) -> list[Candidate]:
