@@ -4,17 +4,42 @@ import logging
 from typing import Any
 
 import prefect
-from prefect import flow
+from prefect import Flow, flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.states import Cancelled, Crashed
 
 from flows import artifacts, deployments, limits, stages
 from tasks import paths, study
 from tasks.errors import NatstatError
 from tasks.run import alone, line
 
+MOST_AT_ONCE = 200
+"""Tasks under way that are looked for in a run; Prefect's own limit of a page."""
 
-@flow(name="study", flow_run_name="{name}")
+
+def _end_its_tasks(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """What shows as running in a run that was killed was killed with it; Prefect leaves it so for good."""
+    going = [StateType.PENDING, StateType.RUNNING]
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+    of_state = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=going)))
+    ended = Crashed if state.is_crashed() else Cancelled
+    with get_client(sync_client=True) as client:
+        left = client.read_task_runs(flow_run_filter=of_run, task_run_filter=of_state, limit=MOST_AT_ONCE)
+        for task_run in left:
+            client.set_task_run_state(task_run.id, ended(message="Its run has ended."), force=True)
+
+
+@flow(name="study", flow_run_name="{name}", on_cancellation=[_end_its_tasks], on_crashed=[_end_its_tasks])
 def run_study(name: str, force: bool = False) -> str:
     """Runs the eight stages of a study in reading order and gives the path of its report.
 
@@ -33,7 +58,12 @@ def run_study(name: str, force: bool = False) -> str:
     return str(paths.report_page(name).relative_to(paths.root()))
 
 
-@flow(name="stage", flow_run_name="{name} / {stage}")
+@flow(
+    name="stage",
+    flow_run_name="{name} / {stage}",
+    on_cancellation=[_end_its_tasks],
+    on_crashed=[_end_its_tasks],
+)
 def run_stage(name: str, stage: str) -> None:
     """Runs one stage of a study, as `dvc repro` asks for it."""
     _tell_errors_in_one_line()

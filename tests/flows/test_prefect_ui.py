@@ -208,6 +208,8 @@ def test_a_study_is_watched_cancelled_retried_and_finished_in_the_ui(
         )
         assert all(is_free(lock) for lock in Path("data/.cache/locks").glob("news.*.lock"))
         assert not paths.output("news", "verify").exists()
+        wait_until(lambda: "Running" not in shards_of(port, 1).values(), "the end of its shards")
+        assert "Cancelled" in shards_of(port, 1).values()
         judge.waits_after_a_shard = False
         asked_before = sum(judge.asked.values())
 
