@@ -6,19 +6,14 @@ cost more than most stages. With it, the stage is a flow run on that server.
 """
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Sequence
 
 from flows import settings
 from tasks import paths
-from tasks.__main__ import STAGE_HELP, exit_code
+from tasks.__main__ import STAGE_HELP, exit_code, spare_the_search
 from tasks.__main__ import main as run_bare
-
-SEARCH_AFTER = 50_000
-"""Objects made until Python looks for garbage. After its 700 it looks again and again through what importing
-made, which all stays: a tenth of a small stage's time."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,5 +61,5 @@ def _run_on_server(study_name: str, stage: str) -> None:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(SEARCH_AFTER)
+    spare_the_search()
     sys.exit(main())

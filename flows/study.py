@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from flows import settings
-from tasks.__main__ import exit_code
+from tasks.__main__ import exit_code, spare_the_search
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,4 +51,5 @@ def _run(name: str, force: bool) -> None:
 
 
 if __name__ == "__main__":
+    spare_the_search()
     sys.exit(main())
