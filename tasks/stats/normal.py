@@ -9,6 +9,8 @@ from tasks.stats.masses import text_masses
 
 _LEAST_SPREAD = 1e-3
 """Of the errors, as a share of the spread of the scores: a density without bound is never evidence."""
+_ROUNDING = 1e-12
+"""Of a mean of equal scores, as a share of it: no spread."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def fit(
     spread = float(np.sqrt(share @ y**2))
     left = float(np.sqrt(share @ (y - x @ slope) ** 2))
     # All scores equal: any spread would do, and this one has the unit of the score.
-    least = _LEAST_SPREAD * (spread or abs(level) or 1.0)
+    least = _LEAST_SPREAD * (spread if spread > _ROUNDING * abs(level) else abs(level) or 1.0)
     return Normal(np.concatenate([[level - middle @ slope], slope]), max(left, least))
 
 

@@ -205,7 +205,7 @@ def test_a_sequential_plan_tells_what_judging_would_cost_if_nothing_differs(
 def test_other_engines_cost_nothing(planted: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "--study", "news"]) == 0
     told = capsys.readouterr().out
-    assert told.startswith("at most 20 predicates x ")
+    assert told.startswith("at most 40 predicates x ")
     assert "judgements, 0.00 USD (engine embedded calls no paid service)\n" in told
     assert "smallest difference found in 4 of 5 cases" in told and "by a judge that errs" in told
 

@@ -187,7 +187,7 @@ def test_a_number_comes_before_the_beginning_of_an_id() -> None:
 CASES: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no such study": (("--study", "nws"), 10, "did you mean `news`"),
     "not run": (("--study", "later"), 18, "Run `dvc repro` or the stages before."),
-    "no such number": (("--study", "news", "--predicate", "99"), 10, "wanted a number, 1 to 20, or the"),
+    "no such number": (("--study", "news", "--predicate", "99"), 10, "wanted a number, 1 to 26, or the"),
     "a word of it": (("--study", "news", "--predicate", "Covid"), 10, "did you mean `1`"),
     "no such id": (("--study", "news", "--predicate", "zz\x1b[31m"), 10, "--predicate zz\ufffd[31m: wanted"),
     "blank": (("--study", "news", "--predicate", ""), 10, "wanted a number"),
@@ -223,7 +223,8 @@ class TestTheSheet:
     ) -> None:
         file = tmp_path / "sheets" / "verdicts.csv"
         assert main(["texts", "--study", "news", "--csv", str(file)]) == 0
-        assert capfdbinary.readouterr().out.endswith(f"{20 * confirmation().height:,} verdicts\n".encode())
+        n_verdicts = 26 * confirmation().height
+        assert capfdbinary.readouterr().out.endswith(f"{n_verdicts:,} verdicts\n".encode())
         raw = file.read_bytes()
         assert raw.startswith(b"\xef\xbb\xbf"), "spreadsheet programs read UTF-8 by it"
         rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))

@@ -8,7 +8,7 @@ from scipy import optimize, special
 
 from tasks.stats.masses import text_masses
 from tasks.stats.tilting import Tilting, fit, gain_variance, log2_ratio, patterns, share_error, shares
-from tests.conftest import SHARED
+from tests.conftest import SHARED, shared_file
 
 
 def drawn(texts: int = 60, predicates: int = 3, seed: int = 0) -> np.ndarray:
@@ -63,6 +63,7 @@ def test_it_is_the_minimum_of_the_published_objective(smoothing: float) -> None:
     assert reached == pytest.approx(general.fun, abs=1e-6)
 
 
+@shared_file("topics_over_time.json")
 def test_the_recorded_topics_reach_the_optimum() -> None:
     problem = json.loads((SHARED / "data/topics_over_time.json").read_text(encoding="utf-8"))
     z = np.array(problem["reference_phi_denotation"], dtype=float)
