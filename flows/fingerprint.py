@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,16 @@ def _at(node: Any, dotted: str) -> Any:
 
 def _yaml(file: Path) -> Any:
     try:
-        return dialect.read(file.read_text(encoding="utf-8"))
+        return _parsed(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(
             f"{file.name}: wanted in {file.parent}, not there. Start natstat in the project folder."
         ) from None
     except (OSError, UnicodeDecodeError, dialect.NotYaml) as error:
         raise ParamsError(f"{file.name}: cannot be read: {error}.") from None
+
+
+@lru_cache(maxsize=2)
+def _parsed(text: str) -> Any:
+    """Each stage asks for both files twice; who gets it changes nothing in it."""
+    return dialect.read(text)
