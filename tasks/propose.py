@@ -171,7 +171,7 @@ def propose(seen: Seen, search: Search | None = None) -> Proposed:
     else:
         found = kind.propose(seen, actors, _rng(study), search)
         # Recorded predicates are tested all, however many.
-        found = _with_own(own, found, max(study.propose.max_predicates, len(found.proposals)))
+        found = _with_own(own, found, max(study.propose.most, len(found.proposals)))
     if not found.proposals:
         raise CorpusError(_nothing(seen, found.noted, actors.NOTHING))
     strangers = sorted({i for p in found.proposals for i in p.example_ids} - set(seen.texts["text_id"]))

@@ -118,7 +118,7 @@ class Proposer(Protocol):
         ...
 
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
-        """Proposals from the exploration half, best first, at most study.propose.max_predicates."""
+        """Proposals from the exploration half, best first, at most study.propose.most."""
         ...
 
 

@@ -73,6 +73,8 @@ BaseUrl = Annotated[str, AfterValidator(_may_be_asked)]
 KeyEnv = Annotated[str, AfterValidator(_is_a_variable)]
 Extra = Annotated[dict[str, Any], AfterValidator(_may_be_added)]
 Amount = Annotated[int, Field(ge=1)]
+MOST_PREDICATES, FILLED_UP_TO = 20, 40
+"""Of propose.max_predicates, where it is `auto`."""
 Temperature = Annotated[float, Field(ge=0, le=2)] | Literal["server"]
 
 
@@ -276,9 +278,9 @@ class Propose(Block):
     replicates: Annotated[str, Field(pattern=r"^[0-9a-f]{16}/[0-9a-f]{16}$")] | None = None
     """A past discovery that is tested again, alone, on these data: RUN_ID/PREDICATE_ID. `natstat replicate`
     writes it."""
-    max_predicates: int = Field(default=20, ge=1)
-    """Most predicates that are frozen and tested, those of `also` first. Unset, where a verdict is free (two
-    groups, `engine: embedded`) and fewer than 20 stand out, what may be true fills up to 40."""
+    max_predicates: Amount | Literal["auto"] = "auto"
+    """Most predicates that are frozen and tested, those of `also` first; `auto`: 20. Then, where a verdict is
+    free (two groups, `engine: embedded`) and fewer than 20 stand out, what may be true fills up to 40."""
     families: tuple[Literal["words", "style", "theme", "axis", "picture", "shows"], ...] = Field(
         default=("words", "style", "theme", "axis", "picture", "shows"), min_length=1, strict=False
     )
@@ -306,9 +308,14 @@ class Propose(Block):
     `auto`: 100, 24 where the judge is a small model."""
 
     @property
+    def most(self) -> int:
+        """So many predicates are tested at most, where nothing fills up."""
+        return MOST_PREDICATES if self.max_predicates == "auto" else self.max_predicates
+
+    @property
     def filled_up_to(self) -> int:
-        """So many are tested where a verdict is free and fewer than max_predicates stand out."""
-        return self.max_predicates * (1 if "max_predicates" in self.model_fields_set else 2)
+        """So many are tested where a verdict is free and fewer than `most` stand out."""
+        return FILLED_UP_TO if self.max_predicates == "auto" else self.max_predicates
 
 
 class Formalise(Block):

@@ -106,7 +106,7 @@ def model(kind: str) -> type[Study]:
     asked = _kinds().load(kind)
     block: Any = (asked.Params, asked.Params())
     made = create_model("Study", __base__=Study, **{kind: block})
-    made.refuse = staticmethod(asked.check)
+    made.refuse, made.compares = staticmethod(asked.check), asked.compares
     return made
 
 

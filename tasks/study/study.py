@@ -41,6 +41,8 @@ class Study(Block):
 
     refuse: ClassVar[Callable[["Study"], None]] = staticmethod(lambda study: None)
     """What its kind cannot do is an error (`Kind.check`); a study without a kind refuses nothing."""
+    compares: ClassVar[bool] = False
+    """Whether its kind always compares two texts (`Kind.compares`), whoever judges."""
     name: str
     kind: str = "corpus_pair"
     """What is asked; the kind's own keys stand in a block of its name."""
@@ -137,7 +139,7 @@ class Study(Block):
             ParamsError: one of them cannot be.
             SourceError: their file cannot be read.
         """
-        return asked.sentences(self.name, self.propose.also, self.propose.max_predicates)
+        return asked.sentences(self.name, self.propose.also, self.propose.most)
 
     @property
     def proposes(self) -> bool:
@@ -149,7 +151,7 @@ class Study(Block):
         """So many predicates are tested at most."""
         if self.propose.replicates:
             return 1
-        return len(self.own_sentences) if self.propose.only else self.propose.max_predicates
+        return len(self.own_sentences) if self.propose.only else self.propose.most
 
     @model_validator(mode="after")
     def _gold_can_be_asked(self) -> "Study":
@@ -221,7 +223,8 @@ class Study(Block):
     @model_validator(mode="after")
     def _llm_can_be_asked(self) -> "Study":
         verify = self.verify
-        if verify.form == "two_text" and (self.engine != "llm" or self.formalise.threshold is not None):
+        asked = verify.form == "two_text" and not type(self).compares
+        if asked and (self.engine != "llm" or self.formalise.threshold is not None):
             raise ValueError("wanted `engine: llm` and `formalise: {threshold: null}` with `form: two_text`")
         if verify.predicates_per_call not in {1, "auto"} and verify.texts_per_call > 1:
             raise ValueError(

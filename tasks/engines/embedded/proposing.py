@@ -62,7 +62,7 @@ class EmbeddedProposer:
         chosen = select.choose(
             harvests,
             look.contrast,
-            params.max_predicates,
+            params.most,
             params.max_phi,
             params.gate_z,
             look.naming(),

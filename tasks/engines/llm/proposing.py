@@ -61,7 +61,7 @@ class LlmProposer:
         return {**self._tally.noted(NOTED), **self._suggester.describer.noted}
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
-        """Proposals, best first, at most study.propose.max_predicates; row order is immaterial.
+        """Proposals, best first, at most study.propose.most; row order is immaterial.
 
         Raises:
             EngineError: the endpoint cannot be used, or no round brought an answer.
@@ -71,7 +71,7 @@ class LlmProposer:
         look = Look.of(exploration, rng)
         found = self._suggested(look)
         if not found or not self._sizes.judged:
-            return [self._proposal(one, 0.0, 0.0) for one in found[: self._study.propose.max_predicates]]
+            return [self._proposal(one, 0.0, 0.0) for one in found[: self._study.propose.most]]
         return self._ranked(found, look)
 
     def _suggested(self, look: "Look") -> list[Suggestion]:
@@ -118,7 +118,7 @@ class LlmProposer:
             if len(found) > n_known:
                 score = np.column_stack([score, self._verdicts(found[n_known:], look, rows)])
         effect, z = ranking.effect_and_z(score, contrast)
-        kept = ranking.chosen(z, score, params.max_predicates, params.max_phi, params.gate_z)
+        kept = ranking.chosen(z, score, params.most, params.max_phi, params.gate_z)
         return [self._proposal(found[i], float(effect[i]), float(z[i])) for i in kept]
 
     def _verdicts(

@@ -181,7 +181,7 @@ class EncoderFailures(Kind):
 
     def forecast(self, study: Study) -> dict[str, Any]:
         """How many pairs would be written to test the failures."""
-        n_predicates, n_fresh = study.propose.max_predicates, own(study).fresh
+        n_predicates, n_fresh = study.propose.most, own(study).fresh
         counted = {"n_predicates": n_predicates, "n_fresh": n_fresh, "n_pairs": n_predicates * n_fresh}
         return {"written": {**counted, "n_judged": 2 * n_predicates * n_fresh}}
 

@@ -50,7 +50,7 @@ def proposing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     said = schemas.failures(params.per_round)(failures=[one] * params.per_round)
     shown = own(study).shown * _pair_bytes(explored, MAX_CHARS_SHOWN)
     rounds = [(done * params.per_round, "x", shown) for done in range(sampling.sizes(study).rounds)]
-    blind = [(0, "", 0.0)] if params.max_predicates > 1 else []
+    blind = [(0, "", 0.0)] if params.most > 1 else []
     return [
         load_of("propose", "proposer", prompts.load("propose", FOLDER), said, more, {
             "study": question(study),
@@ -82,12 +82,12 @@ def writing_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
             prompt = generating.prompt_of(together)
             one = load_of("verify", "generator", prompt, answer, n * sentence, values)
             asked.append(replace(one, bytes_out=one.bytes_out + n * sentence))
-    return asked * study.propose.max_predicates
+    return asked * study.propose.most
 
 
 def judging_loads(study: Study, explored: pl.DataFrame) -> list[Load]:
     """The meaning of every pair and control, as if each collided."""
-    n_rows, together = 2 * own(study).fresh * study.propose.max_predicates, meaning.per_call(study)
+    n_rows, together = 2 * own(study).fresh * study.propose.most, meaning.per_call(study)
     sizes = Counter(min(together, n - done) for n in _parts(study, n_rows) for done in range(0, n, together))
     pair = 2 * mean_bytes(explored, study.verify.max_chars)
     return [_judging_load(n, n_calls, pair) for n, n_calls in sizes.items()]

@@ -49,7 +49,7 @@ class FailureProposer(Protocol):
         ...
 
     def propose(self, evidence: PairEvidence, rng: np.random.Generator) -> list[Proposal]:
-        """Proposals from mined pairs, best first, at most study.propose.max_predicates."""
+        """Proposals from mined pairs, best first, at most study.propose.most."""
         ...
 
 

@@ -103,14 +103,14 @@ def proposals(study: Study, texts: pl.DataFrame, tried: Tried) -> list[Proposal]
         apart = _stands_out(stratum, items.rows, gain, weight)
         ranked.append((-abs(apart), phrase(stratum.definition), apart, stratum))
     for _, _, apart, stratum in sorted(ranked, key=lambda one: one[:2]):
-        if len(found) >= study.propose.max_predicates or not abs(apart) >= GATE:
+        if len(found) >= study.propose.most or not abs(apart) >= GATE:
             break
         whose, column = str(stratum.definition["explainer"]), stratum.member - stratum.member.mean()
         if any(whose == other and abs(_phi(column, one)) > SAME for other, one in chosen):
             continue
         chosen.append((whose, column))
         found.append((abs(apart), _proposal(stratum.definition, stratum.member, gain, weight, items.rows)))
-    return [proposal for _, proposal in found[: study.propose.max_predicates]]
+    return [proposal for _, proposal in found[: study.propose.most]]
 
 
 def _by_item(tried: Tried) -> tuple[Float[np.ndarray, " item"], Float[np.ndarray, " item"]]:

@@ -102,7 +102,7 @@ class Fitted(Kind):
     def settled(self, study: Study) -> Study:
         """No more predicates than a model has."""
         study, own = super().settled(study), self.params(study)
-        most = min(study.propose.max_predicates, own.predicates or MOST)
+        most = min(study.propose.most, own.predicates or MOST)
         return study.model_copy(update={"propose": study.propose.model_copy(update={"max_predicates": most})})
 
     def survey(self, study: Study, texts: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Fitted(Kind):
         n_asked = len(study.own_sentences)
         if study.propose.only:
             return n_asked
-        return max(min(own(study).predicates or study.propose.max_predicates, MOST), n_asked)
+        return max(min(own(study).predicates or study.propose.most, MOST), n_asked)
 
     def size_lines(self, found: Mapping[str, Any]) -> list[str]:
         """One pile, and what is explained of it."""

@@ -70,7 +70,7 @@ def search(seen: Seen, at: Look, answers: Answers, source: Source, fixed: int | 
     study, every = seen.study, np.arange(at.texts.height)
     asked = answers.add([replace(one, direction="A") for one in seen.asked])
     answers.ask(asked, every)
-    most = max(min(fixed or study.propose.max_predicates, MOST), len(asked))
+    most = max(min(fixed or study.propose.most, MOST), len(asked))
     state = Found(at, answers, Chosen(list(asked), len(asked)), list(asked), most, fixed)
     choosing.started(state.gauge(), state.chosen)
     rounds = 0 if study.propose.only else ROUNDS

@@ -71,7 +71,7 @@ class ThemeProposer:
             fewer = params.model_copy(update={"families": other})
             asked = EmbeddedProposer(self._study.model_copy(update={"propose": fewer}))
             proposals += asked.propose(exploration, rng)
-        return proposals[: params.max_predicates]
+        return proposals[: params.most]
 
 
 class Look:
@@ -121,7 +121,7 @@ class Look:
         params = self._study.propose
         harvest = words.harvest(self._contrast, self._counted, self._rules, self._encoder)
         covering = [one for one in harvest.candidates if one.effect > 0 and self._covers(one)]
-        ours, most = replace(harvest, candidates=covering), min(params.max_predicates, most)
+        ours, most = replace(harvest, candidates=covering), min(params.most, most)
         together = [] if self._encoder else self._together()
         return together + select.choose(
             [ours],

@@ -42,7 +42,7 @@ class EditProposer:
     """Groups mined pairs by kind of edit and names each group that is large enough."""
 
     def __init__(self, study: Study) -> None:
-        self._max = study.propose.max_predicates
+        self._max = study.propose.most
         under_test = study.embed.encoder
         self._fitted = repaired.read(under_test).fitted_on if repaired.is_repaired(under_test) else {}
         self.noted: dict[str, int] = {}

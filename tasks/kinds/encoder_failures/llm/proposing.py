@@ -74,8 +74,8 @@ class LlmFailureProposer:
                 f"{self._rounds} rounds"
             )
         # A third at most is spent on what was expected anyway.
-        n_blind = max(1, params.max_predicates // 3) if params.max_predicates > 1 else 0
-        kept = list(found.values())[: params.max_predicates - n_blind]
+        n_blind = max(1, params.most // 3) if params.most > 1 else 0
+        kept = list(found.values())[: params.most - n_blind]
         if n_blind:
             told = {_spelling(one.predicate): one for one in kept}
             self._grow(told, self._asked({}, None, evidence.domain), None)

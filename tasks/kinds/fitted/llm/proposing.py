@@ -50,7 +50,7 @@ class FitProposer(LlmProposer):
             rows = look.sampler.typical(n_round, self._sizes.samples)
             self._said = self._grown(self._said, look, rows, unexplained=False)
         self._check_it_answers()
-        self._said = self._said[: n_known + self._study.propose.max_predicates]
+        self._said = self._said[: n_known + self._study.propose.most]
         return [self._proposal(one, 0.0, 0.0) for one in self._said[n_known:]]
 
     def _check_it_answers(self) -> None:

@@ -42,7 +42,7 @@ class ComparingProposer:
         """`n_compared`: how many comparisons were looked at."""
 
     def propose(self, exploration: Exploration, rng: np.random.Generator) -> list[Proposal]:
-        """Proposals, best first, at most study.propose.max_predicates; row order is immaterial."""
+        """Proposals, best first, at most study.propose.most; row order is immaterial."""
         params = self._study.propose
         shown = exploration.ordered
         texts, embeddings = shown.texts, shown.embeddings
@@ -61,9 +61,7 @@ class ComparingProposer:
         ]
         self.noted = {"n_compared": look.n_compared}
         liked = None if shown.preference is None else shown.preference[look.pairs.in_a]
-        chosen = choosing.choose(
-            found, look.pairs, params.max_predicates, params.max_phi, params.gate_z, rng, liked
-        )
+        chosen = choosing.choose(found, look.pairs, params.most, params.max_phi, params.gate_z, rng, liked)
         return [look.proposal(candidate) for candidate in chosen]
 
 

@@ -68,7 +68,7 @@ class TraitProposer:
         return self._tally.noted(NOTED)
 
     def propose(self, exploration: roles.Exploration, rng: np.random.Generator) -> list[Proposal]:
-        """Proposals, best first, at most study.propose.max_predicates; row order is immaterial.
+        """Proposals, best first, at most study.propose.most; row order is immaterial.
 
         Raises:
             EngineError: the endpoint cannot be used, or no round brought an answer.
@@ -81,10 +81,10 @@ class TraitProposer:
         scale = weighing.Scale(self._study, weighing.of_pairs(texts, sample))
         found, score = self._rounds(texts, order, scale, rng)
         if not found or not sizes.judged:
-            return [self._proposal(one, 0.0, 0.0) for one in found[: self._study.propose.max_predicates]]
+            return [self._proposal(one, 0.0, 0.0) for one in found[: self._study.propose.most]]
         effect, z = scale.lean(score)
         params = self._study.propose
-        kept = ranking.chosen(z, score, params.max_predicates, params.max_phi, params.gate_z)
+        kept = ranking.chosen(z, score, params.most, params.max_phi, params.gate_z)
         self._calls += scale.calls
         self._tally.counts.update(n_judged=scale.n_judged, n_judged_in_vain=scale.n_in_vain)
         return [self._proposal(found[i], float(effect[i]), float(z[i])) for i in kept]
