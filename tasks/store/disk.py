@@ -24,6 +24,8 @@ _HOST = re.sub(r"[^\w-]", "-", platform.node()) or "unnamed"
 _DAY_S = 86_400.0
 _HERE, _EXCHANGE = -100, 2
 """AT_FDCWD and RENAME_EXCHANGE of Linux's renameat2(2)."""
+LINGER_S = 0.05
+"""Who has just opened a folder that is replaced lists its files before they go."""
 _FULL = re.compile(
     r"no space left|disk is full|quota exceeded|file too large|requested and \d+ written", re.I
 )
@@ -170,6 +172,7 @@ def put_in_place(copy: Path, folder: Path) -> None:
     """
     # A folder that is closed to us is somebody's wish: below it is an error.
     if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and _have_changed_places(copy, folder):
+        time.sleep(LINGER_S)
         remove(copy)
         return
     shutil.rmtree(folder, ignore_errors=True)

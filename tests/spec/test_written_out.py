@@ -22,5 +22,3 @@ def test_no_default_goes_by_whether_it_is_named(name: str) -> None:
     assert whole.propose.filled_up_to == study.propose.filled_up_to
     if study.kind == "corpus_pair":
         assert whole.propose.filled_up_to == 40
-    if study.kind == "clusters":
-        assert {"style", "axis"}.isdisjoint(whole.propose.families)

@@ -54,15 +54,6 @@ class ClustersKind(Fitted):
         shuffled="those on each sentence are dealt out anew between documents",
     )
 
-    def settled(self, study: Study) -> Study:
-        """Without measures and tones, unless they are named: they are functions of all words of a text."""
-        study = super().settled(study)
-        if "families" in study.propose.model_fields_set:
-            return study
-        families = tuple(one for one in study.propose.families if one not in {"style", "axis"})
-        propose = study.propose.model_copy(update={"families": families})
-        return study.model_copy(update={"propose": propose})
-
     def model(self, study: Study, explored: Observed) -> Model:
         """One weight a word [propose, score]."""
         from tasks.kinds.clusters import model
